@@ -1,0 +1,21 @@
+//! The contract on Kafka (ARCHITECTURE §2, §3): the topic catalogue, the Avro schemas and their Rust
+//! types, typed writing and batched reading of topics, and the format of sealed personal fields.
+//!
+//! This room knows Kafka and the schema registry. It never knows a database or an HTTP route.
+
+pub mod amount;
+pub mod catalogue;
+pub mod codec;
+pub mod contract;
+pub mod dead_letter;
+pub mod envelope;
+pub mod headers;
+pub mod ids;
+pub mod kafka;
+pub mod millis;
+pub mod reader;
+pub mod records;
+pub mod registry;
+pub mod sealed;
+pub mod topics;
+pub mod writer;

@@ -1,0 +1,125 @@
+//! Events of the Export aggregate.
+
+use serde::{Deserialize, Serialize};
+
+use super::avro_record;
+use crate::ids::{JobId, MerchantId, UserId};
+use crate::millis::Millis;
+
+/// A report file was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportRequested {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// The export: a UUID.
+    pub job_id: JobId,
+    /// Report: 'sales-trend', 'orders', 'order-items', 'customers', 'products'; an open set.
+    pub report_type: String,
+    /// File format: 'csv', 'ndjson', 'parquet'; an open set.
+    pub format: String,
+    /// Filters as a JSON object; holds no personal value.
+    pub filters: String,
+    /// Language of the header row: 'ar' or 'en'.
+    pub locale: String,
+    /// Who asked for it. A user id (UUID); null where nobody asked.
+    #[serde(default)]
+    pub requested_by: Option<UserId>,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub requested_at: Millis,
+}
+avro_record!(ExportRequested, "../../avsc/ExportRequested.avsc");
+
+/// A worker took the export under its lease; the first act under every lease.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportTakenOver {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// The export: a UUID.
+    pub job_id: JobId,
+    /// Lease epoch of the worker that acted; grows with every take-over. 0 before the first.
+    pub epoch: i64,
+    /// Name of the worker.
+    pub worker: String,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub taken_over_at: Millis,
+}
+avro_record!(ExportTakenOver, "../../avsc/ExportTakenOver.avsc");
+
+/// The file is whole and stored.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportCompleted {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// The export: a UUID.
+    pub job_id: JobId,
+    /// Lease epoch of the worker that acted; grows with every take-over. 0 before the first.
+    pub epoch: i64,
+    /// Rows in the file, without its header.
+    pub rows: i64,
+    /// Size of the file in bytes.
+    pub bytes: i64,
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: String,
+    /// When the link stops working. Milliseconds since the Unix epoch, UTC.
+    pub expires_at: Millis,
+    /// Who asked for it. A user id (UUID); null where nobody asked.
+    #[serde(default)]
+    pub requested_by: Option<UserId>,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub completed_at: Millis,
+}
+avro_record!(ExportCompleted, "../../avsc/ExportCompleted.avsc");
+
+/// The export ended without a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportFailed {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// The export: a UUID.
+    pub job_id: JobId,
+    /// Lease epoch of the worker that acted; grows with every take-over. 0 before the first.
+    pub epoch: i64,
+    /// Why, as a stable code; an open set.
+    pub cause: String,
+    /// What the user can do about it.
+    pub advice: String,
+    /// Who asked for it. A user id (UUID); null where nobody asked.
+    #[serde(default)]
+    pub requested_by: Option<UserId>,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub failed_at: Millis,
+}
+avro_record!(ExportFailed, "../../avsc/ExportFailed.avsc");
+
+/// The link was revoked and the file removed on request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportRevoked {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// The export: a UUID.
+    pub job_id: JobId,
+    /// Who revoked it. A user id (UUID); null where nobody asked.
+    #[serde(default)]
+    pub requested_by: Option<UserId>,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub revoked_at: Millis,
+}
+avro_record!(ExportRevoked, "../../avsc/ExportRevoked.avsc");
+
+/// The file was removed after its time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExportExpired {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// The export: a UUID.
+    pub job_id: JobId,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub expired_at: Millis,
+}
+avro_record!(ExportExpired, "../../avsc/ExportExpired.avsc");

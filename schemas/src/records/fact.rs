@@ -1,0 +1,370 @@
+//! Facts: the merged current state, the analysts' contract.
+
+use serde::{Deserialize, Serialize};
+
+use super::observation::{CartLine, OrderLine};
+use super::avro_record;
+use crate::amount::Amount;
+use crate::ids::{ConnectionId, MerchantId};
+use crate::millis::Millis;
+
+
+/// Which observation won a group of fields.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroupStamp {
+    /// When the winning observation was true at Salla. Milliseconds since the Unix epoch, UTC.
+    pub observed_at: Millis,
+    /// Where it came from: 'list', 'details', 'webhook'; an open set.
+    pub source: String,
+}
+
+/// Per group of fields the observation that won; null where the group was never seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderObserved {
+    /// Group: header.
+    #[serde(default)]
+    pub header: Option<GroupStamp>,
+    /// Group: status.
+    #[serde(default)]
+    pub status: Option<GroupStamp>,
+    /// Group: amounts.
+    #[serde(default)]
+    pub amounts: Option<GroupStamp>,
+    /// Group: breakdown.
+    #[serde(default)]
+    pub breakdown: Option<GroupStamp>,
+    /// Group: details.
+    #[serde(default)]
+    pub details: Option<GroupStamp>,
+    /// Group: items.
+    #[serde(default)]
+    pub items: Option<GroupStamp>,
+}
+
+/// The merged current state of an order. The latest revision of a key is the truth; a tombstone
+/// means deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderFact {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// Salla's id; with merchant_id the key.
+    pub order_id: i64,
+    /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
+    /// highest.
+    pub revision: i64,
+    /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// Order number that people see.
+    #[serde(default)]
+    pub reference_id: Option<i64>,
+    /// When the order was placed; the source that decides is list, then details, then webhook.
+    /// Milliseconds since the Unix epoch, UTC. The day of a figure is its day in Asia/Riyadh.
+    pub created_at: Millis,
+    /// Payment method as Salla spells it: 'mada', 'bank', 'cod', …; an open set.
+    #[serde(default)]
+    pub payment_method: Option<String>,
+    /// Salla's id of the base status.
+    #[serde(default)]
+    pub status_id: Option<i64>,
+    /// Slug of the base status: 'completed', 'canceled', …; an open set.
+    #[serde(default)]
+    pub status_slug: Option<String>,
+    /// Name of the status in the language of the store.
+    #[serde(default)]
+    pub status_name: Option<String>,
+    /// Name of the store's own sub-status.
+    #[serde(default)]
+    pub custom_status_name: Option<String>,
+    /// Whether payment is still awaited.
+    #[serde(default)]
+    pub is_pending_payment: Option<bool>,
+    /// Total of the order in major units of the currency.
+    #[serde(default)]
+    pub total: Option<Amount>,
+    /// ISO 4217 code of every amount of the order.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// Sum of the lines, in the currency of the order; Salla decides what is in it (FACTS §4.2).
+    #[serde(default)]
+    pub sub_total: Option<Amount>,
+    /// Shipping, in the currency of the order.
+    #[serde(default)]
+    pub shipping_cost: Option<Amount>,
+    /// Fee for cash on delivery, in the currency of the order.
+    #[serde(default)]
+    pub cash_on_delivery: Option<Amount>,
+    /// Tax, in the currency of the order.
+    #[serde(default)]
+    pub tax: Option<Amount>,
+    /// Sum of the discounts listed, in the currency of the order.
+    #[serde(default)]
+    pub discount: Option<Amount>,
+    /// Salla's id of the customer.
+    #[serde(default)]
+    pub customer_id: Option<i64>,
+    /// Where the order was placed: 'store', 'mobile-app', …; an open set.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Name of the customer; sealed.
+    #[serde(default)]
+    pub customer_name: Option<String>,
+    /// Phone of the customer in E.164; sealed.
+    #[serde(default)]
+    pub customer_phone: Option<String>,
+    /// E-mail address of the customer; sealed.
+    #[serde(default)]
+    pub customer_email: Option<String>,
+    /// Name of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_name: Option<String>,
+    /// Phone of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_phone: Option<String>,
+    /// E-mail address of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_email: Option<String>,
+    /// City of the customer as Salla names it; alone it singles nobody out.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// ISO 3166 code of the country, upper case.
+    #[serde(default)]
+    pub country_code: Option<String>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
+    /// unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+    /// False where the lines are thin: name and quantity only.
+    pub lines_complete: bool,
+    /// The lines.
+    #[serde(default)]
+    pub lines: Vec<OrderLine>,
+    /// Which observation won each group.
+    pub observed: OrderObserved,
+}
+avro_record!(OrderFact, "../../avsc/OrderFact.avsc");
+
+/// Per group of fields the observation that won; null where the group was never seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CustomerObserved {
+    /// Group: profile.
+    #[serde(default)]
+    pub profile: Option<GroupStamp>,
+}
+
+/// The merged current state of a customer. A tombstone means deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CustomerFact {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// Salla's id; with merchant_id the key.
+    pub customer_id: i64,
+    /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
+    /// highest.
+    pub revision: i64,
+    /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// When the customer was created. Milliseconds since the Unix epoch, UTC; null where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// First name; sealed.
+    #[serde(default)]
+    pub first_name: Option<String>,
+    /// Last name; sealed.
+    #[serde(default)]
+    pub last_name: Option<String>,
+    /// Phone in E.164; sealed.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// E-mail address; sealed.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Gender as Salla spells it: 'male', 'female'; an open set.
+    #[serde(default)]
+    pub gender: Option<String>,
+    /// Birthday 'YYYY-MM-DD'; sealed.
+    #[serde(default)]
+    pub birthday: Option<String>,
+    /// City as Salla names it; alone it singles nobody out.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// ISO 3166 code of the country, upper case.
+    #[serde(default)]
+    pub country_code: Option<String>,
+    /// Free-text address; sealed.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// ISO 4217 code of the currency the customer shops in.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// Salla's ids of the customer's groups.
+    #[serde(default)]
+    pub groups: Vec<i64>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
+    /// unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+    /// Which observation won each group.
+    pub observed: CustomerObserved,
+}
+avro_record!(CustomerFact, "../../avsc/CustomerFact.avsc");
+
+/// Per group of fields the observation that won; null where the group was never seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProductObserved {
+    /// Group: core.
+    #[serde(default)]
+    pub core: Option<GroupStamp>,
+}
+
+/// The merged current state of a product. A tombstone means deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProductFact {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// Salla's id; with merchant_id the key.
+    pub product_id: i64,
+    /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
+    /// highest.
+    pub revision: i64,
+    /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// When the product was created. Milliseconds since the Unix epoch, UTC; null where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// Name of the product.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// SKU; null where unknown or empty.
+    #[serde(default)]
+    pub sku: Option<String>,
+    /// Type of the product: 'product', 'service', 'food', …; an open set.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Status: 'sale', 'out', 'hidden', 'deleted'; an open set.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Price in major units of the currency.
+    #[serde(default)]
+    pub price: Option<Amount>,
+    /// Price without a sale.
+    #[serde(default)]
+    pub regular_price: Option<Amount>,
+    /// Price in a sale; null where there is none.
+    #[serde(default)]
+    pub sale_price: Option<Amount>,
+    /// What the product costs the merchant.
+    #[serde(default)]
+    pub cost_price: Option<Amount>,
+    /// ISO 4217 code of every price.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// Units in stock; null where unlimited or unknown.
+    #[serde(default)]
+    pub quantity: Option<i64>,
+    /// Whether stock is unlimited.
+    #[serde(default)]
+    pub unlimited_quantity: Option<bool>,
+    /// Whether it can be bought.
+    #[serde(default)]
+    pub is_available: Option<bool>,
+    /// Units sold so far, as Salla counts.
+    #[serde(default)]
+    pub sold_quantity: Option<i64>,
+    /// Name of the brand.
+    #[serde(default)]
+    pub brand: Option<String>,
+    /// Names of the categories.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// Salla's own time of the last change; Salla writes it without a zone, Asia/Riyadh is assumed.
+    /// Milliseconds since the Unix epoch, UTC; null where unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+    /// Which observation won each group.
+    pub observed: ProductObserved,
+}
+avro_record!(ProductFact, "../../avsc/ProductFact.avsc");
+
+
+/// Per group of fields the observation that won; null where the group was never seen.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CartObserved {
+    /// Group: content.
+    #[serde(default)]
+    pub content: Option<GroupStamp>,
+}
+
+/// The merged current state of an abandoned cart. A tombstone means deleted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartFact {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// Salla's id; with merchant_id the key.
+    pub cart_id: i64,
+    /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
+    /// highest.
+    pub revision: i64,
+    /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// When the cart was made. Milliseconds since the Unix epoch, UTC; null where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// Total of the cart in major units of the currency.
+    #[serde(default)]
+    pub total: Option<Amount>,
+    /// Sum of the lines.
+    #[serde(default)]
+    pub sub_total: Option<Amount>,
+    /// Discount.
+    #[serde(default)]
+    pub discount: Option<Amount>,
+    /// ISO 4217 code of every amount.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// Status: 'active', 'purchased', …; an open set.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Salla's id of the customer.
+    #[serde(default)]
+    pub customer_id: Option<i64>,
+    /// Name of the customer; sealed.
+    #[serde(default)]
+    pub customer_name: Option<String>,
+    /// Phone of the customer; sealed.
+    #[serde(default)]
+    pub customer_phone: Option<String>,
+    /// E-mail address of the customer; sealed.
+    #[serde(default)]
+    pub customer_email: Option<String>,
+    /// Address of the checkout, carries a token; sealed.
+    #[serde(default)]
+    pub checkout_url: Option<String>,
+    /// City of the customer.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// Coupon in the cart.
+    #[serde(default)]
+    pub coupon_code: Option<String>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
+    /// unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+    /// The lines.
+    #[serde(default)]
+    pub lines: Vec<CartLine>,
+    /// Which observation won each group.
+    pub observed: CartObserved,
+}
+avro_record!(CartFact, "../../avsc/CartFact.avsc");

@@ -1,0 +1,401 @@
+//! Observations: what was seen at Salla, and when it was true there.
+
+use serde::{Deserialize, Serialize};
+
+use super::avro_record;
+use crate::amount::Amount;
+use crate::ids::{ConnectionId, MerchantId};
+use crate::millis::Millis;
+
+/// Payment of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderHeader {
+    /// Payment method as Salla spells it: 'mada', 'bank', 'cod', …; an open set.
+    pub payment_method: String,
+}
+
+/// Status of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderStatus {
+    /// Salla's id of the base status.
+    #[serde(default)]
+    pub status_id: Option<i64>,
+    /// Slug of the base status: 'completed', 'canceled', …; an open set.
+    pub slug: String,
+    /// Name of the status in the language of the store.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// Name of the store's own sub-status.
+    #[serde(default)]
+    pub custom_name: Option<String>,
+    /// Whether payment is still awaited.
+    #[serde(default)]
+    pub is_pending_payment: Option<bool>,
+}
+
+/// Total of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderAmounts {
+    /// Total of the order in major units of the currency.
+    pub total: Amount,
+    /// ISO 4217 code of every amount of the order.
+    pub currency: String,
+}
+
+/// What the total is made of.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderBreakdown {
+    /// Sum of the lines, in the currency of the order; Salla decides what is in it (FACTS §4.2).
+    #[serde(default)]
+    pub sub_total: Option<Amount>,
+    /// Shipping, in the currency of the order.
+    #[serde(default)]
+    pub shipping_cost: Option<Amount>,
+    /// Fee for cash on delivery, in the currency of the order.
+    #[serde(default)]
+    pub cash_on_delivery: Option<Amount>,
+    /// Tax, in the currency of the order.
+    #[serde(default)]
+    pub tax: Option<Amount>,
+    /// Sum of the discounts listed, in the currency of the order.
+    #[serde(default)]
+    pub discount: Option<Amount>,
+}
+
+/// Customer, receiver and channel.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderDetails {
+    /// Salla's id of the customer.
+    #[serde(default)]
+    pub customer_id: Option<i64>,
+    /// Where the order was placed: 'store', 'mobile-app', …; an open set.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Name of the customer; sealed.
+    #[serde(default)]
+    pub customer_name: Option<String>,
+    /// Phone of the customer in E.164; sealed.
+    #[serde(default)]
+    pub customer_phone: Option<String>,
+    /// E-mail address of the customer; sealed.
+    #[serde(default)]
+    pub customer_email: Option<String>,
+    /// Name of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_name: Option<String>,
+    /// Phone of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_phone: Option<String>,
+    /// E-mail address of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_email: Option<String>,
+    /// City of the customer as Salla names it; alone it singles nobody out.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// ISO 3166 code of the country, upper case.
+    #[serde(default)]
+    pub country_code: Option<String>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
+    /// unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+}
+
+/// One line of an order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OrderLine {
+    /// Salla's id of the line; null in list rows.
+    #[serde(default)]
+    pub line_id: Option<i64>,
+    /// Salla's id of the product; null where the source does not say.
+    #[serde(default)]
+    pub product_id: Option<i64>,
+    /// Name of the product at the time of the order.
+    pub name: String,
+    /// SKU; null where unknown or empty.
+    #[serde(default)]
+    pub sku: Option<String>,
+    /// Units ordered.
+    pub quantity: Amount,
+    /// Price of a unit without tax, in the currency of the order.
+    #[serde(default)]
+    pub unit_price: Option<Amount>,
+    /// Discount on the line, in the currency of the order.
+    #[serde(default)]
+    pub discount: Option<Amount>,
+    /// Tax on the line, in the currency of the order.
+    #[serde(default)]
+    pub tax: Option<Amount>,
+    /// Total of the line, in the currency of the order.
+    #[serde(default)]
+    pub total: Option<Amount>,
+    /// Free-text option values and notes of the line; sealed.
+    #[serde(default)]
+    pub options: Option<String>,
+}
+
+/// Lines of the order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderItems {
+    /// False where the lines are thin: name and quantity only (list rows).
+    pub complete: bool,
+    /// The lines, in the order of the source.
+    #[serde(default)]
+    pub lines: Vec<OrderLine>,
+}
+
+/// What was seen of an order; a group that was not seen is null.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct OrderObservation {
+    /// Order number that people see; never changes.
+    #[serde(default)]
+    pub reference_id: Option<i64>,
+    /// When the order was placed, as this source says. Milliseconds since the Unix epoch, UTC; null
+    /// where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// Group: header.
+    #[serde(default)]
+    pub header: Option<OrderHeader>,
+    /// Group: status.
+    #[serde(default)]
+    pub status: Option<OrderStatus>,
+    /// Group: amounts.
+    #[serde(default)]
+    pub amounts: Option<OrderAmounts>,
+    /// Group: breakdown.
+    #[serde(default)]
+    pub breakdown: Option<OrderBreakdown>,
+    /// Group: details.
+    #[serde(default)]
+    pub details: Option<OrderDetails>,
+    /// Group: items.
+    #[serde(default)]
+    pub items: Option<OrderItems>,
+}
+
+/// The customer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CustomerProfile {
+    /// First name; sealed.
+    #[serde(default)]
+    pub first_name: Option<String>,
+    /// Last name; sealed.
+    #[serde(default)]
+    pub last_name: Option<String>,
+    /// Phone in E.164; sealed.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// E-mail address; sealed.
+    #[serde(default)]
+    pub email: Option<String>,
+    /// Gender as Salla spells it: 'male', 'female'; an open set.
+    #[serde(default)]
+    pub gender: Option<String>,
+    /// Birthday 'YYYY-MM-DD'; sealed.
+    #[serde(default)]
+    pub birthday: Option<String>,
+    /// City as Salla names it; alone it singles nobody out.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// ISO 3166 code of the country, upper case.
+    #[serde(default)]
+    pub country_code: Option<String>,
+    /// Free-text address; sealed.
+    #[serde(default)]
+    pub location: Option<String>,
+    /// ISO 4217 code of the currency the customer shops in.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// Salla's ids of the customer's groups.
+    #[serde(default)]
+    pub groups: Vec<i64>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
+    /// unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+}
+
+/// What was seen of a customer.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CustomerObservation {
+    /// When the customer was created, as this source says. Milliseconds since the Unix epoch, UTC;
+    /// null where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// Group: profile.
+    #[serde(default)]
+    pub profile: Option<CustomerProfile>,
+}
+
+/// The product.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProductCore {
+    /// Name of the product.
+    pub name: String,
+    /// SKU; null where unknown or empty.
+    #[serde(default)]
+    pub sku: Option<String>,
+    /// Type of the product: 'product', 'service', 'food', …; an open set.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// Status: 'sale', 'out', 'hidden', 'deleted'; an open set.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Price in major units of the currency.
+    #[serde(default)]
+    pub price: Option<Amount>,
+    /// Price without a sale.
+    #[serde(default)]
+    pub regular_price: Option<Amount>,
+    /// Price in a sale; null where there is none.
+    #[serde(default)]
+    pub sale_price: Option<Amount>,
+    /// What the product costs the merchant.
+    #[serde(default)]
+    pub cost_price: Option<Amount>,
+    /// ISO 4217 code of every price.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// Units in stock; null where unlimited or unknown.
+    #[serde(default)]
+    pub quantity: Option<i64>,
+    /// Whether stock is unlimited.
+    #[serde(default)]
+    pub unlimited_quantity: Option<bool>,
+    /// Whether it can be bought.
+    #[serde(default)]
+    pub is_available: Option<bool>,
+    /// Units sold so far, as Salla counts.
+    #[serde(default)]
+    pub sold_quantity: Option<i64>,
+    /// Name of the brand.
+    #[serde(default)]
+    pub brand: Option<String>,
+    /// Names of the categories.
+    #[serde(default)]
+    pub categories: Vec<String>,
+    /// Salla's own time of the last change; Salla writes it without a zone, Asia/Riyadh is assumed.
+    /// Milliseconds since the Unix epoch, UTC; null where unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+}
+
+/// What was seen of a product.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ProductObservation {
+    /// When the product was created, as this source says. Milliseconds since the Unix epoch, UTC;
+    /// null where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// Group: core.
+    #[serde(default)]
+    pub core: Option<ProductCore>,
+}
+
+/// One line of a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartLine {
+    /// Salla's id of the line.
+    #[serde(default)]
+    pub line_id: Option<i64>,
+    /// Salla's id of the product.
+    #[serde(default)]
+    pub product_id: Option<i64>,
+    /// Units.
+    pub quantity: Amount,
+}
+
+/// The cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartContent {
+    /// Total of the cart in major units of the currency.
+    pub total: Amount,
+    /// Sum of the lines.
+    #[serde(default)]
+    pub sub_total: Option<Amount>,
+    /// Discount.
+    #[serde(default)]
+    pub discount: Option<Amount>,
+    /// ISO 4217 code of every amount.
+    pub currency: String,
+    /// Status: 'active', 'purchased', …; an open set.
+    #[serde(default)]
+    pub status: Option<String>,
+    /// Salla's id of the customer.
+    #[serde(default)]
+    pub customer_id: Option<i64>,
+    /// Name of the customer; sealed.
+    #[serde(default)]
+    pub customer_name: Option<String>,
+    /// Phone of the customer; sealed.
+    #[serde(default)]
+    pub customer_phone: Option<String>,
+    /// E-mail address of the customer; sealed.
+    #[serde(default)]
+    pub customer_email: Option<String>,
+    /// Address of the checkout, carries a token; sealed.
+    #[serde(default)]
+    pub checkout_url: Option<String>,
+    /// City of the customer.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// Coupon in the cart.
+    #[serde(default)]
+    pub coupon_code: Option<String>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
+    /// unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+    /// The lines.
+    #[serde(default)]
+    pub lines: Vec<CartLine>,
+}
+
+/// What was seen of a cart.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct CartObservation {
+    /// When the cart was made, as this source says. Milliseconds since the Unix epoch, UTC; null
+    /// where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// Group: content.
+    #[serde(default)]
+    pub content: Option<CartContent>,
+}
+
+/// What was seen of one order, customer, product or cart at Salla, and when it was true there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Observation {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// What was seen: 'order', 'customer', 'product', 'cart'; an open set.
+    pub entity: String,
+    /// Salla's id of the entity.
+    pub salla_id: i64,
+    /// 'seen': the groups present were read; 'deleted': Salla says that it is gone; 'stale': it
+    /// changed, fetch it; 'publish': publish the merged row again. An open set.
+    pub kind: String,
+    /// Where from: 'list', 'details', 'webhook', 'repair'; an open set.
+    pub source: String,
+    /// When it was true at Salla; see ARCHITECTURE §5. Milliseconds since the Unix epoch, UTC.
+    pub observed_at: Millis,
+    /// Present where entity is order and something was read.
+    #[serde(default)]
+    pub order: Option<OrderObservation>,
+    /// Present where entity is customer and something was read.
+    #[serde(default)]
+    pub customer: Option<CustomerObservation>,
+    /// Present where entity is product and something was read.
+    #[serde(default)]
+    pub product: Option<ProductObservation>,
+    /// Present where entity is cart and something was read.
+    #[serde(default)]
+    pub cart: Option<CartObservation>,
+}
+avro_record!(Observation, "../../avsc/Observation.avsc");

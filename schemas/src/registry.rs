@@ -1,0 +1,121 @@
+//! The schema registry (Confluent's API): registering our schemas and looking up those of others.
+//!
+//! Answers are cached for ever (a schema id never changes its meaning), failures never.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use schema_registry_converter::async_impl::schema_registry::{SrSettings, get_schema_by_id, post_schema};
+use schema_registry_converter::schema_registry_common::{SchemaType, SuppliedSchema};
+use tokio::sync::Mutex;
+
+use crate::codec::{CodecError, Decoder, Encoder, WriterSchemas};
+use crate::records::AvroRecord;
+
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why the registry did not help.
+#[derive(Debug, thiserror::Error)]
+pub enum RegistryError {
+    /// It refused a schema or could not be reached.
+    #[error("schema registry, {what}: {reason}")]
+    Call {
+        /// What was asked.
+        what: String,
+        /// What it said.
+        reason: String,
+    },
+    /// What it knows is not usable.
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+/// A connection to the registry with everything learnt so far. Clones share it.
+#[derive(Clone)]
+pub struct Registry {
+    settings: SrSettings,
+    url: String,
+    schemas: WriterSchemas,
+    registered: Arc<Mutex<HashMap<(String, &'static str), u32>>>,
+}
+
+impl Registry {
+    /// A registry at the base address of Confluent's API.
+    pub fn new(url: &str) -> Result<Self, RegistryError> {
+        let url = url.trim_end_matches('/').to_owned();
+        let settings = SrSettings::new_builder(url.clone())
+            .set_timeout(CALL_TIMEOUT)
+            .build()
+            .map_err(|e| call_error("settings", &e))?;
+        Ok(Self { settings, url, schemas: WriterSchemas::default(), registered: Arc::default() })
+    }
+
+    /// Registers `T`'s schema under `subject` (idempotent) and returns an encoder for it.
+    pub async fn encoder<T: AvroRecord>(&self, subject: &str) -> Result<Encoder<T>, RegistryError> {
+        Ok(Encoder::new(self.register(subject, T::NAME, T::SCHEMA).await?)?)
+    }
+
+    /// A decoder for `T`; [`learn`](Self::learn) what it does not know.
+    pub fn decoder<T: AvroRecord>(&self) -> Result<Decoder<T>, RegistryError> {
+        Ok(Decoder::new(self.schemas.clone())?)
+    }
+
+    /// Registers a schema and returns its id; the same schema always gets the same id.
+    pub async fn register(&self, subject: &str, name: &'static str, schema: &str) -> Result<u32, RegistryError> {
+        let mut registered = self.registered.lock().await;
+        if let Some(id) = registered.get(&(subject.to_owned(), name)) {
+            return Ok(*id);
+        }
+        let supplied = || SuppliedSchema::new(None, SchemaType::Avro, schema.to_owned());
+        let answer = (|| post_schema(&self.settings, subject.to_owned(), supplied()))
+            .retry(backoff())
+            .when(|e| e.retriable)
+            .await
+            .map_err(|e| call_error(&format!("registering {name} under {subject}"), &e))?;
+        self.schemas.learn(answer.id, schema)?;
+        registered.insert((subject.to_owned(), name), answer.id);
+        Ok(answer.id)
+    }
+
+    /// Fetches schema `schema_id` so that decoders can read it.
+    pub async fn learn(&self, schema_id: u32) -> Result<(), RegistryError> {
+        if self.schemas.knows(schema_id) {
+            return Ok(());
+        }
+        let answer = (|| get_schema_by_id(schema_id, &self.settings))
+            .retry(backoff())
+            .when(|e| e.retriable)
+            .await
+            .map_err(|e| call_error(&format!("schema {schema_id}"), &e))?;
+        Ok(self.schemas.learn(schema_id, &answer.schema)?)
+    }
+
+    /// Sets the compatibility that every subject keeps unless it says otherwise.
+    pub async fn require_full_transitive(&self) -> Result<(), RegistryError> {
+        let what = "setting FULL_TRANSITIVE";
+        let fault = |reason: String| RegistryError::Call { what: what.into(), reason };
+        let answer = reqwest::Client::new()
+            .put(format!("{}/config", self.url))
+            .timeout(CALL_TIMEOUT)
+            .header("content-type", "application/vnd.schemaregistry.v1+json")
+            .body(r#"{"compatibility":"FULL_TRANSITIVE"}"#)
+            .send()
+            .await
+            .map_err(|e| fault(e.to_string()))?;
+        if answer.status().is_success() { Ok(()) } else { Err(fault(format!("HTTP {}", answer.status()))) }
+    }
+}
+
+fn backoff() -> ExponentialBuilder {
+    ExponentialBuilder::default()
+        .with_min_delay(Duration::from_millis(100))
+        .with_max_delay(Duration::from_secs(3))
+        .with_max_times(6)
+        .with_jitter()
+}
+
+fn call_error(what: &str, error: &schema_registry_converter::error::SRCError) -> RegistryError {
+    RegistryError::Call { what: what.into(), reason: error.to_string() }
+}

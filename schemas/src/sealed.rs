@@ -1,0 +1,167 @@
+//! Personal fields (ARCHITECTURE §3): sealed once, in the mapper, and opened only for the merchant who owns
+//! them.
+//!
+//! Sealed text is `pii:1:<key id>:<base64>`, by AES-256-GCM-SIV with a fixed nonce under a key per subject:
+//! equal stays equal, so merging and "unchanged" still work. After an erasure it is `pii:1:<key id>:erased`.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use aes_gcm_siv::aead::{Aead, Payload};
+use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce};
+use async_trait::async_trait;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+
+use crate::envelope::Key;
+use crate::ids::MerchantId;
+
+const PREFIX: &str = "pii:1:";
+const ERASED: &str = "erased";
+/// One subject's key seals few, short texts; determinism is the point (equal stays equal).
+const NONCE: [u8; 12] = [0; 12];
+
+/// Whose personal data a field is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Subject {
+    /// A customer, by Salla's id.
+    Customer(i64),
+    /// An order whose customer is not known, by Salla's id.
+    Order(i64),
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Customer(id) => write!(f, "customer:{id}"),
+            Self::Order(id) => write!(f, "order:{id}"),
+        }
+    }
+}
+
+/// The key of a subject, or the fact that it is no more.
+#[derive(Debug, Clone)]
+pub enum SubjectKey {
+    /// Seals and opens.
+    Live {
+        /// Id of the key, in every text it sealed.
+        id: i64,
+        /// The key.
+        key: Key,
+    },
+    /// Destroyed: everything of this subject stays silent.
+    Erased {
+        /// Id of the key that was destroyed.
+        id: i64,
+    },
+}
+
+/// Why the key store gave no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyStoreError {
+    /// It could not be reached; try again.
+    #[error("key store: {0}")]
+    Unavailable(String),
+    /// A stored key does not open under the operator's keys.
+    #[error("key store: {0}")]
+    Seal(#[from] crate::envelope::SealError),
+}
+
+/// Where subject keys are kept. `ingest/keys` keeps them in Postgres.
+#[async_trait]
+pub trait KeyStore: Send + Sync {
+    /// The keys of `subjects`, made and committed where there were none. Never a new key for an erased subject.
+    async fn keys_for_sealing(
+        &self,
+        merchant: MerchantId,
+        subjects: &[Subject],
+    ) -> Result<HashMap<Subject, SubjectKey>, KeyStoreError>;
+
+    /// The keys with these ids that belong to `merchant`; ids of other merchants are left out.
+    async fn keys_for_opening(
+        &self,
+        merchant: MerchantId,
+        key_ids: &[i64],
+    ) -> Result<HashMap<i64, SubjectKey>, KeyStoreError>;
+}
+
+impl SubjectKey {
+    /// Seals one personal text; of an erased subject only the silence remains.
+    pub fn seal(&self, plain: &str) -> String {
+        match self {
+            Self::Erased { id } => format!("{PREFIX}{id}:{ERASED}"),
+            Self::Live { id, key } => {
+                let cipher = Aes256GcmSiv::new(key.bytes().into());
+                let sealed = cipher
+                    .encrypt(
+                        Nonce::from_slice(&NONCE),
+                        Payload { msg: plain.as_bytes(), aad: &id.to_be_bytes() },
+                    )
+                    .expect("AES-GCM-SIV seals any text shorter than 64 GiB");
+                format!("{PREFIX}{id}:{}", STANDARD_NO_PAD.encode(sealed))
+            }
+        }
+    }
+
+    /// Opens a sealed text; `None` where it was erased or does not belong to this key.
+    pub fn open(&self, sealed: &str) -> Option<String> {
+        let Self::Live { id, key } = self else { return None };
+        let (key_id, body) = split(sealed)?;
+        if key_id != *id || body == ERASED {
+            return None;
+        }
+        let bytes = STANDARD_NO_PAD.decode(body).ok()?;
+        let plain = Aes256GcmSiv::new(key.bytes().into())
+            .decrypt(Nonce::from_slice(&NONCE), Payload { msg: &bytes, aad: &id.to_be_bytes() })
+            .ok()?;
+        String::from_utf8(plain).ok()
+    }
+}
+
+/// The key id of a sealed text; `None` for a text that is not sealed.
+pub fn key_id(sealed: &str) -> Option<i64> {
+    split(sealed).map(|(id, _)| id)
+}
+
+/// Whether this is the silence an erasure leaves.
+pub fn is_erased(sealed: &str) -> bool {
+    split(sealed).is_some_and(|(_, body)| body == ERASED)
+}
+
+fn split(sealed: &str) -> Option<(i64, &str)> {
+    let (id, body) = sealed.strip_prefix(PREFIX)?.split_once(':')?;
+    Some((id.parse().ok()?, body))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn key(id: i64, byte: u8) -> SubjectKey {
+        SubjectKey::Live { id, key: Key::new([byte; 32]) }
+    }
+
+    proptest! {
+        #[test]
+        fn equal_stays_equal_and_only_its_key_opens_it(text in ".{0,64}") {
+            let sealed = key(7, 1).seal(&text);
+            prop_assert_eq!(&sealed, &key(7, 1).seal(&text));
+            prop_assert_eq!(key(7, 1).open(&sealed), Some(text));
+            prop_assert_eq!(key(7, 2).open(&sealed), None);
+            prop_assert_eq!(key(8, 1).open(&sealed), None);
+        }
+    }
+
+    #[test]
+    fn an_erased_subject_falls_silent_and_is_never_sealed_anew() {
+        let erased = SubjectKey::Erased { id: 7 };
+        let silence = erased.seal("أحمد");
+        assert_eq!(silence, "pii:1:7:erased");
+        assert!(is_erased(&silence));
+        assert_eq!(key_id(&silence), Some(7));
+        assert_eq!(erased.open(&key(7, 1).seal("أحمد")), None);
+        assert_eq!(key(7, 1).open(&silence), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Typed writing of topics: an idempotent producer with a bound on what is under way, and an answer only
+//! after every replica has the record.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::OwnedHeaders;
+use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use tokio::sync::Semaphore;
+
+use crate::kafka::KafkaConfig;
+
+/// Bytes that may be under way at once; a caller beyond that waits or is told [`WriteError::Saturated`].
+const MOST_BYTES: usize = 32 << 20;
+/// What a record costs beside its payload.
+const RECORD_OVERHEAD: usize = 256;
+
+/// Why a record is not on its topic, as far as we know.
+#[derive(Debug, thiserror::Error)]
+pub enum WriteError {
+    /// Too much is under way; answer the caller, try later.
+    #[error("Kafka is slower than its writers: {MOST_BYTES} bytes are under way")]
+    Saturated,
+    /// The broker did not acknowledge. The record may still appear.
+    #[error("Kafka did not acknowledge: {0}")]
+    Kafka(#[from] KafkaError),
+    /// The producer is gone.
+    #[error("the producer was closed before it learnt what became of a record")]
+    Closed,
+}
+
+/// A record on its way to a topic.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Name on the brokers.
+    pub topic: String,
+    /// Key, plain UTF-8.
+    pub key: String,
+    /// Value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers.
+    pub headers: OwnedHeaders,
+}
+
+/// Where a record landed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Placed {
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+}
+
+/// Writes records and waits for their acknowledgement. Clones share one producer.
+#[derive(Clone)]
+pub struct TopicWriter {
+    producer: FutureProducer,
+    room: Arc<Semaphore>,
+}
+
+impl TopicWriter {
+    /// A writer; `linger_ms` as in [`KafkaConfig::producer`].
+    pub fn new(kafka: &KafkaConfig, linger_ms: u32) -> Result<Self, WriteError> {
+        let producer = kafka.producer(linger_ms).create()?;
+        Ok(Self { producer, room: Arc::new(Semaphore::new(MOST_BYTES)) })
+    }
+
+    /// Writes one record, or says at once that there is no room. For the path of a request.
+    pub async fn try_write(&self, record: Outgoing) -> Result<Placed, WriteError> {
+        let _room = self.room.try_acquire_many(cost(&record)).map_err(|_| WriteError::Saturated)?;
+        self.deliver(record).await
+    }
+
+    /// Writes all records and waits until each is acknowledged; waits for room. The order per key is kept.
+    pub async fn write_all(&self, records: Vec<Outgoing>) -> Result<Vec<Placed>, WriteError> {
+        let mut deliveries = Vec::with_capacity(records.len());
+        for record in records {
+            let room = Arc::clone(&self.room).acquire_many_owned(cost(&record)).await;
+            let room = room.map_err(|_| WriteError::Closed)?;
+            // The send is made here, in order; only the wait for its answer runs beside the others.
+            let delivery = self.start(record).await?;
+            deliveries.push(async move {
+                let placed = delivery.await.map_err(|_| WriteError::Closed)?;
+                drop(room);
+                placed.map(|d| Placed { partition: d.partition, offset: d.offset }).map_err(|(e, _)| e.into())
+            });
+        }
+        try_join_all(deliveries).await
+    }
+
+    /// Waits until nothing is under way.
+    pub async fn flush(&self, deadline: Duration) -> Result<(), WriteError> {
+        let producer = self.producer.clone();
+        tokio::task::spawn_blocking(move || producer.flush(deadline))
+            .await
+            .map_err(|_| WriteError::Closed)?
+            .map_err(WriteError::from)
+    }
+
+    async fn deliver(&self, record: Outgoing) -> Result<Placed, WriteError> {
+        let delivery = self.start(record).await?.await.map_err(|_| WriteError::Closed)?;
+        delivery.map(|d| Placed { partition: d.partition, offset: d.offset }).map_err(|(e, _)| e.into())
+    }
+
+    /// Hands the record to librdkafka; its own queue being full is waited out briefly, in order.
+    async fn start(&self, record: Outgoing) -> Result<rdkafka::producer::DeliveryFuture, WriteError> {
+        let Outgoing { topic, key, value, headers } = record;
+        let mut attempt = FutureRecord::<str, [u8]>::to(&topic).key(&key).headers(headers);
+        if let Some(value) = &value {
+            attempt = attempt.payload(value);
+        }
+        loop {
+            match self.producer.send_result(attempt) {
+                Ok(delivery) => return Ok(delivery),
+                Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
+                    attempt = again;
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                Err((error, _)) => return Err(error.into()),
+            }
+        }
+    }
+}
+
+fn cost(record: &Outgoing) -> u32 {
+    let bytes = record.key.len() + record.value.as_ref().map_or(0, Vec::len) + RECORD_OVERHEAD;
+    u32::try_from(bytes.min(MOST_BYTES)).unwrap_or(u32::MAX)
+}
