@@ -1,1 +1,15 @@
-//! x
+//! A simulator of Salla (FACTS.md): the authorize page, tokens, the merchant API with its limits, webhooks
+//! out, and faults on demand. A seed decides everything; what FACTS §11 calls unknown is a switch.
+
+pub mod admin;
+pub mod api;
+pub mod catalogue;
+pub mod faults;
+pub mod limits;
+pub mod oauth;
+pub mod server;
+pub mod shapes;
+pub mod state;
+pub mod store;
+pub mod switches;
+pub mod webhooks;

@@ -1,0 +1,43 @@
+//! `qafila-stack up | down | status | reset | env`
+
+use clap::{Parser, Subcommand};
+use qafila_stack::layout::Layout;
+use qafila_stack::stack::Stack;
+
+#[derive(Parser)]
+#[command(about = "Real servers as ordinary processes, without Docker")]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Starts what is not running and waits until it is ready; repairs a half-started stack.
+    Up,
+    /// Stops everything that was started here.
+    Down,
+    /// Says what runs, where, and where it logs.
+    Status,
+    /// Stops everything and deletes its data.
+    Reset,
+    /// Prints the environment that `qafila` needs to use this stack.
+    Env,
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let stack = Stack::open(Layout::find()?)?;
+    match Cli::parse().command {
+        Command::Up => stack.up().await,
+        Command::Down => stack.down().await,
+        Command::Status => stack.status().await,
+        Command::Reset => stack.reset().await,
+        Command::Env => {
+            for (name, value) in stack.environment() {
+                println!("export {name}='{value}'");
+            }
+            Ok(())
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The stack as a whole: up, down, status, reset, and the environment it offers.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::fs::{self, File};
+
+use anyhow::{Context, Result};
+use fs2::FileExt;
+use nix::sys::signal::Signal;
+
+use crate::layout::Layout;
+use crate::process::Service;
+use crate::secrets::Secrets;
+use crate::servers::clickhouse::ClickHouse;
+use crate::servers::kafka::Kafka;
+use crate::servers::mail::Mail;
+use crate::servers::postgres::Postgres;
+use crate::servers::registry::{self, Registry};
+use crate::servers::salla::{self, Salla};
+
+/// Role that owns and migrates Qafila's database.
+const OWNER: &str = "qafila_owner";
+/// Qafila's database.
+pub const DATABASE: &str = "qafila";
+/// Roles of the application, one pool each (ARCHITECTURE §6): variable and role.
+const ROLES: [(&str, &str); 5] = [
+    ("QAFILA_DATABASE_COMMAND_URL", "qafila_command"),
+    ("QAFILA_DATABASE_QUERY_URL", "qafila_query"),
+    ("QAFILA_DATABASE_RELAY_URL", "qafila_relay"),
+    ("QAFILA_DATABASE_INGEST_URL", "qafila_ingest"),
+    ("QAFILA_DATABASE_OLTP_URL", "qafila_oltp"),
+];
+/// In the order in which they are stopped.
+const SERVICES: [&str; 6] = ["mail", "salla", "clickhouse", "registry", "kafka", "postgres"];
+
+/// The local stack of one checkout.
+pub struct Stack {
+    /// Folders and ports.
+    pub layout: Layout,
+    secrets: Secrets,
+}
+
+impl Stack {
+    /// Opens it without starting anything.
+    pub fn open(layout: Layout) -> Result<Self> {
+        let secrets = Secrets::load(&layout.local.join("secrets.env"))?;
+        Ok(Self { layout, secrets })
+    }
+
+    /// Starts what is not running and waits until all is ready.
+    pub async fn up(&self) -> Result<()> {
+        let _alone = self.lock()?;
+        tokio::try_join!(self.up_postgres_and_registry(), self.up_kafka(), self.up_clickhouse(), self.up_salla(), self.up_mail())?;
+        Ok(())
+    }
+
+    async fn up_postgres_and_registry(&self) -> Result<()> {
+        if env::var_os("QAFILA_DATABASE_OWNER_URL").is_some() && env::var_os("QAFILA_REGISTRY_URL").is_some() {
+            return Ok(());
+        }
+        let postgres = self.postgres()?;
+        postgres.up().await?;
+        let password = self.secrets.get("POSTGRES_ROLES");
+        postgres.provide(OWNER, "CREATEROLE CREATEDB", password, DATABASE).await?;
+        ready("postgres", &format!("127.0.0.1:{}", self.layout.ports.postgres));
+        if env::var_os("QAFILA_REGISTRY_URL").is_none() {
+            postgres.provide(registry::DATABASE, "", password, registry::DATABASE).await?;
+            let registry = Registry::new(&self.layout, password)?;
+            registry.up().await?;
+            ready("registry", &registry.url());
+        }
+        Ok(())
+    }
+
+    async fn up_kafka(&self) -> Result<()> {
+        if env::var_os("QAFILA_KAFKA_BROKERS").is_none() {
+            let kafka = Kafka::new(&self.layout)?;
+            kafka.up().await?;
+            ready("kafka", &kafka.brokers());
+        }
+        Ok(())
+    }
+
+    async fn up_clickhouse(&self) -> Result<()> {
+        if env::var_os("QAFILA_CLICKHOUSE_URL").is_none() {
+            let clickhouse = ClickHouse::new(&self.layout)?;
+            clickhouse.up().await?;
+            ready("clickhouse", &clickhouse.url());
+        }
+        Ok(())
+    }
+
+    async fn up_salla(&self) -> Result<()> {
+        if env::var_os("QAFILA_SALLA_API_URL").is_none() {
+            let salla = self.salla();
+            salla.up().await?;
+            ready("salla", &salla.url());
+        }
+        Ok(())
+    }
+
+    async fn up_mail(&self) -> Result<()> {
+        let mail = Mail::new(&self.layout)?;
+        mail.up().await?;
+        ready("mail", &mail.url());
+        Ok(())
+    }
+
+    /// Stops everything that was started here.
+    pub async fn down(&self) -> Result<()> {
+        let _alone = self.lock()?;
+        for service in self.services() {
+            service.stop().await?;
+        }
+        Ok(())
+    }
+
+    /// Prints what runs.
+    pub async fn status(&self) -> Result<()> {
+        for service in self.services() {
+            let state = service.pid().map_or_else(|| "stopped".to_owned(), |pid| format!("pid {pid}"));
+            println!("{:<12} {state:<14} log {}", service.name, service.log().display());
+        }
+        Ok(())
+    }
+
+    /// Stops everything and deletes its data.
+    pub async fn reset(&self) -> Result<()> {
+        self.down().await?;
+        if let Ok(outside) = self.layout.local.join("postgres").read_link() {
+            fs::remove_dir_all(&outside).with_context(|| format!("deleting {}", outside.display()))?;
+        }
+        fs::remove_dir_all(&self.layout.local).with_context(|| format!("deleting {}", self.layout.local.display()))
+    }
+
+    /// What `qafila` needs to use this stack; what the environment already says wins.
+    pub fn environment(&self) -> BTreeMap<String, String> {
+        let ports = self.layout.ports;
+        let password = self.secrets.get("POSTGRES_ROLES");
+        let database = |role: &str| format!("postgres://{role}:{password}@127.0.0.1:{}/{DATABASE}", ports.postgres);
+        let salla = format!("http://127.0.0.1:{}", ports.salla);
+        let mut ours: BTreeMap<String, String> = ROLES
+            .iter()
+            .map(|(variable, role)| ((*variable).to_owned(), database(role)))
+            .collect();
+        for (name, value) in [
+            ("QAFILA_DATABASE_OWNER_URL", database(OWNER)),
+            ("QAFILA_KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka)),
+            ("QAFILA_REGISTRY_URL", format!("http://127.0.0.1:{}/apis/ccompat/v7", ports.registry)),
+            ("QAFILA_CLICKHOUSE_URL", format!("http://127.0.0.1:{}", ports.clickhouse)),
+            ("QAFILA_CLICKHOUSE_DATABASE", DATABASE.to_owned()),
+            ("QAFILA_OPERATOR_KEYS", format!("local:{}", self.secrets.base64("OPERATOR_KEY").unwrap_or_default())),
+            ("QAFILA_TOKEN_KEY", self.secrets.base64("TOKEN_KEY").unwrap_or_default()),
+            ("QAFILA_SALLA_API_URL", format!("{salla}/admin/v2")),
+            ("QAFILA_SALLA_ACCOUNTS_URL", salla),
+            ("QAFILA_SALLA_CLIENT_ID", salla::CLIENT_ID.to_owned()),
+            ("QAFILA_SALLA_CLIENT_SECRET", self.secrets.get("SALLA_CLIENT_SECRET").to_owned()),
+            ("QAFILA_SALLA_REDIRECT_URL", format!("http://127.0.0.1:{}/oauth/callback", ports.gateway)),
+            ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
+            ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
+        ] {
+            ours.insert(name.to_owned(), value);
+        }
+        for (name, value) in &mut ours {
+            if let Ok(named) = env::var(name) {
+                *value = named;
+            }
+        }
+        ours
+    }
+
+    /// Postgres of this stack.
+    pub fn postgres(&self) -> Result<Postgres> {
+        Postgres::new(&self.layout, self.secrets.get("POSTGRES_SUPERUSER"))
+    }
+
+    /// The Salla simulator of this stack.
+    pub fn salla(&self) -> Salla {
+        Salla::new(&self.layout, self.secrets.get("SALLA_CLIENT_SECRET"), self.secrets.get("SALLA_WEBHOOK_SECRET"))
+    }
+
+    fn services(&self) -> impl Iterator<Item = Service> + '_ {
+        SERVICES.into_iter().map(|name| Service {
+            name,
+            run: self.layout.local.join("run"),
+            stop_signal: if name == "postgres" { Signal::SIGINT } else { Signal::SIGTERM },
+        })
+    }
+
+    /// Two `make up` at once take turns.
+    fn lock(&self) -> Result<File> {
+        fs::create_dir_all(&self.layout.local)?;
+        let file = File::create(self.layout.local.join("lock"))?;
+        FileExt::lock_exclusive(&file).context("waiting for another `make up` or `make down`")?;
+        Ok(file)
+    }
+}
+
+fn ready(name: &str, address: &str) {
+    println!("{name:<12} ready at {address}");
+}
