@@ -41,7 +41,11 @@ impl Amount {
 
     /// From ten-thousandths.
     pub fn from_mantissa(mantissa: i64) -> Result<Self, AmountError> {
-        if mantissa.unsigned_abs() < LIMIT.unsigned_abs() { Ok(Self(mantissa)) } else { Err(AmountError::TooLarge) }
+        if mantissa.unsigned_abs() < LIMIT.unsigned_abs() {
+            Ok(Self(mantissa))
+        } else {
+            Err(AmountError::TooLarge)
+        }
     }
 
     /// Whole units, such as pieces of a line.

@@ -96,10 +96,12 @@ pub const MERCHANT_EVENTS: Topic = Topic {
     partitions: 6,
     cleanup: Cleanup::Delete { days: 400 },
     subjects: SubjectNaming::TopicRecord,
-    records: &[record::<m::MerchantRegistered>("qafila.merchant.MerchantRegistered"),
+    records: &[
+        record::<m::MerchantRegistered>("qafila.merchant.MerchantRegistered"),
         record::<m::MerchantRenamed>("qafila.merchant.MerchantRenamed"),
         record::<m::StoreConnected>("qafila.merchant.StoreConnected"),
-        record::<m::StoreDisconnected>("qafila.merchant.StoreDisconnected")],
+        record::<m::StoreDisconnected>("qafila.merchant.StoreDisconnected"),
+    ],
     doc: "Merchant registered, renamed, store connected, disconnected; no secret and no e-mail address.",
 };
 
@@ -111,14 +113,16 @@ pub const SYNC_JOB_EVENTS: Topic = Topic {
     partitions: 6,
     cleanup: Cleanup::Delete { days: 400 },
     subjects: SubjectNaming::TopicRecord,
-    records: &[record::<s::SyncRequested>("qafila.sync.SyncRequested"),
+    records: &[
+        record::<s::SyncRequested>("qafila.sync.SyncRequested"),
         record::<s::SyncTakenOver>("qafila.sync.SyncTakenOver"),
         record::<s::SliceImported>("qafila.sync.SliceImported"),
         record::<s::SyncPaused>("qafila.sync.SyncPaused"),
         record::<s::SyncResumed>("qafila.sync.SyncResumed"),
         record::<s::SyncCompleted>("qafila.sync.SyncCompleted"),
         record::<s::SyncFailed>("qafila.sync.SyncFailed"),
-        record::<s::SyncCancelled>("qafila.sync.SyncCancelled")],
+        record::<s::SyncCancelled>("qafila.sync.SyncCancelled"),
+    ],
     doc: "What happened to the import of a store.",
 };
 
@@ -130,12 +134,14 @@ pub const EXPORT_EVENTS: Topic = Topic {
     partitions: 6,
     cleanup: Cleanup::Delete { days: 400 },
     subjects: SubjectNaming::TopicRecord,
-    records: &[record::<x::ExportRequested>("qafila.export.ExportRequested"),
+    records: &[
+        record::<x::ExportRequested>("qafila.export.ExportRequested"),
         record::<x::ExportTakenOver>("qafila.export.ExportTakenOver"),
         record::<x::ExportCompleted>("qafila.export.ExportCompleted"),
         record::<x::ExportFailed>("qafila.export.ExportFailed"),
         record::<x::ExportRevoked>("qafila.export.ExportRevoked"),
-        record::<x::ExportExpired>("qafila.export.ExportExpired")],
+        record::<x::ExportExpired>("qafila.export.ExportExpired"),
+    ],
     doc: "What happened to a report file.",
 };
 

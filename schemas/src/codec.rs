@@ -208,7 +208,11 @@ impl<T: AvroRecord> Decoder<T> {
                 })?
             }
         };
-        if rest.is_empty() { Ok(Some(record)) } else { Err(CodecError::Trailing { name: T::NAME, bytes: rest.len() }) }
+        if rest.is_empty() {
+            Ok(Some(record))
+        } else {
+            Err(CodecError::Trailing { name: T::NAME, bytes: rest.len() })
+        }
     }
 
     fn schema(&mut self, schema_id: u32) -> Option<Arc<WriterSchema>> {

@@ -116,7 +116,8 @@ impl OperatorKeys {
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (id, encoded) = part.split_once(':').ok_or(SealError::BadKeys("no colon after an id"))?;
             let bytes = STANDARD.decode(encoded).map_err(|_| SealError::BadKeys("a key is not base64"))?;
-            let bytes = <[u8; 32]>::try_from(bytes).map_err(|_| SealError::BadKeys("a key is not 32 bytes"))?;
+            let bytes =
+                <[u8; 32]>::try_from(bytes).map_err(|_| SealError::BadKeys("a key is not 32 bytes"))?;
             if id.is_empty() || keys.insert(id.to_owned(), Key::new(bytes)).is_some() {
                 return Err(SealError::BadKeys("ids must be present and differ"));
             }
@@ -182,7 +183,9 @@ impl BodySealer {
     fn data_key(&self) -> Result<(Key, Wrapped), SealError> {
         let mut slot = self.data_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match &*slot {
-            Some((made, key, wrapped)) if made.elapsed() < DATA_KEY_LIFE => Ok((key.clone(), wrapped.clone())),
+            Some((made, key, wrapped)) if made.elapsed() < DATA_KEY_LIFE => {
+                Ok((key.clone(), wrapped.clone()))
+            }
             _ => {
                 let key = Key::random()?;
                 let wrapped = self.keys.wrap(self.purpose, key.bytes())?;

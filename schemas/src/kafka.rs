@@ -29,7 +29,10 @@ impl KafkaConfig {
     /// Properties every client starts from.
     pub fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", &self.brokers).set("socket.nagle.disable", "true").set("log_level", "4");
+        config
+            .set("bootstrap.servers", &self.brokers)
+            .set("socket.nagle.disable", "true")
+            .set("log_level", "4");
         for (key, value) in &self.properties {
             config.set(key, value);
         }

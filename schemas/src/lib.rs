@@ -13,6 +13,7 @@ pub mod headers;
 pub mod ids;
 pub mod kafka;
 pub mod millis;
+pub mod open_set;
 pub mod reader;
 pub mod records;
 pub mod registry;

@@ -347,9 +347,9 @@ impl<D: Decode> Poller<D> {
                 gathering = None;
                 self.rewind();
             }
-            let wait = gathering.as_ref().map_or(IDLE_POLL, |g| {
-                self.config.max_age.saturating_sub(g.since.elapsed()).min(IDLE_POLL)
-            });
+            let wait = gathering
+                .as_ref()
+                .map_or(IDLE_POLL, |g| self.config.max_age.saturating_sub(g.since.elapsed()).min(IDLE_POLL));
             let consumer = Arc::clone(&self.consumer);
             match consumer.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut gathering),
@@ -400,7 +400,9 @@ impl<D: Decode> Poller<D> {
             };
             match self.runtime.block_on(self.registry.learn(schema_id)) {
                 Ok(()) => {}
-                Err(RegistryError::Codec(error)) => return Some(Decoded::Bad(undecodable(&error.to_string()))),
+                Err(RegistryError::Codec(error)) => {
+                    return Some(Decoded::Bad(undecodable(&error.to_string())));
+                }
                 Err(error @ RegistryError::Call { .. }) => {
                     metrics::counter!("qafila_registry_failures_total").increment(1);
                     tracing::warn!(event = "schema not available", schema_id, error = %error);

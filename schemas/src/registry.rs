@@ -63,7 +63,12 @@ impl Registry {
     }
 
     /// Registers a schema and returns its id; the same schema always gets the same id.
-    pub async fn register(&self, subject: &str, name: &'static str, schema: &str) -> Result<u32, RegistryError> {
+    pub async fn register(
+        &self,
+        subject: &str,
+        name: &'static str,
+        schema: &str,
+    ) -> Result<u32, RegistryError> {
         let mut registered = self.registered.lock().await;
         if let Some(id) = registered.get(&(subject.to_owned(), name)) {
             return Ok(*id);

@@ -91,11 +91,10 @@ impl Plan {
     }
 
     fn new_topic(&self, replication: i32) -> NewTopic<'_> {
-        self.settings
-            .iter()
-            .fold(NewTopic::new(&self.name, self.partitions, TopicReplication::Fixed(replication)), |topic, (key, value)| {
-                topic.set(key, value)
-            })
+        self.settings.iter().fold(
+            NewTopic::new(&self.name, self.partitions, TopicReplication::Fixed(replication)),
+            |topic, (key, value)| topic.set(key, value),
+        )
     }
 }
 

@@ -6,6 +6,7 @@ use qafila_schemas::catalogue::TOPICS;
 use qafila_schemas::codec::{CodecError, Decoder, Encoder, WriterSchemas, split_header};
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use qafila_schemas::millis::Millis;
+use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::AvroRecord;
 use qafila_schemas::records::fact::{GroupStamp, OrderFact, OrderObserved};
 use qafila_schemas::records::observation::{
@@ -68,7 +69,7 @@ fn order_fact() -> OrderFact {
         lines_complete: true,
         lines: vec![line(), line()],
         observed: OrderObserved {
-            header: Some(GroupStamp { observed_at: Millis(1), source: "list".into() }),
+            header: Some(GroupStamp { observed_at: Millis(1), source: Source::List }),
             ..OrderObserved::default()
         },
     }
@@ -79,10 +80,10 @@ fn observation() -> Observation {
         merchant_id: MerchantId::generate(),
         connection_id: ConnectionId::generate(),
         store_id: 7,
-        entity: "order".into(),
+        entity: Entity::Order,
         salla_id: 9,
-        kind: "seen".into(),
-        source: "list".into(),
+        kind: Kind::Seen,
+        source: Source::List,
         observed_at: Millis(-1),
         order: Some(OrderObservation {
             reference_id: Some(1),
@@ -118,7 +119,13 @@ fn money_text_times_and_lines_survive_avro_unchanged() {
         job_id: Default::default(),
         run_id: Default::default(),
         epoch: 3,
-        phases: vec![SyncPhase { name: "list".into(), resource: "orders".into(), done: 1, total: None, skipped: 0 }],
+        phases: vec![SyncPhase {
+            name: "list".into(),
+            resource: "orders".into(),
+            done: 1,
+            total: None,
+            skipped: 0,
+        }],
         rate_per_minute: 120.5,
         eta_seconds: Some(60),
         paused_until: None,
@@ -149,7 +156,10 @@ fn a_record_of_another_kind_or_with_damaged_bytes_is_refused() {
     assert!(matches!(right.decode(&bytes[..bytes.len() - 3]), Err(CodecError::Decode { .. })));
     assert!(matches!(right.decode(&[bytes.as_slice(), b"x"].concat()), Err(CodecError::Trailing { .. })));
     assert!(matches!(right.decode(b"{}"), Err(CodecError::NoHeader)));
-    assert!(matches!(right.decode(&[0, 0, 0, 0, 2, 0]), Ok(None)), "an unknown schema is fetched, not refused");
+    assert!(
+        matches!(right.decode(&[0, 0, 0, 0, 2, 0]), Ok(None)),
+        "an unknown schema is fetched, not refused"
+    );
 }
 
 #[test]
@@ -186,7 +196,9 @@ fn bytes_of_an_older_schema_are_read_and_new_fields_take_their_defaults() {
         .expect("encodes");
     let schemas = WriterSchemas::default();
     schemas.learn(2, older).expect("learnt");
-    let read = Decoder::<Newer>::new(schemas).expect("a decoder").decode(&[[0, 0, 0, 0, 2].as_slice(), &datum].concat());
+    let read = Decoder::<Newer>::new(schemas)
+        .expect("a decoder")
+        .decode(&[[0, 0, 0, 0, 2].as_slice(), &datum].concat());
     let wanted = Newer { observed_at: Millis(5), source: "list".into(), price: None, groups: vec![] };
     assert_eq!(read.expect("decodes"), Some(wanted));
 }

@@ -2,12 +2,12 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::observation::{CartLine, OrderLine};
 use super::avro_record;
+use super::observation::{CartLine, OrderLine};
 use crate::amount::Amount;
 use crate::ids::{ConnectionId, MerchantId};
 use crate::millis::Millis;
-
+use crate::open_set::Source;
 
 /// Which observation won a group of fields.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,7 +15,7 @@ pub struct GroupStamp {
     /// When the winning observation was true at Salla. Milliseconds since the Unix epoch, UTC.
     pub observed_at: Millis,
     /// Where it came from: 'list', 'details', 'webhook'; an open set.
-    pub source: String,
+    pub source: Source,
 }
 
 /// Per group of fields the observation that won; null where the group was never seen.
@@ -293,7 +293,6 @@ pub struct ProductFact {
     pub observed: ProductObserved,
 }
 avro_record!(ProductFact, "../../avsc/ProductFact.avsc");
-
 
 /// Per group of fields the observation that won; null where the group was never seen.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

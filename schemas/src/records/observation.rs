@@ -6,6 +6,7 @@ use super::avro_record;
 use crate::amount::Amount;
 use crate::ids::{ConnectionId, MerchantId};
 use crate::millis::Millis;
+use crate::open_set::{Entity, Kind, Source};
 
 /// Payment of the order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -375,14 +376,14 @@ pub struct Observation {
     /// Salla's id of the store.
     pub store_id: i64,
     /// What was seen: 'order', 'customer', 'product', 'cart'; an open set.
-    pub entity: String,
+    pub entity: Entity,
     /// Salla's id of the entity.
     pub salla_id: i64,
     /// 'seen': the groups present were read; 'deleted': Salla says that it is gone; 'stale': it
     /// changed, fetch it; 'publish': publish the merged row again. An open set.
-    pub kind: String,
+    pub kind: Kind,
     /// Where from: 'list', 'details', 'webhook', 'repair'; an open set.
-    pub source: String,
+    pub source: Source,
     /// When it was true at Salla; see ARCHITECTURE §5. Milliseconds since the Unix epoch, UTC.
     pub observed_at: Millis,
     /// Present where entity is order and something was read.

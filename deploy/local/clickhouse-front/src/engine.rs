@@ -48,7 +48,8 @@ impl Functions {
                     *library.get(concat!($name, "\0").as_bytes())?
                 };
             }
-            let set_signal_handlers: unsafe extern "C" fn(c_int) = function!("chdb_set_signal_handlers_enabled");
+            let set_signal_handlers: unsafe extern "C" fn(c_int) =
+                function!("chdb_set_signal_handlers_enabled");
             set_signal_handlers(0);
             Ok(Self {
                 connect: function!("chdb_connect"),
@@ -181,7 +182,9 @@ impl Lent<'_> {
 
     fn start(&self, function: QueryFn, sql: &str, format: &str) -> Handle {
         // SAFETY: the texts are valid for their lengths during the call; the handle is ours alone.
-        unsafe { function(self.handle(), sql.as_ptr().cast(), sql.len(), format.as_ptr().cast(), format.len()) }
+        unsafe {
+            function(self.handle(), sql.as_ptr().cast(), sql.len(), format.as_ptr().cast(), format.len())
+        }
     }
 
     /// Runs one statement and returns its whole result.
@@ -191,7 +194,12 @@ impl Lent<'_> {
     }
 
     /// Runs a query and hands its result over piece by piece; `sink` returning false cancels it.
-    pub fn stream(&self, sql: &str, format: &str, mut sink: impl FnMut(Bytes) -> bool) -> Result<(), EngineError> {
+    pub fn stream(
+        &self,
+        sql: &str,
+        format: &str,
+        mut sink: impl FnMut(Bytes) -> bool,
+    ) -> Result<(), EngineError> {
         let functions = self.functions();
         let stream = self.start(functions.stream_query, sql, format);
         // SAFETY: `stream` came from stream_query on this connection and is destroyed once, below.

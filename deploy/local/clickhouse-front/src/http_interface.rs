@@ -115,7 +115,8 @@ async fn query(engine: Arc<Engine>, statement: Statement, sql: String) -> Result
         begin(outcome);
     });
     start.await.map_err(|_| "the engine's thread ended early".to_owned())??;
-    let pieces = futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
+    let pieces =
+        futures::stream::unfold(receiver, |mut receiver| async { Some((receiver.recv().await?, receiver)) });
     let body = StreamBody::new(pieces.map(|piece| piece.map(Frame::data)));
     Ok(Response::new(BodyExt::boxed(body)))
 }
@@ -174,7 +175,8 @@ fn surrounded<T>(
 }
 
 fn refused(refusal: &Refusal) -> Response<Body> {
-    let code: String = refusal.0.strip_prefix("Code: ").unwrap_or("").chars().take_while(char::is_ascii_digit).collect();
+    let code: String =
+        refusal.0.strip_prefix("Code: ").unwrap_or("").chars().take_while(char::is_ascii_digit).collect();
     let mut response = text(StatusCode::INTERNAL_SERVER_ERROR, &format!("{}\n", refusal.0.trim_end()));
     if let Ok(value) = http::HeaderValue::from_str(&code)
         && !code.is_empty()

@@ -39,7 +39,8 @@ struct Cli {
 async fn main() -> Result<()> {
     let cli = Cli::parse();
     let engine = Arc::new(engine::Engine::open(&cli.library, &cli.data, cli.connections)?);
-    let listener = TcpListener::bind(cli.listen).await.with_context(|| format!("listening on {}", cli.listen))?;
+    let listener =
+        TcpListener::bind(cli.listen).await.with_context(|| format!("listening on {}", cli.listen))?;
     let mut terminate = signal(SignalKind::terminate())?;
     println!("ClickHouse engine {} at http://{}", engine.version(), cli.listen);
     loop {

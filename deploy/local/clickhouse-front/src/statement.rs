@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 
 /// Parameters that are about the transport or the session, not settings of the query.
-const IGNORED: [&str; 8] =
-    ["user", "password", "query_id", "wait_end_of_query", "buffer_size", "role", "quota_key", "send_progress_in_http_headers"];
-/// What this front does not do; asking for it is an error rather than a surprise.
-const REFUSED: [(&str, &str); 3] = [
-    ("session_id", "sessions"),
-    ("compress", "compressed answers"),
-    ("decompress", "compressed requests"),
+const IGNORED: [&str; 8] = [
+    "user",
+    "password",
+    "query_id",
+    "wait_end_of_query",
+    "buffer_size",
+    "role",
+    "quota_key",
+    "send_progress_in_http_headers",
 ];
+/// What this front does not do; asking for it is an error rather than a surprise.
+const REFUSED: [(&str, &str); 3] =
+    [("session_id", "sessions"), ("compress", "compressed answers"), ("decompress", "compressed requests")];
 
 /// A statement with all that belongs to it.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -114,7 +119,8 @@ pub enum Pieces {
 /// How pieces of a result of `sql` fit together.
 pub fn pieces(sql: &str, default_format: &str) -> Pieces {
     match split_insert_format(sql).1.unwrap_or(default_format) {
-        "RowBinary" | "TabSeparated" | "TSV" | "TabSeparatedRaw" | "TSVRaw" | "CSV" | "JSONEachRow" | "NDJSON" => Pieces::Plain,
+        "RowBinary" | "TabSeparated" | "TSV" | "TabSeparatedRaw" | "TSVRaw" | "CSV" | "JSONEachRow"
+        | "NDJSON" => Pieces::Plain,
         "CSVWithNames" | "TabSeparatedWithNames" | "TSVWithNames" => Pieces::Lines(1),
         "RowBinaryWithNames" => Pieces::Columns(1),
         "RowBinaryWithNamesAndTypes" => Pieces::Columns(2),
@@ -128,7 +134,8 @@ impl Pieces {
         match self {
             Self::Plain | Self::Whole => 0,
             Self::Lines(count) => {
-                let mut ends = piece.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+                let mut ends =
+                    piece.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
                 ends.nth(count - 1).unwrap_or(piece.len())
             }
             Self::Columns(texts) => columns_header(piece, texts).unwrap_or(0),
@@ -197,7 +204,8 @@ mod tests {
 
     #[test]
     fn settings_are_undone_and_values_cannot_leave_their_quotes() {
-        let asked = statement(&[("insert_deduplication_token", "a'; DROP"), ("param_id", "7")]).expect("read");
+        let asked =
+            statement(&[("insert_deduplication_token", "a'; DROP"), ("param_id", "7")]).expect("read");
         let (before, after) = asked.surroundings().expect("built");
         assert!(before.contains(&"SET insert_deduplication_token = 'a\\'; DROP'".to_owned()));
         assert!(before.contains(&"SET param_id = '7'".to_owned()));
@@ -208,7 +216,10 @@ mod tests {
     #[test]
     fn repeated_headers_of_pieces_are_measured() {
         let piece = [&[2_u8, 1][..], b"a", &[1], b"b", &[6], b"UInt64", &[6], b"String", &[9, 9]].concat();
-        assert_eq!(pieces("SELECT 1 FORMAT RowBinaryWithNamesAndTypes", "TSV").header(&piece), piece.len() - 2);
+        assert_eq!(
+            pieces("SELECT 1 FORMAT RowBinaryWithNamesAndTypes", "TSV").header(&piece),
+            piece.len() - 2
+        );
         assert_eq!(pieces("SELECT 1", "CSVWithNames").header(b"a,b\n1,2\n"), 4);
         assert_eq!(pieces("SELECT 1", "RowBinary").header(&piece), 0);
         assert_eq!(pieces("SELECT 1", "JSON"), Pieces::Whole);
@@ -221,7 +232,10 @@ mod tests {
         assert_eq!(kind("with 1 as x select x"), Kind::Query);
         assert_eq!(kind("insert into t values (1)"), Kind::Insert);
         assert_eq!(kind("CREATE TABLE t (a Int8) ENGINE = Memory"), Kind::Command);
-        assert_eq!(split_insert_format("INSERT INTO t(a) FORMAT RowBinary"), ("INSERT INTO t(a)", Some("RowBinary")));
+        assert_eq!(
+            split_insert_format("INSERT INTO t(a) FORMAT RowBinary"),
+            ("INSERT INTO t(a)", Some("RowBinary"))
+        );
         assert_eq!(split_insert_format("INSERT INTO t SELECT 1"), ("INSERT INTO t SELECT 1", None));
     }
 }

@@ -26,7 +26,14 @@ pub fn answer(sim: &Sim, call: &Call) -> Answer {
         }),
         (&Method::POST, ["stores", id, "uninstall"]) => store_id(id).map(|id| {
             sim.world().grants.revoke_store(id);
-            let body = shapes::webhook("app.uninstalled", id, Utc::now(), json!({"id": 1, "store_type": "demo"}), None, &sim.world().switches);
+            let body = shapes::webhook(
+                "app.uninstalled",
+                id,
+                Utc::now(),
+                json!({"id": 1, "store_type": "demo"}),
+                None,
+                &sim.world().switches,
+            );
             json!({"sent": emit(sim, id, "app.uninstalled", &body)})
         }),
         (&Method::PUT, ["faults"]) => body(call).map(|faults| {
@@ -70,7 +77,9 @@ fn make_store(sim: &Sim, plan: &Plan) -> Value {
 
 fn totals(sim: &Sim, id: &str, call: &Call) -> Result<Value, String> {
     let day = |name: &str, default: NaiveDate| {
-        call.query.get(name).map_or(Ok(default), |text| text.parse().map_err(|_| format!("{name} must be YYYY-MM-DD")))
+        call.query
+            .get(name)
+            .map_or(Ok(default), |text| text.parse().map_err(|_| format!("{name} must be YYYY-MM-DD")))
     };
     let (from, until) = (day("from", NaiveDate::MIN)?, day("until", NaiveDate::MAX)?);
     let world = sim.world();
@@ -95,7 +104,10 @@ fn arrive(sim: &Sim, id: &str, call: &Call) -> Result<Value, String> {
             let order = store.place_order(now, 99).id;
             let order_ref = store.order(order).ok_or("the order vanished")?;
             let (data, branch) = shapes::order_webhook(store, order_ref);
-            (order, shapes::webhook("order.created", id, now, data, Some(("pickup_branch", branch)), &switches))
+            (
+                order,
+                shapes::webhook("order.created", id, now, data, Some(("pickup_branch", branch)), &switches),
+            )
         };
         emit(sim, id, "order.created", &message);
         made.push(order);
@@ -118,7 +130,14 @@ fn change_status(sim: &Sim, id: &str, call: &Call) -> Result<Value, String> {
         let now = Utc::now();
         store.set_status(order, &slug, now).ok_or("no such order or status")?;
         let changed = store.order(order).ok_or("the order vanished")?;
-        shapes::webhook("order.status.updated", id, now, shapes::status_webhook(store, changed), None, &switches)
+        shapes::webhook(
+            "order.status.updated",
+            id,
+            now,
+            shapes::status_webhook(store, changed),
+            None,
+            &switches,
+        )
     };
     Ok(json!({"sent": emit(sim, id, "order.status.updated", &message)}))
 }

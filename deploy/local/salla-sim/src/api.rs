@@ -58,7 +58,9 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
     };
     let granted = |scope_name: &str| scope_name == needed || scope_name == format!("{needed}_write");
     if !needed.is_empty() && !scope.split(' ').any(granted) {
-        return unauthorized(&format!("The access token should have access to one of those scopes: {needed}"));
+        return unauthorized(&format!(
+            "The access token should have access to one of those scopes: {needed}"
+        ));
     }
     match (&call.method, segments.as_slice()) {
         (&Method::GET, ["orders"]) => order_list(world, store, &call.query),
@@ -72,23 +74,30 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
         }
         (&Method::GET, ["customers"]) => {
             let Some(store) = world.stores.get(&store) else { return not_found() };
-            list(world, &call.query, world.switches.others_per_page, &store.customers, |c| shapes::customer(c, false))
+            list(world, &call.query, world.switches.others_per_page, &store.customers, |c| {
+                shapes::customer(c, false)
+            })
         }
         (&Method::GET, ["customers", id]) => {
-            let found = world.stores.get(&store).and_then(|s| s.customers.iter().find(|c| c.id.to_string() == *id));
+            let found =
+                world.stores.get(&store).and_then(|s| s.customers.iter().find(|c| c.id.to_string() == *id));
             found.map_or_else(not_found, |c| success(shapes::customer(c, true)))
         }
         (&Method::GET, ["products"]) => {
             let Some(store) = world.stores.get(&store) else { return not_found() };
             let status = call.query.get("status");
-            let rows: Vec<_> = store.products.iter().filter(|p| status.is_none_or(|s| s == p.status)).collect();
+            let rows: Vec<_> =
+                store.products.iter().filter(|p| status.is_none_or(|s| s == p.status)).collect();
             list(world, &call.query, world.switches.others_per_page, &rows, |p| shapes::product(p))
         }
         (&Method::GET, ["products", id]) => {
-            let found = world.stores.get(&store).and_then(|s| s.products.iter().find(|p| p.id.to_string() == *id));
+            let found =
+                world.stores.get(&store).and_then(|s| s.products.iter().find(|p| p.id.to_string() == *id));
             found.map_or_else(not_found, |p| success(shapes::product(p)))
         }
-        (&Method::GET, ["carts", "abandoned"]) => list(world, &call.query, world.switches.others_per_page, &[(); 0], |()| json!({})),
+        (&Method::GET, ["carts", "abandoned"]) => {
+            list(world, &call.query, world.switches.others_per_page, &[(); 0], |()| json!({}))
+        }
         (&Method::GET, ["store", "info"]) => {
             let mut info = shapes::STORE_INFO.clone();
             if let Some(store) = world.stores.get(&store) {
@@ -110,7 +119,8 @@ fn with_order(world: &World, store: u64, id: u64, shape: impl Fn(&Store, &Order)
 
 fn order_list(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
     world.order_lists += 1;
-    if world.faults.arrival_every > 0 && world.order_lists.is_multiple_of(world.faults.arrival_every)
+    if world.faults.arrival_every > 0
+        && world.order_lists.is_multiple_of(world.faults.arrival_every)
         && let Some(store) = world.stores.get_mut(&store_id)
     {
         store.place_order(Utc::now(), u64::from(world.order_lists));
@@ -131,7 +141,8 @@ fn order_list(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
     // Orders are kept by creation, so a window is a range.
     let mut rows: Vec<&Order> = store.orders.iter().filter(|o| within(o)).collect();
     let default = if world.switches.newest_first { "created_at-desc" } else { "created_at-asc" };
-    let (field, direction) = query.get("sort_by").unwrap_or(default).rsplit_once('-').unwrap_or(("created_at", "desc"));
+    let (field, direction) =
+        query.get("sort_by").unwrap_or(default).rsplit_once('-').unwrap_or(("created_at", "desc"));
     match field {
         "created_at" => {}
         "updated_at" => rows.sort_by_key(|o| o.updated_at),
@@ -145,7 +156,13 @@ fn order_list(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
     list(world, query, world.switches.orders_per_page, &rows, |order| shapes::order_row(store, order))
 }
 
-fn list<T>(world: &World, query: &Parameters, maximum: usize, rows: &[T], shape: impl Fn(&T) -> Value) -> Answer {
+fn list<T>(
+    world: &World,
+    query: &Parameters,
+    maximum: usize,
+    rows: &[T],
+    shape: impl Fn(&T) -> Value,
+) -> Answer {
     let asked = query.number("per_page").unwrap_or(DEFAULT_PER_PAGE).max(1);
     let page: usize = query.number("page").unwrap_or(1).max(1);
     if asked > maximum && world.switches.oversized_page == OversizedPage::Refuse {
@@ -167,7 +184,8 @@ fn list<T>(world: &World, query: &Parameters, maximum: usize, rows: &[T], shape:
             if world.faults.spoils(index) {
                 value["total"] = json!({"amount": "لا شيء", "currency": "SAR"});
                 value["price"] = json!({"amount": "لا شيء", "currency": "SAR"});
-                value["updated_at"] = json!({"date": "قبل قليل", "timezone_type": 3, "timezone": "Asia/Riyadh"});
+                value["updated_at"] =
+                    json!({"date": "قبل قليل", "timezone_type": 3, "timezone": "Asia/Riyadh"});
             }
             value
         })

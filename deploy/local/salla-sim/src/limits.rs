@@ -52,7 +52,14 @@ pub fn per_minute(plan: &str, switches: &Switches) -> Option<u32> {
 
 impl Limits {
     /// Counts one call at `now` (unix seconds).
-    pub fn call(&mut self, store: u64, plan: &str, customers: bool, now: f64, switches: &Switches) -> Standing {
+    pub fn call(
+        &mut self,
+        store: u64,
+        plan: &str,
+        customers: bool,
+        now: f64,
+        switches: &Switches,
+    ) -> Standing {
         let Some(limit) = per_minute(plan, switches) else {
             self.allowed += 1;
             return Standing { limit: None, remaining: 0, reset: now as u64, retry_after: None };
@@ -68,7 +75,8 @@ impl Limits {
         if now >= self.customers.start + budget {
             self.customers = Window { start: now, used: 0, last: 0.0 };
         }
-        let customers_over = customers && switches.customers_budget > 0 && self.customers.used >= switches.customers_budget;
+        let customers_over =
+            customers && switches.customers_budget > 0 && self.customers.used >= switches.customers_budget;
         let retry_after = if customers_over {
             Some(self.customers.start + budget - now)
         } else {
@@ -98,7 +106,8 @@ mod tests {
     #[test]
     fn after_the_budget_of_the_minute_one_call_a_second_is_let_through() {
         let (mut limits, switches) = (Limits::default(), Switches::default());
-        let mut call = |now: f64| limits.call(1, "plus", false, 1000.0 + now, &switches).retry_after.is_none();
+        let mut call =
+            |now: f64| limits.call(1, "plus", false, 1000.0 + now, &switches).retry_after.is_none();
         assert!((0..120).all(|i| call(f64::from(i) * 0.01)));
         assert!(!call(1.3));
         assert!(call(2.3));

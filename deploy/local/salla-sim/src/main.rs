@@ -29,7 +29,8 @@ async fn main() -> anyhow::Result<()> {
     let cli = Cli::parse();
     let listener = TcpListener::bind(cli.listen).await?;
     println!("Salla simulator at http://{}", cli.listen);
-    let sim = Sim::new(Client { id: cli.client_id, secret: cli.client_secret, webhook_secret: cli.webhook_secret });
+    let sim =
+        Sim::new(Client { id: cli.client_id, secret: cli.client_secret, webhook_secret: cli.webhook_secret });
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
         served = serve(listener, sim) => served,

@@ -53,7 +53,9 @@ impl Grants {
     /// The store and scopes of a live access token.
     pub fn store_of(&self, token: &str) -> Option<(u64, &str)> {
         let grant = &self.grants[*self.access.get(token)?];
-        let live = !grant.dead && grant.access.as_deref() == Some(token) && grant.access_expires > Utc::now().timestamp();
+        let live = !grant.dead
+            && grant.access.as_deref() == Some(token)
+            && grant.access_expires > Utc::now().timestamp();
         live.then_some((grant.store, grant.scope.as_str()))
     }
 
@@ -177,14 +179,22 @@ fn decide(sim: &Sim, query: &Parameters, store: u64, approved: bool) -> Answer {
     let code = format!("ory_ac_{}", world.letters(43));
     let expires = Utc::now().timestamp() + CODE_LIFE_SECONDS;
     world.grants.codes.insert(code.clone(), Code { grant, redirect_uri, expires, used: false });
-    back.query_pairs_mut().append_pair("code", &code).append_pair("scope", &scope).append_pair("state", &state);
+    back.query_pairs_mut()
+        .append_pair("code", &code)
+        .append_pair("scope", &scope)
+        .append_pair("state", &state);
     redirect(back.as_str())
 }
 
 /// `POST /oauth2/token`.
 pub fn token(sim: &Sim, form: &Parameters) -> Answer {
-    if form.get("client_id") != Some(sim.client.id.as_str()) || form.get("client_secret") != Some(sim.client.secret.as_str()) {
-        return json_answer(StatusCode::UNAUTHORIZED, &json!({"error": "invalid_client", "error_description": "Client authentication failed"}));
+    if form.get("client_id") != Some(sim.client.id.as_str())
+        || form.get("client_secret") != Some(sim.client.secret.as_str())
+    {
+        return json_answer(
+            StatusCode::UNAUTHORIZED,
+            &json!({"error": "invalid_client", "error_description": "Client authentication failed"}),
+        );
     }
     let mut world = sim.world();
     let issued = match form.get("grant_type") {
@@ -195,11 +205,15 @@ pub fn token(sim: &Sim, form: &Parameters) -> Answer {
     match issued {
         Some(tokens) => json_answer(StatusCode::OK, &tokens),
         None => {
-            let status = StatusCode::from_u16(world.switches.refresh_error_status).unwrap_or(StatusCode::UNAUTHORIZED);
-            json_answer(status, &json!({
-                "error": "invalid_grant",
-                "error_description": "The provided authorization grant or refresh token is invalid, expired or revoked."
-            }))
+            let status =
+                StatusCode::from_u16(world.switches.refresh_error_status).unwrap_or(StatusCode::UNAUTHORIZED);
+            json_answer(
+                status,
+                &json!({
+                    "error": "invalid_grant",
+                    "error_description": "The provided authorization grant or refresh token is invalid, expired or revoked."
+                }),
+            )
         }
     }
 }

@@ -85,7 +85,8 @@ pub fn order_row(store: &Store, order: &Order) -> Value {
         "items": items,
     });
     if order.currency != "SAR" {
-        row["exchange_rate"] = json!({"base_currency": "SAR", "exchange_currency": order.currency, "rate": 0.266_592});
+        row["exchange_rate"] =
+            json!({"base_currency": "SAR", "exchange_currency": order.currency, "rate": 0.266_592});
     }
     row
 }
@@ -238,7 +239,14 @@ pub fn user_info(store: &Store, switches: &Switches) -> Value {
 }
 
 /// The body of a webhook: its envelope around `data`.
-pub fn webhook(event: &str, store: u64, at: DateTime<Utc>, data: Value, extra: Option<(&str, Value)>, switches: &Switches) -> Value {
+pub fn webhook(
+    event: &str,
+    store: u64,
+    at: DateTime<Utc>,
+    data: Value,
+    extra: Option<(&str, Value)>,
+    switches: &Switches,
+) -> Value {
     let local = at.with_timezone(&riyadh());
     let created_at = match switches.webhook_time {
         1 => local.format("%Y-%m-%d %H:%M:%S").to_string(),

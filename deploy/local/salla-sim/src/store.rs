@@ -39,7 +39,16 @@ pub struct Plan {
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { id: 0, seed: 1, orders: 2_000, customers: 500, products: 100, months: 24, until: None, plan: "unlimited".into() }
+        Self {
+            id: 0,
+            seed: 1,
+            orders: 2_000,
+            customers: 500,
+            products: 100,
+            months: 24,
+            until: None,
+            plan: "unlimited".into(),
+        }
     }
 }
 
@@ -147,8 +156,10 @@ impl Store {
         let id = if plan.id == 0 { scattered(plan.seed, 7) } else { plan.id };
         let until = plan.until.unwrap_or(today);
         let from = until.checked_sub_months(chrono::Months::new(plan.months)).unwrap_or(until);
-        let products: Vec<Product> = (0..plan.products.max(1)).map(|i| product(i, plan.seed, from, &mut dice)).collect();
-        let customers: Vec<Customer> = (0..plan.customers.max(1)).map(|i| customer(i, plan.seed, from, &mut dice)).collect();
+        let products: Vec<Product> =
+            (0..plan.products.max(1)).map(|i| product(i, plan.seed, from, &mut dice)).collect();
+        let customers: Vec<Customer> =
+            (0..plan.customers.max(1)).map(|i| customer(i, plan.seed, from, &mut dice)).collect();
         let mut moments = moments(from, until, plan.orders, &mut dice);
         moments.sort_unstable();
         let mut store = Self {
@@ -204,7 +215,8 @@ impl Store {
             let day = order.created_at.with_timezone(&riyadh()).date_naive();
             if (from..=until).contains(&day) {
                 totals.orders += 1;
-                *totals.by_day.entry(day).or_default().entry(order.currency.to_owned()).or_default() += order.total;
+                *totals.by_day.entry(day).or_default().entry(order.currency.to_owned()).or_default() +=
+                    order.total;
             }
         }
         totals

@@ -68,7 +68,8 @@ pub fn api(world: &mut World, store: u64, rest: &[&str], call: &Call) -> Answer 
         },
         (&Method::GET, ["events"]) => json_answer(StatusCode::OK, &crate::shapes::WEBHOOK_EVENTS),
         (&Method::GET, []) => {
-            let active: Vec<Value> = world.webhooks.subscriptions.iter().filter(|s| s.store == store).map(shape).collect();
+            let active: Vec<Value> =
+                world.webhooks.subscriptions.iter().filter(|s| s.store == store).map(shape).collect();
             let count = active.len();
             json_answer(
                 StatusCode::OK,
@@ -79,9 +80,10 @@ pub fn api(world: &mut World, store: u64, rest: &[&str], call: &Call) -> Answer 
         (&Method::DELETE, ["unsubscribe"]) => {
             let (id, url) = (call.query.number::<u64>("id"), call.query.get("url"));
             let before = world.webhooks.subscriptions.len();
-            world.webhooks.subscriptions.retain(|s| {
-                s.store != store || !(Some(s.id) == id || url.is_some_and(|u| u == s.url))
-            });
+            world
+                .webhooks
+                .subscriptions
+                .retain(|s| s.store != store || !(Some(s.id) == id || url.is_some_and(|u| u == s.url)));
             if world.webhooks.subscriptions.len() == before {
                 return not_found();
             }
@@ -102,7 +104,11 @@ fn subscribe(world: &mut World, store: u64, registration: Registration) -> Answe
     }
     world.webhooks.next_id += 1;
     let id = 60_000_000 + world.webhooks.next_id;
-    let existing = world.webhooks.subscriptions.iter_mut().find(|s| s.store == store && s.event == event && s.url == url);
+    let existing = world
+        .webhooks
+        .subscriptions
+        .iter_mut()
+        .find(|s| s.store == store && s.event == event && s.url == url);
     let subscription = Subscription {
         id: existing.as_ref().map_or(id, |s| s.id),
         store,
@@ -181,7 +187,9 @@ async fn deliver(sim: Sim, to: Subscription, body: Vec<u8>, retries: Vec<f64>) {
             "signature" => request
                 .header("x-salla-security-strategy", "Signature")
                 .header("x-salla-signature", sign(&to.secret, &body)),
-            "token" => request.header("x-salla-security-strategy", "Token").header("authorization", &to.secret),
+            "token" => {
+                request.header("x-salla-security-strategy", "Token").header("authorization", &to.secret)
+            }
             _ => request,
         };
         let status = request.body(body.clone()).send().await.map(|answer| answer.status());

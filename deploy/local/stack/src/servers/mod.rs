@@ -32,7 +32,11 @@ where
             bail!("{name} ended while starting; its log is {}:\n{}", log.display(), service.last_words());
         }
         if Instant::now() > end {
-            bail!("{name} is not ready after {deadline:?}; its log is {}:\n{}", log.display(), service.last_words());
+            bail!(
+                "{name} is not ready after {deadline:?}; its log is {}:\n{}",
+                log.display(),
+                service.last_words()
+            );
         }
         tokio::time::sleep(GLANCE).await;
     }

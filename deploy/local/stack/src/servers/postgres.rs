@@ -115,7 +115,9 @@ impl Postgres {
             chown(words.path(), Some(NOBODY), Some(NOBODY))?;
         }
         let mut initdb = self.as_user("initdb");
-        initdb.args(["--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "-U", SUPERUSER, "-D"]).arg(&self.data);
+        initdb
+            .args(["--auth=scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "-U", SUPERUSER, "-D"])
+            .arg(&self.data);
         initdb.arg("--pwfile").arg(words.path());
         let output = initdb.output().context("running initdb")?;
         if !output.status.success() {

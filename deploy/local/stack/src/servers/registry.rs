@@ -32,7 +32,11 @@ impl Registry {
     /// The registry of the local stack; `password` is that of its Postgres role.
     pub fn new(layout: &Layout, password: &str) -> Result<Self> {
         Ok(Self {
-            service: Service { name: "registry", run: layout.local.join("run"), stop_signal: Signal::SIGTERM },
+            service: Service {
+                name: "registry",
+                run: layout.local.join("run"),
+                stop_signal: Signal::SIGTERM,
+            },
             app: downloads::registry(layout)?,
             java: downloads::java(layout)?,
             port: layout.ports.registry,
@@ -66,7 +70,10 @@ impl Registry {
             ("quarkus.management.port", self.management_port.to_string()),
             ("apicurio.storage.kind", "sql".to_owned()),
             ("apicurio.storage.sql.kind", "postgresql".to_owned()),
-            ("apicurio.datasource.url", format!("jdbc:postgresql://127.0.0.1:{}/{DATABASE}", self.postgres_port)),
+            (
+                "apicurio.datasource.url",
+                format!("jdbc:postgresql://127.0.0.1:{}/{DATABASE}", self.postgres_port),
+            ),
             ("apicurio.datasource.username", DATABASE.to_owned()),
         ] {
             command.arg(format!("-D{name}={value}"));

@@ -1,0 +1,33 @@
+//! What happened to a merchant.
+
+use cqrs_es::DomainEvent;
+use qafila_schemas::records::merchant::{
+    MerchantRegistered, MerchantRenamed, StoreConnected, StoreDisconnected,
+};
+use serde::{Deserialize, Serialize};
+
+/// An event of the Merchant aggregate; each is a record of `qafila.merchant.events`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "each is documented where the record is")]
+pub enum MerchantEvent {
+    MerchantRegistered(MerchantRegistered),
+    StoreConnected(StoreConnected),
+    StoreDisconnected(StoreDisconnected),
+    MerchantRenamed(MerchantRenamed),
+}
+
+impl DomainEvent for MerchantEvent {
+    fn event_type(&self) -> String {
+        match self {
+            Self::MerchantRegistered(_) => "MerchantRegistered",
+            Self::StoreConnected(_) => "StoreConnected",
+            Self::StoreDisconnected(_) => "StoreDisconnected",
+            Self::MerchantRenamed(_) => "MerchantRenamed",
+        }
+        .into()
+    }
+
+    fn event_version(&self) -> String {
+        "1".into()
+    }
+}

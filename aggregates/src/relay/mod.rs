@@ -1,0 +1,81 @@
+//! The relay: carries events from the event store to Kafka, in order, at least once (ARCHITECTURE §4).
+//!
+//! It reads only below `pg_snapshot_xmin`, in `(tx, position)` order, so nothing that commits late is ever
+//! skipped; waits for Kafka's acknowledgement; then moves its cursor by compare-and-set. One relay is active,
+//! under an advisory lock whose session ends when its holder freezes; the others stand by.
+
+pub mod outbox;
+pub mod publisher;
+
+use std::time::Duration;
+
+use qafila_schemas::contract::Contract;
+use sqlx::PgPool;
+use sqlx::postgres::PgListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::commands::WAKE_CHANNEL;
+use outbox::{Outbox, OutboxError};
+use publisher::{PublishError, Publisher};
+
+const STANDBY: Duration = Duration::from_secs(1);
+/// While behind the horizon, which passes after the notification.
+const BEHIND: Duration = Duration::from_millis(5);
+/// Also the ping that keeps the session of the lock alive.
+const IDLE: Duration = Duration::from_secs(1);
+const BATCH: i64 = 500;
+
+/// Why the relay stopped for now; it tries again.
+#[derive(Debug, thiserror::Error)]
+pub enum RelayError {
+    /// The event store.
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
+    /// Kafka or a schema.
+    #[error(transparent)]
+    Publish(#[from] PublishError),
+}
+
+/// Runs until `shutdown`: active while it holds the lock, else standing by.
+pub async fn run(pool: PgPool, contract: Contract, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        match active(&pool, &contract, &shutdown).await {
+            Ok(()) => {}
+            Err(error) => {
+                metrics::counter!("qafila_relay_failures_total").increment(1);
+                tracing::warn!(event = "relay interrupted", error = %error);
+            }
+        }
+        metrics::gauge!("qafila_relay_active").set(0.0);
+        tokio::select! {
+            () = tokio::time::sleep(STANDBY) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+/// Takes the lock and relays until it is lost; returns at once where another relay holds it. The producer
+/// lives no longer than the lock.
+async fn active(pool: &PgPool, contract: &Contract, shutdown: &CancellationToken) -> Result<(), RelayError> {
+    let Some(mut outbox) = Outbox::take_lock(pool).await? else { return Ok(()) };
+    let publisher = Publisher::start(contract).await?;
+    let mut wake = PgListener::connect_with(pool).await.map_err(OutboxError::from)?;
+    wake.listen(WAKE_CHANNEL).await.map_err(OutboxError::from)?;
+    tracing::info!(event = "relay active");
+    metrics::gauge!("qafila_relay_active").set(1.0);
+    while !shutdown.is_cancelled() {
+        let events = outbox.next(BATCH).await?;
+        if !events.is_empty() {
+            publisher.publish(&events).await?;
+            outbox.advance(&events).await?;
+            metrics::counter!("qafila_relay_events_total").increment(events.len() as u64);
+            continue;
+        }
+        let pause = if outbox.is_behind().await? { BEHIND } else { IDLE };
+        tokio::select! {
+            _ = tokio::time::timeout(pause, wake.recv()) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+    Ok(())
+}
