@@ -1,1 +1,11 @@
-//! x
+//! Everything that comes from Salla (ARCHITECTURE §2, §5): the API client, OAuth and the token vault, subject
+//! keys, the anti-corruption mapping, and the history sync.
+//!
+//! This room writes observations and commands. It never writes a read model.
+
+pub mod connect;
+pub mod keys;
+pub mod mapping;
+pub mod salla;
+pub mod sync;
+pub mod vault;

@@ -8,6 +8,8 @@ use crate::millis::Millis;
 pub const ID: &str = "ce_id";
 /// `ce_sequence` (CloudEvents' sequence extension): an event's place in its aggregate's stream.
 pub const SEQUENCE: &str = "ce_sequence";
+/// `ce_subject`: what the record is about, such as an aggregate's id.
+pub const SUBJECT: &str = "ce_subject";
 /// `ce_type`.
 pub const TYPE: &str = "ce_type";
 /// A fact's revision, so that a tombstone carries it too.
@@ -38,7 +40,7 @@ impl CloudEvent<'_> {
             (ID, self.id),
             (TYPE, self.kind),
             ("ce_source", SOURCE_NAME),
-            ("ce_subject", self.subject),
+            (SUBJECT, self.subject),
             ("ce_time", &time),
             ("content-type", "application/avro"),
         ];

@@ -9,6 +9,7 @@ pub mod codec;
 pub mod contract;
 pub mod dead_letter;
 pub mod envelope;
+pub mod events;
 pub mod headers;
 pub mod ids;
 pub mod kafka;

@@ -1,0 +1,323 @@
+//! Connecting a store by OAuth (API.md): a single-use state bound to user and merchant, the code for tokens, the
+//! claim on the store, and the event; every step can be repeated by sending the same request again.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use qafila_aggregates::commands::{CommandError, Commands};
+use qafila_aggregates::merchant::{Merchant, MerchantCommand, StoreDetails};
+use qafila_schemas::envelope::OperatorKeys;
+use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
+use rand::distr::{Alphanumeric, SampleString};
+use sha2::{Digest, Sha256};
+use sqlx::{PgPool, Row};
+use url::Url;
+
+use crate::salla::SallaConfig;
+use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
+use crate::vault::{Vault, VaultError};
+
+/// Letters and digits only: Salla strips hyphens (FACTS §2.2).
+const STATE_LENGTH: usize = 40;
+const ATTEMPTS_IF_NOT_SENT: u32 = 3;
+
+/// Why a store was not connected. Nothing was changed unless said so.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Used, expired, or issued to somebody else.
+    #[error("this authorisation was already used, has expired, or was started by somebody else")]
+    StateRefused,
+    /// We never issued it: the merchant came from Salla's own store.
+    #[error("this authorisation was not started from Qafila")]
+    StateUnknown,
+    /// The merchant declined, or Salla did.
+    #[error("Salla did not grant access: {0}")]
+    Denied(String),
+    /// The store is another merchant's.
+    #[error("this store is connected to another Qafila account")]
+    StoreTaken,
+    /// Salla failed; the code is spent, so the merchant starts again.
+    #[error("Salla failed: {0}")]
+    Salla(OAuthError),
+    /// Our database or event store; the same request can be sent again.
+    #[error("connecting is not possible at the moment: {0}")]
+    Unavailable(String),
+}
+
+impl From<sqlx::Error> for ConnectError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<VaultError> for ConnectError {
+    fn from(error: VaultError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// A store that is now connected.
+#[derive(Debug, Clone)]
+pub struct ConnectedStore {
+    /// The connection.
+    pub connection_id: ConnectionId,
+    /// The store.
+    pub store: StoreIdentity,
+    /// Place of the event, for read-your-writes.
+    pub position: String,
+}
+
+/// Who connects.
+#[derive(Debug, Clone, Copy)]
+pub struct Applicant {
+    /// User.
+    pub user_id: UserId,
+    /// Merchant.
+    pub merchant_id: MerchantId,
+}
+
+/// Connects stores.
+#[derive(Clone)]
+pub struct Connector {
+    pool: PgPool,
+    vault: Vault,
+    http: reqwest::Client,
+    salla: Arc<SallaConfig>,
+    merchants: Commands<Merchant>,
+}
+
+impl Connector {
+    /// `pool` is the ingest role's.
+    pub fn new(
+        pool: PgPool,
+        keys: OperatorKeys,
+        http: reqwest::Client,
+        salla: Arc<SallaConfig>,
+        merchants: Commands<Merchant>,
+    ) -> Self {
+        Self { vault: Vault::new(pool.clone(), keys), pool, http, salla, merchants }
+    }
+
+    /// Issues a state and tells where to send the merchant, and until when that works.
+    pub async fn authorization_url(
+        &self,
+        applicant: Applicant,
+    ) -> Result<(Url, DateTime<Utc>), ConnectError> {
+        let state = Alphanumeric.sample_string(&mut rand::rng(), STATE_LENGTH);
+        let row = sqlx::query(
+            "INSERT INTO oauth_states (state_hash, user_id, merchant_id, expires_at)
+             VALUES ($1, $2, $3, now() + interval '10 minutes') RETURNING expires_at",
+        )
+        .bind(hash(&state))
+        .bind(applicant.user_id.0)
+        .bind(applicant.merchant_id.0)
+        .fetch_one(&self.pool)
+        .await?;
+        sqlx::query("DELETE FROM oauth_states WHERE expires_at < now() - interval '1 day'")
+            .execute(&self.pool)
+            .await?;
+        let url = oauth::authorization_url(&self.salla, &state)
+            .map_err(|e| ConnectError::Unavailable(e.to_string()))?;
+        Ok((url, row.try_get(0)?))
+    }
+
+    /// The merchant declined: the state is spent.
+    pub async fn denied(&self, applicant: Applicant, state: &str, error: &str) -> ConnectError {
+        let spent = self.take_state(applicant, state, "").await;
+        match spent {
+            Ok(Taken::Fresh) => {
+                if let Err(error) = self.set_status(state, "done").await {
+                    return error;
+                }
+                let reason =
+                    error.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '_').take(60).collect();
+                tracing::info!(event = "store denied", merchantId = %applicant.merchant_id);
+                ConnectError::Denied(reason)
+            }
+            Ok(Taken::Exchanged(_)) => ConnectError::StateRefused,
+            Err(error) => error,
+        }
+    }
+
+    /// Finishes an authorisation.
+    pub async fn callback(
+        &self,
+        applicant: Applicant,
+        code: &str,
+        state: &str,
+    ) -> Result<ConnectedStore, ConnectError> {
+        let (connection_id, store, scopes) = match self.take_state(applicant, state, code).await? {
+            Taken::Exchanged(connection_id) => self.exchanged(connection_id).await?,
+            Taken::Fresh => self.exchange(applicant, code, state).await?,
+        };
+        let details = StoreDetails {
+            store_id: store.store_id,
+            name: store.name.clone(),
+            domain: store.domain.clone(),
+            plan: store.plan.clone(),
+            scopes,
+        };
+        let command = MerchantCommand::ConnectStore {
+            connection_id,
+            store: details,
+            requested_by: Some(applicant.user_id),
+        };
+        let committed = self
+            .merchants
+            .execute(&applicant.merchant_id.to_string(), command)
+            .await
+            .map_err(|error: CommandError<_>| ConnectError::Unavailable(error.to_string()))?;
+        self.vault.wipe_others(applicant.merchant_id, connection_id).await?;
+        sqlx::query("UPDATE store_claims SET released_at = now() WHERE merchant_id = $1 AND store_id <> $2 AND released_at IS NULL")
+            .bind(applicant.merchant_id.0)
+            .bind(store.store_id)
+            .execute(&self.pool)
+            .await?;
+        self.set_status(state, "done").await?;
+        tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
+        Ok(ConnectedStore { connection_id, store, position: committed.position.to_string() })
+    }
+
+    /// Code for tokens, tokens for the store's name, and both durable with the claim in one transaction.
+    async fn exchange(
+        &self,
+        applicant: Applicant,
+        code: &str,
+        state: &str,
+    ) -> Result<(ConnectionId, StoreIdentity, Vec<String>), ConnectError> {
+        let tokens = match self.redeem(code).await {
+            Ok(tokens) => tokens,
+            Err(error) => {
+                // Nothing left this machine: the same code and state may be sent again.
+                let status = if matches!(error, OAuthError::NotSent(_)) { "issued" } else { "done" };
+                self.set_status(state, status).await?;
+                return Err(ConnectError::Salla(error));
+            }
+        };
+        let store = match oauth::identify_store(&self.http, &self.salla, &tokens.access).await {
+            Ok(store) => store,
+            Err(error) => {
+                self.set_status(state, "done").await?;
+                return Err(ConnectError::Salla(error));
+            }
+        };
+        let connection_id = ConnectionId::generate();
+        if self.keep(applicant, state, connection_id, &store, &tokens).await? {
+            return Ok((connection_id, store, tokens.scopes));
+        }
+        self.set_status(state, "done").await?;
+        Err(ConnectError::StoreTaken)
+    }
+
+    async fn redeem(&self, code: &str) -> Result<Tokens, OAuthError> {
+        let mut attempt = 1;
+        loop {
+            match oauth::redeem_code(&self.http, &self.salla, code).await {
+                Err(OAuthError::NotSent(_)) if attempt < ATTEMPTS_IF_NOT_SENT => attempt += 1,
+                outcome => return outcome,
+            }
+        }
+    }
+
+    /// Claims the store and stores the tokens; false where the store is another merchant's.
+    async fn keep(
+        &self,
+        applicant: Applicant,
+        state: &str,
+        connection_id: ConnectionId,
+        store: &StoreIdentity,
+        tokens: &Tokens,
+    ) -> Result<bool, ConnectError> {
+        let mut transaction = self.pool.begin().await?;
+        let claimed = sqlx::query(
+            "INSERT INTO store_claims AS claim (store_id, merchant_id) VALUES ($1, $2)
+             ON CONFLICT (store_id) DO UPDATE SET merchant_id = $2, claimed_at = now(), released_at = NULL
+             WHERE claim.merchant_id = $2 OR claim.released_at < now() - interval '30 days'",
+        )
+        .bind(store.store_id)
+        .bind(applicant.merchant_id.0)
+        .execute(&mut *transaction)
+        .await?;
+        if claimed.rows_affected() == 0 {
+            return Ok(false);
+        }
+        self.vault.store(&mut transaction, connection_id, applicant.merchant_id, store, tokens).await?;
+        sqlx::query("UPDATE oauth_states SET status = 'exchanged', connection_id = $2 WHERE state_hash = $1")
+            .bind(hash(state))
+            .bind(connection_id.0)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Takes the state for this code: once, unless an earlier try with the same code got as far as the tokens.
+    async fn take_state(&self, applicant: Applicant, state: &str, code: &str) -> Result<Taken, ConnectError> {
+        let taken = sqlx::query(
+            "UPDATE oauth_states SET status = 'exchanging', code_hash = $4
+             WHERE state_hash = $1 AND user_id = $2 AND merchant_id = $3 AND status = 'issued' AND expires_at > now()",
+        )
+        .bind(hash(state))
+        .bind(applicant.user_id.0)
+        .bind(applicant.merchant_id.0)
+        .bind(hash(code))
+        .execute(&self.pool)
+        .await?;
+        if taken.rows_affected() == 1 {
+            return Ok(Taken::Fresh);
+        }
+        let known = sqlx::query(
+            "SELECT user_id, status, code_hash, connection_id FROM oauth_states WHERE state_hash = $1",
+        )
+        .bind(hash(state))
+        .fetch_optional(&self.pool)
+        .await?
+        .ok_or(ConnectError::StateUnknown)?;
+        let same_user = known.try_get::<uuid::Uuid, _>(0)? == applicant.user_id.0;
+        let same_code = known.try_get::<Option<Vec<u8>>, _>(2)? == Some(hash(code));
+        let connection: Option<uuid::Uuid> = known.try_get(3)?;
+        match (known.try_get::<String, _>(1)?.as_str(), connection) {
+            ("exchanged", Some(connection)) if same_user && same_code => {
+                Ok(Taken::Exchanged(ConnectionId(connection)))
+            }
+            _ => Err(ConnectError::StateRefused),
+        }
+    }
+
+    async fn exchanged(
+        &self,
+        connection_id: ConnectionId,
+    ) -> Result<(ConnectionId, StoreIdentity, Vec<String>), ConnectError> {
+        let row = sqlx::query(
+            "SELECT store_id, store_name, store_domain, store_plan, scopes FROM salla_connections WHERE connection_id = $1",
+        )
+        .bind(connection_id.0)
+        .fetch_one(&self.pool)
+        .await?;
+        let store = StoreIdentity {
+            store_id: row.try_get(0)?,
+            name: row.try_get(1)?,
+            domain: row.try_get(2)?,
+            plan: row.try_get(3)?,
+        };
+        Ok((connection_id, store, row.try_get(4)?))
+    }
+
+    async fn set_status(&self, state: &str, status: &str) -> Result<(), ConnectError> {
+        sqlx::query("UPDATE oauth_states SET status = $2 WHERE state_hash = $1")
+            .bind(hash(state))
+            .bind(status)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+}
+
+enum Taken {
+    Fresh,
+    Exchanged(ConnectionId),
+}
+
+fn hash(text: &str) -> Vec<u8> {
+    Sha256::digest(text.as_bytes()).to_vec()
+}

@@ -1,0 +1,119 @@
+//! The anti-corruption layer: Salla's rows become observations, personal fields sealed on the way.
+//!
+//! A row that does not map is an error with the path of the bad field; it goes to the dead letters and the
+//! others go on.
+
+pub mod customers;
+pub mod orders;
+pub mod products;
+pub mod seal;
+pub mod values;
+
+use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::open_set::{Entity, Kind, Source};
+use qafila_schemas::records::observation::Observation;
+use qafila_schemas::sealed::Subject;
+use serde::de::DeserializeOwned;
+
+/// Whose rows these are and how they were read.
+#[derive(Debug, Clone)]
+pub struct Provenance {
+    /// Merchant.
+    pub merchant_id: MerchantId,
+    /// Connection.
+    pub connection_id: ConnectionId,
+    /// Store.
+    pub store_id: i64,
+    /// List, details or webhook.
+    pub source: Source,
+    /// When it was true at Salla (ARCHITECTURE §5).
+    pub observed_at: Millis,
+}
+
+/// A row that cannot become an observation.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{path}: {reason}")]
+pub struct Unmappable {
+    /// JSON pointer to the bad field.
+    pub path: String,
+    /// What is wrong with it; never its value.
+    pub reason: String,
+}
+
+/// An observation whose personal fields are still in clear. It can only be [sealed](seal::seal_all), never
+/// written.
+#[derive(Debug)]
+pub struct Unsealed {
+    pub(crate) observation: Observation,
+    /// Whose personal fields they are; none where the entity has none.
+    pub(crate) subject: Option<Subject>,
+}
+
+impl Unsealed {
+    /// Salla's id of the entity.
+    pub fn salla_id(&self) -> i64 {
+        self.observation.salla_id
+    }
+}
+
+/// Reads a row, telling the path of what is wrong.
+fn read<T: DeserializeOwned>(row: &str) -> Result<T, Unmappable> {
+    let mut json = serde_json::Deserializer::from_str(row);
+    serde_path_to_error::deserialize(&mut json).map_err(|error| Unmappable {
+        path: pointer(error.path()),
+        reason: without_values(&error.inner().to_string()),
+    })
+}
+
+fn pointer(path: &serde_path_to_error::Path) -> String {
+    use serde_path_to_error::Segment;
+    path.iter()
+        .map(|segment| match segment {
+            Segment::Seq { index } => format!("/{index}"),
+            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
+            Segment::Enum { variant } => format!("/{variant}"),
+            Segment::Unknown => "/?".into(),
+        })
+        .collect()
+}
+
+/// serde quotes the offending value; it may be personal, so only its kind stays.
+fn without_values(reason: &str) -> String {
+    let mut kept = String::new();
+    let mut quote = None;
+    for c in reason.chars() {
+        match quote {
+            Some(q) if c == q => {
+                quote = None;
+                kept.push('…');
+            }
+            Some(_) => {}
+            None if c == '"' => quote = Some(c),
+            None => kept.push(c),
+        }
+    }
+    kept.split(" at line").next().unwrap_or_default().to_owned()
+}
+
+fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observation {
+    Observation {
+        merchant_id: provenance.merchant_id,
+        connection_id: provenance.connection_id,
+        store_id: provenance.store_id,
+        entity,
+        salla_id,
+        kind: Kind::Seen,
+        source: provenance.source.clone(),
+        observed_at: provenance.observed_at,
+        order: None,
+        customer: None,
+        product: None,
+        cart: None,
+    }
+}
+
+/// Key on `salla.observations`.
+pub fn observation_key(observation: &Observation) -> String {
+    format!("{}:{}:{}", observation.merchant_id, observation.entity, observation.salla_id)
+}

@@ -1,0 +1,53 @@
+//! Salla's API as we call it: addresses, calls with patience, OAuth.
+
+pub mod client;
+pub mod oauth;
+pub mod pace;
+
+use std::fmt;
+use std::time::Duration;
+
+use url::Url;
+
+/// How Salla is reached, as which OAuth client.
+#[derive(Clone)]
+pub struct SallaConfig {
+    /// Base of the merchant API, such as `https://api.salla.dev/admin/v2`.
+    pub api: Url,
+    /// The OAuth host, such as `https://accounts.salla.sa`.
+    pub accounts: Url,
+    /// Our OAuth client.
+    pub client_id: String,
+    /// Its secret.
+    pub client_secret: Secret,
+    /// Where Salla sends the browser back to; registered exactly so.
+    pub redirect: Url,
+    /// Rows a page of orders (at most 30, FACTS §4).
+    pub orders_per_page: u32,
+    /// Rows a page of other lists (at most 60).
+    pub others_per_page: u32,
+    /// How old a list Salla may serve from its cache (FACTS §4).
+    pub list_cache_window: Duration,
+}
+
+/// Text that hides itself from `Debug`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(pub zeroize::Zeroizing<String>);
+
+impl Secret {
+    /// Hides `text`.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(zeroize::Zeroizing::new(text.into()))
+    }
+
+    /// The text, for the one place that sends it.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(hidden)")
+    }
+}

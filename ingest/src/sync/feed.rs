@@ -1,0 +1,159 @@
+//! From `qafila.sync-job.events` to rows of work: a request opens a run with its slices, an end closes it. The
+//! offsets move in the same transaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::NaiveDate;
+use qafila_schemas::catalogue::SYNC_JOB_EVENTS;
+use qafila_schemas::contract::Contract;
+use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::events::{
+    DecodeEvents, EventDecoders, EventRecord, SyncJobEventDecoders, SyncJobEventRecord,
+};
+use qafila_schemas::ids::RunId;
+use qafila_schemas::reader::{Batch, OffsetKeeper, OffsetStore, Reader, ReaderConfig};
+use qafila_schemas::records::sync::SyncRequested;
+use qafila_schemas::writer::TopicWriter;
+use sqlx::{PgConnection, PgPool, Row};
+use tokio::runtime::Handle;
+use tokio_util::sync::CancellationToken;
+
+use super::{SyncError, plan};
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Runs until `shutdown`.
+pub async fn run(
+    pool: PgPool,
+    contract: Contract,
+    writer: TopicWriter,
+    slot: String,
+    shutdown: CancellationToken,
+) -> Result<(), SyncError> {
+    let config = ReaderConfig {
+        group: "qafila-ingest-sync".into(),
+        slot,
+        topics: vec![SYNC_JOB_EVENTS.name.into()],
+        max_records: 500,
+        max_bytes: 4 << 20,
+        max_age: Duration::from_millis(5),
+        offsets: OffsetKeeper::Store(Arc::new(Offsets { pool: pool.clone(), runtime: Handle::current() })),
+    };
+    let decode = DecodeEvents(SyncJobEventDecoders::new(&contract.registry)?);
+    let mut reader = Reader::start(&contract.kafka, &contract.registry, config, decode)?;
+    let dead_letters = DeadLetters::new(writer, "ingest-sync");
+    loop {
+        let mut batch = tokio::select! {
+            batch = reader.next() => match batch { Some(batch) => batch, None => return Ok(()) },
+            () = shutdown.cancelled() => return Ok(()),
+        };
+        let outcome = match dead_letters.write(std::mem::take(&mut batch.bad)).await {
+            Ok(()) => apply(&pool, &batch).await.map_err(|e| e.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        if let Err(error) = outcome {
+            tracing::warn!(event = "sync feed interrupted", error);
+            reader.rewind();
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+}
+
+async fn apply(pool: &PgPool, batch: &Batch<EventRecord<SyncJobEventRecord>>) -> Result<(), sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    for item in &batch.items {
+        if let Some(event) = &item.value.event {
+            apply_event(&mut transaction, event).await?;
+        }
+    }
+    for span in &batch.spans {
+        sqlx::query(
+            "INSERT INTO ingest_offsets (topic, partition, next_offset) VALUES ($1, $2, $3)
+             ON CONFLICT (topic, partition) DO UPDATE SET next_offset = greatest(ingest_offsets.next_offset, $3)",
+        )
+        .bind(&span.topic)
+        .bind(span.partition)
+        .bind(span.last + 1)
+        .execute(&mut *transaction)
+        .await?;
+    }
+    transaction.commit().await
+}
+
+async fn apply_event(connection: &mut PgConnection, event: &SyncJobEventRecord) -> Result<(), sqlx::Error> {
+    match event {
+        SyncJobEventRecord::Requested(e) => open_run(connection, e).await,
+        SyncJobEventRecord::Completed(e) => set_state(connection, e.run_id, "ended").await,
+        SyncJobEventRecord::Failed(e) => set_state(connection, e.run_id, "ended").await,
+        SyncJobEventRecord::Cancelled(e) => set_state(connection, e.run_id, "ended").await,
+        SyncJobEventRecord::Resumed(e) => set_state(connection, e.run_id, "open").await,
+        SyncJobEventRecord::TakenOver(_)
+        | SyncJobEventRecord::SliceImported(_)
+        | SyncJobEventRecord::Paused(_) => Ok(()),
+    }
+}
+
+async fn open_run(connection: &mut PgConnection, e: &SyncRequested) -> Result<(), sqlx::Error> {
+    let day = |text: &str| text.parse::<NaiveDate>().map_err(|error| sqlx::Error::Decode(error.into()));
+    let (from, until) = (day(&e.from_day)?, day(&e.until_day)?);
+    sqlx::query(
+        "INSERT INTO sync_runs (run_id, job_id, merchant_id, connection_id, store_id, from_day, until_day, requested_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (run_id) DO NOTHING",
+    )
+    .bind(e.run_id.0)
+    .bind(e.job_id.0)
+    .bind(e.merchant_id.0)
+    .bind(e.connection_id.0)
+    .bind(e.store_id)
+    .bind(from)
+    .bind(until)
+    .bind(e.requested_at.to_utc())
+    .execute(&mut *connection)
+    .await?;
+    for (ordinal, slice) in (0_i32..).zip(plan::slices(from, until)) {
+        sqlx::query(
+            "INSERT INTO sync_slices (run_id, resource, slice, ordinal) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+        )
+        .bind(e.run_id.0)
+        .bind(&slice.resource)
+        .bind(&slice.name)
+        .bind(ordinal)
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+async fn set_state(connection: &mut PgConnection, run: RunId, state: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sync_runs SET state = $2, not_before = now() WHERE run_id = $1")
+        .bind(run.0)
+        .bind(state)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+struct Offsets {
+    pool: PgPool,
+    runtime: Handle,
+}
+
+impl OffsetStore for Offsets {
+    fn next_offsets(&self, partitions: &[(String, i32)]) -> Result<Vec<Option<i64>>, String> {
+        let read = async {
+            let mut found = Vec::with_capacity(partitions.len());
+            for (topic, partition) in partitions {
+                let row =
+                    sqlx::query("SELECT next_offset FROM ingest_offsets WHERE topic = $1 AND partition = $2")
+                        .bind(topic)
+                        .bind(partition)
+                        .fetch_optional(&self.pool)
+                        .await?;
+                found.push(row.map(|row| row.try_get(0)).transpose()?);
+            }
+            Ok::<_, sqlx::Error>(found)
+        };
+        self.runtime.block_on(read).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,147 @@
+//! The history sync, pass 1: lists by creation-date slices become observations (ARCHITECTURE §5).
+//!
+//! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it and keeps page checkpoints,
+//! [`import`] reads one run, [`progress`] tells how far it is.
+
+pub mod feed;
+pub mod import;
+pub mod plan;
+pub mod progress;
+pub mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use qafila_aggregates::commands::Commands;
+use qafila_aggregates::sync_job::SyncJob;
+use qafila_schemas::codec::Encoder;
+use qafila_schemas::contract::Contract;
+use qafila_schemas::envelope::OperatorKeys;
+use qafila_schemas::reader::ReadError;
+use qafila_schemas::records::observation::Observation;
+use qafila_schemas::records::sync::SyncProgress;
+use qafila_schemas::registry::RegistryError;
+use qafila_schemas::sealed::KeyStore;
+use qafila_schemas::writer::{TopicWriter, WriteError};
+use qafila_schemas::{catalogue, envelope};
+use sqlx::PgPool;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::salla::SallaConfig;
+use crate::vault::Vault;
+use import::Importer;
+use work::WorkStore;
+
+/// Runs of one process at a time.
+const MOST_RUNS: usize = 8;
+const LOOK_FOR_WORK: Duration = Duration::from_millis(300);
+
+/// Why the sync role could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum SyncError {
+    /// Kafka, writing.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Kafka, reading.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The schema registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
+
+/// What the sync role needs.
+pub struct SyncRole {
+    /// The ingest role's pool.
+    pub pool: PgPool,
+    /// Kafka and registry.
+    pub contract: Contract,
+    /// Commands to sync jobs.
+    pub jobs: Commands<SyncJob>,
+    /// Salla.
+    pub salla: Arc<SallaConfig>,
+    /// Client for Salla's hosts.
+    pub http: reqwest::Client,
+    /// The operator's keys.
+    pub operator_keys: OperatorKeys,
+    /// Keys of personal data.
+    pub keys: Arc<dyn KeyStore>,
+    /// Stable slot of this process.
+    pub slot: String,
+}
+
+/// What every run of this process shares.
+pub struct Tools {
+    /// Leases and checkpoints.
+    pub work: WorkStore,
+    /// Commands to sync jobs.
+    pub jobs: Commands<SyncJob>,
+    /// Tokens.
+    pub vault: Vault,
+    /// Salla.
+    pub salla: Arc<SallaConfig>,
+    /// Client for Salla's hosts.
+    pub http: reqwest::Client,
+    /// Keys of personal data.
+    pub keys: Arc<dyn KeyStore>,
+    /// Seals rows that do not map, whole.
+    pub rows: envelope::BodySealer,
+    /// Writes to Kafka.
+    pub writer: TopicWriter,
+    /// Observations.
+    pub observations: Encoder<Observation>,
+    /// Progress.
+    pub progress: Encoder<SyncProgress>,
+    /// Names of topics.
+    pub contract: Contract,
+}
+
+/// Runs until `shutdown`: takes in requests and works on runs.
+pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), SyncError> {
+    let worker = format!("{}-{}-{}", hostname(), std::process::id(), role.slot);
+    let tools = Arc::new(Tools {
+        work: WorkStore::new(role.pool.clone(), worker.clone()),
+        jobs: role.jobs,
+        vault: Vault::new(role.pool.clone(), role.operator_keys.clone()),
+        salla: role.salla,
+        http: role.http,
+        keys: role.keys,
+        rows: envelope::BodySealer::new(role.operator_keys, "unmappable row"),
+        writer: TopicWriter::new(&role.contract.kafka, 5)?,
+        observations: role.contract.encoder(&catalogue::OBSERVATIONS).await?,
+        progress: role.contract.encoder(&catalogue::SYNC_PROGRESS).await?,
+        contract: role.contract.clone(),
+    });
+    let feed = feed::run(role.pool, role.contract, tools.writer.clone(), role.slot, shutdown.clone());
+    let (fed, ()) = tokio::join!(feed, work_on_runs(tools, worker, shutdown));
+    fed
+}
+
+async fn work_on_runs(tools: Arc<Tools>, worker: String, shutdown: CancellationToken) {
+    let mut runs = JoinSet::new();
+    while !shutdown.is_cancelled() {
+        while runs.try_join_next().is_some() {}
+        let leased = if runs.len() < MOST_RUNS { tools.work.lease().await } else { Ok(None) };
+        match leased {
+            Ok(Some(leased)) => {
+                let importer =
+                    Importer::new(Arc::clone(&tools), leased, worker.clone(), shutdown.child_token());
+                runs.spawn(importer.run());
+                continue;
+            }
+            Ok(None) => {}
+            Err(error) => tracing::warn!(event = "no lease", error = %error),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_FOR_WORK) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+    while runs.join_next().await.is_some() {}
+}
+
+fn hostname() -> String {
+    std::fs::read_to_string("/proc/sys/kernel/hostname")
+        .map_or_else(|_| "host".into(), |name| name.trim().to_owned())
+}
