@@ -151,9 +151,15 @@ impl<T> Batch<T> {
 /// The receiving end of a reader.
 pub struct Reader<T> {
     batches: mpsc::Receiver<Batch<T>>,
+    assignment: Assignment,
+    stop: CancellationToken,
+}
+
+/// What a reader is assigned at the moment. Clones follow the same reader.
+#[derive(Clone)]
+pub struct Assignment {
     shared: Arc<Shared>,
     consumer: Arc<BaseConsumer<Context>>,
-    stop: CancellationToken,
 }
 
 struct Shared {
@@ -213,21 +219,28 @@ impl<T: Send + 'static> Reader<T> {
             decode,
         };
         std::thread::Builder::new().name(format!("poll-{group}")).spawn(move || poller.run())?;
-        Ok(Self { batches, shared, consumer, stop })
+        Ok(Self { batches, assignment: Assignment { shared, consumer }, stop })
     }
 
     /// The next batch of the present assignment; `None` once the reader has stopped.
     pub async fn next(&mut self) -> Option<Batch<T>> {
         loop {
             let batch = self.batches.recv().await?;
-            if self.is_current(&batch) {
+            if self.assignment.is_current(&batch) {
                 return Some(batch);
             }
         }
     }
 
+    /// What this reader is assigned, to finish its batches with.
+    pub fn assignment(&self) -> &Assignment {
+        &self.assignment
+    }
+}
+
+impl Assignment {
     /// Whether the partitions of the batch are still ours and were not rewound since.
-    pub fn is_current(&self, batch: &Batch<T>) -> bool {
+    pub fn is_current<T>(&self, batch: &Batch<T>) -> bool {
         batch.epoch == self.shared.epoch.load(Ordering::Acquire)
     }
 
@@ -238,7 +251,7 @@ impl<T: Send + 'static> Reader<T> {
 
     /// Commits the batch's offsets on the brokers, after its effect. A refusal is logged and means that it
     /// will be read again.
-    pub fn commit(&self, batch: &Batch<T>) {
+    pub fn commit<T>(&self, batch: &Batch<T>) {
         if let Err(error) = self.consumer.commit(&batch.next_offsets(), CommitMode::Async) {
             tracing::warn!(event = "offset commit failed", error = %error);
         }

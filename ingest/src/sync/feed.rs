@@ -54,7 +54,7 @@ pub async fn run(
         };
         if let Err(error) = outcome {
             tracing::warn!(event = "sync feed interrupted", error);
-            reader.rewind();
+            reader.assignment().rewind();
             tokio::time::sleep(PAUSE).await;
         }
     }

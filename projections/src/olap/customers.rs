@@ -1,0 +1,86 @@
+//! Table `customers`: customers; personal fields stay sealed.
+
+use clickhouse::Row;
+use qafila_schemas::catalogue::{CUSTOMERS, Topic};
+use qafila_schemas::records::fact::CustomerFact;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::load::{FactRow, Place, Tombstone};
+
+/// A row as ClickHouse takes it: decimals as ten-thousandths, times in milliseconds, absent texts empty.
+#[derive(Debug, Clone, Default, Row, Serialize, Deserialize)]
+#[expect(missing_docs, reason = "the columns of migrations/clickhouse")]
+pub struct CustomerRow {
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub merchant_id: Uuid,
+    pub customer_id: i64,
+    pub revision: i64,
+    pub is_deleted: u8,
+    pub store_id: i64,
+    #[serde(with = "clickhouse::serde::uuid")]
+    pub connection_id: Uuid,
+    pub created_at: Option<i64>,
+    pub first_name: String,
+    pub last_name: String,
+    pub phone: String,
+    pub email: String,
+    pub gender: String,
+    pub birthday: String,
+    pub city: String,
+    pub country_code: String,
+    pub location: String,
+    pub currency: String,
+    pub groups: Vec<i64>,
+    pub salla_updated_at: Option<i64>,
+    pub kafka_topic: String,
+    pub kafka_partition: i32,
+    pub kafka_offset: i64,
+}
+
+impl FactRow for CustomerRow {
+    const TABLE: &'static str = "customers";
+    const GROUP: &'static str = "qafila-olap-customers";
+    const TOPIC: Topic = CUSTOMERS;
+    type Fact = CustomerFact;
+
+    fn of(f: CustomerFact, place: Place) -> Self {
+        Self {
+            merchant_id: f.merchant_id.0,
+            customer_id: f.customer_id,
+            revision: f.revision,
+            is_deleted: 0,
+            store_id: f.store_id,
+            connection_id: f.connection_id.0,
+            created_at: f.created_at.map(|at| at.0),
+            first_name: f.first_name.unwrap_or_default(),
+            last_name: f.last_name.unwrap_or_default(),
+            phone: f.phone.unwrap_or_default(),
+            email: f.email.unwrap_or_default(),
+            gender: f.gender.unwrap_or_default(),
+            birthday: f.birthday.unwrap_or_default(),
+            city: f.city.unwrap_or_default(),
+            country_code: f.country_code.unwrap_or_default(),
+            location: f.location.unwrap_or_default(),
+            currency: f.currency.unwrap_or_default(),
+            groups: f.groups,
+            salla_updated_at: f.salla_updated_at.map(|at| at.0),
+            kafka_topic: place.topic.to_owned(),
+            kafka_partition: place.partition,
+            kafka_offset: place.offset,
+        }
+    }
+
+    fn deleted(tombstone: Tombstone, place: Place) -> Self {
+        Self {
+            merchant_id: tombstone.merchant_id.0,
+            customer_id: tombstone.salla_id,
+            revision: tombstone.revision,
+            is_deleted: 1,
+            kafka_topic: place.topic.to_owned(),
+            kafka_partition: place.partition,
+            kafka_offset: place.offset,
+            ..Self::default()
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! Facts in ClickHouse, and the reports over them.
+
+pub mod client;
+pub mod customers;
+pub mod load;
+pub mod orders;
+pub mod products;
+pub mod reports;
+
+use std::time::Duration;
+
+use qafila_schemas::contract::Contract;
+use tokio_util::sync::CancellationToken;
+
+use crate::oltp::ProjectionError;
+
+/// A batch leaves when it has so many rows …
+pub const BATCH_ROWS: usize = 20_000;
+/// … or is so old.
+pub const BATCH_AGE: Duration = Duration::from_millis(500);
+
+/// What the role needs.
+#[derive(Clone)]
+pub struct OlapRole {
+    /// ClickHouse.
+    pub clickhouse: clickhouse::Client,
+    /// Kafka and registry.
+    pub contract: Contract,
+    /// Stable slot of this process.
+    pub slot: String,
+}
+
+/// Loads all fact topics until `shutdown`.
+pub async fn run(role: OlapRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    tokio::try_join!(
+        load::run::<orders::OrderRow>(role.clone(), shutdown.clone()),
+        load::run::<customers::CustomerRow>(role.clone(), shutdown.clone()),
+        load::run::<products::ProductRow>(role, shutdown),
+    )?;
+    Ok(())
+}

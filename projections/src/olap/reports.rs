@@ -1,0 +1,178 @@
+//! Reports: figures from ClickHouse, given per currency, for one merchant.
+//!
+//! Cancelled and returned orders are counted apart and are no sales. Every query reads with FINAL, so each order counts
+//! once, and none can be built without its merchant.
+
+use chrono::{DateTime, Utc};
+use clickhouse::{Client, Row};
+use qafila_schemas::amount::Amount;
+use qafila_schemas::ids::MerchantId;
+use serde::Deserialize;
+
+/// Slugs of orders that are no sales (FACTS §5).
+const NO_SALE: &str = "('canceled', 'restored')";
+
+/// Why a report could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum ReportError {
+    /// ClickHouse.
+    #[error("ClickHouse: {0}")]
+    ClickHouse(#[from] clickhouse::error::Error),
+    /// A figure does not fit `decimal(18,4)`.
+    #[error("a sum does not fit: {0}")]
+    TooLarge(String),
+}
+
+/// A window of time, end excluded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// From.
+    pub from: DateTime<Utc>,
+    /// Until.
+    pub until: DateTime<Utc>,
+}
+
+/// Width of a point of a trend.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Granularity {
+    /// A day.
+    Day,
+    /// A week from Sunday, as weeks begin in Saudi Arabia.
+    Week,
+    /// A month.
+    Month,
+}
+
+impl Granularity {
+    /// The start of the point that `created_at` lies in, in the report's time zone.
+    fn start(self) -> &'static str {
+        match self {
+            Self::Day => "toStartOfDay(created_at, {zone:String})",
+            Self::Week => "toDateTime(toStartOfWeek(created_at, 0, {zone:String}), {zone:String})",
+            Self::Month => "toDateTime(toStartOfMonth(created_at, {zone:String}), {zone:String})",
+        }
+    }
+}
+
+/// Figures of one currency.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Figures {
+    /// ISO 4217.
+    pub currency: String,
+    /// Orders, whatever became of them.
+    pub orders: u64,
+    /// Orders that count as sales.
+    pub sales_count: u64,
+    /// Sum of their totals.
+    pub sales: Amount,
+    /// Cancelled orders.
+    pub cancelled_count: u64,
+    /// Sum of their totals.
+    pub cancelled: Amount,
+    /// Returned orders.
+    pub returned_count: u64,
+    /// Sum of their totals.
+    pub returned: Amount,
+}
+
+/// A point of a trend.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Point {
+    /// Start of the point.
+    pub from: DateTime<Utc>,
+    /// Its figures.
+    pub figures: Figures,
+}
+
+/// Reports of one merchant.
+pub struct Reports<'c> {
+    client: &'c Client,
+    merchant: MerchantId,
+}
+
+#[derive(Row, Deserialize)]
+struct Line {
+    start: i64,
+    currency: String,
+    orders: u64,
+    sales_count: u64,
+    sales: String,
+    cancelled_count: u64,
+    cancelled: String,
+    returned_count: u64,
+    returned: String,
+}
+
+impl<'c> Reports<'c> {
+    /// Reports of `merchant`, and of nobody else.
+    pub fn of(client: &'c Client, merchant: MerchantId) -> Self {
+        Self { client, merchant }
+    }
+
+    /// Figures of a window, by currency.
+    pub async fn summary(&self, window: Window) -> Result<Vec<Figures>, ReportError> {
+        let lines = self.lines("toDateTime(0, 'UTC')", window, "UTC").await?;
+        lines.into_iter().map(Line::figures).collect()
+    }
+
+    /// Figures of a window by day, week or month of a time zone (an IANA name), and by currency; empty points are left
+    /// out.
+    pub async fn sales_trend(
+        &self,
+        window: Window,
+        granularity: Granularity,
+        zone: &str,
+    ) -> Result<Vec<Point>, ReportError> {
+        let lines = self.lines(granularity.start(), window, zone).await?;
+        lines
+            .into_iter()
+            .map(|line| {
+                let from = DateTime::from_timestamp(line.start, 0).unwrap_or_default();
+                Ok(Point { from, figures: line.figures()? })
+            })
+            .collect()
+    }
+
+    async fn lines(&self, start: &str, window: Window, zone: &str) -> Result<Vec<Line>, ReportError> {
+        let sql = format!(
+            "SELECT toInt64(toUnixTimestamp({start})) AS start, toString(currency) AS currency, count() AS orders,
+                 countIf(status_slug NOT IN {NO_SALE}) AS sales_count,
+                 toString(sumIf(ifNull(total, 0), status_slug NOT IN {NO_SALE})) AS sales,
+                 countIf(status_slug = 'canceled') AS cancelled_count,
+                 toString(sumIf(ifNull(total, 0), status_slug = 'canceled')) AS cancelled,
+                 countIf(status_slug = 'restored') AS returned_count,
+                 toString(sumIf(ifNull(total, 0), status_slug = 'restored')) AS returned
+             FROM orders FINAL
+             WHERE merchant_id = {{merchant:UUID}}
+               AND created_at >= fromUnixTimestamp64Milli({{from:Int64}}, 'UTC')
+               AND created_at < fromUnixTimestamp64Milli({{until:Int64}}, 'UTC')
+             GROUP BY start, currency
+             ORDER BY start, orders DESC, currency
+             SETTINGS do_not_merge_across_partitions_select_final = 1"
+        );
+        let query = self
+            .client
+            .query(&sql)
+            .param("merchant", self.merchant.to_string())
+            .param("from", window.from.timestamp_millis())
+            .param("until", window.until.timestamp_millis());
+        let query = if sql.contains("{zone:String}") { query.param("zone", zone) } else { query };
+        Ok(query.fetch_all::<Line>().await?)
+    }
+}
+
+impl Line {
+    fn figures(self) -> Result<Figures, ReportError> {
+        let amount = |text: &str| text.parse::<Amount>().map_err(|_| ReportError::TooLarge(text.to_owned()));
+        Ok(Figures {
+            sales: amount(&self.sales)?,
+            cancelled: amount(&self.cancelled)?,
+            returned: amount(&self.returned)?,
+            currency: self.currency,
+            orders: self.orders,
+            sales_count: self.sales_count,
+            cancelled_count: self.cancelled_count,
+            returned_count: self.returned_count,
+        })
+    }
+}

@@ -1,0 +1,312 @@
+//! The merge: observations → rows in Postgres → facts on Kafka (ARCHITECTURE §5). This is what stands in for CDC.
+//!
+//! Two stages overlap: while one batch's facts are published, the next one is merged. A batch is merged in one
+//! transaction; then the present rows of every key in it are published, changed or not, because a crash may have
+//! come between. Whatever fails, the reader goes back to the committed offsets, and merging again changes nothing.
+
+pub mod customer;
+pub mod order;
+pub mod product;
+pub mod publish;
+pub mod register;
+pub mod row;
+pub mod table;
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use qafila_schemas::catalogue::OBSERVATIONS;
+use qafila_schemas::codec::{Decoder, Encoder, split_header};
+use qafila_schemas::contract::Contract;
+use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::headers::{self, CloudEvent};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::open_set::Entity;
+use qafila_schemas::reader::{
+    Assignment, Batch, Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable,
+};
+use qafila_schemas::records::observation::Observation;
+use qafila_schemas::writer::TopicWriter;
+use rdkafka::message::{BorrowedMessage, Message};
+use sqlx::{PgConnection, PgPool};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::{OltpRole, ProjectionError};
+use customer::Customer;
+use order::Order;
+use product::Product;
+use publish::{FactProducer, FactRecord};
+use register::Rules;
+use row::{Key, MergedRow};
+
+const GROUP: &str = "qafila-merge";
+const BATCH_RECORDS: usize = 5_000;
+const PAUSE: Duration = Duration::from_millis(300);
+const MOST_ATTEMPTS: usize = 5;
+
+/// Runs until `shutdown`.
+pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    let merger = Arc::new(Merger::new(&role).await?);
+    let config = ReaderConfig {
+        group: GROUP.into(),
+        slot: role.slot.clone(),
+        topics: vec![OBSERVATIONS.name.into()],
+        max_records: BATCH_RECORDS,
+        max_bytes: 16 << 20,
+        max_age: Duration::from_millis(20),
+        offsets: OffsetKeeper::Broker,
+    };
+    let decode = DecodeObservations(role.contract.registry.decoder()?);
+    let mut reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
+    let assignment = reader.assignment().clone();
+    let (merged, publisher) = start_publisher(&role, assignment.clone());
+    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, "merge");
+    loop {
+        let mut batch = tokio::select! {
+            batch = reader.next() => match batch { Some(batch) => batch, None => break },
+            () = shutdown.cancelled() => break,
+        };
+        let outcome = match dead_letters.write(std::mem::take(&mut batch.bad)).await {
+            Ok(()) => merger.merge(std::mem::take(&mut batch.items).into_iter().map(|item| item.value)).await,
+            Err(error) => Err(error.into()),
+        };
+        match outcome {
+            Ok(facts) => {
+                if merged.send(MergedBatch { batch, facts }).await.is_err() {
+                    break;
+                }
+            }
+            Err(error) => {
+                metrics::counter!("qafila_projection_failures_total", "projection" => "merge").increment(1);
+                tracing::warn!(event = "merge interrupted", error = %error);
+                assignment.rewind();
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+    drop(merged);
+    // The thread ends once its channel is closed; a panic there has already been reported.
+    let _ = tokio::task::spawn_blocking(move || publisher.join()).await;
+    Ok(())
+}
+
+/// A batch whose rows are durable and whose facts are to be published.
+struct MergedBatch {
+    batch: Batch<Observation>,
+    facts: Vec<FactRecord>,
+}
+
+/// The second stage, on a thread of its own because Kafka's transaction calls block.
+fn start_publisher(
+    role: &OltpRole,
+    assignment: Assignment,
+) -> (mpsc::Sender<MergedBatch>, std::thread::JoinHandle<()>) {
+    let (sender, mut receiver) = mpsc::channel::<MergedBatch>(1);
+    let kafka = role.contract.kafka.clone();
+    let transactional_id = format!("{}-{}", kafka.topic(GROUP), role.slot);
+    let thread = std::thread::spawn(move || {
+        let mut producer: Option<FactProducer> = None;
+        while let Some(MergedBatch { batch, facts }) = receiver.blocking_recv() {
+            if !assignment.is_current(&batch) {
+                continue;
+            }
+            let published =
+                match producer.take().map_or_else(|| FactProducer::start(&kafka, &transactional_id), Ok) {
+                    Ok(ready) => publish(&ready, &batch, facts).map(|()| producer = Some(ready)),
+                    Err(error) => Err(error),
+                };
+            if let Err(error) = published {
+                metrics::counter!("qafila_projection_failures_total", "projection" => "facts").increment(1);
+                tracing::warn!(event = "facts not published", error = %error);
+                assignment.rewind();
+                std::thread::park_timeout(PAUSE);
+            }
+        }
+    });
+    (sender, thread)
+}
+
+fn publish(
+    producer: &FactProducer,
+    batch: &Batch<Observation>,
+    facts: Vec<FactRecord>,
+) -> Result<(), rdkafka::error::KafkaError> {
+    let Some(group) = &batch.group else {
+        return Err(rdkafka::error::KafkaError::Subscription(
+            "no group metadata when the batch was polled".into(),
+        ));
+    };
+    let count = facts.len() as u64;
+    producer.publish(facts, &batch.next_offsets(), group)?;
+    metrics::counter!("qafila_facts_published_total").increment(count);
+    Ok(())
+}
+
+/// Merges batches into Postgres and turns rows into facts.
+pub struct Merger {
+    pool: PgPool,
+    rules: Rules,
+    orders: FactTopic<Order>,
+    customers: FactTopic<Customer>,
+    products: FactTopic<Product>,
+}
+
+impl Merger {
+    /// Registers the schemas of the facts.
+    pub async fn new(role: &OltpRole) -> Result<Self, ProjectionError> {
+        let window = i64::try_from(role.list_cache_window.as_millis()).unwrap_or(i64::MAX);
+        Ok(Self {
+            pool: role.pool.clone(),
+            rules: Rules { list_cache_window_ms: window },
+            orders: FactTopic::new(&role.contract).await?,
+            customers: FactTopic::new(&role.contract).await?,
+            products: FactTopic::new(&role.contract).await?,
+        })
+    }
+
+    /// Merges observations in one transaction and returns the facts of every key among them.
+    pub async fn merge(
+        &self,
+        observations: impl Iterator<Item = Observation>,
+    ) -> Result<Vec<FactRecord>, ProjectionError> {
+        let mut by_entity: [Vec<Observation>; 3] = Default::default();
+        for observation in observations {
+            match observation.entity {
+                Entity::Order => by_entity[0].push(observation),
+                Entity::Customer => by_entity[1].push(observation),
+                Entity::Product => by_entity[2].push(observation),
+                // Carts are merged once their read model exists; an entity of a later version is not ours.
+                Entity::Cart | Entity::Other(_) => {}
+            }
+        }
+        let [orders, customers, products] = by_entity.map(group);
+        for _ in 0..MOST_ATTEMPTS {
+            let mut transaction = self.pool.begin().await?;
+            let merged = (
+                merge_rows::<Order>(&mut transaction, &orders, self.rules).await?,
+                merge_rows::<Customer>(&mut transaction, &customers, self.rules).await?,
+                merge_rows::<Product>(&mut transaction, &products, self.rules).await?,
+            );
+            let (Some(orders), Some(customers), Some(products)) = merged else {
+                transaction.rollback().await?;
+                continue;
+            };
+            transaction.commit().await?;
+            let mut facts = Vec::with_capacity(orders.len() + customers.len() + products.len());
+            self.orders.records(&orders, &mut facts)?;
+            self.customers.records(&customers, &mut facts)?;
+            self.products.records(&products, &mut facts)?;
+            return Ok(facts);
+        }
+        Err(ProjectionError::Contended)
+    }
+}
+
+/// Observations by key, each key's in the order of arrival.
+type Grouped = HashMap<Key, Vec<Observation>>;
+
+fn group(observations: Vec<Observation>) -> Grouped {
+    let mut grouped = Grouped::with_capacity(observations.len());
+    for observation in observations {
+        grouped.entry((observation.merchant_id, observation.salla_id)).or_default().push(observation);
+    }
+    grouped
+}
+
+/// Folds, stores what changed under new revisions, and returns the rows of all keys; `None` where a row was
+/// changed by somebody else meanwhile.
+async fn merge_rows<R: MergedRow>(
+    connection: &mut PgConnection,
+    grouped: &Grouped,
+    rules: Rules,
+) -> Result<Option<Vec<R>>, sqlx::Error> {
+    if grouped.is_empty() {
+        return Ok(Some(vec![]));
+    }
+    let keys: Vec<Key> = grouped.keys().copied().collect();
+    let mut known: HashMap<Key, R> = table::load(connection, &keys).await?;
+    let mut rows = Vec::with_capacity(keys.len());
+    let mut changed = Vec::new();
+    for (key, observations) in grouped {
+        let before = known.remove(key);
+        let after = observations.iter().cloned().fold(before.clone(), |row, o| Some(R::fold(row, o, rules)));
+        let Some(after) = after else { continue };
+        // A request to publish a row that does not exist makes none.
+        let is_new = before.is_none();
+        if before.as_ref() != Some(&after) && !(is_new && is_empty(observations)) {
+            changed.push((rows.len(), before.map_or(0, |row| row.base().revision)));
+        } else if is_new {
+            continue;
+        }
+        rows.push(after);
+    }
+    let revisions: Vec<i64> =
+        sqlx::query_scalar("SELECT nextval('fact_revision') FROM generate_series(1, $1)")
+            .bind(changed.len() as i64)
+            .fetch_all(&mut *connection)
+            .await?;
+    for ((index, _), revision) in changed.iter().zip(revisions) {
+        rows[*index].base_mut().revision = revision;
+    }
+    let to_store: Vec<(i64, &R)> =
+        changed.iter().map(|(index, previous)| (*previous, &rows[*index])).collect();
+    let stored = table::store(connection, &to_store).await?;
+    Ok(stored.then_some(rows))
+}
+
+fn is_empty(observations: &[Observation]) -> bool {
+    use qafila_schemas::open_set::Kind;
+    observations.iter().all(|o| matches!(o.kind, Kind::Publish | Kind::Other(_)))
+}
+
+/// Where one kind of row is published.
+struct FactTopic<R: MergedRow> {
+    topic: Arc<str>,
+    encoder: Encoder<R::Fact>,
+}
+
+impl<R: MergedRow> FactTopic<R> {
+    async fn new(contract: &Contract) -> Result<Self, ProjectionError> {
+        let topic = contract.kafka.topic(R::TOPIC.name).into();
+        Ok(Self { topic, encoder: contract.encoder(&R::TOPIC).await? })
+    }
+
+    fn records(&self, rows: &[R], into: &mut Vec<FactRecord>) -> Result<(), ProjectionError> {
+        let now = Millis::now();
+        for row in rows {
+            let base = row.base();
+            let value = if base.is_deleted() {
+                None
+            } else {
+                match row.fact() {
+                    // Not published until its creation is known.
+                    None => continue,
+                    Some(fact) => Some(self.encoder.encode_to_vec(&fact)?),
+                }
+            };
+            let key = format!("{}:{}", base.key.0, base.key.1);
+            let id = format!("{key}:{}", base.revision);
+            let event = CloudEvent { id: &id, kind: R::TOPIC.records[0].full_name, subject: &key, time: now };
+            let headers = headers::with(event.headers(), headers::REVISION, &base.revision.to_string());
+            into.push(FactRecord { topic: Arc::clone(&self.topic), key, value, headers });
+        }
+        Ok(())
+    }
+}
+
+struct DecodeObservations(Decoder<Observation>);
+
+impl Decode for DecodeObservations {
+    type Item = Observation;
+
+    fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<Observation> {
+        let Some(bytes) = message.payload() else { return Decoded::Ignored };
+        match self.0.decode(bytes) {
+            Ok(Some(observation)) => Decoded::Item(observation),
+            Ok(None) => Decoded::UnknownSchema(split_header(bytes).map(|(id, _)| id).unwrap_or_default()),
+            Err(error) => Decoded::Bad(undecodable(&error.to_string())),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! Merged orders: table `orders`, topic `salla.orders`.
+
+use qafila_schemas::catalogue::{ORDERS, Topic};
+use qafila_schemas::records::fact::{OrderFact, OrderObserved};
+use qafila_schemas::records::observation::{
+    Observation, OrderAmounts, OrderBreakdown, OrderDetails, OrderHeader, OrderItems, OrderLine, OrderStatus,
+};
+use sqlx::postgres::{PgArguments, PgRow};
+
+use super::register::{Register, Rules, Stamp};
+use super::row::{Base, MergedRow};
+use super::table::{Columns, add, add_stamps, add_texts, decimal, time};
+
+/// An order as the merge knows it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Order {
+    base: Base,
+    reference_id: Option<i64>,
+    header: Register<OrderHeader>,
+    status: Register<OrderStatus>,
+    amounts: Register<OrderAmounts>,
+    breakdown: Register<OrderBreakdown>,
+    details: Register<OrderDetails>,
+    items: Register<OrderItems>,
+}
+
+impl Order {
+    /// Thin lines (name and quantity) never replace complete ones; where they tell something else, the order
+    /// has to be fetched.
+    fn observe_items(&mut self, items: OrderItems, stamp: Stamp, rules: Rules) {
+        let doubt = match (self.items.value(), self.items.stamp()) {
+            (Some(known), Some(known_stamp)) if known.complete && !items.complete => {
+                (!same_goods(known, &items) && stamp.observed_at > known_stamp.observed_at)
+                    .then_some(stamp.observed_at)
+            }
+            (Some(known), Some(known_stamp)) if !known.complete && items.complete => {
+                let doubt = !same_goods(known, &items) && known_stamp.observed_at > stamp.observed_at;
+                self.items = Register::stored(Some((stamp, items)));
+                doubt.then_some(known_stamp.observed_at)
+            }
+            _ => self.items.observe(stamp, items, rules),
+        };
+        self.base.mark_stale(doubt);
+    }
+}
+
+/// Whether two lists of lines name the same goods in the same numbers, in whatever order.
+fn same_goods(one: &OrderItems, other: &OrderItems) -> bool {
+    let goods = |items: &OrderItems| {
+        let mut goods: Vec<_> = items.lines.iter().map(|l| (l.name.clone(), l.quantity)).collect();
+        goods.sort_unstable();
+        goods
+    };
+    goods(one) == goods(other)
+}
+
+impl MergedRow for Order {
+    const TABLE: &'static str = "orders";
+    const ID: &'static str = "order_id";
+    const TOPIC: Topic = ORDERS;
+    const COLUMNS: &'static [(&'static str, &'static str)] = &[
+        ("reference_id", "bigint"),
+        ("payment_method", "text"),
+        ("header_at", "timestamptz"),
+        ("header_source", "smallint"),
+        ("status_id", "bigint"),
+        ("status_slug", "text"),
+        ("status_name", "text"),
+        ("custom_status_name", "text"),
+        ("is_pending_payment", "boolean"),
+        ("status_at", "timestamptz"),
+        ("status_source", "smallint"),
+        ("total", "numeric"),
+        ("currency", "text"),
+        ("amounts_at", "timestamptz"),
+        ("amounts_source", "smallint"),
+        ("sub_total", "numeric"),
+        ("shipping_cost", "numeric"),
+        ("cash_on_delivery", "numeric"),
+        ("tax", "numeric"),
+        ("discount", "numeric"),
+        ("breakdown_at", "timestamptz"),
+        ("breakdown_source", "smallint"),
+        ("customer_id", "bigint"),
+        ("channel", "text"),
+        ("customer_name", "text"),
+        ("customer_phone", "text"),
+        ("customer_email", "text"),
+        ("receiver_name", "text"),
+        ("receiver_phone", "text"),
+        ("receiver_email", "text"),
+        ("city", "text"),
+        ("country_code", "text"),
+        ("salla_updated_at", "timestamptz"),
+        ("details_at", "timestamptz"),
+        ("details_source", "smallint"),
+        ("lines_complete", "boolean"),
+        ("lines", "json"),
+        ("items_at", "timestamptz"),
+        ("items_source", "smallint"),
+    ];
+    type Fact = OrderFact;
+
+    fn blank(base: Base) -> Self {
+        Self {
+            base,
+            reference_id: None,
+            header: Register::default(),
+            status: Register::default(),
+            amounts: Register::default(),
+            breakdown: Register::default(),
+            details: Register::default(),
+            items: Register::default(),
+        }
+    }
+
+    fn base(&self) -> &Base {
+        &self.base
+    }
+
+    fn base_mut(&mut self) -> &mut Base {
+        &mut self.base
+    }
+
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) {
+        let Some(seen) = observation.order else { return };
+        self.reference_id = self.reference_id.or(seen.reference_id);
+        self.base.report_creation(stamp.origin, seen.created_at);
+        let mut doubts = [None; 5];
+        if let Some(header) = seen.header {
+            doubts[0] = self.header.observe(stamp, header, rules);
+        }
+        if let Some(status) = seen.status {
+            doubts[1] = self.status.observe(stamp, status, rules);
+        }
+        if let Some(amounts) = seen.amounts {
+            doubts[2] = self.amounts.observe(stamp, amounts, rules);
+        }
+        if let Some(breakdown) = seen.breakdown {
+            doubts[3] = self.breakdown.observe(stamp, breakdown, rules);
+        }
+        if let Some(details) = seen.details {
+            doubts[4] = self.details.observe(stamp, details, rules);
+        }
+        for doubt in doubts {
+            self.base.mark_stale(doubt);
+        }
+        if let Some(items) = seen.items {
+            self.observe_items(items, stamp, rules);
+        }
+    }
+
+    fn fact(&self) -> Option<OrderFact> {
+        let status = self.status.value();
+        let amounts = self.amounts.value();
+        let breakdown = self.breakdown.value();
+        let details = self.details.value().cloned().unwrap_or_default();
+        let items = self.items.value();
+        Some(OrderFact {
+            merchant_id: self.base.key.0,
+            order_id: self.base.key.1,
+            revision: self.base.revision,
+            connection_id: self.base.connection_id,
+            store_id: self.base.store_id,
+            reference_id: self.reference_id,
+            created_at: self.base.created_at()?,
+            payment_method: self.header.value().map(|h| h.payment_method.clone()),
+            status_id: status.and_then(|s| s.status_id),
+            status_slug: status.map(|s| s.slug.clone()),
+            status_name: status.and_then(|s| s.name.clone()),
+            custom_status_name: status.and_then(|s| s.custom_name.clone()),
+            is_pending_payment: status.and_then(|s| s.is_pending_payment),
+            total: amounts.map(|a| a.total),
+            currency: amounts.map(|a| a.currency.clone()),
+            sub_total: breakdown.and_then(|b| b.sub_total),
+            shipping_cost: breakdown.and_then(|b| b.shipping_cost),
+            cash_on_delivery: breakdown.and_then(|b| b.cash_on_delivery),
+            tax: breakdown.and_then(|b| b.tax),
+            discount: breakdown.and_then(|b| b.discount),
+            customer_id: details.customer_id,
+            channel: details.channel,
+            customer_name: details.customer_name,
+            customer_phone: details.customer_phone,
+            customer_email: details.customer_email,
+            receiver_name: details.receiver_name,
+            receiver_phone: details.receiver_phone,
+            receiver_email: details.receiver_email,
+            city: details.city,
+            country_code: details.country_code,
+            salla_updated_at: details.salla_updated_at,
+            lines_complete: items.is_some_and(|i| i.complete),
+            lines: items.map(|i| i.lines.clone()).unwrap_or_default(),
+            observed: OrderObserved {
+                header: self.header.fact_stamp(),
+                status: self.status.fact_stamp(),
+                amounts: self.amounts.fact_stamp(),
+                breakdown: self.breakdown.fact_stamp(),
+                details: self.details.fact_stamp(),
+                items: self.items.fact_stamp(),
+            },
+        })
+    }
+
+    fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
+        macro_rules! texts {
+            ($register:ident, |$v:ident| $get:expr) => {
+                add_texts(into, rows.iter().map(|r| r.$register.value().and_then(|$v| $get)))?
+            };
+        }
+        macro_rules! values {
+            ($register:ident, |$v:ident| $get:expr) => {
+                add(into, rows.iter().map(|r| r.$register.value().and_then(|$v| $get)).collect::<Vec<_>>())?
+            };
+        }
+        macro_rules! stamps {
+            ($register:ident) => {
+                add_stamps(into, rows.iter().map(|r| r.$register.stamp()).collect())?
+            };
+        }
+        add(into, rows.iter().map(|r| r.reference_id).collect::<Vec<_>>())?;
+        texts!(header, |h| Some(h.payment_method.as_str()));
+        stamps!(header);
+        values!(status, |s| s.status_id);
+        texts!(status, |s| Some(s.slug.as_str()));
+        texts!(status, |s| s.name.as_deref());
+        texts!(status, |s| s.custom_name.as_deref());
+        values!(status, |s| s.is_pending_payment);
+        stamps!(status);
+        values!(amounts, |a| decimal(Some(a.total)));
+        texts!(amounts, |a| Some(a.currency.as_str()));
+        stamps!(amounts);
+        values!(breakdown, |b| decimal(b.sub_total));
+        values!(breakdown, |b| decimal(b.shipping_cost));
+        values!(breakdown, |b| decimal(b.cash_on_delivery));
+        values!(breakdown, |b| decimal(b.tax));
+        values!(breakdown, |b| decimal(b.discount));
+        stamps!(breakdown);
+        values!(details, |d| d.customer_id);
+        texts!(details, |d| d.channel.as_deref());
+        texts!(details, |d| d.customer_name.as_deref());
+        texts!(details, |d| d.customer_phone.as_deref());
+        texts!(details, |d| d.customer_email.as_deref());
+        texts!(details, |d| d.receiver_name.as_deref());
+        texts!(details, |d| d.receiver_phone.as_deref());
+        texts!(details, |d| d.receiver_email.as_deref());
+        texts!(details, |d| d.city.as_deref());
+        texts!(details, |d| d.country_code.as_deref());
+        values!(details, |d| time(d.salla_updated_at));
+        stamps!(details);
+        add(into, rows.iter().map(|r| r.items.value().is_some_and(|i| i.complete)).collect::<Vec<_>>())?;
+        let lines: Vec<String> =
+            rows.iter().map(|r| lines_json(r.items.value())).collect::<Result<_, _>>()?;
+        add_texts(into, lines.iter().map(|text| Some(text.as_str())))?;
+        stamps!(items);
+        Ok(())
+    }
+
+    fn read(base: Base, row: &PgRow, first: usize) -> Result<Self, sqlx::Error> {
+        let mut c = Columns::new(row, first);
+        let reference_id = c.take()?;
+        let header = OrderHeader { payment_method: text(&mut c)? };
+        let header = c.register(header)?;
+        let status = OrderStatus {
+            status_id: c.take()?,
+            slug: text(&mut c)?,
+            name: c.take()?,
+            custom_name: c.take()?,
+            is_pending_payment: c.take()?,
+        };
+        let status = c.register(status)?;
+        let amounts = OrderAmounts { total: c.amount()?.unwrap_or_default(), currency: text(&mut c)? };
+        let amounts = c.register(amounts)?;
+        let breakdown = OrderBreakdown {
+            sub_total: c.amount()?,
+            shipping_cost: c.amount()?,
+            cash_on_delivery: c.amount()?,
+            tax: c.amount()?,
+            discount: c.amount()?,
+        };
+        let breakdown = c.register(breakdown)?;
+        let details = OrderDetails {
+            customer_id: c.take()?,
+            channel: c.take()?,
+            customer_name: c.take()?,
+            customer_phone: c.take()?,
+            customer_email: c.take()?,
+            receiver_name: c.take()?,
+            receiver_phone: c.take()?,
+            receiver_email: c.take()?,
+            city: c.take()?,
+            country_code: c.take()?,
+            salla_updated_at: c.time()?,
+        };
+        let details = c.register(details)?;
+        let complete = c.take()?;
+        let lines: sqlx::types::Json<Vec<OrderLine>> = c.take()?;
+        let items = c.register(OrderItems { complete, lines: lines.0 })?;
+        Ok(Self { base, reference_id, header, status, amounts, breakdown, details, items })
+    }
+}
+
+fn text(columns: &mut Columns<'_>) -> Result<String, sqlx::Error> {
+    Ok(columns.take::<Option<String>>()?.unwrap_or_default())
+}
+
+fn lines_json(items: Option<&OrderItems>) -> Result<String, sqlx::Error> {
+    let lines = items.map(|i| i.lines.as_slice()).unwrap_or_default();
+    serde_json::to_string(lines).map_err(|error| sqlx::Error::Encode(error.into()))
+}

@@ -1,0 +1,79 @@
+//! Read models in Postgres, each built from its topic, with its offsets in the same transaction or, for the
+//! merge, in the Kafka transaction that publishes the facts.
+
+pub mod events;
+pub mod merchants;
+pub mod merge;
+pub mod offsets;
+pub mod scope;
+pub mod sync_jobs;
+
+use std::time::Duration;
+
+use qafila_schemas::contract::Contract;
+use qafila_schemas::reader::ReadError;
+use qafila_schemas::registry::RegistryError;
+use qafila_schemas::writer::WriteError;
+use rdkafka::error::KafkaError;
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+/// Why a projection stopped; it tries again unless it could not even start.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectionError {
+    /// Postgres.
+    #[error("read models: {0}")]
+    Database(#[from] sqlx::Error),
+    /// Kafka, reading.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Kafka, writing.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+    /// Kafka, the transaction around facts and offsets.
+    #[error("publishing facts: {0}")]
+    Publish(#[from] KafkaError),
+    /// The schema registry.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// A record of ours does not fit its schema.
+    #[error(transparent)]
+    Codec(#[from] qafila_schemas::codec::CodecError),
+    /// Rows of a batch were changed by somebody else, again and again.
+    #[error("rows of a batch keep changing under the merge: another process merges the same partitions")]
+    Contended,
+    /// An aggregate's next event is missing.
+    #[error("{aggregate} is at sequence {at} and was given {given}: an event is missing")]
+    Gap {
+        /// Aggregate id.
+        aggregate: String,
+        /// Sequence applied last.
+        at: i64,
+        /// Sequence that came.
+        given: i64,
+    },
+}
+
+/// What the role needs.
+#[derive(Clone)]
+pub struct OltpRole {
+    /// The projection role's pool.
+    pub pool: PgPool,
+    /// Kafka and registry.
+    pub contract: Contract,
+    /// Stable slot of this process.
+    pub slot: String,
+    /// How old a list Salla may serve; decides which of two observations wins.
+    pub list_cache_window: Duration,
+}
+
+/// Runs all read models until `shutdown`.
+pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    tokio::try_join!(
+        merge::run(role.clone(), shutdown.clone()),
+        events::run_merchants(role.clone(), shutdown.clone()),
+        events::run_sync_jobs(role.clone(), shutdown.clone()),
+        sync_jobs::run_progress(role, shutdown),
+    )?;
+    Ok(())
+}

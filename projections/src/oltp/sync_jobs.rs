@@ -1,0 +1,227 @@
+//! Read model `sync_jobs`: where the import of each connection stands, from its events and its progress.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::catalogue::SYNC_PROGRESS;
+use qafila_schemas::codec::{Decoder, split_header};
+use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::events::{EventRecord, SyncJobEventRecord};
+use qafila_schemas::ids::{JobId, MerchantId, RunId};
+use qafila_schemas::reader::{Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable};
+use qafila_schemas::records::sync::{SyncPhase, SyncProgress};
+use qafila_schemas::writer::TopicWriter;
+use rdkafka::message::{BorrowedMessage, Message};
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool, Row};
+use tokio_util::sync::CancellationToken;
+
+use super::events::{Fold, follow, is_next};
+use super::offsets::ProjectionOffsets;
+use super::scope::for_merchant;
+use super::{OltpRole, ProjectionError};
+
+const PROGRESS: &str = "sync_progress";
+
+/// How sync-job events fold into `sync_jobs`.
+pub(super) struct SyncJobs;
+
+impl Fold<EventRecord<SyncJobEventRecord>> for SyncJobs {
+    async fn fold(
+        &self,
+        connection: &mut PgConnection,
+        record: &EventRecord<SyncJobEventRecord>,
+    ) -> Result<(), ProjectionError> {
+        let id: uuid::Uuid = record.aggregate_id.parse().unwrap_or_default();
+        let at: Option<i64> = sqlx::query_scalar("SELECT sequence FROM sync_jobs WHERE job_id = $1")
+            .bind(id)
+            .fetch_optional(&mut *connection)
+            .await?;
+        if !is_next(&record.aggregate_id, at.unwrap_or(0), record.sequence)? {
+            return Ok(());
+        }
+        if let Some(event) = &record.event {
+            apply(connection, id, event).await?;
+        }
+        sqlx::query("UPDATE sync_jobs SET sequence = $2 WHERE job_id = $1")
+            .bind(id)
+            .bind(record.sequence)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
+}
+
+async fn apply(
+    connection: &mut PgConnection,
+    id: uuid::Uuid,
+    event: &SyncJobEventRecord,
+) -> Result<(), sqlx::Error> {
+    let statement = match event {
+        SyncJobEventRecord::Requested(e) => sqlx::query(
+            "INSERT INTO sync_jobs (job_id, merchant_id, sequence, run_id, epoch, status, depth_in_months, requested_at)
+             VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5)
+             ON CONFLICT (job_id) DO UPDATE SET run_id = $3, epoch = 0, status = 'requested', depth_in_months = $4,
+                 requested_at = $5, started_at = NULL, completed_at = NULL, paused_until = NULL, cause = NULL,
+                 advice = NULL, phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL",
+        )
+        .bind(id)
+        .bind(e.merchant_id.0)
+        .bind(e.run_id.0)
+        .bind(e.depth_in_months)
+        .bind(e.requested_at.to_utc()),
+        SyncJobEventRecord::TakenOver(e) => sqlx::query(
+            "UPDATE sync_jobs SET epoch = $2, status = 'running', started_at = coalesce(started_at, $3), cause = NULL,
+                 advice = NULL, paused_until = NULL WHERE job_id = $1",
+        )
+        .bind(id)
+        .bind(e.epoch)
+        .bind(e.taken_over_at.to_utc()),
+        SyncJobEventRecord::SliceImported(_) => return Ok(()),
+        SyncJobEventRecord::Paused(e) => sqlx::query(
+            "UPDATE sync_jobs SET status = 'paused', cause = $2, advice = $3, paused_until = $4 WHERE job_id = $1",
+        )
+        .bind(id)
+        .bind(&e.cause)
+        .bind(&e.advice)
+        .bind(e.until.map(qafila_schemas::millis::Millis::to_utc)),
+        SyncJobEventRecord::Resumed(e) => sqlx::query(
+            "UPDATE sync_jobs SET status = CASE WHEN $2 = 0 THEN 'requested' ELSE 'running' END, cause = NULL,
+                 advice = NULL, paused_until = NULL WHERE job_id = $1",
+        )
+        .bind(id)
+        .bind(e.epoch),
+        SyncJobEventRecord::Completed(e) => sqlx::query(
+            "UPDATE sync_jobs SET status = 'completed', completed_at = $2, eta_seconds = 0 WHERE job_id = $1",
+        )
+        .bind(id)
+        .bind(e.completed_at.to_utc()),
+        SyncJobEventRecord::Failed(e) => {
+            sqlx::query("UPDATE sync_jobs SET status = 'failed', cause = $2, advice = $3, eta_seconds = NULL WHERE job_id = $1")
+                .bind(id)
+                .bind(&e.cause)
+                .bind(&e.advice)
+        }
+        SyncJobEventRecord::Cancelled(_) => {
+            sqlx::query("UPDATE sync_jobs SET status = 'cancelled', eta_seconds = NULL WHERE job_id = $1").bind(id)
+        }
+    };
+    statement.execute(connection).await.map(drop)
+}
+
+/// Builds the progress columns.
+pub async fn run_progress(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    let config = ReaderConfig {
+        group: format!("qafila-projection-{PROGRESS}"),
+        slot: role.slot.clone(),
+        topics: vec![SYNC_PROGRESS.name.into()],
+        max_records: 500,
+        max_bytes: 4 << 20,
+        max_age: Duration::from_millis(50),
+        offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), PROGRESS))),
+    };
+    let decode = DecodeProgress(role.contract.registry.decoder()?);
+    let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
+    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, PROGRESS);
+    follow(&role.pool, PROGRESS, reader, dead_letters, Progress, shutdown).await
+}
+
+struct DecodeProgress(Decoder<SyncProgress>);
+
+impl Decode for DecodeProgress {
+    type Item = SyncProgress;
+
+    fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<SyncProgress> {
+        let Some(bytes) = message.payload() else { return Decoded::Ignored };
+        match self.0.decode(bytes) {
+            Ok(Some(progress)) => Decoded::Item(progress),
+            Ok(None) => Decoded::UnknownSchema(split_header(bytes).map(|(id, _)| id).unwrap_or_default()),
+            Err(error) => Decoded::Bad(undecodable(&error.to_string())),
+        }
+    }
+}
+
+struct Progress;
+
+impl Fold<SyncProgress> for Progress {
+    /// Progress counts only for the run and under no older epoch than the events have told.
+    async fn fold(&self, connection: &mut PgConnection, p: &SyncProgress) -> Result<(), ProjectionError> {
+        sqlx::query(
+            "UPDATE sync_jobs SET phases = $4, rate_per_minute = $5, eta_seconds = $6, reported_at = $7
+             WHERE job_id = $1 AND run_id = $2 AND epoch <= $3 AND (reported_at IS NULL OR reported_at < $7)",
+        )
+        .bind(p.job_id.0)
+        .bind(p.run_id.0)
+        .bind(p.epoch)
+        .bind(Json(&p.phases))
+        .bind(p.rate_per_minute)
+        .bind(p.eta_seconds)
+        .bind(p.reported_at.to_utc())
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+}
+
+/// Where the import of a merchant's store stands.
+#[derive(Debug, Clone)]
+#[expect(missing_docs, reason = "the fields of API.md's sync status")]
+pub struct SyncStatusView {
+    pub job_id: JobId,
+    pub sequence: i64,
+    pub run_id: RunId,
+    pub status: String,
+    pub depth_in_months: i32,
+    pub phases: Vec<SyncPhase>,
+    pub rate_per_minute: Option<f64>,
+    pub eta_seconds: Option<i64>,
+    pub requested_at: DateTime<Utc>,
+    pub started_at: Option<DateTime<Utc>>,
+    pub completed_at: Option<DateTime<Utc>>,
+    pub paused_until: Option<DateTime<Utc>>,
+    pub cause: Option<String>,
+    pub advice: Option<String>,
+}
+
+/// The merchant's latest job. `pool` is the query role's.
+pub async fn latest(pool: &PgPool, merchant: MerchantId) -> Result<Option<SyncStatusView>, sqlx::Error> {
+    let mut transaction = for_merchant(pool, merchant).await?;
+    let row = sqlx::query(
+        "SELECT job_id, sequence, run_id, status, depth_in_months, phases, rate_per_minute, eta_seconds, requested_at,
+             started_at, completed_at, paused_until, cause, advice
+         FROM sync_jobs WHERE merchant_id = $1 ORDER BY requested_at DESC LIMIT 1",
+    )
+    .bind(merchant.0)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    let Some(row) = row else { return Ok(None) };
+    Ok(Some(SyncStatusView {
+        job_id: JobId(row.try_get(0)?),
+        sequence: row.try_get(1)?,
+        run_id: RunId(row.try_get(2)?),
+        status: row.try_get(3)?,
+        depth_in_months: row.try_get(4)?,
+        phases: row.try_get::<Json<Vec<SyncPhase>>, _>(5)?.0,
+        rate_per_minute: row.try_get(6)?,
+        eta_seconds: row.try_get(7)?,
+        requested_at: row.try_get(8)?,
+        started_at: row.try_get(9)?,
+        completed_at: row.try_get(10)?,
+        paused_until: row.try_get(11)?,
+        cause: row.try_get(12)?,
+        advice: row.try_get(13)?,
+    }))
+}
+
+/// Sequence that the read model has of a job of this merchant; 0 where it has none.
+pub async fn sequence(pool: &PgPool, merchant: MerchantId, job: uuid::Uuid) -> Result<i64, sqlx::Error> {
+    let mut transaction = for_merchant(pool, merchant).await?;
+    let at: Option<i64> = sqlx::query_scalar("SELECT sequence FROM sync_jobs WHERE job_id = $1")
+        .bind(job)
+        .fetch_optional(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(at.unwrap_or(0))
+}
