@@ -11,3 +11,4 @@ pub mod relay;
 pub mod sync_job;
 
 pub use clock::Clock;
+pub use cqrs_es::Aggregate;

@@ -1,1 +1,12 @@
-//! x
+//! The HTTP gateway (ARCHITECTURE §2, API.md): accepts commands, serves queries. It holds no business rules.
+
+pub mod app;
+pub mod auth;
+pub mod call;
+pub mod health;
+pub mod problem;
+pub mod routes;
+pub mod server;
+pub mod wait;
+
+pub use app::{App, GatewayRole, run};

@@ -1,0 +1,134 @@
+//! What the gateway's handlers share, and the role that serves them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use metrics_exporter_prometheus::PrometheusHandle;
+use qafila_aggregates::commands::Commands;
+use qafila_aggregates::merchant::Merchant;
+use qafila_aggregates::sync_job::SyncJob;
+use qafila_ingest::connect::Connector;
+use qafila_schemas::kafka::KafkaConfig;
+use sqlx::PgPool;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use crate::auth::attempts::Attempts;
+use crate::auth::passwords::{HashError, Passwords};
+use crate::auth::registration::Registration;
+use crate::auth::sessions::Sessions;
+use crate::auth::tokens::AccessTokens;
+use crate::health::{self, Health};
+use crate::routes;
+use crate::server::serve;
+
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// What the role needs.
+pub struct GatewayRole {
+    /// The command role's pool: events, users, sessions.
+    pub command_pool: PgPool,
+    /// The query role's pool: read models, one merchant at a time.
+    pub query_pool: PgPool,
+    /// ClickHouse.
+    pub clickhouse: clickhouse::Client,
+    /// Where Kafka is, for health.
+    pub kafka: KafkaConfig,
+    /// Commands to merchants.
+    pub merchants: Commands<Merchant>,
+    /// Commands to sync jobs.
+    pub sync_jobs: Commands<SyncJob>,
+    /// Connects stores.
+    pub connector: Connector,
+    /// Key of access tokens and attempt counters, at least 32 bytes.
+    pub token_key: Vec<u8>,
+    /// Cookies without `Secure`, for plain HTTP on one machine.
+    pub insecure_cookies: bool,
+    /// Prometheus' view of this process.
+    pub metrics: PrometheusHandle,
+}
+
+/// What handlers share.
+pub struct App {
+    /// The query role's pool.
+    pub query_pool: PgPool,
+    /// ClickHouse.
+    pub clickhouse: clickhouse::Client,
+    /// Commands to merchants.
+    pub merchants: Commands<Merchant>,
+    /// Commands to sync jobs.
+    pub sync_jobs: Commands<SyncJob>,
+    /// Connects stores.
+    pub connector: Connector,
+    /// Users.
+    pub registration: Registration,
+    /// Refresh tokens.
+    pub sessions: Sessions,
+    /// Access tokens.
+    pub access_tokens: AccessTokens,
+    /// Attempt counters.
+    pub attempts: Attempts,
+    /// Dependencies.
+    pub health: Health,
+    /// Cookies without `Secure`.
+    pub insecure_cookies: bool,
+    /// Prometheus' view of this process.
+    pub metrics: PrometheusHandle,
+}
+
+/// Serves until `shutdown`.
+pub async fn run(
+    role: GatewayRole,
+    listener: TcpListener,
+    shutdown: CancellationToken,
+) -> Result<(), HashError> {
+    let health = Health::default();
+    let watched = health::watch(
+        health.clone(),
+        role.command_pool.clone(),
+        role.clickhouse.clone(),
+        role.kafka.clone(),
+        shutdown.clone(),
+    );
+    let watching = tokio::spawn(watched);
+    let app = Arc::new(App {
+        registration: Registration::new(role.command_pool.clone(), Passwords::new()?, role.merchants.clone()),
+        sessions: Sessions::new(role.command_pool.clone()),
+        access_tokens: AccessTokens::new(&role.token_key),
+        attempts: Attempts::new(role.command_pool, &role.token_key),
+        query_pool: role.query_pool,
+        clickhouse: role.clickhouse,
+        merchants: role.merchants,
+        sync_jobs: role.sync_jobs,
+        connector: role.connector,
+        health,
+        insecure_cookies: role.insecure_cookies,
+        metrics: role.metrics,
+    });
+    let sweeping = tokio::spawn(sweep(Arc::clone(&app), shutdown.clone()));
+    serve(listener, routes::all(app), shutdown).await;
+    for task in [watching, sweeping] {
+        if let Err(error) = task.await {
+            tracing::warn!(event = "background task ended badly", error = %error);
+        }
+    }
+    Ok(())
+}
+
+/// Ends what crashes left behind.
+async fn sweep(app: Arc<App>, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(problem) = app.registration.sweep().await {
+            tracing::warn!(event = "sweeping failed", detail = problem.detail);
+        }
+        for swept in [app.sessions.sweep().await, app.attempts.sweep().await] {
+            if let Err(error) = swept {
+                tracing::warn!(event = "sweeping failed", error = %error);
+            }
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP_EVERY) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Counting attempts, to answer 429 after too many. Subjects are keyed hashes, never addresses.
+
+use hmac::{Hmac, Mac};
+use sha2::Sha256;
+use sqlx::PgPool;
+
+use crate::problem::Problem;
+
+/// Counts attempts in windows of 15 minutes.
+#[derive(Clone)]
+pub struct Attempts {
+    pool: PgPool,
+    key: std::sync::Arc<[u8]>,
+}
+
+impl Attempts {
+    /// Counters in the command role's pool.
+    pub fn new(pool: PgPool, key: &[u8]) -> Self {
+        Self { pool, key: key.into() }
+    }
+
+    /// Counts one attempt of `subject`; 429 beyond `most` in a window.
+    pub async fn count(&self, subject: &str, most: i32) -> Result<(), Problem> {
+        let attempts: i32 = sqlx::query_scalar(
+            "INSERT INTO attempt_counters AS known (subject, window_start, attempts)
+             VALUES ($1, date_bin('15 minutes', now(), 'epoch'), 1)
+             ON CONFLICT (subject, window_start) DO UPDATE SET attempts = known.attempts + 1 RETURNING attempts",
+        )
+        .bind(self.hash(subject))
+        .fetch_one(&self.pool)
+        .await?;
+        if attempts > most { Err(too_many()) } else { Ok(()) }
+    }
+
+    /// Whether `subject` has used up its attempts; counts nothing.
+    pub async fn check(&self, subject: &str, most: i32) -> Result<(), Problem> {
+        let attempts: Option<i32> = sqlx::query_scalar(
+            "SELECT attempts FROM attempt_counters
+             WHERE subject = $1 AND window_start = date_bin('15 minutes', now(), 'epoch')",
+        )
+        .bind(self.hash(subject))
+        .fetch_optional(&self.pool)
+        .await?;
+        if attempts.unwrap_or(0) >= most { Err(too_many()) } else { Ok(()) }
+    }
+
+    /// Forgets windows that have passed.
+    pub async fn sweep(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM attempt_counters WHERE window_start < now() - interval '1 hour'")
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    fn hash(&self, subject: &str) -> Vec<u8> {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.key).expect("HMAC takes keys of any length");
+        mac.update(subject.as_bytes());
+        mac.finalize().into_bytes().to_vec()
+    }
+}
+
+fn too_many() -> Problem {
+    Problem::new(
+        http::StatusCode::TOO_MANY_REQUESTS,
+        "too-many-attempts",
+        "Too many attempts. Try again in 15 minutes.",
+    )
+    .retry_after(900)
+}

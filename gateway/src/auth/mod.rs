@@ -1,0 +1,8 @@
+//! Who somebody is: rules of input, passwords, registration in repeatable steps, sessions, access tokens.
+
+pub mod attempts;
+pub mod passwords;
+pub mod registration;
+pub mod rules;
+pub mod sessions;
+pub mod tokens;

@@ -1,0 +1,115 @@
+//! A request as handlers see it, and the answers they give.
+
+use std::net::IpAddr;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use warp::Filter;
+use warp::reply::{Reply, Response};
+
+use crate::problem::{FieldError, Problem};
+
+/// Header that carries the client's address from the front to the handlers; clients cannot set it.
+pub const PEER_HEADER: &str = "x-qafila-peer";
+
+/// What a handler needs of a request. The body has been read whole, within its limit, by the front.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Headers.
+    pub headers: HeaderMap,
+    /// Raw query string.
+    pub query: String,
+    /// Body.
+    pub body: Bytes,
+}
+
+/// Extracts a [`Call`].
+pub fn call() -> impl Filter<Extract = (Call,), Error = std::convert::Infallible> + Clone {
+    warp::header::headers_cloned()
+        .and(warp::query::raw().or(warp::any().map(String::new)).unify())
+        .and(warp::body::bytes().or(warp::any().map(Bytes::new)).unify())
+        .map(|headers, query, body| Call { headers, query, body })
+}
+
+impl Call {
+    /// The body as JSON; unknown fields and wrong types are 422 with their pointer, no JSON at all is 400.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let kind = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
+        if !kind.to_ascii_lowercase().starts_with("application/json") {
+            let detail = "Send the body as application/json.";
+            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+        }
+        let mut json = serde_json::Deserializer::from_slice(&self.body);
+        serde_path_to_error::deserialize(&mut json).map_err(|error| {
+            if error.inner().is_data() {
+                let path: String = error.path().to_string();
+                let pointer =
+                    if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+                Problem::invalid(vec![FieldError { pointer, detail: rule(error.inner()) }])
+            } else {
+                Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "The body is not valid JSON.")
+            }
+        })
+    }
+
+    /// The query string as a struct; a bad parameter is 422.
+    pub fn parameters(&self) -> Vec<(String, String)> {
+        url::form_urlencoded::parse(self.query.as_bytes()).into_owned().collect()
+    }
+
+    /// A header as text.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// A cookie.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.headers
+            .get_all(header::COOKIE)
+            .iter()
+            .filter_map(|v| v.to_str().ok())
+            .flat_map(|v| v.split(';'))
+            .filter_map(|pair| pair.trim().split_once('='))
+            .find(|(n, _)| *n == name)
+            .map(|(_, value)| value)
+    }
+
+    /// The client's address.
+    pub fn peer(&self) -> Option<IpAddr> {
+        self.header(PEER_HEADER)?.parse().ok()
+    }
+}
+
+/// serde's words without its position in the text.
+fn rule(error: &serde_json::Error) -> String {
+    error.to_string().split(" at line").next().unwrap_or_default().to_owned()
+}
+
+/// JSON with a status.
+pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
+    let body = match serde_json::to_vec(value) {
+        Ok(body) => body,
+        Err(error) => return Problem::unavailable("json", &error).into_response(),
+    };
+    let mut response = Response::new(body.into());
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response
+}
+
+/// 204.
+pub fn no_content() -> Response {
+    let mut response = Response::new(Bytes::new().into());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
+/// Adds a header whose value is ours.
+pub fn with_header(mut response: Response, name: &'static str, value: &str) -> Response {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        response.headers_mut().append(name, value);
+    }
+    response
+}

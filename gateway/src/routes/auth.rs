@@ -1,0 +1,176 @@
+//! `/api/v1/auth/…`: register, log in, refresh, log out.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use warp::reply::Response;
+
+use super::Answer;
+use crate::app::App;
+use crate::auth::registration::{Application, User};
+use crate::auth::rules::{self, Broken};
+use crate::auth::sessions::{COOKIE, RefreshToken, clearing_cookie};
+use crate::auth::tokens::{ACCESS_SECONDS, Identity};
+use crate::call::{Call, json, no_content, with_header};
+use crate::problem::Problem;
+
+const REGISTRATIONS_PER_ADDRESS: i32 = 30;
+const FAILED_LOGINS_PER_ACCOUNT: i32 = 10;
+const FAILED_LOGINS_PER_ADDRESS: i32 = 100;
+
+/// Body of register.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct RegisterBody {
+    email: String,
+    password: String,
+    store_name: String,
+    locale: String,
+}
+
+/// Body of log-in.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LoginBody {
+    email: String,
+    password: String,
+}
+
+/// A session: the access token is in the body, the refresh token in a cookie.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionBody {
+    access_token: String,
+    /// Seconds.
+    expires_in: i64,
+    user: UserBody,
+    merchant: MerchantBody,
+    /// Present after registering: wait for it with `Prefer: wait`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    position: Option<String>,
+}
+
+/// The person.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct UserBody {
+    /// UUID.
+    pub id: String,
+    /// Address.
+    pub email: String,
+    /// `ar` or `en`.
+    pub locale: String,
+}
+
+/// The merchant.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MerchantBody {
+    /// UUID.
+    pub id: String,
+    /// Name shown.
+    pub store_name: String,
+}
+
+/// Creates user and merchant, both or neither.
+#[utoipa::path(post, path = "/api/v1/auth/register", tag = "auth", request_body = RegisterBody, responses(
+    (status = 201, body = SessionBody), (status = 409, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem)))]
+pub async fn register(app: Arc<App>, call: Call) -> Answer {
+    let body: RegisterBody = call.json()?;
+    let mut broken = Broken::default();
+    let email = broken.check("/email", rules::email(&body.email));
+    let store_name = broken.check("/storeName", rules::store_name(&body.store_name));
+    let locale = broken.check("/locale", rules::locale(&body.locale));
+    for rule in rules::password(&body.password, email.as_deref().unwrap_or_default()) {
+        broken.add("/password", rule);
+    }
+    let (Some(email), Some(store_name), Some(locale), true) =
+        (email, store_name, locale, broken.0.is_empty())
+    else {
+        return Err(Problem::invalid(broken.0));
+    };
+    app.attempts.count(&format!("register:{}", peer(&call)), REGISTRATIONS_PER_ADDRESS).await?;
+    if !app.health.is_up("kafka") {
+        return Err(Problem::unavailable("kafka", &"registering needs Kafka"));
+    }
+    let application = Application { email, password: body.password, store_name, locale };
+    let (user, position) = app.registration.register(application).await?;
+    let session = app.sessions.start(user.user_id).await?;
+    session_answer(&app, StatusCode::CREATED, &user, &session, Some(position.to_string()))
+}
+
+/// Starts a session.
+#[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = LoginBody, responses(
+    (status = 200, body = SessionBody), (status = 401, body = Problem), (status = 429, body = Problem)))]
+pub async fn login(app: Arc<App>, call: Call) -> Answer {
+    let body: LoginBody = call.json()?;
+    let email = body.email.trim().to_lowercase();
+    let account = format!("login:{email}");
+    let address = format!("login-from:{}", peer(&call));
+    app.attempts.check(&account, FAILED_LOGINS_PER_ACCOUNT).await?;
+    app.attempts.check(&address, FAILED_LOGINS_PER_ADDRESS).await?;
+    if body.password.len() > 1_024 {
+        return Err(wrong());
+    }
+    let Some(user) = app.registration.log_in(&email, body.password).await? else {
+        app.attempts.count(&account, i32::MAX).await?;
+        app.attempts.count(&address, i32::MAX).await?;
+        tracing::warn!(event = "login failed");
+        return Err(wrong());
+    };
+    let session = app.sessions.start(user.user_id).await?;
+    session_answer(&app, StatusCode::OK, &user, &session, None)
+}
+
+/// Exchanges the refresh token for the next one.
+#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", responses(
+    (status = 200, body = SessionBody), (status = 401, body = Problem)))]
+pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
+    let token = call.cookie(COOKIE).ok_or_else(Problem::unauthorized)?;
+    let (identity, next) = app.sessions.rotate(token).await?.ok_or_else(Problem::unauthorized)?;
+    let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
+    session_answer(&app, StatusCode::OK, &user, &next, None)
+}
+
+/// Ends the session.
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", responses((status = 204)))]
+pub async fn logout(app: Arc<App>, call: Call) -> Answer {
+    if let Some(token) = call.cookie(COOKIE) {
+        app.sessions.end(token).await?;
+    }
+    Ok(with_header(no_content(), "set-cookie", &clearing_cookie()))
+}
+
+fn session_answer(
+    app: &App,
+    status: StatusCode,
+    user: &User,
+    session: &RefreshToken,
+    position: Option<String>,
+) -> Result<Response, Problem> {
+    let identity = Identity { user_id: user.user_id, merchant_id: user.merchant_id };
+    let body = SessionBody {
+        access_token: app.access_tokens.issue(identity)?,
+        expires_in: ACCESS_SECONDS,
+        user: UserBody {
+            id: user.user_id.to_string(),
+            email: user.email.clone(),
+            locale: user.locale.clone(),
+        },
+        merchant: MerchantBody { id: user.merchant_id.to_string(), store_name: user.store_name.clone() },
+        position,
+    };
+    let cookie = session.cookie(app.insecure_cookies);
+    Ok(with_header(json(status, &body), "set-cookie", &cookie))
+}
+
+/// The same words for an unknown address and a wrong password.
+fn wrong() -> Problem {
+    Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "E-mail address or password is wrong.")
+}
+
+fn peer(call: &Call) -> String {
+    call.peer().map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+}

@@ -1,0 +1,118 @@
+//! All routes, one file per area; each handler takes the application and the call, and answers or names the problem.
+
+pub mod auth;
+pub mod me;
+pub mod openapi;
+pub mod operations;
+pub mod reports;
+pub mod salla;
+pub mod sync;
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use http::StatusCode;
+use warp::filters::BoxedFilter;
+use warp::reject::{MethodNotAllowed, Rejection};
+use warp::reply::{Reply, Response};
+use warp::{Filter, path};
+
+use crate::app::App;
+use crate::call::{Call, call};
+use crate::problem::Problem;
+
+/// What a handler answers.
+pub type Answer = Result<Response, Problem>;
+
+/// Every route, with problems for what none of them takes.
+pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
+    let v1 = path!("api" / "v1" / ..);
+    let public = v1
+        .and(
+            post(path!("auth" / "register"), &app, auth::register)
+                .or(post(path!("auth" / "login"), &app, auth::login))
+                .unify()
+                .or(post(path!("auth" / "refresh"), &app, auth::refresh))
+                .unify()
+                .or(post(path!("auth" / "logout"), &app, auth::logout))
+                .unify(),
+        )
+        .boxed();
+    let merchant = v1
+        .and(
+            get(path!("me"), &app, me::show)
+                .or(get(path!("salla" / "auth" / "url"), &app, salla::authorization_url))
+                .unify()
+                .or(post(path!("salla" / "auth" / "callback"), &app, salla::callback))
+                .unify()
+                .or(post(path!("sync" / "initial"), &app, sync::initial))
+                .unify()
+                .or(get(path!("sync" / "status"), &app, sync::status))
+                .unify()
+                .or(get(path!("reports" / "summary"), &app, reports::summary))
+                .unify()
+                .or(get(path!("reports" / "sales-trend"), &app, reports::sales_trend))
+                .unify(),
+        )
+        .boxed();
+    let operations = get(path!("health" / "live"), &app, operations::live)
+        .or(get(path!("health" / "ready"), &app, operations::ready))
+        .unify()
+        .or(get(path!("metrics"), &app, operations::metrics))
+        .unify()
+        .or(get(path!("api" / "openapi.json"), &app, openapi::document))
+        .unify()
+        .or(get(path!("api" / "docs"), &app, openapi::page))
+        .unify()
+        .boxed();
+    public.or(merchant).unify().or(operations).unify().recover(refused).unify().boxed()
+}
+
+fn get<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
+where
+    P: Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static,
+    H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    handled(path.and(warp::get()).boxed(), app, handler)
+}
+
+fn post<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
+where
+    P: Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static,
+    H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    handled(path.and(warp::post()).boxed(), app, handler)
+}
+
+fn handled<H, F>(matched: BoxedFilter<()>, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
+where
+    H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let app = Arc::clone(app);
+    matched
+        .and(call())
+        .then(move |call: Call| {
+            let answering = handler(Arc::clone(&app), call);
+            async move { answering.await.unwrap_or_else(Reply::into_response) }
+        })
+        .boxed()
+}
+
+/// What no route took.
+async fn refused(rejection: Rejection) -> Result<Response, Infallible> {
+    let problem = if rejection.is_not_found() {
+        Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address.")
+    } else if rejection.find::<MethodNotAllowed>().is_some() {
+        Problem::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method-not-allowed",
+            "This address takes another method.",
+        )
+    } else {
+        Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The request could not be read.")
+    };
+    Ok(problem.into_response())
+}

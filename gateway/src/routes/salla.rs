@@ -1,0 +1,122 @@
+//! `/api/v1/salla/…`: connecting a store.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use qafila_ingest::connect::{Applicant, ConnectError};
+use qafila_ingest::salla::oauth::OAuthError;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Answer;
+use super::me::StoreBody;
+use crate::app::App;
+use crate::call::{Call, json};
+use crate::problem::Problem;
+
+const LONGEST: usize = 4_096;
+
+/// Where to send the merchant.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AuthorizationBody {
+    authorization_url: String,
+    expires_at: DateTime<Utc>,
+}
+
+/// What Salla sent back with the browser: a code, or an error.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct CallbackBody {
+    state: String,
+    #[serde(default)]
+    code: Option<String>,
+    #[serde(default)]
+    error: Option<String>,
+}
+
+/// The store that is now connected.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConnectedBody {
+    store: StoreBody,
+    /// Wait for it with `Prefer: wait`.
+    position: String,
+}
+
+/// Issues a single-use state of 10 minutes.
+#[utoipa::path(get, path = "/api/v1/salla/auth/url", tag = "salla", security(("bearer" = [])), responses(
+    (status = 200, body = AuthorizationBody), (status = 401, body = Problem)))]
+pub async fn authorization_url(app: Arc<App>, call: Call) -> Answer {
+    let applicant = applicant(&app, &call)?;
+    let (url, expires_at) = app.connector.authorization_url(applicant).await.map_err(problem)?;
+    Ok(json(StatusCode::OK, &AuthorizationBody { authorization_url: url.to_string(), expires_at }))
+}
+
+/// Finishes an authorisation.
+#[utoipa::path(post, path = "/api/v1/salla/auth/callback", tag = "salla", security(("bearer" = [])), request_body = CallbackBody, responses(
+    (status = 200, body = ConnectedBody), (status = 400, body = Problem), (status = 403, body = Problem),
+    (status = 409, body = Problem), (status = 502, body = Problem), (status = 503, body = Problem)))]
+pub async fn callback(app: Arc<App>, call: Call) -> Answer {
+    let applicant = applicant(&app, &call)?;
+    let body: CallbackBody = call.json()?;
+    for (pointer, text) in
+        [("/state", Some(&body.state)), ("/code", body.code.as_ref()), ("/error", body.error.as_ref())]
+    {
+        if text.is_some_and(|t| t.is_empty() || t.len() > LONGEST) {
+            return Err(Problem::invalid_field(pointer, format!("must have 1 to {LONGEST} characters")));
+        }
+    }
+    let code = match (body.code, body.error) {
+        (Some(code), None) => code,
+        (None, Some(error)) => {
+            return Err(problem(app.connector.denied(applicant, &body.state, &error).await));
+        }
+        _ => return Err(Problem::invalid_field("/code", "send either code or error")),
+    };
+    let connected = app.connector.callback(applicant, &code, &body.state).await.map_err(problem)?;
+    let store = connected.store;
+    let store = StoreBody { id: store.store_id, name: store.name, domain: store.domain, plan: store.plan };
+    Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
+}
+
+fn applicant(app: &App, call: &Call) -> Result<Applicant, Problem> {
+    let identity = app.access_tokens.identify(call)?;
+    Ok(Applicant { user_id: identity.user_id, merchant_id: identity.merchant_id })
+}
+
+fn problem(error: ConnectError) -> Problem {
+    let detail = |what: &str| format!("{error}. {what}");
+    match &error {
+        ConnectError::StateRefused => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "state-refused",
+            detail("Press “Connect” once more. Nothing was changed."),
+        ),
+        ConnectError::StateUnknown => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "state-unknown",
+            detail("Continue from Qafila: log in and press “Connect”."),
+        ),
+        ConnectError::Denied(_) => Problem::new(
+            StatusCode::FORBIDDEN,
+            "access-denied",
+            detail("Press “Connect” once more and approve."),
+        ),
+        ConnectError::StoreTaken => Problem::new(
+            StatusCode::CONFLICT,
+            "store-taken",
+            detail("Disconnect it there first, or log in to that account."),
+        ),
+        ConnectError::Salla(OAuthError::Refused(_) | OAuthError::Unclear(_)) => {
+            Problem::new(StatusCode::BAD_GATEWAY, "salla-failed", detail("Press “Connect” once more."))
+        }
+        ConnectError::Salla(OAuthError::NotSent(_)) => Problem::new(
+            StatusCode::BAD_GATEWAY,
+            "salla-unreachable",
+            detail("Send the same request again in a while."),
+        ),
+        ConnectError::Unavailable(cause) => Problem::unavailable("connecting a store", cause),
+    }
+}

@@ -1,0 +1,217 @@
+//! `/api/v1/sync/…`: starting an import and watching it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use qafila_aggregates::commands::CommandError;
+use qafila_aggregates::sync_job::{SyncJobCommand, SyncJobError, job_id};
+use qafila_ingest::mapping::values::riyadh;
+use qafila_projections::oltp::sync_jobs::{self, SyncStatusView};
+use qafila_schemas::ids::RunId;
+use qafila_schemas::records::sync::SyncPhase;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Answer;
+use crate::app::App;
+use crate::call::{Call, json, with_header};
+use crate::problem::Problem;
+use crate::wait;
+
+/// How far back to import.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InitialBody {
+    /// 12 or 24.
+    depth_in_months: i32,
+}
+
+/// The import that was accepted.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AcceptedBody {
+    job_id: String,
+    run_id: String,
+    position: String,
+}
+
+/// Where the import stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct StatusBody {
+    job_id: Option<String>,
+    run_id: Option<String>,
+    /// `not_started`, `requested`, `running`, `paused`, `completed`, `failed`, `cancelled`.
+    status: String,
+    depth_in_months: Option<i32>,
+    /// 0 to 100; below 100 until the import has completed.
+    progress_percentage: f64,
+    phases: Vec<PhaseBody>,
+    rate_per_minute: Option<f64>,
+    eta_seconds: Option<i64>,
+    started_at: Option<DateTime<Utc>>,
+    completed_at: Option<DateTime<Utc>>,
+    paused_until: Option<DateTime<Utc>>,
+    cause: Option<String>,
+    advice: Option<String>,
+}
+
+/// One phase of one resource.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PhaseBody {
+    name: String,
+    resource: String,
+    done: i64,
+    total: Option<i64>,
+    skipped: i64,
+}
+
+/// Starts a run; after an end state a new one.
+#[utoipa::path(post, path = "/api/v1/sync/initial", tag = "sync", security(("bearer" = [])), request_body = InitialBody, responses(
+    (status = 202, body = AcceptedBody), (status = 409, body = Problem), (status = 412, body = Problem),
+    (status = 422, body = Problem), (status = 503, body = Problem)))]
+pub async fn initial(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let body: InitialBody = call.json()?;
+    if !matches!(body.depth_in_months, 12 | 24) {
+        return Err(Problem::invalid_field("/depthInMonths", "must be 12 or 24"));
+    }
+    if !app.health.is_up("kafka") {
+        return Err(Problem::unavailable("kafka", &"an import needs Kafka"));
+    }
+    let (merchant, _) = app
+        .merchants
+        .load(&identity.merchant_id.to_string())
+        .await
+        .map_err(|e| Problem::unavailable("event store", &e))?;
+    let connection = merchant.connection().ok_or_else(|| {
+        Problem::new(StatusCode::PRECONDITION_FAILED, "not-connected", "Connect your Salla store first.")
+    })?;
+    let job = job_id(connection.connection_id);
+    let run_id = RunId::generate();
+    let start = SyncJobCommand::Start {
+        merchant_id: identity.merchant_id,
+        connection_id: connection.connection_id,
+        store_id: connection.store_id,
+        run_id,
+        depth_in_months: body.depth_in_months,
+        today: Utc::now().with_timezone(&riyadh()).date_naive(),
+        requested_by: Some(identity.user_id),
+    };
+    let committed = app.sync_jobs.execute(&job.to_string(), start).await.map_err(refused)?;
+    tracing::info!(event = "sync requested", merchantId = %identity.merchant_id, jobId = %job, runId = %run_id);
+    let body = AcceptedBody {
+        job_id: job.to_string(),
+        run_id: run_id.to_string(),
+        position: committed.position.to_string(),
+    };
+    Ok(json(StatusCode::ACCEPTED, &body))
+}
+
+fn refused(error: CommandError<SyncJobError>) -> Problem {
+    match error {
+        CommandError::Refused(SyncJobError::UnknownDepth) => {
+            Problem::invalid_field("/depthInMonths", "must be 12 or 24")
+        }
+        CommandError::Refused(refusal) => Problem::new(
+            StatusCode::CONFLICT,
+            "sync-conflict",
+            format!("{refusal}. Watch it at /api/v1/sync/status."),
+        ),
+        error => Problem::unavailable("event store", &error),
+    }
+}
+
+/// Where the import stands.
+#[utoipa::path(get, path = "/api/v1/sync/status", tag = "sync", security(("bearer" = [])), responses(
+    (status = 200, body = StatusBody), (status = 401, body = Problem)))]
+pub async fn status(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
+    let view = sync_jobs::latest(&app.query_pool, identity.merchant_id).await?;
+    let answer = json(StatusCode::OK, &view.map_or_else(StatusBody::not_started, StatusBody::from));
+    Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
+}
+
+impl StatusBody {
+    fn not_started() -> Self {
+        Self {
+            job_id: None,
+            run_id: None,
+            status: "not_started".into(),
+            depth_in_months: None,
+            progress_percentage: 0.0,
+            phases: vec![],
+            rate_per_minute: None,
+            eta_seconds: None,
+            started_at: None,
+            completed_at: None,
+            paused_until: None,
+            cause: None,
+            advice: None,
+        }
+    }
+}
+
+impl From<SyncStatusView> for StatusBody {
+    fn from(view: SyncStatusView) -> Self {
+        Self {
+            job_id: Some(view.job_id.to_string()),
+            run_id: Some(view.run_id.to_string()),
+            progress_percentage: percentage(&view.status, &view.phases),
+            status: view.status,
+            depth_in_months: Some(view.depth_in_months),
+            phases: view
+                .phases
+                .into_iter()
+                .map(|p| PhaseBody {
+                    name: p.name,
+                    resource: p.resource,
+                    done: p.done,
+                    total: p.total,
+                    skipped: p.skipped,
+                })
+                .collect(),
+            rate_per_minute: view.rate_per_minute,
+            eta_seconds: view.eta_seconds,
+            started_at: view.started_at,
+            completed_at: view.completed_at,
+            paused_until: view.paused_until,
+            cause: view.cause,
+            advice: view.advice,
+        }
+    }
+}
+
+/// Share of rows done, one decimal; 100 only when the import has completed, 0 while a total is unknown.
+fn percentage(status: &str, phases: &[SyncPhase]) -> f64 {
+    if status == "completed" {
+        return 100.0;
+    }
+    let done: i64 = phases.iter().map(|p| p.done).sum();
+    match phases.iter().map(|p| p.total).sum::<Option<i64>>() {
+        Some(total) if total > 0 => ((done as f64 / total as f64) * 1_000.0).floor().clamp(0.0, 999.0) / 10.0,
+        _ => 0.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn phase(done: i64, total: Option<i64>) -> SyncPhase {
+        SyncPhase { name: "list".into(), resource: "orders".into(), done, total, skipped: 0 }
+    }
+
+    #[test]
+    fn progress_is_never_complete_before_the_import_is() {
+        let is =
+            |status, phases: &[SyncPhase], wanted: f64| (percentage(status, phases) - wanted).abs() < 1e-9;
+        assert!(is("running", &[phase(10, Some(10))], 99.9));
+        assert!(is("running", &[phase(1, Some(3))], 33.3));
+        assert!(is("running", &[phase(5, Some(10)), phase(0, None)], 0.0));
+        assert!(is("completed", &[], 100.0));
+    }
+}

@@ -1,0 +1,178 @@
+//! Our own accept loop around warp's filters (TECHNIQUES §E.6): a bound on connections, a deadline for headers, the body
+//! read once within a hard limit, no Nagle delay, and an end that waits for requests under way, but not for ever.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::{BodyExt, Full, Limited};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use sha2::{Digest, Sha256};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower_service::Service;
+use warp::Filter;
+use warp::filters::BoxedFilter;
+use warp::reply::Reply;
+
+use crate::call::PEER_HEADER;
+use crate::problem::{MEDIA_TYPE, Problem};
+
+const MOST_CONNECTIONS: usize = 4_096;
+const HEADER_DEADLINE: Duration = Duration::from_secs(10);
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+const DRAIN: Duration = Duration::from_secs(10);
+const LARGEST_BODY: usize = 64 << 10;
+const LARGEST_WEBHOOK: usize = 1 << 20;
+const WEBHOOKS: &str = "/api/webhooks/";
+const REQUEST_ID: &str = "x-request-id";
+
+type Reply0 = (warp::reply::Response,);
+
+/// Serves `routes` until `shutdown`, then lets requests under way finish.
+pub async fn serve(listener: TcpListener, routes: BoxedFilter<Reply0>, shutdown: CancellationToken) {
+    let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
+        let (stream, peer) = tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(event = "connection not accepted", error = %error);
+                    // Out of file descriptors: others have to close first.
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    continue;
+                }
+            },
+            () = shutdown.cancelled() => break,
+        };
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(event = "nodelay refused", error = %error);
+        }
+        let routes = routes.clone();
+        let service = service_fn(move |request| answer(routes.clone(), peer, request));
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_DEADLINE)
+            .max_buf_size(64 << 10)
+            .serve_connection(TokioIo::new(stream), service);
+        let connection = graceful.watch(connection);
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(event = "connection ended", error = %error);
+            }
+            drop(permit);
+        });
+    }
+    if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
+        tracing::warn!(event = "requests cut off at shutdown");
+    }
+}
+
+async fn answer(
+    routes: BoxedFilter<Reply0>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response<Full<Bytes>>, Infallible> {
+    let started = Instant::now();
+    let request_id = uuid::Uuid::now_v7().simple().to_string();
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let reply = match read(request, peer).await {
+        Ok(request) => {
+            let mut service = warp::service(routes.map(|reply: warp::reply::Response| reply));
+            match service.call(request).await {
+                Ok(reply) => reply,
+                Err(never) => match never {},
+            }
+        }
+        Err(problem) => problem.into_response(),
+    };
+    let response = finish(reply, &method, if_none_match.as_ref(), &request_id).await;
+    observe(&method, &path, response.status(), started);
+    Ok(response)
+}
+
+/// Reads the body, once and bounded.
+async fn read(request: Request<Incoming>, peer: SocketAddr) -> Result<Request<Full<Bytes>>, Problem> {
+    let limit = if request.uri().path().starts_with(WEBHOOKS) { LARGEST_WEBHOOK } else { LARGEST_BODY };
+    let (mut head, body) = request.into_parts();
+    let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect())
+        .await
+        .map_err(|_| {
+            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body did not arrive in time.")
+        })?
+        .map_err(|error| {
+            if error.is::<http_body_util::LengthLimitError>() {
+                let detail = format!("The body may have {limit} bytes.");
+                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+            } else {
+                Problem::new(StatusCode::BAD_REQUEST, "cut-off", "The body was cut off.")
+            }
+        })?;
+    let peer = HeaderValue::from_str(&peer.ip().to_string()).unwrap_or(HeaderValue::from_static(""));
+    head.headers.insert(PEER_HEADER, peer);
+    Ok(Request::from_parts(head, Full::new(body.to_bytes())))
+}
+
+/// Adds what every answer has: a request id, in problems too, and an ETag on what was asked for with GET.
+async fn finish(
+    reply: warp::reply::Response,
+    method: &Method,
+    if_none_match: Option<&HeaderValue>,
+    request_id: &str,
+) -> Response<Full<Bytes>> {
+    let (mut head, body) = reply.into_parts();
+    let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        head.headers.insert(REQUEST_ID, id);
+    }
+    head.headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    head.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE) {
+        if let Ok(serde_json::Value::Object(mut problem)) = serde_json::from_slice(&body) {
+            problem.insert("requestId".into(), request_id.into());
+            body = serde_json::to_vec(&problem).unwrap_or_default().into();
+        }
+        tracing::debug!(event = "problem answered", requestId = request_id, status = head.status.as_u16());
+    } else if *method == Method::GET && head.status == StatusCode::OK {
+        let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..16]));
+        if let Ok(value) = HeaderValue::from_str(&tag) {
+            if if_none_match == Some(&value) {
+                head.status = StatusCode::NOT_MODIFIED;
+                body = Bytes::new();
+            }
+            head.headers.insert(header::ETAG, value);
+            head.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
+        }
+    }
+    head.headers.remove(header::CONTENT_LENGTH);
+    Response::from_parts(head, Full::new(body))
+}
+
+fn observe(method: &Method, path: &str, status: StatusCode, started: Instant) {
+    // Ids in paths would make a series each.
+    let route: String = path
+        .split('/')
+        .map(|part| {
+            if part.len() > 20 || part.bytes().any(|b| b.is_ascii_digit()) && part != "v1" {
+                ":id"
+            } else {
+                part
+            }
+        })
+        .collect::<Vec<_>>()
+        .join("/");
+    let route = if status == StatusCode::NOT_FOUND { "other".to_owned() } else { route };
+    metrics::histogram!("qafila_http_request_seconds", "method" => method.to_string(), "route" => route, "status" => status.as_u16().to_string())
+        .record(started.elapsed().as_secs_f64());
+}

@@ -1,0 +1,271 @@
+//! Configuration from the environment. Every problem is told at once, with the variable's name and what it should look
+//! like; the process then exits with 2.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use qafila_ingest::salla::{SallaConfig, Secret};
+use qafila_schemas::envelope::OperatorKeys;
+use qafila_schemas::kafka::KafkaConfig;
+use url::Url;
+
+/// Roles of the application in Postgres (ARCHITECTURE §6), one pool each.
+pub const DATABASE_ROLES: [(&str, &str); 5] = [
+    ("QAFILA_DATABASE_COMMAND_URL", "qafila_command"),
+    ("QAFILA_DATABASE_QUERY_URL", "qafila_query"),
+    ("QAFILA_DATABASE_RELAY_URL", "qafila_relay"),
+    ("QAFILA_DATABASE_INGEST_URL", "qafila_ingest"),
+    ("QAFILA_DATABASE_OLTP_URL", "qafila_oltp"),
+];
+
+/// Everything this process was told.
+#[derive(Clone)]
+pub struct Config {
+    /// `QAFILA_DATABASE_OWNER_URL`: the owner, used by `qafila migrate` alone.
+    pub owner_url: Url,
+    /// `QAFILA_DATABASE_<ROLE>_URL`, by role.
+    pub role_urls: BTreeMap<&'static str, Url>,
+    /// `QAFILA_KAFKA_BROKERS`, `QAFILA_TOPIC_PREFIX`, `QAFILA_KAFKA_PROPERTIES`.
+    pub kafka: KafkaConfig,
+    /// `QAFILA_KAFKA_REPLICATION`: copies of each partition of topics that are made.
+    pub replication: i32,
+    /// `QAFILA_REGISTRY_URL`: Confluent's API.
+    pub registry_url: Url,
+    /// `QAFILA_CLICKHOUSE_URL`.
+    pub clickhouse_url: Url,
+    /// `QAFILA_CLICKHOUSE_DATABASE`.
+    pub clickhouse_database: String,
+    /// `QAFILA_OPERATOR_KEYS`.
+    pub operator_keys: OperatorKeys,
+    /// `QAFILA_TOKEN_KEY`.
+    pub token_key: Vec<u8>,
+    /// `QAFILA_SALLA_*`.
+    pub salla: SallaConfig,
+    /// `QAFILA_LISTEN`.
+    pub listen: SocketAddr,
+    /// `QAFILA_SLOT`: stable slot of this process.
+    pub slot: String,
+    /// `QAFILA_INSECURE_COOKIES`.
+    pub insecure_cookies: bool,
+}
+
+/// All that is wrong with the environment.
+#[derive(Debug)]
+pub struct ConfigError(Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration is not usable:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the environment of this process.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads variables from anywhere.
+    pub fn read(get: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { get, problems: vec![] };
+        let config = reader.config();
+        match config {
+            Some(config) if reader.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError(reader.problems)),
+        }
+    }
+
+    /// The address of one role's pool.
+    pub fn role_url(&self, role: &str) -> &Url {
+        &self.role_urls[role]
+    }
+}
+
+struct Reader<G> {
+    get: G,
+    problems: Vec<String>,
+}
+
+impl<G: Fn(&str) -> Option<String>> Reader<G> {
+    fn config(&mut self) -> Option<Config> {
+        let owner_url = self.postgres("QAFILA_DATABASE_OWNER_URL", None);
+        let role_urls: BTreeMap<_, _> = DATABASE_ROLES
+            .iter()
+            .filter_map(|(variable, role)| Some((*role, self.postgres(variable, Some(role))?)))
+            .collect();
+        let brokers =
+            self.required("QAFILA_KAFKA_BROKERS", "host:port, comma separated, such as 127.0.0.1:9092");
+        let prefix = self.optional("QAFILA_TOPIC_PREFIX").unwrap_or_default();
+        let properties =
+            self.parsed("QAFILA_KAFKA_PROPERTIES", "librdkafka properties, a=b;c=d", "", properties);
+        let replication = self.parsed("QAFILA_KAFKA_REPLICATION", "a whole number from 1", "1", |text| {
+            text.parse().ok().filter(|n| *n > 0)
+        });
+        let registry_url = self.url("QAFILA_REGISTRY_URL", "http://127.0.0.1:8081");
+        let clickhouse_url = self.url("QAFILA_CLICKHOUSE_URL", "http://127.0.0.1:8123");
+        let database = self.optional("QAFILA_CLICKHOUSE_DATABASE").unwrap_or_else(|| "qafila".into());
+        let operator_keys = self.operator_keys();
+        let token_key = self.token_key();
+        let salla = self.salla();
+        let listen = self.parsed(
+            "QAFILA_LISTEN",
+            "an address and port, such as 127.0.0.1:8080",
+            "127.0.0.1:8080",
+            |t| t.parse().ok(),
+        );
+        let slot = self.optional("QAFILA_SLOT").unwrap_or_else(|| "0".into());
+        let insecure_cookies =
+            self.parsed("QAFILA_INSECURE_COOKIES", "true or false", "false", |t| t.parse().ok());
+        Some(Config {
+            owner_url: owner_url?,
+            role_urls,
+            kafka: KafkaConfig { brokers: brokers?, prefix, properties: properties? },
+            replication: replication?,
+            registry_url: registry_url?,
+            clickhouse_url: clickhouse_url?,
+            clickhouse_database: database,
+            operator_keys: operator_keys?,
+            token_key: token_key?,
+            salla: salla?,
+            listen: listen?,
+            slot,
+            insecure_cookies: insecure_cookies?,
+        })
+    }
+
+    fn salla(&mut self) -> Option<SallaConfig> {
+        let api = self.url("QAFILA_SALLA_API_URL", "https://api.salla.dev/admin/v2");
+        let accounts = self.url("QAFILA_SALLA_ACCOUNTS_URL", "https://accounts.salla.sa");
+        let client_id =
+            self.required("QAFILA_SALLA_CLIENT_ID", "the client id of the app in Salla's partner portal");
+        let secret = self
+            .required("QAFILA_SALLA_CLIENT_SECRET", "the client secret of the app in Salla's partner portal");
+        let redirect = self.url("QAFILA_SALLA_REDIRECT_URL", "https://app.example.com/oauth/callback");
+        let per_page = |limit: u32| move |text: &str| text.parse().ok().filter(|n| (1..=limit).contains(n));
+        let orders = self.parsed("QAFILA_SALLA_ORDERS_PER_PAGE", "1 to 60", "30", per_page(60));
+        let others = self.parsed("QAFILA_SALLA_OTHERS_PER_PAGE", "1 to 60", "60", per_page(60));
+        let window =
+            self.parsed("QAFILA_SALLA_LIST_CACHE_SECONDS", "seconds", "900", |text| text.parse().ok());
+        Some(SallaConfig {
+            api: api?,
+            accounts: accounts?,
+            client_id: client_id?,
+            client_secret: Secret::new(secret?),
+            redirect: redirect?,
+            orders_per_page: orders?,
+            others_per_page: others?,
+            list_cache_window: Duration::from_secs(window?),
+        })
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.get)(name).filter(|value| !value.trim().is_empty())
+    }
+
+    fn required(&mut self, name: &str, looks_like: &str) -> Option<String> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.problems.push(format!("{name} is not set; it should be {looks_like}"));
+        }
+        value
+    }
+
+    fn parsed<T>(
+        &mut self,
+        name: &str,
+        looks_like: &str,
+        default: &str,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        let value = self.optional(name).unwrap_or_else(|| default.to_owned());
+        let parsed = parse(&value);
+        if parsed.is_none() {
+            self.problems.push(format!("{name} should be {looks_like}, not {value:?}"));
+        }
+        parsed
+    }
+
+    fn url(&mut self, name: &str, example: &str) -> Option<Url> {
+        let text = self.required(name, &format!("an address such as {example}"))?;
+        match Url::parse(&text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") => Some(url),
+            _ => {
+                self.problems.push(format!("{name} should be an http or https address such as {example}"));
+                None
+            }
+        }
+    }
+
+    /// An address of Postgres; never shown, because it holds a password.
+    fn postgres(&mut self, name: &str, role: Option<&str>) -> Option<Url> {
+        let user = role.unwrap_or("qafila_owner");
+        let example = format!("postgres://{user}:password@host:5432/qafila");
+        let text = self.required(name, &example)?;
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "postgres" | "postgresql"));
+        match url {
+            Some(url) if role.is_none_or(|role| url.username() == role) => Some(url),
+            Some(_) => {
+                self.problems
+                    .push(format!("{name} must log in as {user}: grants and policies name that role"));
+                None
+            }
+            None => {
+                self.problems.push(format!("{name} should be an address such as {example}"));
+                None
+            }
+        }
+    }
+
+    fn operator_keys(&mut self) -> Option<OperatorKeys> {
+        let name = "QAFILA_OPERATOR_KEYS";
+        let text = self.required(name, "id:base64 of 32 bytes, comma separated, the current one first")?;
+        OperatorKeys::parse(&text).map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    fn token_key(&mut self) -> Option<Vec<u8>> {
+        let name = "QAFILA_TOKEN_KEY";
+        let text = self.required(name, "base64 of at least 32 random bytes")?;
+        let key = STANDARD.decode(text.trim()).ok().filter(|key| key.len() >= 32);
+        if key.is_none() {
+            self.problems.push(format!("{name} should be base64 of at least 32 random bytes"));
+        }
+        key
+    }
+}
+
+fn properties(text: &str) -> Option<BTreeMap<String, String>> {
+    text.split(';')
+        .filter(|part| !part.trim().is_empty())
+        .map(|part| part.split_once('=').map(|(key, value)| (key.trim().to_owned(), value.trim().to_owned())))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_missing_or_wrong_variable_is_named_at_once_and_no_secret_is_shown() {
+        let error = Config::read(|name| match name {
+            "QAFILA_LISTEN" => Some("here".into()),
+            "QAFILA_DATABASE_QUERY_URL" => Some("postgres://root:hunter2@h/d".into()),
+            "QAFILA_OPERATOR_KEYS" => Some("a:hunter2".into()),
+            _ => None,
+        });
+        let text = error.err().expect("nothing is set").to_string();
+        for name in
+            ["QAFILA_LISTEN", "QAFILA_KAFKA_BROKERS", "QAFILA_DATABASE_OWNER_URL", "QAFILA_SALLA_API_URL"]
+        {
+            assert!(text.contains(name), "{name} in {text}");
+        }
+        assert!(text.contains("must log in as qafila_query"), "{text}");
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+}

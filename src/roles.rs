@@ -1,0 +1,225 @@
+//! Roles: each is given its own pool and what it needs of the configuration, and runs until a signal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use qafila_aggregates::commands::{Commands, Wake};
+use qafila_aggregates::{Aggregate, Clock, relay as relay_role};
+use qafila_gateway::GatewayRole;
+use qafila_ingest::connect::Connector;
+use qafila_ingest::keys::PostgresKeys;
+use qafila_ingest::salla::client::http_client;
+use qafila_ingest::sync::SyncRole;
+use qafila_projections::olap::{self, OlapRole, client};
+use qafila_projections::oltp::{self, OltpRole};
+use qafila_schemas::contract::Contract;
+use qafila_schemas::registry::Registry;
+use sqlx::PgPool;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::command::Projection;
+use crate::config::Config;
+
+const POOL: u32 = 12;
+const ACQUIRE: Duration = Duration::from_secs(5);
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Every role in one process.
+pub async fn all(config: Config) -> Result<()> {
+    let mut process = Process::start(config)?;
+    process.relay()?;
+    process.ingest()?;
+    process.oltp()?;
+    process.olap()?;
+    process.gateway().await?;
+    process.run().await
+}
+
+/// HTTP.
+pub async fn gateway(config: Config) -> Result<()> {
+    let mut process = Process::start(config)?;
+    process.gateway().await?;
+    process.run().await
+}
+
+/// Event store → Kafka.
+pub async fn relay(config: Config) -> Result<()> {
+    let mut process = Process::start(config)?;
+    process.relay()?;
+    process.run().await
+}
+
+/// Salla → observations.
+pub async fn ingest(config: Config) -> Result<()> {
+    let mut process = Process::start(config)?;
+    process.ingest()?;
+    process.run().await
+}
+
+/// Kafka → read models.
+pub async fn project(config: Config, which: Option<Projection>) -> Result<()> {
+    let mut process = Process::start(config)?;
+    if which != Some(Projection::Olap) {
+        process.oltp()?;
+    }
+    if which != Some(Projection::Oltp) {
+        process.olap()?;
+    }
+    process.run().await
+}
+
+/// One process with its roles as tasks.
+struct Process {
+    config: Config,
+    contract: Contract,
+    shutdown: CancellationToken,
+    tasks: JoinSet<Result<()>>,
+    metrics: PrometheusHandle,
+}
+
+impl Process {
+    fn start(config: Config) -> Result<Self> {
+        let metrics =
+            PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
+        let registry = Registry::new(config.registry_url.as_str())?;
+        let contract = Contract { kafka: config.kafka.clone(), registry };
+        Ok(Self { contract, config, shutdown: CancellationToken::new(), tasks: JoinSet::new(), metrics })
+    }
+
+    /// Runs until a signal, or until a role ends, which none should.
+    async fn run(mut self) -> Result<()> {
+        let (mut terminate, mut interrupt) =
+            (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        let mut upkeep = tokio::time::interval(UPKEEP);
+        let ended = loop {
+            tokio::select! {
+                _ = terminate.recv() => break None,
+                _ = interrupt.recv() => break None,
+                _ = upkeep.tick() => self.metrics.run_upkeep(),
+                ended = self.tasks.join_next() => break ended,
+            }
+        };
+        tracing::info!(event = "shutting down");
+        self.shutdown.cancel();
+        let mut outcome = match ended {
+            Some(ended) => {
+                ended.context("a role panicked").and_then(|r| r.and(Err(anyhow::anyhow!("a role ended"))))
+            }
+            None => Ok(()),
+        };
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = ended.context("a role panicked").and_then(|r| r);
+            outcome = outcome.and(ended);
+        }
+        outcome
+    }
+
+    fn pool(&self, role: &str) -> Result<PgPool> {
+        let options: PgConnectOptions = self.config.role_url(role).as_str().parse()?;
+        // An open transaction holds back the relay's horizon for the whole cluster.
+        let options = options
+            .application_name(role)
+            .options([("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "10s")]);
+        Ok(PgPoolOptions::new().max_connections(POOL).acquire_timeout(ACQUIRE).connect_lazy_with(options))
+    }
+
+    fn commands<A>(&self, pool: &PgPool) -> Commands<A>
+    where
+        A: Aggregate<Services = Clock>,
+        A::Command: Clone,
+    {
+        Commands::new(pool.clone(), Clock::system(), Wake::start(pool.clone(), self.shutdown.clone()))
+    }
+
+    fn relay(&mut self) -> Result<()> {
+        let role = relay_role::run(self.pool("qafila_relay")?, self.contract.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            role.await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    fn ingest(&mut self) -> Result<()> {
+        let pool = self.pool("qafila_ingest")?;
+        let role = SyncRole {
+            contract: self.contract.clone(),
+            jobs: self.commands(&pool),
+            salla: Arc::new(self.config.salla.clone()),
+            http: http_client()?,
+            operator_keys: self.config.operator_keys.clone(),
+            keys: Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone())),
+            slot: self.config.slot.clone(),
+            pool,
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move { Ok(qafila_ingest::sync::run(role, shutdown).await?) });
+        Ok(())
+    }
+
+    fn oltp(&mut self) -> Result<()> {
+        let role = OltpRole {
+            pool: self.pool("qafila_oltp")?,
+            contract: self.contract.clone(),
+            slot: self.config.slot.clone(),
+            list_cache_window: self.config.salla.list_cache_window,
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move { Ok(oltp::run(role, shutdown).await?) });
+        Ok(())
+    }
+
+    fn olap(&mut self) -> Result<()> {
+        let role = OlapRole {
+            clickhouse: self.clickhouse(),
+            contract: self.contract.clone(),
+            slot: self.config.slot.clone(),
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move { Ok(olap::run(role, shutdown).await?) });
+        Ok(())
+    }
+
+    async fn gateway(&mut self) -> Result<()> {
+        let listener = TcpListener::bind(self.config.listen)
+            .await
+            .with_context(|| format!("QAFILA_LISTEN: listening on {}", self.config.listen))?;
+        if self.config.insecure_cookies {
+            tracing::warn!(event = "risky setting", setting = "QAFILA_INSECURE_COOKIES");
+        }
+        let command_pool = self.pool("qafila_command")?;
+        let merchants = self.commands(&command_pool);
+        let connector = Connector::new(
+            self.pool("qafila_ingest")?,
+            self.config.operator_keys.clone(),
+            http_client()?,
+            Arc::new(self.config.salla.clone()),
+            self.commands(&command_pool),
+        );
+        let role = GatewayRole {
+            sync_jobs: self.commands(&command_pool),
+            command_pool,
+            query_pool: self.pool("qafila_query")?,
+            clickhouse: self.clickhouse(),
+            kafka: self.config.kafka.clone(),
+            merchants,
+            connector,
+            token_key: self.config.token_key.clone(),
+            insecure_cookies: self.config.insecure_cookies,
+            metrics: self.metrics.clone(),
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move { Ok(qafila_gateway::run(role, listener, shutdown).await?) });
+        Ok(())
+    }
+
+    fn clickhouse(&self) -> clickhouse::Client {
+        client::connect(self.config.clickhouse_url.as_str(), &self.config.clickhouse_database)
+    }
+}
