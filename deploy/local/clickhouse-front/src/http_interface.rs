@@ -57,25 +57,47 @@ async fn run(engine: Arc<Engine>, request: Request<Incoming>) -> Result<Response
     if let Some(format) = request.headers().get("x-clickhouse-format").and_then(|v| v.to_str().ok()) {
         statement.default_format.get_or_insert_with(|| format.to_owned());
     }
-    let mut body = request.into_body();
-    if kind(&statement.query) == Kind::Insert {
+    let kind_of_body = request.headers().get(http::header::CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let boundary = kind_of_body.and_then(|kind| multer::parse_boundary(kind).ok());
+    let body = request.into_body();
+    if kind(&statement.query) == Kind::Insert && boundary.is_none() {
         insert(engine, statement, body).await?;
         return Ok(text(StatusCode::OK, ""));
     }
+    let bytes = http_body_util::Limited::new(body, LARGEST_SQL)
+        .collect()
+        .await
+        .map_err(|e| format!("reading the request (a statement may have {LARGEST_SQL} bytes): {e}"))?
+        .to_bytes();
     let mut sql = std::mem::take(&mut statement.query);
-    while let Some(frame) = body.frame().await {
-        let frame = frame.map_err(|e| format!("reading the request: {e}"))?;
-        let data = frame.into_data().unwrap_or_default();
-        if sql.len() + data.len() > LARGEST_SQL {
-            return Err(Refusal(format!("a statement may have {LARGEST_SQL} bytes")));
+    match boundary {
+        Some(boundary) => sql.push_str(&read_form(bytes, boundary, &mut statement).await?),
+        None => {
+            sql.push_str(std::str::from_utf8(&bytes).map_err(|_| "a statement must be UTF-8".to_owned())?)
         }
-        sql.push_str(std::str::from_utf8(&data).map_err(|_| "a statement must be UTF-8".to_owned())?);
     }
     let sql = sql.trim().trim_end_matches(';').to_owned();
     if sql.is_empty() {
         return Ok(text(StatusCode::OK, "Ok.\n"));
     }
     query(engine, statement, sql).await
+}
+
+/// Reads a form with the query and its parameters, as the `clickhouse` crate sends them; returns the query.
+async fn read_form(bytes: Bytes, boundary: String, statement: &mut Statement) -> Result<String, String> {
+    let whole = futures::stream::iter([Ok::<_, std::convert::Infallible>(bytes)]);
+    let mut form = multer::Multipart::new(whole, boundary);
+    let mut query = String::new();
+    while let Some(field) = form.next_field().await.map_err(|e| format!("reading the form: {e}"))? {
+        let name = field.name().unwrap_or_default().to_owned();
+        let value = field.text().await.map_err(|e| format!("reading the form: {e}"))?;
+        match name.strip_prefix("param_") {
+            Some(parameter) => drop(statement.parameters.insert(parameter.to_owned(), value)),
+            None if name == "query" => query = value,
+            None => return Err(format!("a form may hold `query` and `param_…`, not {name:?}")),
+        }
+    }
+    Ok(query)
 }
 
 /// Runs a statement on a thread of its own; the answer starts with the first piece of its result.
