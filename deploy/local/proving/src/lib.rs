@@ -1,1 +1,6 @@
-//! x
+//! Drives the whole system from outside, over HTTP and its stores: the demo, end-to-end tests, benches, torture.
+
+pub mod merchant;
+pub mod record;
+pub mod totals;
+pub mod world;

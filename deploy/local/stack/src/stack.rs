@@ -31,7 +31,7 @@ const ROLES: [(&str, &str); 5] = [
     ("QAFILA_DATABASE_OLTP_URL", "qafila_oltp"),
 ];
 /// In the order in which they are stopped.
-const SERVICES: [&str; 6] = ["mail", "salla", "clickhouse", "registry", "kafka", "postgres"];
+const SERVICES: [&str; 7] = ["qafila", "mail", "salla", "clickhouse", "registry", "kafka", "postgres"];
 
 /// The local stack of one checkout.
 pub struct Stack {

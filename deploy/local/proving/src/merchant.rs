@@ -1,0 +1,158 @@
+//! A merchant as the web app would be: registers, connects a store, starts an import and watches it.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rand::Rng;
+use reqwest::{Client, Response, StatusCode};
+use salla_sim::store::Plan;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use url::Url;
+
+const GLANCE: Duration = Duration::from_millis(100);
+const PASSWORD: &str = "Correct-Horse-7";
+
+/// A logged-in merchant.
+pub struct Merchant {
+    http: Client,
+    gateway: String,
+    token: String,
+    /// Merchant id.
+    pub id: String,
+    /// Address it registered with.
+    pub email: String,
+}
+
+/// Where an import stands.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[expect(missing_docs, reason = "the fields of API.md's sync status")]
+pub struct SyncStatus {
+    pub status: String,
+    pub progress_percentage: f64,
+    pub phases: Vec<Phase>,
+    pub rate_per_minute: Option<f64>,
+    pub eta_seconds: Option<i64>,
+    pub cause: Option<String>,
+    pub advice: Option<String>,
+}
+
+/// One phase of one resource.
+#[derive(Debug, Clone, Deserialize)]
+#[expect(missing_docs, reason = "the fields of API.md's sync status")]
+pub struct Phase {
+    pub name: String,
+    pub resource: String,
+    pub done: i64,
+    pub total: Option<i64>,
+    pub skipped: i64,
+}
+
+impl Merchant {
+    /// Registers a merchant nobody has registered before.
+    pub async fn register(gateway: &str) -> Result<Self> {
+        let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+        let email = format!("merchant{:012x}@example.com", rand::rng().random::<u64>() >> 16);
+        let body = json!({"email": email, "password": PASSWORD, "storeName": "متجر القافلة", "locale": "ar"});
+        let answer = http.post(format!("{gateway}/api/v1/auth/register")).json(&body).send().await?;
+        let body = expect(answer, StatusCode::CREATED).await?;
+        let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        Ok(Self {
+            http,
+            gateway: gateway.to_owned(),
+            token: text("/accessToken").context("no access token")?,
+            id: text("/merchant/id").context("no merchant id")?,
+            email,
+        })
+    }
+
+    /// Connects a store of the simulator by OAuth.
+    pub async fn connect(&self, store: u64) -> Result<()> {
+        let body = expect(self.get("/api/v1/salla/auth/url").await?, StatusCode::OK).await?;
+        let mut url: Url = body["authorizationUrl"].as_str().context("no address")?.parse()?;
+        url.query_pairs_mut()
+            .append_pair("sim_store", &store.to_string())
+            .append_pair("sim_decision", "approve");
+        let answer = self.http.get(url).send().await?;
+        let back = answer
+            .headers()
+            .get("location")
+            .and_then(|v| v.to_str().ok())
+            .context("Salla sent us nowhere")?;
+        let back: Url = back.parse()?;
+        let query = |name: &str| back.query_pairs().find(|(n, _)| n == name).map(|(_, v)| v.into_owned());
+        let body =
+            json!({"code": query("code").context("no code")?, "state": query("state").context("no state")?});
+        expect(self.post("/api/v1/salla/auth/callback", &body).await?, StatusCode::OK).await?;
+        Ok(())
+    }
+
+    /// Starts an import.
+    pub async fn start_import(&self, depth_in_months: u32) -> Result<()> {
+        let body = json!({"depthInMonths": depth_in_months});
+        expect(self.post("/api/v1/sync/initial", &body).await?, StatusCode::ACCEPTED).await?;
+        Ok(())
+    }
+
+    /// Where the import stands.
+    pub async fn sync_status(&self) -> Result<SyncStatus> {
+        let body = expect(self.get("/api/v1/sync/status").await?, StatusCode::OK).await?;
+        Ok(serde_json::from_value(body)?)
+    }
+
+    /// Watches the import until it has completed; `see` is shown every status.
+    pub async fn watch_import(
+        &self,
+        patience: Duration,
+        mut see: impl FnMut(&SyncStatus),
+    ) -> Result<SyncStatus> {
+        let deadline = Instant::now() + patience;
+        loop {
+            // While Qafila is being killed and started, nobody may answer for a moment.
+            if let Ok(status) = self.sync_status().await {
+                see(&status);
+                match status.status.as_str() {
+                    "completed" => return Ok(status),
+                    "failed" | "cancelled" => {
+                        bail!("the import ended as {}: {:?} {:?}", status.status, status.cause, status.advice)
+                    }
+                    _ => {}
+                }
+            }
+            ensure!(Instant::now() < deadline, "the import has not completed after {patience:?}");
+            tokio::time::sleep(GLANCE).await;
+        }
+    }
+
+    /// GET with the merchant's token.
+    pub async fn get(&self, path: &str) -> Result<Response> {
+        Ok(self.http.get(format!("{}{path}", self.gateway)).bearer_auth(&self.token).send().await?)
+    }
+
+    /// POST with the merchant's token.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Response> {
+        Ok(self
+            .http
+            .post(format!("{}{path}", self.gateway))
+            .bearer_auth(&self.token)
+            .json(body)
+            .send()
+            .await?)
+    }
+}
+
+/// The body as JSON, if the status is the wanted one.
+pub async fn expect(answer: Response, wanted: StatusCode) -> Result<Value> {
+    let (status, url) = (answer.status(), answer.url().path().to_owned());
+    let body = answer.text().await?;
+    ensure!(status == wanted, "{url} answered {status}, not {wanted}: {body}");
+    Ok(if body.is_empty() { Value::Null } else { serde_json::from_str(&body)? })
+}
+
+/// Makes a store in a simulator over HTTP and returns its id.
+pub async fn make_store(sim: &str, plan: &Plan) -> Result<u64> {
+    let answer = Client::new().post(format!("{sim}/_sim/stores")).json(plan).send().await?;
+    let body = expect(answer, StatusCode::OK).await?;
+    body["id"].as_u64().context("the simulator named no store")
+}

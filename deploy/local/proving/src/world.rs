@@ -1,0 +1,201 @@
+//! A world: Qafila as a process of its own over the local stack, with a database, topics, a ClickHouse database and a
+//! simulator that belong to nobody else, so worlds run side by side.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener as StdListener;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use qafila_schemas::catalogue::{TOPICS, dead_letter_topic};
+use qafila_schemas::kafka::KafkaConfig;
+use qafila_schemas::registry::Registry;
+use qafila_stack::layout::Layout;
+use qafila_stack::stack::Stack;
+use rand::Rng;
+use rdkafka::admin::{AdminClient, AdminOptions};
+use rdkafka::client::DefaultClientContext;
+use salla_sim::server::serve;
+use salla_sim::state::{Client, Sim};
+use sqlx::postgres::PgPoolOptions;
+use sqlx::{Connection, Executor, PgConnection, PgPool};
+use tokio::net::TcpListener;
+use url::Url;
+
+const READY: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// One isolated Qafila.
+pub struct World {
+    /// Its environment.
+    pub environment: BTreeMap<String, String>,
+    /// The simulator, in this process.
+    pub sim: Sim,
+    /// Address of the simulator.
+    pub sim_url: String,
+    /// Address of the gateway.
+    pub gateway: String,
+    binaries: PathBuf,
+    log: PathBuf,
+    process: Option<Child>,
+}
+
+impl World {
+    /// Makes a world; Qafila is not started yet. `name` helps to find its log.
+    pub async fn make(name: &str) -> Result<Self> {
+        let layout = Layout::find()?;
+        let stack = Stack::open(layout.clone())?;
+        stack.up().await?;
+        let mut environment = stack.environment();
+        let id = format!("{name}_{:08x}", rand::rng().random::<u32>());
+        let owner = environment["QAFILA_DATABASE_OWNER_URL"].clone();
+        let mut connection = PgConnection::connect(&owner).await.context("connecting as the owner")?;
+        connection.execute(format!("CREATE DATABASE {id}").as_str()).await?;
+        connection.close().await?;
+        for (variable, value) in &mut environment {
+            if variable.starts_with("QAFILA_DATABASE_") {
+                let mut url: Url = value.parse()?;
+                url.set_path(&id);
+                *value = url.to_string();
+            }
+        }
+        let client = Client {
+            id: environment["QAFILA_SALLA_CLIENT_ID"].clone(),
+            secret: environment["QAFILA_SALLA_CLIENT_SECRET"].clone(),
+            webhook_secret: String::new(),
+        };
+        let sim = Sim::new(client);
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let sim_url = format!("http://{}", listener.local_addr()?);
+        tokio::spawn(serve(listener, sim.clone()));
+        let gateway_port = StdListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let gateway = format!("http://127.0.0.1:{gateway_port}");
+        for (variable, value) in [
+            ("QAFILA_TOPIC_PREFIX", format!("{id}.")),
+            ("QAFILA_CLICKHOUSE_DATABASE", id.clone()),
+            ("QAFILA_SALLA_API_URL", format!("{sim_url}/admin/v2")),
+            ("QAFILA_SALLA_ACCOUNTS_URL", sim_url.clone()),
+            ("QAFILA_LISTEN", format!("127.0.0.1:{gateway_port}")),
+        ] {
+            environment.insert(variable.to_owned(), value);
+        }
+        let log = layout.data("worlds")?.join(format!("{id}.log"));
+        let world =
+            Self { environment, sim, sim_url, gateway, binaries: layout.binaries, log, process: None };
+        world.run(&["migrate"]).await?;
+        world.run(&["topics", "apply"]).await?;
+        Ok(world)
+    }
+
+    /// Runs an operator's command to its end.
+    pub async fn run(&self, arguments: &[&str]) -> Result<String> {
+        let mut command = tokio::process::Command::new(self.binaries.join("qafila"));
+        let output = command.args(arguments).envs(&self.environment).stdin(Stdio::null()).output().await?;
+        let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+        ensure!(output.status.success(), "qafila {} failed:\n{said}", arguments.join(" "));
+        Ok(said)
+    }
+
+    /// Starts `qafila all` without waiting for it.
+    pub fn start(&mut self) -> Result<()> {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
+        let child = Command::new(self.binaries.join("qafila"))
+            .arg("all")
+            .envs(&self.environment)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone()?)
+            .stderr(log)
+            .spawn()
+            .context("starting qafila all")?;
+        self.process = Some(child);
+        Ok(())
+    }
+
+    /// Waits until the gateway is ready.
+    pub async fn ready(&self) -> Result<()> {
+        let url = format!("{}/health/ready", self.gateway);
+        let deadline = Instant::now() + READY;
+        while Instant::now() < deadline {
+            if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+                return Ok(());
+            }
+            tokio::time::sleep(GLANCE).await;
+        }
+        bail!("qafila is not ready after {READY:?}; its log is {}", self.log.display())
+    }
+
+    /// `kill -9`, at once.
+    pub fn kill(&mut self) -> Result<()> {
+        if let Some(mut child) = self.process.take() {
+            child.kill()?;
+            child.wait()?;
+        }
+        Ok(())
+    }
+
+    /// Process id of Qafila.
+    pub fn pid(&self) -> Option<u32> {
+        self.process.as_ref().map(Child::id)
+    }
+
+    /// Where Qafila logs.
+    pub fn log(&self) -> &PathBuf {
+        &self.log
+    }
+
+    /// A pool of one of the application's roles, or of the owner.
+    pub async fn pool(&self, variable: &str) -> Result<PgPool> {
+        Ok(PgPoolOptions::new().max_connections(12).connect(&self.environment[variable]).await?)
+    }
+
+    /// This world's ClickHouse database.
+    pub fn clickhouse(&self) -> clickhouse::Client {
+        qafila_projections::olap::client::connect(
+            &self.environment["QAFILA_CLICKHOUSE_URL"],
+            &self.environment["QAFILA_CLICKHOUSE_DATABASE"],
+        )
+    }
+
+    /// This world's Kafka.
+    pub fn kafka(&self) -> KafkaConfig {
+        let mut kafka = KafkaConfig::at(&self.environment["QAFILA_KAFKA_BROKERS"]);
+        kafka.prefix = self.environment.get("QAFILA_TOPIC_PREFIX").cloned().unwrap_or_default();
+        kafka
+    }
+
+    /// The schema registry.
+    pub fn registry(&self) -> Result<Registry> {
+        Ok(Registry::new(&self.environment["QAFILA_REGISTRY_URL"])?)
+    }
+
+    /// Stops Qafila and removes the world's topics and databases.
+    pub async fn remove(mut self) -> Result<()> {
+        self.kill()?;
+        let admin: AdminClient<DefaultClientContext> = self.kafka().client().create()?;
+        let names: Vec<String> = TOPICS
+            .iter()
+            .map(|topic| self.kafka().topic(topic.name))
+            .flat_map(|name| [dead_letter_topic(&name), name])
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        admin.delete_topics(&names, &AdminOptions::new()).await?;
+        let database = self.environment["QAFILA_CLICKHOUSE_DATABASE"].clone();
+        self.clickhouse().query(&format!("DROP DATABASE IF EXISTS `{database}`")).execute().await?;
+        let mut url: Url = self.environment["QAFILA_DATABASE_OWNER_URL"].parse()?;
+        url.set_path("qafila");
+        let mut owner = PgConnection::connect(url.as_str()).await?;
+        owner.execute(format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)").as_str()).await?;
+        Ok(owner.close().await?)
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        // A world that a failed test leaves behind must not keep its process.
+        if let Some(mut child) = self.process.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
