@@ -36,7 +36,7 @@ pub async fn all(config: Config) -> Result<()> {
     process.relay()?;
     process.ingest()?;
     process.oltp()?;
-    process.olap()?;
+    process.olap();
     process.gateway().await?;
     process.run().await
 }
@@ -69,7 +69,7 @@ pub async fn project(config: Config, which: Option<Projection>) -> Result<()> {
         process.oltp()?;
     }
     if which != Some(Projection::Oltp) {
-        process.olap()?;
+        process.olap();
     }
     process.run().await
 }
@@ -175,7 +175,7 @@ impl Process {
         Ok(())
     }
 
-    fn olap(&mut self) -> Result<()> {
+    fn olap(&mut self) {
         let role = OlapRole {
             clickhouse: self.clickhouse(),
             contract: self.contract.clone(),
@@ -183,7 +183,6 @@ impl Process {
         };
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move { Ok(olap::run(role, shutdown).await?) });
-        Ok(())
     }
 
     async fn gateway(&mut self) -> Result<()> {

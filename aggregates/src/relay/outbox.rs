@@ -70,10 +70,11 @@ impl Outbox {
     /// The next events, at most `limit`; only those that no open transaction can still precede.
     pub async fn next(&mut self, limit: i64) -> Result<Vec<StoredEvent>, OutboxError> {
         let rows = sqlx::query(
+            // The order is by the number: a bare `tx` would mean the text of the list above.
             "SELECT aggregate_type, aggregate_id, sequence, event_type, payload::text, timestamp, tx::text, position
              FROM events
              WHERE (tx, position) > ($1::text::xid8, $2) AND tx < pg_snapshot_xmin(pg_current_snapshot())
-             ORDER BY tx, position
+             ORDER BY events.tx, events.position
              LIMIT $3",
         )
         .bind(&self.cursor.0)

@@ -73,7 +73,7 @@ async fn run(engine: Arc<Engine>, request: Request<Incoming>) -> Result<Response
     match boundary {
         Some(boundary) => sql.push_str(&read_form(bytes, boundary, &mut statement).await?),
         None => {
-            sql.push_str(std::str::from_utf8(&bytes).map_err(|_| "a statement must be UTF-8".to_owned())?)
+            sql.push_str(std::str::from_utf8(&bytes).map_err(|_| "a statement must be UTF-8".to_owned())?);
         }
     }
     let sql = sql.trim().trim_end_matches(';').to_owned();

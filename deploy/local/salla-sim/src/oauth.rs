@@ -202,19 +202,16 @@ pub fn token(sim: &Sim, form: &Parameters) -> Answer {
         Some("refresh_token") => redeem_refresh(&mut world, form),
         _ => return json_answer(StatusCode::BAD_REQUEST, &json!({"error": "unsupported_grant_type"})),
     };
-    match issued {
-        Some(tokens) => json_answer(StatusCode::OK, &tokens),
-        None => {
-            let status =
-                StatusCode::from_u16(world.switches.refresh_error_status).unwrap_or(StatusCode::UNAUTHORIZED);
-            json_answer(
-                status,
-                &json!({
-                    "error": "invalid_grant",
-                    "error_description": "The provided authorization grant or refresh token is invalid, expired or revoked."
-                }),
-            )
-        }
+    if let Some(tokens) = issued { json_answer(StatusCode::OK, &tokens) } else {
+        let status =
+            StatusCode::from_u16(world.switches.refresh_error_status).unwrap_or(StatusCode::UNAUTHORIZED);
+        json_answer(
+            status,
+            &json!({
+                "error": "invalid_grant",
+                "error_description": "The provided authorization grant or refresh token is invalid, expired or revoked."
+            }),
+        )
     }
 }
 
