@@ -41,7 +41,9 @@ CREATE TABLE sync_jobs (
     paused_until    timestamptz,
     cause           text,
     advice          text,
-    -- from qafila.sync.progress, for the run and epoch above
+    -- from the events: resource → rows imported and skipped by the slices that have ended
+    imported        jsonb NOT NULL DEFAULT '{}',
+    -- from qafila.sync.progress, for the run and epoch above; from the events once the run has completed
     phases          jsonb NOT NULL DEFAULT '[]',
     rate_per_minute double precision,
     eta_seconds     bigint,

@@ -19,14 +19,14 @@ const DATABASE: &str = "events_only";
 const HORIZON_PASSES: Duration = Duration::from_secs(20);
 
 /// A server of its own with the event store's tables.
-pub struct PrivatePostgres {
+pub(crate) struct PrivatePostgres {
     server: Postgres,
     _folder: tempfile::TempDir,
 }
 
 impl PrivatePostgres {
     /// Starts it on a free port.
-    pub async fn start() -> Result<Self> {
+    pub(crate) async fn start() -> Result<Self> {
         // Where another user can reach it, because Postgres does not run as root.
         let folder = tempfile::Builder::new().prefix("qafila-pg-").tempdir_in("/var/tmp")?;
         let mut permissions = std::fs::metadata(folder.path())?.permissions();
@@ -46,13 +46,13 @@ impl PrivatePostgres {
     }
 
     /// A pool of its owner.
-    pub async fn pool(&self) -> Result<PgPool> {
+    pub(crate) async fn pool(&self) -> Result<PgPool> {
         let url = self.server.url("events_owner", PASSWORD, DATABASE);
         Ok(PgPoolOptions::new().max_connections(16).connect(&url).await?)
     }
 
     /// Stops the server.
-    pub async fn stop(self) -> Result<()> {
+    pub(crate) async fn stop(self) -> Result<()> {
         self.server.service.stop().await
     }
 }
@@ -67,7 +67,7 @@ impl Drop for PrivatePostgres {
 }
 
 /// Appends one event, as postgres-es does.
-pub async fn append(pool: &PgPool, aggregate: &str, sequence: i64) -> Result<()> {
+pub(crate) async fn append(pool: &PgPool, aggregate: &str, sequence: i64) -> Result<()> {
     let mut connection = pool.acquire().await?;
     insert(&mut connection, aggregate, sequence).await
 }
@@ -86,17 +86,17 @@ async fn insert(connection: &mut PgConnection, aggregate: &str, sequence: i64) -
 
 /// What went wrong in one schedule.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     /// Committed events that were never published.
-    pub lost: u64,
+    pub(crate) lost: u64,
     /// Events published twice without a crash.
-    pub duplicated: u64,
+    pub(crate) duplicated: u64,
     /// Events published before an earlier one of their aggregate, or although they were rolled back.
-    pub reordered: u64,
+    pub(crate) reordered: u64,
 }
 
 /// A schedule: transactions that begin, append, commit, roll back or stay open, with relay steps in between.
-pub struct Schedule {
+pub(crate) struct Schedule {
     seed: u64,
     dice: ChaCha8Rng,
 }
@@ -110,12 +110,12 @@ struct Open {
 
 impl Schedule {
     /// The schedule of `seed`.
-    pub fn seeded(seed: u64) -> Self {
+    pub(crate) fn seeded(seed: u64) -> Self {
         Self { seed, dice: ChaCha8Rng::seed_from_u64(seed) }
     }
 
     /// Runs it and judges what was published.
-    pub async fn run(mut self, postgres: &PrivatePostgres) -> Result<Verdict> {
+    pub(crate) async fn run(mut self, postgres: &PrivatePostgres) -> Result<Verdict> {
         let pool = postgres.pool().await?;
         let mut outbox = Outbox::take_lock(&pool).await?.context("another relay holds the lock")?;
         let mut committed: BTreeMap<String, i64> = BTreeMap::new();

@@ -1,5 +1,6 @@
 //! Read model `sync_jobs`: where the import of each connection stands, from its events and its progress.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use qafila_schemas::dead_letter::DeadLetters;
 use qafila_schemas::events::{EventRecord, SyncJobEventRecord};
 use qafila_schemas::ids::{JobId, MerchantId, RunId};
 use qafila_schemas::reader::{Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable};
-use qafila_schemas::records::sync::{SyncPhase, SyncProgress};
+use qafila_schemas::records::sync::{SliceImported, SyncCompleted, SyncPhase, SyncProgress};
 use qafila_schemas::writer::TopicWriter;
 use rdkafka::message::{BorrowedMessage, Message};
 use sqlx::types::Json;
@@ -64,7 +65,7 @@ async fn apply(
              VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5)
              ON CONFLICT (job_id) DO UPDATE SET run_id = $3, epoch = 0, status = 'requested', depth_in_months = $4,
                  requested_at = $5, started_at = NULL, completed_at = NULL, paused_until = NULL, cause = NULL,
-                 advice = NULL, phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL",
+                 advice = NULL, imported = '{}', phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL",
         )
         .bind(id)
         .bind(e.merchant_id.0)
@@ -78,7 +79,7 @@ async fn apply(
         .bind(id)
         .bind(e.epoch)
         .bind(e.taken_over_at.to_utc()),
-        SyncJobEventRecord::SliceImported(_) => return Ok(()),
+        SyncJobEventRecord::SliceImported(e) => return count_slice(connection, id, e).await,
         SyncJobEventRecord::Paused(e) => sqlx::query(
             "UPDATE sync_jobs SET status = 'paused', cause = $2, advice = $3, paused_until = $4 WHERE job_id = $1",
         )
@@ -92,11 +93,7 @@ async fn apply(
         )
         .bind(id)
         .bind(e.epoch),
-        SyncJobEventRecord::Completed(e) => sqlx::query(
-            "UPDATE sync_jobs SET status = 'completed', completed_at = $2, eta_seconds = 0 WHERE job_id = $1",
-        )
-        .bind(id)
-        .bind(e.completed_at.to_utc()),
+        SyncJobEventRecord::Completed(e) => return complete(connection, id, e).await,
         SyncJobEventRecord::Failed(e) => {
             sqlx::query("UPDATE sync_jobs SET status = 'failed', cause = $2, advice = $3, eta_seconds = NULL WHERE job_id = $1")
                 .bind(id)
@@ -108,6 +105,60 @@ async fn apply(
         }
     };
     statement.execute(connection).await.map(drop)
+}
+
+/// Rows imported and skipped, by resource.
+type Imported = BTreeMap<String, (i64, i64)>;
+
+async fn imported(connection: &mut PgConnection, id: uuid::Uuid) -> Result<Imported, sqlx::Error> {
+    let stored: Option<Json<Imported>> =
+        sqlx::query_scalar("SELECT imported FROM sync_jobs WHERE job_id = $1")
+            .bind(id)
+            .fetch_optional(connection)
+            .await?;
+    Ok(stored.map(|json| json.0).unwrap_or_default())
+}
+
+async fn count_slice(
+    connection: &mut PgConnection,
+    id: uuid::Uuid,
+    e: &SliceImported,
+) -> Result<(), sqlx::Error> {
+    let mut imported = imported(connection, id).await?;
+    let (rows, skipped) = imported.entry(e.resource.clone()).or_default();
+    *rows += e.imported;
+    *skipped += e.skipped;
+    sqlx::query("UPDATE sync_jobs SET imported = $2 WHERE job_id = $1")
+        .bind(id)
+        .bind(Json(&imported))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// The end speaks for itself: progress is another topic and may come later, or be lost.
+async fn complete(
+    connection: &mut PgConnection,
+    id: uuid::Uuid,
+    e: &SyncCompleted,
+) -> Result<(), sqlx::Error> {
+    let phases: Vec<SyncPhase> = imported(connection, id)
+        .await?
+        .into_iter()
+        .map(|(resource, (rows, skipped))| {
+            let done = rows + skipped;
+            SyncPhase { name: "list".into(), resource, done, total: Some(done), skipped }
+        })
+        .collect();
+    sqlx::query(
+        "UPDATE sync_jobs SET status = 'completed', completed_at = $2, eta_seconds = 0, phases = $3 WHERE job_id = $1",
+    )
+    .bind(id)
+    .bind(e.completed_at.to_utc())
+    .bind(Json(&phases))
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Builds the progress columns.
@@ -149,7 +200,7 @@ impl Fold<SyncProgress> for Progress {
     async fn fold(&self, connection: &mut PgConnection, p: &SyncProgress) -> Result<(), ProjectionError> {
         sqlx::query(
             "UPDATE sync_jobs SET phases = $4, rate_per_minute = $5, eta_seconds = $6, reported_at = $7
-             WHERE job_id = $1 AND run_id = $2 AND epoch <= $3 AND (reported_at IS NULL OR reported_at < $7)",
+             WHERE job_id = $1 AND run_id = $2 AND epoch <= $3 AND status <> 'completed' AND (reported_at IS NULL OR reported_at < $7)",
         )
         .bind(p.job_id.0)
         .bind(p.run_id.0)

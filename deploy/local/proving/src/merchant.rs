@@ -125,6 +125,11 @@ impl Merchant {
         }
     }
 
+    /// Its access token.
+    pub fn token(&self) -> &str {
+        &self.token
+    }
+
     /// GET with the merchant's token.
     pub async fn get(&self, path: &str) -> Result<Response> {
         Ok(self.http.get(format!("{}{path}", self.gateway)).bearer_auth(&self.token).send().await?)

@@ -90,17 +90,30 @@ impl World {
 
     /// Runs an operator's command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<String> {
-        let mut command = tokio::process::Command::new(self.binaries.join("qafila"));
-        let output = command.args(arguments).envs(&self.environment).stdin(Stdio::null()).output().await?;
+        let output = self.command(arguments, &self.environment).output().await?;
         let said = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
         ensure!(output.status.success(), "qafila {} failed:\n{said}", arguments.join(" "));
         Ok(said)
     }
 
-    /// Starts `qafila all` without waiting for it.
+    /// One of its commands, in an environment of its own.
+    pub fn command(
+        &self,
+        arguments: &[&str],
+        environment: &BTreeMap<String, String>,
+    ) -> tokio::process::Command {
+        let mut command = tokio::process::Command::new(self.binaries.join("qafila"));
+        command.args(arguments).env_clear().envs(environment).stdin(Stdio::null());
+        command
+    }
+
+    /// Starts `qafila all` without waiting for it. It ends with the thread that started it, so that no test
+    /// leaves it behind.
     pub fn start(&mut self) -> Result<()> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
-        let child = Command::new(self.binaries.join("qafila"))
+        let child = Command::new("setpriv")
+            .args(["--pdeathsig", "KILL"])
+            .arg(self.binaries.join("qafila"))
             .arg("all")
             .envs(&self.environment)
             .stdin(Stdio::null())

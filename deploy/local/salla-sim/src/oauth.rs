@@ -202,7 +202,9 @@ pub fn token(sim: &Sim, form: &Parameters) -> Answer {
         Some("refresh_token") => redeem_refresh(&mut world, form),
         _ => return json_answer(StatusCode::BAD_REQUEST, &json!({"error": "unsupported_grant_type"})),
     };
-    if let Some(tokens) = issued { json_answer(StatusCode::OK, &tokens) } else {
+    if let Some(tokens) = issued {
+        json_answer(StatusCode::OK, &tokens)
+    } else {
         let status =
             StatusCode::from_u16(world.switches.refresh_error_status).unwrap_or(StatusCode::UNAUTHORIZED);
         json_answer(

@@ -1,0 +1,147 @@
+//! Accounts: registering in steps that a crash may cut, sessions that rotate.
+
+use std::sync::LazyLock;
+
+use anyhow::{Result, ensure};
+use qafila_aggregates::Clock;
+use qafila_aggregates::commands::{Commands, Wake};
+use qafila_gateway::auth::passwords::Passwords;
+use qafila_gateway::auth::registration::{Application, Registration};
+use qafila_gateway::auth::sessions::{RefreshToken, Sessions};
+use qafila_proving::world::World;
+use sqlx::PgPool;
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static WORLD: OnceCell<World> = OnceCell::const_new();
+
+fn run(test: impl Future<Output = Result<()>> + Send + 'static) {
+    RUNTIME.block_on(RUNTIME.spawn(test)).expect("the test did not panic").expect("the rule holds");
+}
+
+/// A world whose Qafila does not run: its sweeper must not help.
+async fn command_pool() -> Result<PgPool> {
+    let world = WORLD.get_or_try_init(|| World::make("accounts")).await?;
+    world.pool("QAFILA_DATABASE_COMMAND_URL").await
+}
+
+async fn registration() -> Result<(Registration, PgPool)> {
+    let pool = command_pool().await?;
+    let merchants = Commands::new(pool.clone(), Clock::system(), Wake::nobody());
+    Ok((Registration::new(pool.clone(), Passwords::new()?, merchants), pool))
+}
+
+fn application(name: &str, password: &str) -> Application {
+    Application {
+        email: format!("{name}@example.com"),
+        password: password.into(),
+        store_name: "متجر".into(),
+        locale: "ar".into(),
+    }
+}
+
+#[test]
+fn a_registration_cut_between_any_two_steps_is_completed_by_the_same_request() {
+    run(async {
+        let (registration, _) = registration().await?;
+        for steps in 1..=2 {
+            let name = format!("cut{steps}");
+            let user =
+                registration.write_pending(application(&name, "Correct-Horse-7")).await.expect("step 1");
+            if steps == 2 {
+                registration.register_merchant(&user).await.expect("step 2");
+            }
+            let other = registration.register(application(&name, "Another-Horse-7")).await;
+            ensure!(other.is_err_and(|p| p.status == 409), "another password takes nothing over");
+            let (again, position) =
+                registration.register(application(&name, "Correct-Horse-7")).await.expect("completed");
+            ensure!(
+                again.user_id == user.user_id && again.merchant_id == user.merchant_id,
+                "the same user and merchant"
+            );
+            ensure!(position.sequence == 1, "the merchant was registered once");
+            let taken = registration.register(application(&name, "Correct-Horse-7")).await;
+            ensure!(taken.is_err_and(|p| p.status == 409), "a finished registration is taken");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_log_in_completes_a_registration_that_was_cut() {
+    run(async {
+        let (registration, _) = registration().await?;
+        let user = registration.write_pending(application("late", "Correct-Horse-7")).await.expect("step 1");
+        let wrong = registration.log_in("late@example.com", "Wrong-Horse-77".into()).await.expect("answered");
+        ensure!(wrong.is_none(), "a wrong password is no log-in");
+        let known =
+            registration.log_in("late@example.com", "Correct-Horse-7".into()).await.expect("answered");
+        ensure!(known.is_some_and(|u| u.user_id == user.user_id && !u.pending), "completed");
+        Ok(())
+    });
+}
+
+#[test]
+fn the_sweeper_activates_where_the_merchant_exists_and_deletes_where_not() {
+    run(async {
+        let (registration, pool) = registration().await?;
+        let with = registration.write_pending(application("with", "Correct-Horse-7")).await.expect("step 1");
+        registration.register_merchant(&with).await.expect("step 2");
+        let without =
+            registration.write_pending(application("without", "Correct-Horse-7")).await.expect("step 1");
+        registration.sweep().await.expect("swept");
+        ensure!(
+            registration.by_id(without.user_id).await.expect("found").is_some(),
+            "not before five minutes"
+        );
+        sqlx::query("UPDATE users SET created_at = now() - interval '6 minutes' WHERE status = 'pending'")
+            .execute(&pool)
+            .await?;
+        registration.sweep().await.expect("swept");
+        ensure!(
+            registration.by_id(with.user_id).await.expect("found").is_some_and(|u| !u.pending),
+            "activated"
+        );
+        ensure!(registration.by_id(without.user_id).await.expect("looked").is_none(), "deleted");
+        Ok(())
+    });
+}
+
+fn value(token: &RefreshToken) -> String {
+    let cookie = token.cookie(false);
+    let rest = cookie.split_once('=').map(|(_, rest)| rest).unwrap_or_default();
+    rest.split(';').next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn a_rotated_refresh_token_is_good_once_more_for_half_a_minute_and_then_ends_the_family() {
+    run(async {
+        let (registration, pool) = registration().await?;
+        let (user, _) =
+            registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
+        let sessions = Sessions::new(pool.clone());
+        let first = value(&sessions.start(user.user_id).await.expect("started"));
+        let (identity, second) = sessions.rotate(&first).await.expect("answered").expect("good");
+        ensure!(identity.user_id == user.user_id, "the same user");
+        let sibling = sessions.rotate(&first).await.expect("answered");
+        ensure!(sibling.is_some(), "a second tab gets a sibling");
+        ensure!(sessions.rotate(&first).await.expect("answered").is_none(), "a third use ends the family");
+        ensure!(sessions.rotate(&value(&second)).await.expect("answered").is_none(), "… with all its tokens");
+
+        let first = value(&sessions.start(user.user_id).await.expect("started"));
+        let (_, second) = sessions.rotate(&first).await.expect("answered").expect("good");
+        sqlx::query("UPDATE refresh_tokens SET rotated_at = now() - interval '31 seconds' WHERE rotated_at IS NOT NULL")
+            .execute(&pool)
+            .await?;
+        ensure!(sessions.rotate(&first).await.expect("answered").is_none(), "too late");
+        ensure!(sessions.rotate(&value(&second)).await.expect("answered").is_none(), "the family has ended");
+        ensure!(sessions.rotate("never issued").await.expect("answered").is_none(), "unknown");
+        ensure!(
+            second.cookie(false).contains("HttpOnly; Secure; SameSite=Strict"),
+            "{}",
+            second.cookie(false)
+        );
+        Ok(())
+    });
+}

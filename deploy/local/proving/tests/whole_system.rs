@@ -1,0 +1,459 @@
+//! The whole system, from outside: one Qafila over the local stack, shared by these tests, each with merchants of its own.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use qafila_proving::merchant::{Merchant, expect, make_store};
+use qafila_proving::totals::{Places, each_record};
+use qafila_proving::world::World;
+use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, dead_letter_topic};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use reqwest::StatusCode;
+use salla_sim::faults::Faults;
+use salla_sim::store::{Plan, riyadh};
+use serde_json::{Value, json};
+use sqlx::{PgPool, Row};
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, OnceCell};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const MONTHS: u32 = 12;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static WORLD: OnceCell<World> = OnceCell::const_new();
+/// Faults of the simulator are everybody's; tests that set them take turns.
+static FAULTS: Mutex<()> = Mutex::const_new(());
+
+/// Runs a test on the shared runtime's own threads, which outlive the test: Qafila ends with the thread that started it.
+fn run(test: impl Future<Output = Result<()>> + Send + 'static) {
+    let outcome = RUNTIME.block_on(RUNTIME.spawn(test)).expect("the test did not panic");
+    outcome.expect("the rule holds");
+}
+
+async fn world() -> Result<&'static World> {
+    WORLD
+        .get_or_try_init(|| async {
+            let mut world = World::make("tests").await?;
+            world.start()?;
+            world.ready().await?;
+            anyhow::Ok(world)
+        })
+        .await
+}
+
+async fn places(world: &World) -> Result<Places> {
+    Ok(Places {
+        simulator: world.sim_url.clone(),
+        postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
+        clickhouse: world.clickhouse(),
+        kafka: world.kafka(),
+        registry: world.registry()?,
+    })
+}
+
+fn plan(seed: u64, orders: usize) -> Plan {
+    Plan { seed, orders, customers: orders / 3 + 1, products: orders / 10 + 1, ..Plan::default() }
+}
+
+async fn connected(world: &World, seed: u64, orders: usize) -> Result<(Merchant, u64)> {
+    let store = make_store(&world.sim_url, &plan(seed, orders)).await?;
+    let merchant = Merchant::register(&world.gateway).await?;
+    merchant.connect(store).await?;
+    Ok((merchant, store))
+}
+
+#[test]
+fn an_import_ends_with_equal_totals_everywhere_and_no_personal_value_in_clear() {
+    run(async {
+        let world = world().await?;
+        let (merchant, store) = connected(world, 101, 400).await?;
+        merchant.start_import(MONTHS).await?;
+        let _turn = FAULTS.lock().await;
+        let status = merchant.watch_import(PATIENCE, |_| {}).await?;
+        ensure!(status.phases.len() == 3, "{status:?}");
+        let places = places(world).await?;
+        let counted = places.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
+        ensure!(counted.simulator.orders > 100, "the window holds orders: {}", counted.simulator.orders);
+
+        let personal = personal_values(world, store);
+        for topic in TOPICS {
+            for name in [world.kafka().topic(topic.name), dead_letter_topic(&world.kafka().topic(topic.name))]
+            {
+                each_record(&world.kafka(), &name, |key, value| {
+                    for secret in &personal {
+                        let found =
+                            value.is_some_and(|v| v.windows(secret.len()).any(|w| w == secret.as_bytes()));
+                        assert!(!found && !key.contains(secret), "{name} holds {secret} in clear");
+                    }
+                })?;
+            }
+        }
+        let rows: Vec<String> = sqlx::query_scalar("SELECT row_to_json(c)::text FROM customers c")
+            .fetch_all(&places.postgres)
+            .await?;
+        let log = std::fs::read_to_string(world.log())?;
+        for secret in &personal {
+            ensure!(rows.iter().all(|row| !row.contains(secret)), "a table holds {secret} in clear");
+            ensure!(!log.contains(secret.as_str()), "the log holds {secret} in clear");
+        }
+        Ok(())
+    });
+}
+
+/// Addresses and phones of a store's customers, and our secrets.
+fn personal_values(world: &World, store: u64) -> Vec<String> {
+    let simulator = world.sim.world();
+    let customers = &simulator.stores[&store].customers;
+    let mut values: Vec<String> =
+        customers.iter().take(40).flat_map(|c| [c.email.clone(), format!("966{}", c.mobile)]).collect();
+    values.extend(["ory_at_".to_owned(), "ory_rt_".to_owned(), "Correct-Horse".to_owned()]);
+    values.push(world.sim.client.secret.clone());
+    values
+}
+
+#[test]
+fn a_row_that_does_not_map_is_counted_and_dead_lettered_with_its_path_and_the_others_go_on() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, _) = connected(world, 102, 300).await?;
+        world.sim.world().faults = Faults { malformed_every: 10, ..Faults::default() };
+        merchant.start_import(MONTHS).await?;
+        let outcome = merchant.watch_import(PATIENCE, |_| {}).await;
+        world.sim.world().faults = Faults::default();
+        let status = outcome?;
+        let skipped: i64 = status.phases.iter().map(|p| p.skipped).sum();
+        ensure!(skipped > 0, "{status:?}");
+        let letters = dead_letters(world, &merchant.id)?;
+        ensure!(letters.len() as i64 == skipped, "{} letters for {skipped} skipped rows", letters.len());
+        ensure!(letters.iter().all(|l| l["qafila_dlq_cause"] == "unmappable"), "{letters:?}");
+        let paths: Vec<&str> = letters.iter().map(|l| l["qafila_dlq_path"].as_str()).collect();
+        ensure!(paths.contains(&"/total/amount"), "{paths:?}");
+        ensure!(paths.contains(&"/updated_at"), "{paths:?}");
+        Ok(())
+    });
+}
+
+/// Headers of the dead letters of a merchant's observations.
+fn dead_letters(world: &World, merchant: &str) -> Result<Vec<HashMap<String, String>>> {
+    let topic = dead_letter_topic(&world.kafka().topic(OBSERVATIONS.name));
+    let consumer: BaseConsumer =
+        world.kafka().client().set("group.id", "letters").set("enable.partition.eof", "true").create()?;
+    let mut assignment = rdkafka::TopicPartitionList::new();
+    for partition in 0..3 {
+        assignment.add_partition_offset(&topic, partition, rdkafka::Offset::Beginning)?;
+    }
+    consumer.assign(&assignment)?;
+    let (mut ended, mut letters) = (0, Vec::new());
+    while ended < 3 {
+        match consumer.poll(Duration::from_secs(5)).context("the dead letters cannot be read")? {
+            Ok(message) => {
+                let text = |v: Option<&[u8]>| String::from_utf8_lossy(v.unwrap_or_default()).into_owned();
+                let headers: HashMap<String, String> = message
+                    .headers()
+                    .map(|headers| headers.iter().map(|h| (h.key.to_owned(), text(h.value))).collect())
+                    .unwrap_or_default();
+                if headers.get("qafila_dlq_merchant").is_some_and(|m| m == merchant) {
+                    letters.push(headers);
+                }
+            }
+            Err(rdkafka::error::KafkaError::PartitionEOF(_)) => ended += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(letters)
+}
+
+#[test]
+fn bursts_of_429_server_errors_and_cut_connections_are_waited_out() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, store) = connected(world, 103, 150).await?;
+        world.sim.world().faults =
+            Faults { burst_429: 2, chance_5xx: 0.1, chance_cut: 0.05, chance_429: 0.02, ..Faults::default() };
+        merchant.start_import(MONTHS).await?;
+        let outcome = merchant.watch_import(PATIENCE, |_| {}).await;
+        world.sim.world().faults = Faults::default();
+        outcome?;
+        let counted = places(world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
+        Ok(())
+    });
+}
+
+#[test]
+fn an_authorisation_is_good_once_for_the_user_who_started_it() {
+    run(async {
+        let world = world().await?;
+        let store = make_store(&world.sim_url, &plan(104, 10)).await?;
+        let (one, other) =
+            (Merchant::register(&world.gateway).await?, Merchant::register(&world.gateway).await?);
+        let (code, state) = approve(&one, store).await?;
+        let callback = |code: &str, state: &str| json!({"code": code, "state": state});
+
+        let stolen = other.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?;
+        expect_problem(stolen, StatusCode::BAD_REQUEST, "state-refused").await?;
+        let unknown =
+            one.post("/api/v1/salla/auth/callback", &callback(&code, "nobodyissuedthisstate")).await?;
+        expect_problem(unknown, StatusCode::BAD_REQUEST, "state-unknown").await?;
+        expect(one.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?, StatusCode::OK)
+            .await?;
+        let used = one.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?;
+        expect_problem(used, StatusCode::BAD_REQUEST, "state-refused").await?;
+
+        let (code, state) = approve(&other, store).await?;
+        let taken = other.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?;
+        expect_problem(taken, StatusCode::CONFLICT, "store-taken").await?;
+        let (_, state) = approve(&other, store).await?;
+        let denied = json!({"error": "access_denied", "state": state});
+        let denied = other.post("/api/v1/salla/auth/callback", &denied).await?;
+        expect_problem(denied, StatusCode::FORBIDDEN, "access-denied").await?;
+        let me = expect(other.get("/api/v1/me").await?, StatusCode::OK).await?;
+        ensure!(me["connection"].is_null(), "{me}");
+        Ok(())
+    });
+}
+
+/// The merchant approves at Salla; the code and state that come back.
+async fn approve(merchant: &Merchant, store: u64) -> Result<(String, String)> {
+    let body = expect(merchant.get("/api/v1/salla/auth/url").await?, StatusCode::OK).await?;
+    let mut url: url::Url = body["authorizationUrl"].as_str().context("no address")?.parse()?;
+    url.query_pairs_mut().append_pair("sim_store", &store.to_string()).append_pair("sim_decision", "approve");
+    let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build()?;
+    let answer = client.get(url).send().await?;
+    let back: url::Url = answer.headers()["location"].to_str()?.parse()?;
+    let query = |name: &str| {
+        back.query_pairs().find(|(n, _)| n == name).map(|(_, v)| v.into_owned()).unwrap_or_default()
+    };
+    Ok((query("code"), query("state")))
+}
+
+async fn expect_problem(answer: reqwest::Response, status: StatusCode, kind: &str) -> Result<Value> {
+    let media =
+        answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
+    let body = expect(answer, status).await?;
+    ensure!(media == "application/problem+json", "{media}");
+    ensure!(body["type"].as_str().is_some_and(|t| t.ends_with(kind)), "{body}");
+    ensure!(body["requestId"].is_string() && body["detail"].is_string(), "{body}");
+    Ok(body)
+}
+
+#[test]
+fn an_import_is_refused_with_what_to_do_unless_depth_and_connection_are_right() {
+    run(async {
+        let world = world().await?;
+        let stranger = Merchant::register(&world.gateway).await?;
+        let start = |depth: i32| json!({"depthInMonths": depth});
+        let answer = stranger.post("/api/v1/sync/initial", &start(12)).await?;
+        expect_problem(answer, StatusCode::PRECONDITION_FAILED, "not-connected").await?;
+        let answer = stranger.post("/api/v1/sync/initial", &start(13)).await?;
+        let problem = expect_problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid-input").await?;
+        ensure!(problem["errors"][0]["pointer"] == "/depthInMonths", "{problem}");
+        let answer =
+            stranger.post("/api/v1/sync/initial", &json!({"depthInMonths": 12, "fast": true})).await?;
+        expect_problem(answer, StatusCode::UNPROCESSABLE_ENTITY, "invalid-input").await?;
+        let answer = reqwest::get(format!("{}/api/v1/sync/status", world.gateway)).await?;
+        expect_problem(answer, StatusCode::UNAUTHORIZED, "unauthorized").await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_second_import_waits_for_the_end_of_the_first_and_its_own_position_can_be_waited_for() {
+    run(async {
+        let world = world().await?;
+        let (merchant, _) = connected(world, 105, 120).await?;
+        let body = json!({"depthInMonths": 12});
+        let accepted =
+            expect(merchant.post("/api/v1/sync/initial", &body).await?, StatusCode::ACCEPTED).await?;
+        let again = merchant.post("/api/v1/sync/initial", &body).await?;
+        ensure!(matches!(again.status(), StatusCode::CONFLICT | StatusCode::ACCEPTED), "{}", again.status());
+        let position = accepted["position"].as_str().context("no position")?;
+        let answer = reqwest::Client::new()
+            .get(format!("{}/api/v1/sync/status", world.gateway))
+            .bearer_auth(merchant.token())
+            .header("prefer", "wait=5")
+            .header("x-qafila-position", position)
+            .send()
+            .await?;
+        ensure!(
+            answer.headers().get("preference-applied").is_some_and(|v| v == "wait"),
+            "the position was reached"
+        );
+        let tag = answer.headers().get("etag").cloned().context("no ETag")?;
+        let status = expect(answer, StatusCode::OK).await?;
+        ensure!(status["jobId"] == accepted["jobId"], "{status}");
+        merchant.watch_import(PATIENCE, |_| {}).await?;
+        let report = merchant.get("/api/v1/reports/summary").await?;
+        ensure!(
+            report.headers().contains_key("etag") && report.headers()["etag"] != tag,
+            "each answer has its tag"
+        );
+        Ok(())
+    });
+}
+
+#[test]
+fn nobody_sees_another_merchants_rows_and_an_unset_merchant_sees_none() {
+    run(async {
+        let world = world().await?;
+        let (merchant, _) = connected(world, 106, 90).await?;
+        merchant.start_import(MONTHS).await?;
+        merchant.watch_import(PATIENCE, |_| {}).await?;
+        let all: i64 = count(&world.pool("QAFILA_DATABASE_OLTP_URL").await?, "orders", None).await?;
+        ensure!(all > 0, "there are orders");
+        let query = world.pool("QAFILA_DATABASE_QUERY_URL").await?;
+        for table in ["merchants", "sync_jobs", "orders", "customers", "products"] {
+            ensure!(count(&query, table, None).await? == 0, "{table}: an unset merchant sees rows");
+            let stranger = uuid::Uuid::new_v4().to_string();
+            ensure!(count(&query, table, Some(&stranger)).await? == 0, "{table}: a stranger sees rows");
+        }
+        ensure!(count(&query, "orders", Some(&merchant.id)).await? > 0, "the owner sees its orders");
+        for secret in
+            ["users", "refresh_tokens", "salla_connections", "subject_keys", "events", "oauth_states"]
+        {
+            ensure!(count(&query, secret, None).await.is_err(), "the query role can read {secret}");
+        }
+        let unsafe_roles: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM pg_roles WHERE rolname LIKE 'qafila\\_%' AND rolname <> 'qafila_owner'
+             AND (rolbypassrls OR rolsuper OR rolcreaterole)",
+        )
+        .fetch_one(&query)
+        .await?;
+        ensure!(unsafe_roles == 0, "an application role may pass row-level security");
+        Ok(())
+    });
+}
+
+async fn count(pool: &PgPool, table: &str, merchant: Option<&str>) -> Result<i64> {
+    let mut transaction = pool.begin().await?;
+    if let Some(merchant) = merchant {
+        sqlx::query("SELECT set_config('qafila.merchant', $1, true)")
+            .bind(merchant)
+            .execute(&mut *transaction)
+            .await?;
+    }
+    let row = sqlx::query(&format!("SELECT count(*) FROM {table}")).fetch_one(&mut *transaction).await?;
+    Ok(row.try_get(0)?)
+}
+
+#[test]
+fn reports_agree_with_the_source_and_name_bad_parameters() {
+    run(async {
+        let world = world().await?;
+        let (merchant, store) = connected(world, 107, 250).await?;
+        merchant.start_import(24).await?;
+        merchant.watch_import(PATIENCE, |_| {}).await?;
+        let counted = places(world).await?.agree(&merchant.id, store, 24, PATIENCE).await?;
+        ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
+        let today = chrono::Utc::now().with_timezone(&riyadh()).date_naive();
+        let from = today.checked_sub_months(chrono::Months::new(24)).context("a day")?;
+        let path = format!("/api/v1/reports/summary?from={from}&to={today}");
+        let summary = expect(merchant.get(&path).await?, StatusCode::OK).await?;
+        let figures = summary["figures"].as_array().context("figures")?;
+        let orders: u64 = figures.iter().filter_map(|f| f["orders"].as_u64()).sum();
+        ensure!(orders == counted.simulator.orders, "{summary}");
+        ensure!(summary["completeTo"].is_null(), "completeness is not claimed before it is known");
+        for figure in figures {
+            let amount = |field: &str| {
+                figure[field]["amount"].as_str().and_then(|t| t.parse::<rust_decimal::Decimal>().ok())
+            };
+            let sum = [amount("sales"), amount("cancelled"), amount("returned")]
+                .into_iter()
+                .sum::<Option<rust_decimal::Decimal>>();
+            let currency = figure["currency"].as_str().unwrap_or_default();
+            ensure!(sum == Some(counted.simulator.sum(currency).into()), "{figure}");
+        }
+        let bad = merchant
+            .get("/api/v1/reports/sales-trend?granularity=hour&timezone=Mars/Base&from=2026-02-30")
+            .await?;
+        let problem = expect_problem(bad, StatusCode::UNPROCESSABLE_ENTITY, "invalid-input").await?;
+        let pointers: Vec<&str> = problem["errors"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|e| e["pointer"].as_str())
+            .collect();
+        ensure!(pointers == ["timezone", "from", "granularity"], "{problem}");
+        Ok(())
+    });
+}
+
+#[test]
+fn kill_9_in_the_middle_of_an_import_loses_and_doubles_nothing() {
+    run(async {
+        let mut world = World::make("kill").await?;
+        world.start()?;
+        world.ready().await?;
+        // Slow enough that the kills fall into the import.
+        world.sim.world().faults = Faults { chance_5xx: 0.05, ..Faults::default() };
+        let (merchant, store) = connected(&world, 108, 1_500).await?;
+        merchant.start_import(MONTHS).await?;
+        for pause in [250, 700, 450] {
+            tokio::time::sleep(Duration::from_millis(pause)).await;
+            world.kill()?;
+            world.start()?;
+            world.ready().await?;
+        }
+        merchant.watch_import(PATIENCE, |_| {}).await?;
+        let counted = places(&world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
+        world.remove().await
+    });
+}
+
+#[test]
+fn wrong_configuration_names_the_variable_and_exits_with_2() {
+    run(async {
+        let world = world().await?;
+        let mut environment = world.environment.clone();
+        environment.insert("QAFILA_LISTEN".into(), "everywhere".into());
+        environment.remove("QAFILA_REGISTRY_URL");
+        let output = world.command(&["all"], &environment).output().await?;
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        ensure!(output.status.code() == Some(2), "{:?}: {said}", output.status);
+        ensure!(said.contains("QAFILA_LISTEN") && said.contains("QAFILA_REGISTRY_URL"), "{said}");
+        Ok(())
+    });
+}
+
+#[test]
+fn with_kafka_down_commands_answer_503_and_queue_nothing() {
+    run(async {
+        let world = world().await?;
+        let (merchant, _) = connected(world, 109, 20).await?;
+        let mut environment = world.environment.clone();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        environment.insert("QAFILA_LISTEN".into(), format!("127.0.0.1:{port}"));
+        environment.insert("QAFILA_KAFKA_BROKERS".into(), "127.0.0.1:1".into());
+        let mut lonely = world.command(&["gateway"], &environment).kill_on_drop(true).spawn()?;
+        let gateway = format!("http://127.0.0.1:{port}");
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while reqwest::get(format!("{gateway}/health/live")).await.is_err() {
+            ensure!(std::time::Instant::now() < deadline, "the gateway does not start");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        ensure!(
+            reqwest::get(format!("{gateway}/health/ready")).await?.status()
+                == StatusCode::SERVICE_UNAVAILABLE,
+            "ready"
+        );
+        let body = json!({"depthInMonths": 12});
+        let client = reqwest::Client::new();
+        let answer = client
+            .post(format!("{gateway}/api/v1/sync/initial"))
+            .bearer_auth(merchant.token())
+            .json(&body)
+            .send()
+            .await?;
+        expect_problem(answer, StatusCode::SERVICE_UNAVAILABLE, "unavailable").await?;
+        lonely.kill().await?;
+        ensure!(merchant.sync_status().await?.status == "not_started", "nothing was queued");
+        Ok(())
+    });
+}
