@@ -4,7 +4,7 @@ use apache_avro::Schema;
 use qafila_schemas::amount::Amount;
 use qafila_schemas::catalogue::TOPICS;
 use qafila_schemas::codec::{CodecError, Decoder, Encoder, WriterSchemas, split_header};
-use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::ids::{ConnectionId, JobId, MerchantId, RunId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::AvroRecord;
@@ -116,8 +116,8 @@ fn money_text_times_and_lines_survive_avro_unchanged() {
     round_trip(&observation());
     round_trip(&SyncProgress {
         merchant_id: MerchantId::generate(),
-        job_id: Default::default(),
-        run_id: Default::default(),
+        job_id: JobId::default(),
+        run_id: RunId::default(),
         epoch: 3,
         phases: vec![SyncPhase {
             name: "list".into(),
