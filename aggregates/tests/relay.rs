@@ -25,7 +25,7 @@ async fn only_one_relay_is_active_and_a_lost_lock_stops_its_cursor() -> Result<(
     let pool = postgres.pool().await?;
     let mut first = Outbox::take_lock(&pool).await?.expect("the lock is free");
     assert!(Outbox::take_lock(&pool).await?.is_none(), "a second relay stands by");
-    outbox_schedules::append(&pool, "a", 1).await?;
+    outbox_schedules::insert(&mut *pool.acquire().await?, "a", 1).await?;
     let events = first.next(10).await?;
     assert_eq!(events.len(), 1);
     // As if another relay had been active while this one was frozen.

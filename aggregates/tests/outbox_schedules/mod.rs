@@ -67,12 +67,7 @@ impl Drop for PrivatePostgres {
 }
 
 /// Appends one event, as postgres-es does.
-pub(crate) async fn append(pool: &PgPool, aggregate: &str, sequence: i64) -> Result<()> {
-    let mut connection = pool.acquire().await?;
-    insert(&mut connection, aggregate, sequence).await
-}
-
-async fn insert(connection: &mut PgConnection, aggregate: &str, sequence: i64) -> Result<()> {
+pub(crate) async fn insert(connection: &mut PgConnection, aggregate: &str, sequence: i64) -> Result<()> {
     sqlx::query(
         "INSERT INTO events (aggregate_type, aggregate_id, sequence, event_type, event_version, payload, metadata)
          VALUES ('test', $1, $2, 'Happened', '1', '{}', '{}')",
@@ -121,8 +116,10 @@ impl Schedule {
         let mut committed: BTreeMap<String, i64> = BTreeMap::new();
         let mut open: Vec<Open> = Vec::new();
         let mut published: Vec<StoredEvent> = Vec::new();
+        let mut redelivered = Redelivered::new();
         for _ in 0..self.dice.random_range(20..60) {
-            match self.dice.random_range(0..10) {
+            match self.dice.random_range(0..11) {
+                10 => outbox = crash(outbox, &pool, &mut published, &mut redelivered).await?,
                 0..4 => self.begin_or_append(&pool, &mut open, &mut committed).await?,
                 4..6 if !open.is_empty() => {
                     let index = self.dice.random_range(0..open.len());
@@ -152,7 +149,7 @@ impl Schedule {
         while outbox.is_behind().await? && Instant::now() < deadline {
             relay(&mut outbox, 100, &mut published).await?;
         }
-        Ok(judge(&committed, &published))
+        Ok(judge(&committed, &published, &redelivered))
     }
 
     async fn begin_or_append(
@@ -189,16 +186,49 @@ async fn relay(outbox: &mut Outbox, limit: i64, published: &mut Vec<StoredEvent>
     Ok(count)
 }
 
-fn judge(committed: &BTreeMap<String, i64>, published: &[StoredEvent]) -> Verdict {
+/// How often an event may come again, because a relay crashed between publishing it and moving its cursor.
+type Redelivered = HashMap<(String, i64), u64>;
+
+/// The relay publishes and dies before its cursor moves; another one takes its place.
+async fn crash(
+    mut outbox: Outbox,
+    pool: &PgPool,
+    published: &mut Vec<StoredEvent>,
+    redelivered: &mut Redelivered,
+) -> Result<Outbox> {
+    let events = outbox.next(5).await?;
+    for event in &events {
+        *redelivered.entry((event.aggregate_id.clone(), event.sequence)).or_default() += 1;
+    }
+    published.extend(events);
+    drop(outbox);
+    let deadline = Instant::now() + HORIZON_PASSES;
+    loop {
+        // The server frees the lock once it has noticed that the session is gone.
+        if let Some(next) = Outbox::take_lock(pool).await? {
+            return Ok(next);
+        }
+        anyhow::ensure!(Instant::now() < deadline, "a dead relay keeps its lock");
+        tokio::task::yield_now().await;
+    }
+}
+
+fn judge(committed: &BTreeMap<String, i64>, published: &[StoredEvent], redelivered: &Redelivered) -> Verdict {
     let mut verdict = Verdict::default();
     let mut at: HashMap<&str, i64> = HashMap::new();
+    let mut repeats = Redelivered::new();
     for event in published {
         let known = at.entry(&event.aggregate_id).or_default();
         match event.sequence - *known {
             1 => *known = event.sequence,
-            step if step <= 0 => verdict.duplicated += 1,
+            step if step <= 0 => {
+                *repeats.entry((event.aggregate_id.clone(), event.sequence)).or_default() += 1;
+            }
             _ => verdict.reordered += 1,
         }
+    }
+    for (event, times) in &repeats {
+        verdict.duplicated += times.saturating_sub(redelivered.get(event).copied().unwrap_or(0));
     }
     for (aggregate, last) in committed {
         let seen = at.get(aggregate.as_str()).copied().unwrap_or(0);

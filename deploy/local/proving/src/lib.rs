@@ -1,6 +1,8 @@
 //! Drives the whole system from outside, over HTTP and its stores: the demo, end-to-end tests, benches, torture.
 
+pub mod bench;
 pub mod merchant;
 pub mod record;
+pub mod torture;
 pub mod totals;
 pub mod world;

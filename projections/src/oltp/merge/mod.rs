@@ -41,7 +41,8 @@ use publish::{FactProducer, FactRecord};
 use register::Rules;
 use row::{Key, MergedRow};
 
-const GROUP: &str = "qafila-merge";
+/// Consumer group.
+pub const GROUP: &str = "qafila-merge";
 const BATCH_RECORDS: usize = 5_000;
 const PAUSE: Duration = Duration::from_millis(300);
 const MOST_ATTEMPTS: usize = 5;

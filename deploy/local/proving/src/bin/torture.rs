@@ -1,2 +1,101 @@
-//! Placeholder.
-fn main() {}
+//! `make torture`: seeded faults, counted. Appends one JSON object a scenario to `target/torture.json`. `RUNS=n` does so many
+//! runs, `SEED=n` starts there: a failing seed is run again with `NAMES=<scenario> SEED=<seed> RUNS=1`.
+
+use anyhow::Result;
+use clap::Parser;
+use comfy_table::Table;
+use qafila_proving::record::{Ordeal, append};
+use qafila_proving::torture::RunOutcome;
+use qafila_proving::torture::import_kill::ImportKill;
+use qafila_proving::torture::relay_order::RelayOrder;
+use qafila_stack::layout::Layout;
+
+const SCENARIOS: [(&str, u64); 2] = [("import_kill", 20), ("relay_order", 10_000)];
+
+#[derive(Parser)]
+struct Cli {
+    /// Scenarios; all of them where none is named.
+    #[arg(value_parser = ["import_kill", "relay_order"])]
+    names: Vec<String>,
+    /// Runs of each scenario.
+    #[arg(long, env = "RUNS")]
+    runs: Option<u64>,
+    /// First seed.
+    #[arg(long, env = "SEED", default_value_t = 1)]
+    seed: u64,
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    let cli = Cli::parse();
+    let root = Layout::find()?.root;
+    let mut table = Table::new();
+    table.set_header(["scenario", "runs", "failures", "lost", "duplicated", "first seed"]);
+    let mut failures = 0;
+    for (name, runs) in SCENARIOS {
+        if !cli.names.is_empty() && !cli.names.iter().any(|n| n == name) {
+            continue;
+        }
+        println!("{name}");
+        let mut ordeal = Ordeal {
+            name: name.into(),
+            runs: cli.runs.unwrap_or(runs),
+            failures: 0,
+            lost: 0,
+            duplicated: 0,
+            seed: cli.seed,
+        };
+        endure(&mut ordeal).await?;
+        append(&root, "torture.json", &ordeal)?;
+        failures += ordeal.failures;
+        let Ordeal { runs, failures, lost, duplicated, seed, .. } = ordeal;
+        table.add_row([
+            name.to_owned(),
+            runs.to_string(),
+            failures.to_string(),
+            lost.to_string(),
+            duplicated.to_string(),
+            seed.to_string(),
+        ]);
+    }
+    println!("{table}");
+    anyhow::ensure!(failures == 0, "{failures} runs ended wrong");
+    Ok(())
+}
+
+async fn endure(ordeal: &mut Ordeal) -> Result<()> {
+    let seeds = ordeal.seed..ordeal.seed + ordeal.runs;
+    if ordeal.name == "import_kill" {
+        let mut scenario = ImportKill::prepare().await?;
+        for seed in seeds {
+            let outcome = scenario.run(seed).await;
+            count(ordeal, seed, outcome);
+        }
+        return scenario.finish().await;
+    }
+    let scenario = RelayOrder::prepare().await?;
+    for seed in seeds {
+        let outcome = scenario.run(seed).await;
+        count(ordeal, seed, outcome);
+        if (seed + 1).is_multiple_of(500) {
+            println!("  {} of {} schedules", seed + 1 - ordeal.seed, ordeal.runs);
+        }
+    }
+    scenario.finish().await
+}
+
+fn count(ordeal: &mut Ordeal, seed: u64, outcome: Result<RunOutcome>) {
+    match outcome {
+        Ok(outcome) if outcome.is_good() => {}
+        Ok(outcome) => {
+            println!("  {} failed at seed {seed}: {outcome:?}", ordeal.name);
+            ordeal.failures += 1;
+            ordeal.lost += outcome.lost;
+            ordeal.duplicated += outcome.duplicated;
+        }
+        Err(error) => {
+            println!("  {} failed at seed {seed}: {error:#}", ordeal.name);
+            ordeal.failures += 1;
+        }
+    }
+}

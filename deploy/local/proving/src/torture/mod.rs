@@ -1,0 +1,22 @@
+//! Torture: seeded faults, counted.
+
+pub mod import_kill;
+pub mod relay_order;
+
+/// What one run of a scenario ended with.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RunOutcome {
+    /// Things lost.
+    pub lost: u64,
+    /// Things doubled.
+    pub duplicated: u64,
+    /// Ended wrong in another way.
+    pub wrong: bool,
+}
+
+impl RunOutcome {
+    /// Whether the run ended as it must.
+    pub fn is_good(self) -> bool {
+        self.lost == 0 && self.duplicated == 0 && !self.wrong
+    }
+}
