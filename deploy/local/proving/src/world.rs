@@ -195,9 +195,8 @@ impl World {
         admin.delete_topics(&names, &AdminOptions::new()).await?;
         let database = self.environment["QAFILA_CLICKHOUSE_DATABASE"].clone();
         self.clickhouse().query(&format!("DROP DATABASE IF EXISTS `{database}`")).execute().await?;
-        let mut url: Url = self.environment["QAFILA_DATABASE_OWNER_URL"].parse()?;
-        url.set_path("qafila");
-        let mut owner = PgConnection::connect(url.as_str()).await?;
+        // Pools of ours may still be open; only the superuser may end others' sessions.
+        let mut owner = Stack::open(Layout::find()?)?.postgres()?.connect("postgres").await?;
         owner.execute(format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)").as_str()).await?;
         Ok(owner.close().await?)
     }

@@ -223,7 +223,7 @@ fn committed_watch(contract: &Contract) -> Result<CommittedWatch> {
 }
 
 impl CommittedWatch {
-    /// Offsets committed over all partitions.
+    /// Offsets committed over all partitions; 0 while the broker is too busy to say.
     async fn committed(&self) -> Result<i64> {
         let (consumer, partitions) = (std::sync::Arc::clone(&self.consumer), self.partitions.clone());
         let committed = tokio::task::spawn_blocking(move || {
