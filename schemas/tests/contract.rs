@@ -202,3 +202,16 @@ fn bytes_of_an_older_schema_are_read_and_new_fields_take_their_defaults() {
     let wanted = Newer { observed_at: Millis(5), source: "list".into(), price: None, groups: vec![] };
     assert_eq!(read.expect("decodes"), Some(wanted));
 }
+
+#[test]
+fn encoding_into_a_reused_buffer_allocates_nothing() {
+    let encoder = Encoder::<OrderFact>::new(1).expect("an encoder");
+    let (record, mut buffer) = (order_fact(), Vec::new());
+    encoder.encode(&record, &mut buffer).expect("encodes");
+    let allocations = allocation_counter::measure(|| {
+        for _ in 0..100 {
+            encoder.encode(&record, &mut buffer).expect("encodes");
+        }
+    });
+    assert_eq!(allocations.count_total, 0);
+}

@@ -5,7 +5,7 @@ use qafila_schemas::records::fact::{CustomerFact, CustomerObserved};
 use qafila_schemas::records::observation::{CustomerProfile, Observation};
 use sqlx::postgres::{PgArguments, PgRow};
 
-use super::register::{Register, Rules, Stamp};
+use super::register::{Effect, Register, Rules, Stamp};
 use super::row::{Base, MergedRow};
 use super::table::{Columns, add, add_stamps, add_texts, time};
 
@@ -50,13 +50,10 @@ impl MergedRow for Customer {
         &mut self.base
     }
 
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) {
-        let Some(seen) = observation.customer else { return };
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
+        let Some(seen) = observation.customer else { return Effect::default() };
         self.base.report_creation(stamp.origin, seen.created_at);
-        if let Some(profile) = seen.profile {
-            let doubt = self.profile.observe(stamp, profile, rules);
-            self.base.mark_stale(doubt);
-        }
+        seen.profile.map_or_else(Effect::default, |profile| self.profile.observe(stamp, profile, rules))
     }
 
     fn fact(&self) -> Option<CustomerFact> {

@@ -28,6 +28,7 @@ use qafila_schemas::reader::{
 };
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::writer::TopicWriter;
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
@@ -45,7 +46,6 @@ use row::{Key, MergedRow};
 pub const GROUP: &str = "qafila-merge";
 const BATCH_RECORDS: usize = 5_000;
 const PAUSE: Duration = Duration::from_millis(300);
-const MOST_ATTEMPTS: usize = 5;
 
 /// Runs until `shutdown`.
 pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
@@ -62,7 +62,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
     let decode = DecodeObservations(role.contract.registry.decoder()?);
     let mut reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
     let assignment = reader.assignment().clone();
-    let (merged, publisher) = start_publisher(&role, assignment.clone());
+    let (merged, publisher) = start_publisher(&role, Arc::clone(&merger), assignment.clone());
     let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, "merge");
     loop {
         let mut batch = tokio::select! {
@@ -74,8 +74,8 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
             Err(error) => Err(error.into()),
         };
         match outcome {
-            Ok(facts) => {
-                if merged.send(MergedBatch { batch, facts }).await.is_err() {
+            Ok(rows) => {
+                if merged.send(MergedBatch { batch, rows }).await.is_err() {
                     break;
                 }
             }
@@ -96,12 +96,13 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
 /// A batch whose rows are durable and whose facts are to be published.
 struct MergedBatch {
     batch: Batch<Observation>,
-    facts: Vec<FactRecord>,
+    rows: Rows,
 }
 
 /// The second stage, on a thread of its own because Kafka's transaction calls block.
 fn start_publisher(
     role: &OltpRole,
+    merger: Arc<Merger>,
     assignment: Assignment,
 ) -> (mpsc::Sender<MergedBatch>, std::thread::JoinHandle<()>) {
     let (sender, mut receiver) = mpsc::channel::<MergedBatch>(1);
@@ -109,38 +110,38 @@ fn start_publisher(
     let transactional_id = format!("{}-{}", kafka.topic(GROUP), role.slot);
     let thread = std::thread::spawn(move || {
         let mut producer: Option<FactProducer> = None;
-        while let Some(MergedBatch { batch, facts }) = receiver.blocking_recv() {
-            if !assignment.is_current(&batch) {
+        while let Some(merged) = receiver.blocking_recv() {
+            if !assignment.is_current(&merged.batch) {
                 continue;
             }
-            let published =
-                match producer.take().map_or_else(|| FactProducer::start(&kafka, &transactional_id), Ok) {
-                    Ok(ready) => publish(&ready, &batch, facts).map(|()| producer = Some(ready)),
-                    Err(error) => Err(error),
-                };
-            if let Err(error) = published {
-                metrics::counter!("qafila_projection_failures_total", "projection" => "facts").increment(1);
-                tracing::warn!(event = "facts not published", error = %error);
-                assignment.rewind();
-                std::thread::park_timeout(PAUSE);
+            let ready = producer.take().map_or_else(|| FactProducer::start(&kafka, &transactional_id), Ok);
+            let published = ready.map_err(ProjectionError::from).and_then(|ready| {
+                publish(&merger, &ready, &merged)?;
+                Ok(ready)
+            });
+            match published {
+                Ok(ready) => producer = Some(ready),
+                Err(error) => {
+                    metrics::counter!("qafila_projection_failures_total", "projection" => "facts")
+                        .increment(1);
+                    tracing::warn!(event = "facts not published", error = %error);
+                    assignment.rewind();
+                    std::thread::park_timeout(PAUSE);
+                }
             }
         }
     });
     (sender, thread)
 }
 
-fn publish(
-    producer: &FactProducer,
-    batch: &Batch<Observation>,
-    facts: Vec<FactRecord>,
-) -> Result<(), rdkafka::error::KafkaError> {
-    let Some(group) = &batch.group else {
-        return Err(rdkafka::error::KafkaError::Subscription(
-            "no group metadata when the batch was polled".into(),
-        ));
+fn publish(merger: &Merger, producer: &FactProducer, merged: &MergedBatch) -> Result<(), ProjectionError> {
+    let Some(group) = &merged.batch.group else {
+        let reason = "no group metadata when the batch was polled".into();
+        return Err(KafkaError::Subscription(reason).into());
     };
+    let facts = merger.facts(&merged.rows)?;
     let count = facts.len() as u64;
-    producer.publish(facts, &batch.next_offsets(), group)?;
+    producer.publish(facts, &merged.batch.next_offsets(), group)?;
     metrics::counter!("qafila_facts_published_total").increment(count);
     Ok(())
 }
@@ -167,81 +168,84 @@ impl Merger {
         })
     }
 
-    /// Merges observations in one transaction and returns the facts of every key among them.
+    /// Merges observations in one transaction and returns the rows of every key among them.
     pub async fn merge(
         &self,
         observations: impl Iterator<Item = Observation>,
-    ) -> Result<Vec<FactRecord>, ProjectionError> {
-        let mut by_entity: [Vec<Observation>; 3] = Default::default();
+    ) -> Result<Rows, ProjectionError> {
+        let mut by_entity: [Grouped; 3] = Default::default();
         for observation in observations {
-            match observation.entity {
-                Entity::Order => by_entity[0].push(observation),
-                Entity::Customer => by_entity[1].push(observation),
-                Entity::Product => by_entity[2].push(observation),
+            let grouped = match observation.entity {
+                Entity::Order => &mut by_entity[0],
+                Entity::Customer => &mut by_entity[1],
+                Entity::Product => &mut by_entity[2],
                 // Carts are merged once their read model exists; an entity of a later version is not ours.
-                Entity::Cart | Entity::Other(_) => {}
-            }
-        }
-        let [orders, customers, products] = by_entity.map(group);
-        for _ in 0..MOST_ATTEMPTS {
-            let mut transaction = self.pool.begin().await?;
-            let merged = (
-                merge_rows::<Order>(&mut transaction, &orders, self.rules).await?,
-                merge_rows::<Customer>(&mut transaction, &customers, self.rules).await?,
-                merge_rows::<Product>(&mut transaction, &products, self.rules).await?,
-            );
-            let (Some(orders), Some(customers), Some(products)) = merged else {
-                transaction.rollback().await?;
-                continue;
+                Entity::Cart | Entity::Other(_) => continue,
             };
-            transaction.commit().await?;
-            let mut facts = Vec::with_capacity(orders.len() + customers.len() + products.len());
-            self.orders.records(&orders, &mut facts)?;
-            self.customers.records(&customers, &mut facts)?;
-            self.products.records(&products, &mut facts)?;
-            return Ok(facts);
+            grouped.entry((observation.merchant_id, observation.salla_id)).or_default().push(observation);
         }
-        Err(ProjectionError::Contended)
+        let [orders, customers, products] = by_entity;
+        let mut transaction = self.pool.begin().await?;
+        let rows = Rows {
+            orders: merge_rows(&mut transaction, orders, self.rules).await?,
+            customers: merge_rows(&mut transaction, customers, self.rules).await?,
+            products: merge_rows(&mut transaction, products, self.rules).await?,
+        };
+        transaction.commit().await?;
+        Ok(rows)
     }
+
+    /// The facts of merged rows.
+    pub fn facts(&self, rows: &Rows) -> Result<Vec<FactRecord>, ProjectionError> {
+        let mut facts = Vec::with_capacity(rows.orders.len() + rows.customers.len() + rows.products.len());
+        self.orders.records(&rows.orders, &mut facts)?;
+        self.customers.records(&rows.customers, &mut facts)?;
+        self.products.records(&rows.products, &mut facts)?;
+        Ok(facts)
+    }
+}
+
+/// Merged rows of a batch.
+#[derive(Default)]
+pub struct Rows {
+    orders: Vec<Order>,
+    customers: Vec<Customer>,
+    products: Vec<Product>,
 }
 
 /// Observations by key, each key's in the order of arrival.
 type Grouped = HashMap<Key, Vec<Observation>>;
 
-fn group(observations: Vec<Observation>) -> Grouped {
-    let mut grouped = Grouped::with_capacity(observations.len());
-    for observation in observations {
-        grouped.entry((observation.merchant_id, observation.salla_id)).or_default().push(observation);
-    }
-    grouped
-}
-
-/// Folds, stores what changed under new revisions, and returns the rows of all keys; `None` where a row was
-/// changed by somebody else meanwhile.
+/// Folds, stores what changed under new revisions, and returns the rows of all keys. Fails where a row was changed
+/// by somebody else meanwhile: then the batch is read and merged again.
 async fn merge_rows<R: MergedRow>(
     connection: &mut PgConnection,
-    grouped: &Grouped,
+    grouped: Grouped,
     rules: Rules,
-) -> Result<Option<Vec<R>>, sqlx::Error> {
+) -> Result<Vec<R>, ProjectionError> {
     if grouped.is_empty() {
-        return Ok(Some(vec![]));
+        return Ok(vec![]);
     }
     let keys: Vec<Key> = grouped.keys().copied().collect();
     let mut known: HashMap<Key, R> = table::load(connection, &keys).await?;
     let mut rows = Vec::with_capacity(keys.len());
     let mut changed = Vec::new();
     for (key, observations) in grouped {
-        let before = known.remove(key);
-        let after = observations.iter().cloned().fold(before.clone(), |row, o| Some(R::fold(row, o, rules)));
-        let Some(after) = after else { continue };
-        // A request to publish a row that does not exist makes none.
-        let is_new = before.is_none();
-        if before.as_ref() != Some(&after) && !(is_new && is_empty(observations)) {
-            changed.push((rows.len(), before.map_or(0, |row| row.base().revision)));
-        } else if is_new {
+        let Some(mut row) = known.remove(&key).or_else(|| observations.first().map(R::new_for)) else {
+            continue;
+        };
+        let previous = row.base().revision;
+        let mut differs = false;
+        for observation in observations {
+            differs |= row.fold(observation, rules);
+        }
+        if differs {
+            changed.push((rows.len(), previous));
+        } else if previous == 0 {
+            // A request to publish a row that does not exist makes none.
             continue;
         }
-        rows.push(after);
+        rows.push(row);
     }
     let revisions: Vec<i64> =
         sqlx::query_scalar("SELECT nextval('fact_revision') FROM generate_series(1, $1)")
@@ -253,13 +257,7 @@ async fn merge_rows<R: MergedRow>(
     }
     let to_store: Vec<(i64, &R)> =
         changed.iter().map(|(index, previous)| (*previous, &rows[*index])).collect();
-    let stored = table::store(connection, &to_store).await?;
-    Ok(stored.then_some(rows))
-}
-
-fn is_empty(observations: &[Observation]) -> bool {
-    use qafila_schemas::open_set::Kind;
-    observations.iter().all(|o| matches!(o.kind, Kind::Publish | Kind::Other(_)))
+    if table::store(connection, &to_store).await? { Ok(rows) } else { Err(ProjectionError::Contended) }
 }
 
 /// Where one kind of row is published.

@@ -7,7 +7,7 @@ use qafila_schemas::records::observation::{
 };
 use sqlx::postgres::{PgArguments, PgRow};
 
-use super::register::{Register, Rules, Stamp};
+use super::register::{Effect, Register, Rules, Stamp};
 use super::row::{Base, MergedRow};
 use super::table::{Columns, add, add_stamps, add_texts, decimal, time};
 
@@ -27,20 +27,19 @@ pub struct Order {
 impl Order {
     /// Thin lines (name and quantity) never replace complete ones; where they tell something else, the order
     /// has to be fetched.
-    fn observe_items(&mut self, items: OrderItems, stamp: Stamp, rules: Rules) {
-        let doubt = match (self.items.value(), self.items.stamp()) {
+    fn observe_items(&mut self, items: OrderItems, stamp: Stamp, rules: Rules) -> Effect {
+        match (self.items.value(), self.items.stamp()) {
             (Some(known), Some(known_stamp)) if known.complete && !items.complete => {
-                (!same_goods(known, &items) && stamp.observed_at > known_stamp.observed_at)
-                    .then_some(stamp.observed_at)
+                let doubt = stamp.observed_at > known_stamp.observed_at && !same_goods(known, &items);
+                Effect { changed: false, doubt: doubt.then_some(stamp.observed_at) }
             }
             (Some(known), Some(known_stamp)) if !known.complete && items.complete => {
-                let doubt = !same_goods(known, &items) && known_stamp.observed_at > stamp.observed_at;
+                let doubt = known_stamp.observed_at > stamp.observed_at && !same_goods(known, &items);
                 self.items = Register::stored(Some((stamp, items)));
-                doubt.then_some(known_stamp.observed_at)
+                Effect { changed: true, doubt: doubt.then_some(known_stamp.observed_at) }
             }
             _ => self.items.observe(stamp, items, rules),
-        };
-        self.base.mark_stale(doubt);
+        }
     }
 }
 
@@ -122,32 +121,33 @@ impl MergedRow for Order {
         &mut self.base
     }
 
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) {
-        let Some(seen) = observation.order else { return };
-        self.reference_id = self.reference_id.or(seen.reference_id);
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
+        let Some(seen) = observation.order else { return Effect::default() };
+        let mut effect = Effect::default();
+        if self.reference_id.is_none() && seen.reference_id.is_some() {
+            self.reference_id = seen.reference_id;
+            effect.changed = true;
+        }
         self.base.report_creation(stamp.origin, seen.created_at);
-        let mut doubts = [None; 5];
         if let Some(header) = seen.header {
-            doubts[0] = self.header.observe(stamp, header, rules);
+            effect = effect.and(self.header.observe(stamp, header, rules));
         }
         if let Some(status) = seen.status {
-            doubts[1] = self.status.observe(stamp, status, rules);
+            effect = effect.and(self.status.observe(stamp, status, rules));
         }
         if let Some(amounts) = seen.amounts {
-            doubts[2] = self.amounts.observe(stamp, amounts, rules);
+            effect = effect.and(self.amounts.observe(stamp, amounts, rules));
         }
         if let Some(breakdown) = seen.breakdown {
-            doubts[3] = self.breakdown.observe(stamp, breakdown, rules);
+            effect = effect.and(self.breakdown.observe(stamp, breakdown, rules));
         }
         if let Some(details) = seen.details {
-            doubts[4] = self.details.observe(stamp, details, rules);
-        }
-        for doubt in doubts {
-            self.base.mark_stale(doubt);
+            effect = effect.and(self.details.observe(stamp, details, rules));
         }
         if let Some(items) = seen.items {
-            self.observe_items(items, stamp, rules);
+            effect = effect.and(self.observe_items(items, stamp, rules));
         }
+        effect
     }
 
     fn fact(&self) -> Option<OrderFact> {

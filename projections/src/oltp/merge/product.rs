@@ -5,7 +5,7 @@ use qafila_schemas::records::fact::{ProductFact, ProductObserved};
 use qafila_schemas::records::observation::{Observation, ProductCore};
 use sqlx::postgres::{PgArguments, PgRow};
 
-use super::register::{Register, Rules, Stamp};
+use super::register::{Effect, Register, Rules, Stamp};
 use super::row::{Base, MergedRow};
 use super::table::{Columns, add, add_stamps, add_texts, decimal, time};
 
@@ -54,13 +54,10 @@ impl MergedRow for Product {
         &mut self.base
     }
 
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) {
-        let Some(seen) = observation.product else { return };
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
+        let Some(seen) = observation.product else { return Effect::default() };
         self.base.report_creation(stamp.origin, seen.created_at);
-        if let Some(core) = seen.core {
-            let doubt = self.core.observe(stamp, core, rules);
-            self.base.mark_stale(doubt);
-        }
+        seen.core.map_or_else(Effect::default, |core| self.core.observe(stamp, core, rules))
     }
 
     fn fact(&self) -> Option<ProductFact> {

@@ -132,13 +132,30 @@ impl<T> Register<T> {
     }
 }
 
+/// What an observation did to a register.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effect {
+    /// The register is not what it was.
+    pub changed: bool,
+    /// The later of two instants that differ and lie closer than their uncertainty: nobody knows which is right,
+    /// and the row has to be fetched.
+    pub doubt: Option<Millis>,
+}
+
+impl Effect {
+    /// Both effects together.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self { changed: self.changed || other.changed, doubt: self.doubt.max(other.doubt) }
+    }
+}
+
 impl<T: PartialEq + Debug> Register<T> {
-    /// Takes in one observation. Returns the later instant where the two differ and lie closer than their
-    /// uncertainty: then nobody knows which is right, and the row has to be fetched.
-    pub fn observe(&mut self, stamp: Stamp, value: T, rules: Rules) -> Option<Millis> {
+    /// Takes in one observation.
+    pub fn observe(&mut self, stamp: Stamp, value: T, rules: Rules) -> Effect {
         let Some((known_stamp, known)) = &self.0 else {
             self.0 = Some((stamp, value));
-            return None;
+            return Effect { changed: true, doubt: None };
         };
         let differs = *known != value;
         let apart = (stamp.observed_at.0 - known_stamp.observed_at.0).abs();
@@ -153,7 +170,7 @@ impl<T: PartialEq + Debug> Register<T> {
         if wins {
             self.0 = Some((stamp, value));
         }
-        doubtful.then_some(later)
+        Effect { changed: wins, doubt: doubtful.then_some(later) }
     }
 }
 
@@ -198,11 +215,14 @@ mod tests {
         let list = Stamp { observed_at: Millis(0), origin: Origin::List };
         let webhook = |at| Stamp { observed_at: Millis(at), origin: Origin::Webhook };
         register.observe(webhook(-600_000), "paid", RULES);
-        assert_eq!(register.observe(list, "pending", RULES), Some(Millis(0)));
+        assert_eq!(
+            register.observe(list, "pending", RULES),
+            Effect { changed: false, doubt: Some(Millis(0)) }
+        );
         assert_eq!(register.value(), Some(&"paid"));
         let mut register = Register::default();
         register.observe(webhook(-1_000_000), "paid", RULES);
-        assert_eq!(register.observe(list, "pending", RULES), None);
+        assert_eq!(register.observe(list, "pending", RULES), Effect { changed: true, doubt: None });
         assert_eq!(register.value(), Some(&"pending"), "the list is certainly newer");
     }
 }

@@ -7,14 +7,14 @@ use qafila_schemas::records::AvroRecord;
 use qafila_schemas::records::observation::Observation;
 use sqlx::postgres::{PgArguments, PgRow};
 
-use super::register::{Origin, Rules, Stamp};
+use super::register::{Effect, Origin, Rules, Stamp};
 
 /// Key of a row.
 pub type Key = (MerchantId, i64);
 
 /// The common part of a row. Everything here only grows or is decided by a total order, so the order of
 /// arrival does not matter.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Base {
     /// Merchant and Salla's id.
     pub key: Key,
@@ -78,7 +78,7 @@ impl Base {
 }
 
 /// A kind of merged row: how observations fold into it, its table, and the fact it is published as.
-pub trait MergedRow: Clone + PartialEq + Send + Sync + Sized + 'static {
+pub trait MergedRow: Send + Sync + Sized + 'static {
     /// Table.
     const TABLE: &'static str;
     /// Column of Salla's id.
@@ -97,7 +97,7 @@ pub trait MergedRow: Clone + PartialEq + Send + Sync + Sized + 'static {
     /// The common part.
     fn base_mut(&mut self) -> &mut Base;
     /// Takes in the groups that were seen.
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules);
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect;
     /// The fact; `None` while it cannot be published (no creation known, where its topic needs one).
     fn fact(&self) -> Option<Self::Fact>;
     /// Adds one array per column of [`COLUMNS`](Self::COLUMNS).
@@ -105,16 +105,22 @@ pub trait MergedRow: Clone + PartialEq + Send + Sync + Sized + 'static {
     /// Reads the columns, the first of which is number `first`.
     fn read(base: Base, row: &PgRow, first: usize) -> Result<Self, sqlx::Error>;
 
-    /// Folds one observation into what is known of its key.
-    fn fold(known: Option<Self>, observation: Observation, rules: Rules) -> Self {
-        let mut row = known.unwrap_or_else(|| Self::blank(Base::blank(&observation)));
+    /// A row for the key of `observation`, of which nothing is known yet.
+    fn new_for(observation: &Observation) -> Self {
+        Self::blank(Base::blank(observation))
+    }
+
+    /// Folds one observation into what is known of its key; says whether anything is different now.
+    fn fold(&mut self, observation: Observation, rules: Rules) -> bool {
         let stamp = Stamp { observed_at: observation.observed_at, origin: Origin::from(&observation.source) };
-        let base = row.base_mut();
+        let base = self.base_mut();
+        let before = *base;
         let newest = base.read_at.max(base.stale_since).max(base.deleted_at);
         if newest.is_none_or(|newest| observation.observed_at >= newest) {
             base.connection_id = observation.connection_id;
             base.store_id = observation.store_id;
         }
+        let mut changed = false;
         match observation.kind {
             Kind::Deleted => base.deleted_at = base.deleted_at.max(Some(observation.observed_at)),
             Kind::Stale => base.mark_stale(Some(observation.observed_at)),
@@ -122,11 +128,13 @@ pub trait MergedRow: Clone + PartialEq + Send + Sync + Sized + 'static {
                 if stamp.origin == Origin::Details {
                     base.read_at = base.read_at.max(Some(observation.observed_at));
                 }
-                row.observe(observation, stamp, rules);
+                let effect = self.observe(observation, stamp, rules);
+                self.base_mut().mark_stale(effect.doubt);
+                changed = effect.changed;
             }
             // A request to publish changes nothing; a kind of a later version is not ours to guess.
             Kind::Publish | Kind::Other(_) => {}
         }
-        row
+        changed || *self.base() != before
     }
 }

@@ -229,7 +229,8 @@ impl CommittedWatch {
         let committed = tokio::task::spawn_blocking(move || {
             consumer.committed_offsets(partitions, Duration::from_secs(5))
         })
-        .await??;
+        .await?;
+        let Ok(committed) = committed else { return Ok(0) };
         Ok(committed.elements().iter().filter_map(|e| e.offset().to_raw()).filter(|offset| *offset > 0).sum())
     }
 }
