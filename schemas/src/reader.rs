@@ -8,8 +8,8 @@
 //! again from the committed offsets, so effects must be idempotent.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rdkafka::client::ClientContext;
@@ -181,7 +181,11 @@ impl<T: Send + 'static> Reader<T> {
             rewind: AtomicBool::new(false),
             ready: AtomicBool::new(false),
         });
-        let context = Context { shared: Arc::clone(&shared), keeper: config.offsets.clone() };
+        let context = Context {
+            shared: Arc::clone(&shared),
+            keeper: config.offsets.clone(),
+            unplaced: Mutex::new(None),
+        };
         let group = kafka.topic(&config.group);
         let instance = format!("{group}-{}", config.slot);
         let consumer: BaseConsumer<Context> = kafka
@@ -273,6 +277,8 @@ impl<T> Drop for Reader<T> {
 struct Context {
     shared: Arc<Shared>,
     keeper: OffsetKeeper,
+    /// Partitions that are ours although we could not read where to start them.
+    unplaced: Mutex<Option<TopicPartitionList>>,
 }
 
 impl ClientContext for Context {}
@@ -285,7 +291,9 @@ impl ConsumerContext for Context {
         partitions: &mut TopicPartitionList,
     ) {
         self.shared.epoch.fetch_add(1, Ordering::AcqRel);
-        let outcome = if code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS {
+        *self.unplaced() = None;
+        let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
+        let outcome = if assigned {
             self.shared.ready.store(true, Ordering::Release);
             self.position(partitions).and_then(|()| consumer.assign(partitions))
         } else {
@@ -294,9 +302,9 @@ impl ConsumerContext for Context {
         tracing::debug!(event = "rebalanced", partitions = partitions.count(), code = ?code);
         if let Err(error) = outcome {
             tracing::error!(event = "rebalance failed", error = %error);
-            // Without partitions the next poll would wait for ever: leave, and be assigned anew.
-            if let Err(error) = consumer.unassign() {
-                tracing::error!(event = "rebalance failed", error = %error);
+            // They stay ours; the polling thread tries again to place them.
+            if assigned {
+                *self.unplaced() = Some(partitions.clone());
             }
             self.shared.rewind.store(true, Ordering::Release);
         }
@@ -311,6 +319,10 @@ impl ConsumerContext for Context {
 }
 
 impl Context {
+    fn unplaced(&self) -> std::sync::MutexGuard<'_, Option<TopicPartitionList>> {
+        self.unplaced.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
     /// Fills in where to start, for readers that keep their offsets themselves.
     fn position(&self, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
         let OffsetKeeper::Store(store) = &self.keeper else { return Ok(()) };
@@ -477,14 +489,17 @@ impl<D: Decode> Poller<D> {
 
     /// Goes back to the committed offsets.
     fn rewind(&self) {
-        let outcome = self.consumer.assignment().and_then(|assigned| {
-            let context = self.consumer.context();
+        let context = self.consumer.context();
+        let unplaced = context.unplaced().clone();
+        let outcome = unplaced.map_or_else(|| self.consumer.assignment(), Ok).and_then(|assigned| {
             let mut committed = match &self.config.offsets {
                 OffsetKeeper::Broker => self.consumer.committed_offsets(assigned, BROKER_CALL)?,
                 OffsetKeeper::Store(_) => assigned,
             };
             context.position(&mut committed)?;
-            self.consumer.assign(&committed)
+            self.consumer.assign(&committed)?;
+            *context.unplaced() = None;
+            Ok(())
         });
         if let Err(error) = outcome {
             tracing::warn!(event = "rewinding failed", error = %error);

@@ -9,6 +9,8 @@ pub mod products;
 pub mod seal;
 pub mod values;
 
+use std::borrow::Cow;
+
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
@@ -59,11 +61,30 @@ impl Unsealed {
 
 /// Reads a row, telling the path of what is wrong.
 fn read<T: DeserializeOwned>(row: &str) -> Result<T, Unmappable> {
-    let mut json = serde_json::Deserializer::from_str(row);
+    let row = without_nul(row);
+    let mut json = serde_json::Deserializer::from_str(&row);
     serde_path_to_error::deserialize(&mut json).map_err(|error| Unmappable {
         path: pointer(error.path()),
         reason: without_values(&error.inner().to_string()),
     })
+}
+
+/// The row without NUL characters, which JSON may spell and Postgres cannot hold.
+fn without_nul(row: &str) -> Cow<'_, str> {
+    const NUL: &str = "\\u0000";
+    if !row.contains(NUL) {
+        return Cow::Borrowed(row);
+    }
+    let mut kept = String::with_capacity(row.len());
+    for (index, part) in row.split(NUL).enumerate() {
+        // An even number of backslashes before it: the escape is a backslash, and `u0000` is text.
+        let backslashes = kept.len() - kept.trim_end_matches('\\').len();
+        if index > 0 && backslashes % 2 == 1 {
+            kept.push_str(NUL);
+        }
+        kept.push_str(part);
+    }
+    Cow::Owned(kept)
 }
 
 fn pointer(path: &serde_path_to_error::Path) -> String {
@@ -116,4 +137,17 @@ fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observ
 /// Key on `salla.observations`.
 pub fn observation_key(observation: &Observation) -> String {
     format!("{}:{}:{}", observation.merchant_id, observation.entity, observation.salla_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nul_characters_vanish_and_text_that_only_looks_like_one_stays() {
+        assert_eq!(without_nul(r#"{"a":"x\u0000y"}"#), r#"{"a":"xy"}"#);
+        let text: String = read(r#""a\\u0000b""#).expect("a text");
+        assert_eq!(text, r"a\u0000b");
+        assert_eq!(read::<String>(r#""a\u0000\u0000b""#).as_deref(), Ok("ab"));
+    }
 }

@@ -1,6 +1,6 @@
 //! Salla's value shapes (FACTS §3, §5): ids as numbers or text, money, PHP dates, and empty objects spelt `[]`.
 
-use chrono::{DateTime, FixedOffset, NaiveDateTime, TimeZone, Utc};
+use chrono::{DateTime, Datelike, FixedOffset, NaiveDateTime, TimeZone, Utc};
 use qafila_schemas::amount::{Amount, from_json_text};
 use qafila_schemas::millis::Millis;
 use serde::de::{DeserializeOwned, Error, Visitor};
@@ -110,8 +110,16 @@ impl<'de> Deserialize<'de> for PhpDate {
     }
 }
 
+/// Years in which something can have happened at a store; beyond them a date is a mistake, and no database of ours
+/// need hold it.
+const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
+
 /// Reads `YYYY-MM-DD HH:MM:SS[.ffffff]` in its zone; without one, or with one unknown to us, Asia/Riyadh.
 pub fn instant(text: &str, zone: Option<&str>) -> Option<DateTime<Utc>> {
+    any_instant(text, zone).filter(|at| YEARS.contains(&at.year()))
+}
+
+fn any_instant(text: &str, zone: Option<&str>) -> Option<DateTime<Utc>> {
     if let Ok(at) = DateTime::parse_from_rfc3339(text) {
         return Some(at.to_utc());
     }
@@ -152,6 +160,7 @@ mod tests {
         assert_eq!(date(utc).as_deref(), Some("2022-06-16T14:48:20.000Z"));
         assert_eq!(date("\"2022-04-05T15:09:18Z\"").as_deref(), Some("2022-04-05T15:09:18.000Z"));
         assert_eq!(date("\"soon\""), None);
+        assert_eq!(date("\"9999-12-31 00:00:00\""), None);
     }
 
     #[test]

@@ -5,12 +5,17 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use qafila_proving::bench::observations::observation;
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::totals::{Places, each_record};
 use qafila_proving::world::World;
 use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, dead_letter_topic};
+use qafila_schemas::contract::Contract;
+use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::records::observation::Observation;
+use qafila_schemas::writer::{Outgoing, TopicWriter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::{Headers, Message};
+use rdkafka::message::{Headers, Message, OwnedHeaders};
 use reqwest::StatusCode;
 use salla_sim::faults::Faults;
 use salla_sim::store::{Plan, riyadh};
@@ -380,6 +385,49 @@ fn reports_agree_with_the_source_and_name_bad_parameters() {
             .filter_map(|e| e["pointer"].as_str())
             .collect();
         ensure!(pointers == ["timezone", "from", "granularity"], "{problem}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
+    run(async {
+        let world = world().await?;
+        let contract = Contract { kafka: world.kafka(), registry: world.registry()? };
+        let encoder = contract.encoder::<Observation>(&OBSERVATIONS).await?;
+        let (merchant, connection) = (MerchantId::generate(), ConnectionId::generate());
+        let records = (0..20).map(|order| {
+            let mut seen = observation(merchant, connection, order, 1);
+            if order == 7
+                && let Some(status) = seen.order.as_mut().and_then(|o| o.status.as_mut())
+            {
+                status.slug = "NUL \0 cannot be stored".into();
+            }
+            let topic = contract.kafka.topic(OBSERVATIONS.name);
+            let value = encoder.encode_to_vec(&seen)?;
+            anyhow::Ok(Outgoing {
+                topic,
+                key: format!("{merchant}:order:{order}"),
+                value: Some(value),
+                headers: OwnedHeaders::new(),
+            })
+        });
+        TopicWriter::new(&contract.kafka, 0)?.write_all(records.collect::<Result<_>>()?).await?;
+        let postgres = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let merged: i64 = sqlx::query_scalar("SELECT count(*) FROM orders WHERE merchant_id = $1")
+                .bind(merchant.0)
+                .fetch_one(&postgres)
+                .await?;
+            if merged == 19 {
+                break;
+            }
+            ensure!(std::time::Instant::now() < deadline, "{merged} of 19 orders were merged");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        let letters = dead_letters(world, &merchant.to_string())?;
+        ensure!(letters.len() == 1 && letters[0]["qafila_dlq_cause"] == "unmergeable", "{letters:?}");
         Ok(())
     });
 }

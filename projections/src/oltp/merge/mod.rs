@@ -19,12 +19,12 @@ use std::time::Duration;
 use qafila_schemas::catalogue::OBSERVATIONS;
 use qafila_schemas::codec::{Decoder, Encoder, split_header};
 use qafila_schemas::contract::Contract;
-use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::headers::{self, CloudEvent};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Entity;
 use qafila_schemas::reader::{
-    Assignment, Batch, Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable,
+    Assignment, Batch, Decode, Decoded, Item, OffsetKeeper, Reader, ReaderConfig, undecodable,
 };
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::writer::TopicWriter;
@@ -64,14 +64,23 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
     let assignment = reader.assignment().clone();
     let (merged, publisher) = start_publisher(&role, Arc::clone(&merger), assignment.clone());
     let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, "merge");
+    let mut careful = false;
     loop {
         let mut batch = tokio::select! {
             batch = reader.next() => match batch { Some(batch) => batch, None => break },
             () = shutdown.cancelled() => break,
         };
-        let outcome = match dead_letters.write(std::mem::take(&mut batch.bad)).await {
-            Ok(()) => merger.merge(std::mem::take(&mut batch.items).into_iter().map(|item| item.value)).await,
-            Err(error) => Err(error.into()),
+        let items = std::mem::take(&mut batch.items);
+        let merging = if std::mem::take(&mut careful) {
+            merger.merge_one_by_one(items, &mut batch.bad).await
+        } else {
+            merger.merge(items.into_iter().map(|item| item.value)).await
+        };
+        let outcome = match merging {
+            Ok(rows) => {
+                dead_letters.write(std::mem::take(&mut batch.bad)).await.map(|()| rows).map_err(Into::into)
+            }
+            Err(error) => Err(error),
         };
         match outcome {
             Ok(rows) => {
@@ -82,6 +91,8 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
             Err(error) => {
                 metrics::counter!("qafila_projection_failures_total", "projection" => "merge").increment(1);
                 tracing::warn!(event = "merge interrupted", error = %error);
+                // Postgres refuses a value: the next try finds out which record holds it.
+                careful = is_data_error(&error);
                 assignment.rewind();
                 tokio::time::sleep(PAUSE).await;
             }
@@ -150,6 +161,8 @@ fn publish(merger: &Merger, producer: &FactProducer, merged: &MergedBatch) -> Re
 pub struct Merger {
     pool: PgPool,
     rules: Rules,
+    observations_topic: String,
+    observations: Encoder<Observation>,
     orders: FactTopic<Order>,
     customers: FactTopic<Customer>,
     products: FactTopic<Product>,
@@ -162,6 +175,8 @@ impl Merger {
         Ok(Self {
             pool: role.pool.clone(),
             rules: Rules { list_cache_window_ms: window },
+            observations_topic: role.contract.kafka.topic(OBSERVATIONS.name),
+            observations: role.contract.encoder(&OBSERVATIONS).await?,
             orders: FactTopic::new(&role.contract).await?,
             customers: FactTopic::new(&role.contract).await?,
             products: FactTopic::new(&role.contract).await?,
@@ -195,6 +210,46 @@ impl Merger {
         Ok(rows)
     }
 
+    /// Merges each observation in a transaction of its own, so that one that Postgres refuses is set aside among
+    /// `bad` and the others go on.
+    async fn merge_one_by_one(
+        &self,
+        items: Vec<Item<Observation>>,
+        bad: &mut Vec<DeadLetter>,
+    ) -> Result<Rows, ProjectionError> {
+        let mut rows = Rows::default();
+        for item in items {
+            match self.merge(std::iter::once(item.value.clone())).await {
+                Ok(more) => rows.append(more),
+                Err(error) if is_data_error(&error) => bad.push(self.refused(&item, &error)?),
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(rows)
+    }
+
+    fn refused(
+        &self,
+        item: &Item<Observation>,
+        error: &ProjectionError,
+    ) -> Result<DeadLetter, ProjectionError> {
+        let observation = &item.value;
+        let key = format!("{}:{}:{}", observation.merchant_id, observation.entity, observation.salla_id);
+        Ok(DeadLetter {
+            topic: self.observations_topic.clone(),
+            position: Some(item.placed),
+            key: Some(key.into_bytes()),
+            value: Some(self.observations.encode_to_vec(observation)?),
+            headers: None,
+            cause: Cause {
+                code: "unmergeable",
+                detail: error.to_string(),
+                path: None,
+                merchant: Some(observation.merchant_id.to_string()),
+            },
+        })
+    }
+
     /// The facts of merged rows.
     pub fn facts(&self, rows: &Rows) -> Result<Vec<FactRecord>, ProjectionError> {
         let mut facts = Vec::with_capacity(rows.orders.len() + rows.customers.len() + rows.products.len());
@@ -205,12 +260,27 @@ impl Merger {
     }
 }
 
+/// Whether the database refuses a value (SQLSTATE class 22), so that trying again changes nothing.
+fn is_data_error(error: &ProjectionError) -> bool {
+    let ProjectionError::Database(sqlx::Error::Database(refusal)) = error else { return false };
+    refusal.code().is_some_and(|code| code.starts_with("22"))
+}
+
 /// Merged rows of a batch.
 #[derive(Default)]
 pub struct Rows {
     orders: Vec<Order>,
     customers: Vec<Customer>,
     products: Vec<Product>,
+}
+
+impl Rows {
+    /// Adds rows of later observations; of a key that comes again the later row is published last.
+    fn append(&mut self, more: Self) {
+        self.orders.extend(more.orders);
+        self.customers.extend(more.customers);
+        self.products.extend(more.products);
+    }
 }
 
 /// Observations by key, each key's in the order of arrival.
