@@ -13,7 +13,7 @@ demo: build ## One merchant's history through the whole system, checked against 
 test: prerequisites check ## All tests, against the real servers of the local stack
 	cargo build --workspace --all-targets
 	target/debug/qafila-stack up
-	cargo test --workspace --no-fail-fast
+	cargo test --workspace --all-targets --no-fail-fast
 
 bench: build ## Speed beside a bare limit; NAMES="a b" picks scenarios; appends to target/bench.json
 	@target/release/qafila-stack up
