@@ -2,7 +2,7 @@
 //! process that lost its partitions, or was frozen and thawed, cannot leave an older revision behind.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qafila_schemas::kafka::KafkaConfig;
 use rdkafka::TopicPartitionList;
@@ -13,6 +13,7 @@ use rdkafka::producer::{BaseRecord, DefaultProducerContext, Producer, ThreadedPr
 
 const TRANSACTION_TIMEOUT_MS: &str = "5000";
 const CALL: Duration = Duration::from_secs(5);
+const GLANCE: Duration = Duration::from_micros(500);
 const START: Duration = Duration::from_secs(30);
 
 /// One fact, ready to send.
@@ -57,6 +58,7 @@ impl FactProducer {
     ) -> Result<(), KafkaError> {
         self.producer.begin_transaction()?;
         let outcome = self.send_all(facts).and_then(|()| {
+            self.wait_until_delivered();
             self.producer.send_offsets_to_transaction(offsets, group, CALL)?;
             self.producer.commit_transaction(CALL)
         });
@@ -67,6 +69,15 @@ impl FactProducer {
             }
         }
         outcome
+    }
+
+    /// Waits here, because rdkafka's own flush, which a commit begins with, takes 100 ms whenever anything is under way.
+    /// What is not delivered in time fails the commit.
+    fn wait_until_delivered(&self) {
+        let deadline = Instant::now() + CALL;
+        while self.producer.in_flight_count() > 0 && Instant::now() < deadline {
+            std::thread::sleep(GLANCE);
+        }
     }
 
     fn send_all(&self, facts: Vec<FactRecord>) -> Result<(), KafkaError> {
