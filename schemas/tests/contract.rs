@@ -85,7 +85,7 @@ fn observation() -> Observation {
         kind: Kind::Seen,
         source: Source::List,
         observed_at: Millis(-1),
-        order: Some(OrderObservation {
+        order: Some(Box::new(OrderObservation {
             reference_id: Some(1),
             created_at: Some(Millis(0)),
             header: Some(OrderHeader { payment_method: "cod".into() }),
@@ -94,7 +94,7 @@ fn observation() -> Observation {
             breakdown: None,
             details: None,
             items: Some(OrderItems { complete: false, lines: vec![line()] }),
-        }),
+        })),
         customer: None,
         product: None,
         cart: None,

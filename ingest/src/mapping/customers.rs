@@ -61,7 +61,9 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
         salla_updated_at: row.updated_at.map(|date| date.0),
     };
     let mut seen = observation(provenance, Entity::Customer, row.id);
-    seen.customer =
-        Some(CustomerObservation { created_at: row.created_at.map(|date| date.0), profile: Some(profile) });
+    seen.customer = Some(Box::new(CustomerObservation {
+        created_at: row.created_at.map(|date| date.0),
+        profile: Some(profile),
+    }));
     Ok(Unsealed { observation: seen, subject: Some(Subject::Customer(row.id)) })
 }

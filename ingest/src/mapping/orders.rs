@@ -85,7 +85,7 @@ pub fn from_list(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappa
         items: lines,
     };
     let mut seen = observation(provenance, Entity::Order, row.id);
-    seen.order = Some(order);
+    seen.order = Some(Box::new(order));
     Ok(Unsealed { observation: seen, subject: Some(Subject::Order(row.id)) })
 }
 

@@ -73,6 +73,6 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
         salla_updated_at: row.updated_at.map(|date| date.0),
     };
     let mut seen = observation(provenance, Entity::Product, row.id);
-    seen.product = Some(ProductObservation { created_at: None, core: Some(core) });
+    seen.product = Some(Box::new(ProductObservation { created_at: None, core: Some(core) }));
     Ok(Unsealed { observation: seen, subject: None })
 }

@@ -388,15 +388,15 @@ pub struct Observation {
     pub observed_at: Millis,
     /// Present where entity is order and something was read.
     #[serde(default)]
-    pub order: Option<OrderObservation>,
+    pub order: Option<Box<OrderObservation>>,
     /// Present where entity is customer and something was read.
     #[serde(default)]
-    pub customer: Option<CustomerObservation>,
+    pub customer: Option<Box<CustomerObservation>>,
     /// Present where entity is product and something was read.
     #[serde(default)]
-    pub product: Option<ProductObservation>,
+    pub product: Option<Box<ProductObservation>>,
     /// Present where entity is cart and something was read.
     #[serde(default)]
-    pub cart: Option<CartObservation>,
+    pub cart: Option<Box<CartObservation>>,
 }
 avro_record!(Observation, "../../avsc/Observation.avsc");

@@ -51,7 +51,7 @@ impl MergedRow for Customer {
     }
 
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
-        let Some(seen) = observation.customer else { return Effect::default() };
+        let Some(seen) = observation.customer.map(|seen| *seen) else { return Effect::default() };
         self.base.report_creation(stamp.origin, seen.created_at);
         seen.profile.map_or_else(Effect::default, |profile| self.profile.observe(stamp, profile, rules))
     }

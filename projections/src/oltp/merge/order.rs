@@ -122,7 +122,7 @@ impl MergedRow for Order {
     }
 
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
-        let Some(seen) = observation.order else { return Effect::default() };
+        let Some(seen) = observation.order.map(|seen| *seen) else { return Effect::default() };
         let mut effect = Effect::default();
         if self.reference_id.is_none() && seen.reference_id.is_some() {
             self.reference_id = seen.reference_id;

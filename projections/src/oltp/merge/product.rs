@@ -55,7 +55,7 @@ impl MergedRow for Product {
     }
 
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
-        let Some(seen) = observation.product else { return Effect::default() };
+        let Some(seen) = observation.product.map(|seen| *seen) else { return Effect::default() };
         self.base.report_creation(stamp.origin, seen.created_at);
         seen.core.map_or_else(Effect::default, |core| self.core.observe(stamp, core, rules))
     }

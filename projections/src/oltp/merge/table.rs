@@ -93,12 +93,12 @@ pub async fn load<R: MergedRow>(
     let ids: Vec<i64> = keys.iter().map(|(_, id)| *id).collect();
     let rows =
         sqlx::query(&statements_of::<R>().load).bind(merchants).bind(ids).fetch_all(connection).await?;
-    rows.iter()
-        .map(|row| {
-            let base = read_base(row)?;
-            Ok((base.key, R::read(base, row, COMMON.len() + 2)?))
-        })
-        .collect()
+    let mut found = HashMap::with_capacity(rows.len());
+    for row in &rows {
+        let base = read_base(row)?;
+        found.insert(base.key, R::read(base, row, COMMON.len() + 2)?);
+    }
+    Ok(found)
 }
 
 /// Stores changed rows, each with the revision it was read with and already carrying its new one. False where a row

@@ -42,7 +42,7 @@ pub fn observation(merchant: MerchantId, connection: ConnectionId, order: i64, v
         source: Source::List,
         // Versions lie further apart than the cache window, so the later one certainly wins.
         observed_at: Millis(EPOCH + version * 3_600_000),
-        order: Some(OrderObservation {
+        order: Some(Box::new(OrderObservation {
             reference_id: Some(order + 7),
             created_at: Some(Millis(EPOCH - order * 1_000)),
             header: Some(OrderHeader { payment_method: "mada".into() }),
@@ -60,7 +60,7 @@ pub fn observation(merchant: MerchantId, connection: ConnectionId, order: i64, v
             breakdown: None,
             details: None,
             items: Some(OrderItems { complete: false, lines: lines() }),
-        }),
+        })),
         customer: None,
         product: None,
         cart: None,
