@@ -81,6 +81,7 @@ struct Process {
     shutdown: CancellationToken,
     tasks: JoinSet<Result<()>>,
     metrics: PrometheusHandle,
+    wake: Option<Wake>,
 }
 
 impl Process {
@@ -89,7 +90,14 @@ impl Process {
             PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
         let registry = Registry::new(config.registry_url.as_str())?;
         let contract = Contract { kafka: config.kafka.clone(), registry };
-        Ok(Self { contract, config, shutdown: CancellationToken::new(), tasks: JoinSet::new(), metrics })
+        Ok(Self {
+            contract,
+            config,
+            shutdown: CancellationToken::new(),
+            tasks: JoinSet::new(),
+            metrics,
+            wake: None,
+        })
     }
 
     /// Runs until a signal, or until a role ends, which none should.
@@ -129,12 +137,14 @@ impl Process {
         Ok(PgPoolOptions::new().max_connections(POOL).acquire_timeout(ACQUIRE).connect_lazy_with(options))
     }
 
-    fn commands<A>(&self, pool: &PgPool) -> Commands<A>
+    /// Commands over `pool`; all of a process share one wake, which bounds its notifications.
+    fn commands<A>(&mut self, pool: &PgPool) -> Commands<A>
     where
         A: Aggregate<Services = Clock>,
         A::Command: Clone,
     {
-        Commands::new(pool.clone(), Clock::system(), Wake::start(pool.clone(), self.shutdown.clone()))
+        let wake = self.wake.get_or_insert_with(|| Wake::start(pool.clone(), self.shutdown.clone()));
+        Commands::new(pool.clone(), Clock::system(), wake.clone())
     }
 
     fn relay(&mut self) -> Result<()> {

@@ -245,7 +245,8 @@ impl<T: Send + 'static> Reader<T> {
 impl Assignment {
     /// Whether the partitions of the batch are still ours and were not rewound since.
     pub fn is_current<T>(&self, batch: &Batch<T>) -> bool {
-        batch.epoch == self.shared.epoch.load(Ordering::Acquire)
+        !self.shared.rewind.load(Ordering::Acquire)
+            && batch.epoch == self.shared.epoch.load(Ordering::Acquire)
     }
 
     /// Whether partitions have been assigned at least once.
@@ -261,9 +262,9 @@ impl Assignment {
         }
     }
 
-    /// Drops everything under way and reads again from the committed offsets.
+    /// Drops everything under way and reads again from the committed offsets. The polling thread alone begins the
+    /// new epoch, when it goes back: a batch of the new epoch never holds records polled before.
     pub fn rewind(&self) {
-        self.shared.epoch.fetch_add(1, Ordering::AcqRel);
         self.shared.rewind.store(true, Ordering::Release);
     }
 }
@@ -368,8 +369,10 @@ impl<D: Decode> Poller<D> {
     fn run(mut self) {
         let mut gathering: Option<Gathering<D::Item>> = None;
         while !self.stop.is_cancelled() {
-            if self.shared.rewind.swap(false, Ordering::AcqRel) {
+            if self.shared.rewind.load(Ordering::Acquire) {
                 gathering = None;
+                self.shared.epoch.fetch_add(1, Ordering::AcqRel);
+                self.shared.rewind.store(false, Ordering::Release);
                 self.rewind();
             }
             let wait = gathering
@@ -469,8 +472,17 @@ impl<D: Decode> Poller<D> {
                         self.set_paused(true);
                         paused = true;
                     }
-                    if let Some(Err(error)) = self.consumer.poll(Duration::ZERO) {
-                        self.complain(&error);
+                    match self.consumer.poll(Duration::ZERO) {
+                        // A rebalance has brought partitions that are not paused. The record cannot be put back,
+                        // so everything is read again from the committed offsets.
+                        Some(Ok(_)) => self.shared.rewind.store(true, Ordering::Release),
+                        Some(Err(error)) => self.complain(&error),
+                        None => {}
+                    }
+                    let stale = due.batch.epoch != self.shared.epoch.load(Ordering::Acquire);
+                    if stale || self.shared.rewind.load(Ordering::Acquire) {
+                        self.set_paused(false);
+                        return true;
                     }
                 }
                 Ok(Ok(Err(_))) | Err(()) => return false,
