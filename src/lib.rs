@@ -5,3 +5,8 @@ pub mod config;
 pub mod logging;
 pub mod migrate;
 pub mod roles;
+
+/// The allocator of every binary that links this crate. Batches of observations are allocated on the polling thread and freed
+/// on others, where glibc's allocator spends an eighth of the merge.
+#[global_allocator]
+pub static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -56,8 +56,9 @@ impl MergedRow for Customer {
         seen.profile.map_or_else(Effect::default, |profile| self.profile.observe(stamp, profile, rules))
     }
 
-    fn fact(&self) -> Option<CustomerFact> {
-        let p = self.profile.value().cloned().unwrap_or_default();
+    fn into_fact(self) -> Option<CustomerFact> {
+        let (profile, stamp) = self.profile.into_fact();
+        let p = profile.unwrap_or_default();
         Some(CustomerFact {
             merchant_id: self.base.key.0,
             customer_id: self.base.key.1,
@@ -77,7 +78,7 @@ impl MergedRow for Customer {
             currency: p.currency,
             groups: p.groups,
             salla_updated_at: p.salla_updated_at,
-            observed: CustomerObserved { profile: self.profile.fact_stamp() },
+            observed: CustomerObserved { profile: stamp },
         })
     }
 

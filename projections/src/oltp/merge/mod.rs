@@ -1,7 +1,7 @@
 //! The merge: observations → rows in Postgres → facts on Kafka (ARCHITECTURE §5). This is what stands in for CDC.
 //!
-//! Two stages overlap: while one batch's facts are published, the next one is merged. A batch is merged in one
-//! transaction; then the present rows of every key in it are published, changed or not, because a crash may have
+//! Two stages overlap: while one batch's facts are published, the next one is merged. A batch is merged in
+//! transactions side by side; then the present rows of every key in it are published, changed or not, because a crash may have
 //! come between. Whatever fails, the reader goes back to the committed offsets, and merging again changes nothing.
 
 pub mod customer;
@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use qafila_schemas::catalogue::OBSERVATIONS;
 use qafila_schemas::codec::{Decoder, Encoder, split_header};
 use qafila_schemas::contract::Contract;
@@ -45,6 +46,8 @@ use row::{Key, MergedRow};
 /// Consumer group.
 pub const GROUP: &str = "qafila-merge";
 const BATCH_RECORDS: usize = 5_000;
+/// Transactions a batch is merged in, side by side.
+const PARTS: usize = 2;
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Runs until `shutdown`.
@@ -127,7 +130,7 @@ fn start_publisher(
             }
             let ready = producer.take().map_or_else(|| FactProducer::start(&kafka, &transactional_id), Ok);
             let published = ready.map_err(ProjectionError::from).and_then(|ready| {
-                publish(&merger, &ready, &merged)?;
+                publish(&merger, &ready, merged)?;
                 Ok(ready)
             });
             match published {
@@ -145,14 +148,15 @@ fn start_publisher(
     (sender, thread)
 }
 
-fn publish(merger: &Merger, producer: &FactProducer, merged: &MergedBatch) -> Result<(), ProjectionError> {
-    let Some(group) = &merged.batch.group else {
+fn publish(merger: &Merger, producer: &FactProducer, merged: MergedBatch) -> Result<(), ProjectionError> {
+    let MergedBatch { batch, rows } = merged;
+    let Some(group) = &batch.group else {
         let reason = "no group metadata when the batch was polled".into();
         return Err(KafkaError::Subscription(reason).into());
     };
-    let facts = merger.facts(&merged.rows)?;
+    let facts = merger.facts(rows)?;
     let count = facts.len() as u64;
-    producer.publish(facts, &merged.batch.next_offsets(), group)?;
+    producer.publish(facts, &batch.next_offsets(), group)?;
     metrics::counter!("qafila_facts_published_total").increment(count);
     Ok(())
 }
@@ -183,28 +187,35 @@ impl Merger {
         })
     }
 
-    /// Merges observations in one transaction and returns the rows of every key among them.
+    /// Merges observations and returns the rows of every key among them.
+    ///
+    /// A batch is merged in [`PARTS`] transactions side by side, each with keys of its own: while Postgres works on
+    /// one, we work on the other. Rows are whole either way, and what a failure leaves merged is merged again with
+    /// the batch, because its offsets move only with its facts.
     pub async fn merge(
         &self,
         observations: impl Iterator<Item = Observation>,
     ) -> Result<Rows, ProjectionError> {
-        let mut by_entity: [Grouped; 3] = Default::default();
+        let mut parts: [Part; PARTS] = Default::default();
         for observation in observations {
-            let grouped = match observation.entity {
-                Entity::Order => &mut by_entity[0],
-                Entity::Customer => &mut by_entity[1],
-                Entity::Product => &mut by_entity[2],
-                // Carts are merged once their read model exists; an entity of a later version is not ours.
-                Entity::Cart | Entity::Other(_) => continue,
-            };
-            grouped.entry((observation.merchant_id, observation.salla_id)).or_default().push(observation);
+            parts[part_of(observation.salla_id)].take(observation);
         }
-        let [orders, customers, products] = by_entity;
+        let mut rows = Rows::default();
+        for merged in join_all(parts.into_iter().map(|part| self.merge_part(part))).await {
+            rows.append(merged?);
+        }
+        Ok(rows)
+    }
+
+    async fn merge_part(&self, part: Part) -> Result<Rows, ProjectionError> {
+        if part.is_empty() {
+            return Ok(Rows::default());
+        }
         let mut transaction = self.pool.begin().await?;
         let rows = Rows {
-            orders: merge_rows(&mut transaction, orders, self.rules).await?,
-            customers: merge_rows(&mut transaction, customers, self.rules).await?,
-            products: merge_rows(&mut transaction, products, self.rules).await?,
+            orders: merge_rows(&mut transaction, part.orders, self.rules).await?,
+            customers: merge_rows(&mut transaction, part.customers, self.rules).await?,
+            products: merge_rows(&mut transaction, part.products, self.rules).await?,
         };
         transaction.commit().await?;
         Ok(rows)
@@ -251,11 +262,11 @@ impl Merger {
     }
 
     /// The facts of merged rows.
-    pub fn facts(&self, rows: &Rows) -> Result<Vec<FactRecord>, ProjectionError> {
+    pub fn facts(&self, rows: Rows) -> Result<Vec<FactRecord>, ProjectionError> {
         let mut facts = Vec::with_capacity(rows.orders.len() + rows.customers.len() + rows.products.len());
-        self.orders.records(&rows.orders, &mut facts)?;
-        self.customers.records(&rows.customers, &mut facts)?;
-        self.products.records(&rows.products, &mut facts)?;
+        self.orders.records(rows.orders, &mut facts)?;
+        self.customers.records(rows.customers, &mut facts)?;
+        self.products.records(rows.products, &mut facts)?;
         Ok(facts)
     }
 }
@@ -285,6 +296,36 @@ impl Rows {
 
 /// Observations by key, each key's in the order of arrival.
 type Grouped = HashMap<Key, Vec<Observation>>;
+
+/// The observations of a batch that one transaction merges.
+#[derive(Default)]
+struct Part {
+    orders: Grouped,
+    customers: Grouped,
+    products: Grouped,
+}
+
+impl Part {
+    fn take(&mut self, observation: Observation) {
+        let grouped = match observation.entity {
+            Entity::Order => &mut self.orders,
+            Entity::Customer => &mut self.customers,
+            Entity::Product => &mut self.products,
+            // Carts are merged once their read model exists; an entity of a later version is not ours.
+            Entity::Cart | Entity::Other(_) => return,
+        };
+        grouped.entry((observation.merchant_id, observation.salla_id)).or_default().push(observation);
+    }
+
+    fn is_empty(&self) -> bool {
+        self.orders.is_empty() && self.customers.is_empty() && self.products.is_empty()
+    }
+}
+
+/// The part that merges a row: all observations of a row are in one.
+fn part_of(salla_id: i64) -> usize {
+    salla_id.rem_euclid(PARTS as i64) as usize
+}
 
 /// Folds, stores what changed under new revisions, and returns the rows of all keys. Fails where a row was changed
 /// by somebody else meanwhile: then the batch is read and merged again.
@@ -342,14 +383,14 @@ impl<R: MergedRow> FactTopic<R> {
         Ok(Self { topic, encoder: contract.encoder(&R::TOPIC).await? })
     }
 
-    fn records(&self, rows: &[R], into: &mut Vec<FactRecord>) -> Result<(), ProjectionError> {
+    fn records(&self, rows: Vec<R>, into: &mut Vec<FactRecord>) -> Result<(), ProjectionError> {
         let now = Millis::now();
         for row in rows {
-            let base = row.base();
+            let base = *row.base();
             let value = if base.is_deleted() {
                 None
             } else {
-                match row.fact() {
+                match row.into_fact() {
                     // Not published until its creation is known.
                     None => continue,
                     Some(fact) => Some(self.encoder.encode_to_vec(&fact)?),

@@ -150,12 +150,20 @@ impl MergedRow for Order {
         effect
     }
 
-    fn fact(&self) -> Option<OrderFact> {
-        let status = self.status.value();
-        let amounts = self.amounts.value();
-        let breakdown = self.breakdown.value();
-        let details = self.details.value().cloned().unwrap_or_default();
-        let items = self.items.value();
+    fn into_fact(self) -> Option<OrderFact> {
+        let created_at = self.base.created_at()?;
+        let (header, header_stamp) = self.header.into_fact();
+        let (status, status_stamp) = self.status.into_fact();
+        let (status_slug, status) =
+            status.map_or((None, OrderStatus::default()), |mut s| (Some(std::mem::take(&mut s.slug)), s));
+        let (amounts, amounts_stamp) = self.amounts.into_fact();
+        let (total, currency) = amounts.map(|a| (a.total, a.currency)).unzip();
+        let (breakdown, breakdown_stamp) = self.breakdown.into_fact();
+        let breakdown = breakdown.unwrap_or_default();
+        let (details, details_stamp) = self.details.into_fact();
+        let details = details.unwrap_or_default();
+        let (items, items_stamp) = self.items.into_fact();
+        let items = items.unwrap_or_default();
         Some(OrderFact {
             merchant_id: self.base.key.0,
             order_id: self.base.key.1,
@@ -163,20 +171,20 @@ impl MergedRow for Order {
             connection_id: self.base.connection_id,
             store_id: self.base.store_id,
             reference_id: self.reference_id,
-            created_at: self.base.created_at()?,
-            payment_method: self.header.value().map(|h| h.payment_method.clone()),
-            status_id: status.and_then(|s| s.status_id),
-            status_slug: status.map(|s| s.slug.clone()),
-            status_name: status.and_then(|s| s.name.clone()),
-            custom_status_name: status.and_then(|s| s.custom_name.clone()),
-            is_pending_payment: status.and_then(|s| s.is_pending_payment),
-            total: amounts.map(|a| a.total),
-            currency: amounts.map(|a| a.currency.clone()),
-            sub_total: breakdown.and_then(|b| b.sub_total),
-            shipping_cost: breakdown.and_then(|b| b.shipping_cost),
-            cash_on_delivery: breakdown.and_then(|b| b.cash_on_delivery),
-            tax: breakdown.and_then(|b| b.tax),
-            discount: breakdown.and_then(|b| b.discount),
+            created_at,
+            payment_method: header.map(|h| h.payment_method),
+            status_id: status.status_id,
+            status_slug,
+            status_name: status.name,
+            custom_status_name: status.custom_name,
+            is_pending_payment: status.is_pending_payment,
+            total,
+            currency,
+            sub_total: breakdown.sub_total,
+            shipping_cost: breakdown.shipping_cost,
+            cash_on_delivery: breakdown.cash_on_delivery,
+            tax: breakdown.tax,
+            discount: breakdown.discount,
             customer_id: details.customer_id,
             channel: details.channel,
             customer_name: details.customer_name,
@@ -188,15 +196,15 @@ impl MergedRow for Order {
             city: details.city,
             country_code: details.country_code,
             salla_updated_at: details.salla_updated_at,
-            lines_complete: items.is_some_and(|i| i.complete),
-            lines: items.map(|i| i.lines.clone()).unwrap_or_default(),
+            lines_complete: items.complete,
+            lines: items.lines,
             observed: OrderObserved {
-                header: self.header.fact_stamp(),
-                status: self.status.fact_stamp(),
-                amounts: self.amounts.fact_stamp(),
-                breakdown: self.breakdown.fact_stamp(),
-                details: self.details.fact_stamp(),
-                items: self.items.fact_stamp(),
+                header: header_stamp,
+                status: status_stamp,
+                amounts: amounts_stamp,
+                breakdown: breakdown_stamp,
+                details: details_stamp,
+                items: items_stamp,
             },
         })
     }

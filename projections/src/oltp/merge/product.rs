@@ -60,9 +60,10 @@ impl MergedRow for Product {
         seen.core.map_or_else(Effect::default, |core| self.core.observe(stamp, core, rules))
     }
 
-    fn fact(&self) -> Option<ProductFact> {
-        let seen = self.core.value().is_some();
-        let p = self.core.value().cloned().unwrap_or_default();
+    fn into_fact(self) -> Option<ProductFact> {
+        let (core, stamp) = self.core.into_fact();
+        let seen = core.is_some();
+        let p = core.unwrap_or_default();
         Some(ProductFact {
             merchant_id: self.base.key.0,
             product_id: self.base.key.1,
@@ -86,7 +87,7 @@ impl MergedRow for Product {
             brand: p.brand,
             categories: p.categories,
             salla_updated_at: p.salla_updated_at,
-            observed: ProductObserved { core: self.core.fact_stamp() },
+            observed: ProductObserved { core: stamp },
         })
     }
 

@@ -126,9 +126,9 @@ impl<T> Register<T> {
         self.0.as_ref().map(|(stamp, _)| *stamp)
     }
 
-    /// The stamp as facts carry it.
-    pub fn fact_stamp(&self) -> Option<GroupStamp> {
-        self.stamp().map(Stamp::to_fact)
+    /// The value and its stamp, as facts carry them.
+    pub fn into_fact(self) -> (Option<T>, Option<GroupStamp>) {
+        self.0.map_or((None, None), |(stamp, value)| (Some(value), Some(stamp.to_fact())))
     }
 }
 

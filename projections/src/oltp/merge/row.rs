@@ -99,7 +99,7 @@ pub trait MergedRow: Send + Sync + Sized + 'static {
     /// Takes in the groups that were seen.
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect;
     /// The fact; `None` while it cannot be published (no creation known, where its topic needs one).
-    fn fact(&self) -> Option<Self::Fact>;
+    fn into_fact(self) -> Option<Self::Fact>;
     /// Adds one array per column of [`COLUMNS`](Self::COLUMNS).
     fn bind(rows: &[&Self], arguments: &mut PgArguments) -> Result<(), sqlx::Error>;
     /// Reads the columns, the first of which is number `first`.

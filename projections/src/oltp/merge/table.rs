@@ -10,7 +10,7 @@ use qafila_schemas::ids::{ConnectionId, MerchantId};
 use qafila_schemas::millis::Millis;
 use rust_decimal::Decimal;
 use sqlx::postgres::{PgArguments, PgHasArrayType, PgRow};
-use sqlx::{Arguments, Encode, PgConnection, Postgres, Row, Type};
+use sqlx::{Arguments, Encode, PgConnection, Postgres, Row, Type, ValueRef};
 use uuid::Uuid;
 
 use super::register::{Origin, Register, Stamp};
@@ -28,6 +28,9 @@ const COMMON: [(&str, &str); 9] = [
     ("deleted_at", "timestamptz"),
     ("stale_since", "timestamptz"),
 ];
+
+/// 2000-01-01T00:00:00Z, where Postgres begins to count.
+const POSTGRES_EPOCH_MS: i64 = 946_684_800_000;
 
 /// The statements of one table.
 struct Statements {
@@ -209,10 +212,11 @@ impl<'r> Columns<'r> {
         Self { row, next: first }
     }
 
-    /// The next column.
-    pub fn take<T: sqlx::Decode<'r, Postgres> + Type<Postgres>>(&mut self) -> Result<T, sqlx::Error> {
+    /// The next column. Its type is not compared row by row: the statement and the column are both ours, and a value of
+    /// another shape still fails to decode.
+    pub fn take<T: sqlx::Decode<'r, Postgres>>(&mut self) -> Result<T, sqlx::Error> {
         self.next += 1;
-        self.row.try_get(self.next - 1)
+        self.row.try_get_unchecked(self.next - 1)
     }
 
     /// The next column, a time.
@@ -237,6 +241,15 @@ impl<'r> Columns<'r> {
     }
 }
 
+/// Reads a `timestamptz` as it travels (microseconds since 2000), without a calendar in between: a row has a dozen of them.
 fn get_time(row: &PgRow, index: usize) -> Result<Option<Millis>, sqlx::Error> {
-    Ok(row.try_get::<Option<DateTime<Utc>>, _>(index)?.map(Millis::from))
+    let value = row.try_get_raw(index)?;
+    if value.is_null() {
+        return Ok(None);
+    }
+    let bytes = value.as_bytes().map_err(sqlx::Error::Decode)?;
+    let micros = bytes.try_into().map(i64::from_be_bytes).map_err(|_| {
+        sqlx::Error::Decode(format!("column {index} is no timestamptz: {} bytes", bytes.len()).into())
+    })?;
+    Ok(Some(Millis(POSTGRES_EPOCH_MS + micros.div_euclid(1_000))))
 }
