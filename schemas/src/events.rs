@@ -1,6 +1,7 @@
 //! Reading the `.events` topics: several record types on one topic, told apart by `ce_type`.
 
 use rdkafka::message::{BorrowedMessage, Message};
+use uuid::Uuid;
 
 use crate::codec::{CodecError, Decoder, split_header};
 use crate::headers;
@@ -13,7 +14,7 @@ use crate::registry::{Registry, RegistryError};
 #[derive(Debug, Clone)]
 pub struct EventRecord<E> {
     /// Id of the aggregate.
-    pub aggregate_id: String,
+    pub aggregate_id: Uuid,
     /// Its sequence; apply it only if it is the next one.
     pub sequence: i64,
     /// The event; `None` where this version does not know its type (its position still counts).
@@ -96,13 +97,19 @@ pub struct DecodeEvents<D>(pub D);
 
 impl<D: EventDecoders> Decode for DecodeEvents<D> {
     type Item = EventRecord<D::Event>;
+    const KEEPS_RECORDS: bool = true;
 
     fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<Self::Item> {
         let Some((headers, bytes)) = message.headers().zip(message.payload()) else {
             return Decoded::Bad(undecodable("an event needs a value and CloudEvents headers"));
         };
         let kind = headers::text(headers, headers::TYPE).unwrap_or_default();
-        let aggregate_id = headers::text(headers, headers::SUBJECT).unwrap_or_default().to_owned();
+        let Some(aggregate_id) = headers::text(headers, headers::SUBJECT).and_then(|id| id.parse().ok())
+        else {
+            return Decoded::Bad(undecodable(
+                "an event needs its aggregate's id, a UUID, in the header ce_subject",
+            ));
+        };
         let Some(sequence) = headers::number(headers, headers::SEQUENCE) else {
             return Decoded::Bad(undecodable("an event needs the header ce_sequence"));
         };

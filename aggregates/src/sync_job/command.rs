@@ -28,26 +28,30 @@ pub struct SliceReport {
     pub skipped: i64,
 }
 
+/// What a new run is to read, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartRun {
+    /// Merchant.
+    pub merchant_id: MerchantId,
+    /// Connection.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// Id of the new run.
+    pub run_id: RunId,
+    /// 12 or 24.
+    pub depth_in_months: i32,
+    /// Today in Asia/Riyadh.
+    pub today: NaiveDate,
+    /// Who asks.
+    pub requested_by: Option<UserId>,
+}
+
 /// A command; repeating one that has happened does nothing.
 #[derive(Debug, Clone)]
 pub enum SyncJobCommand {
     /// Starts a run.
-    Start {
-        /// Merchant.
-        merchant_id: MerchantId,
-        /// Connection.
-        connection_id: ConnectionId,
-        /// Salla's id of the store.
-        store_id: i64,
-        /// Id of the new run.
-        run_id: RunId,
-        /// 12 or 24.
-        depth_in_months: i32,
-        /// Today in Asia/Riyadh.
-        today: NaiveDate,
-        /// Who asks.
-        requested_by: Option<UserId>,
-    },
+    Start(StartRun),
     /// A worker takes the run: the first act under every lease.
     TakeOver {
         /// Its lease.

@@ -9,7 +9,7 @@ mod tests;
 use qafila_schemas::ids::{ConnectionId, JobId};
 use uuid::Uuid;
 
-pub use command::{Lease, SliceReport, SyncJobCommand};
+pub use command::{Lease, SliceReport, StartRun, SyncJobCommand};
 pub use event::SyncJobEvent;
 pub use state::{SyncJob, SyncJobError, SyncStatus};
 

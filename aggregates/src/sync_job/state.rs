@@ -9,7 +9,7 @@ use qafila_schemas::ids::{JobId, MerchantId, RunId, UserId};
 use qafila_schemas::records::sync as s;
 use serde::{Deserialize, Serialize};
 
-use super::{Lease, SliceReport, SyncJobCommand, SyncJobEvent, job_id};
+use super::{Lease, SliceReport, StartRun, SyncJobCommand, SyncJobEvent, job_id};
 use crate::Clock;
 
 /// Why a sync job refuses a command.
@@ -96,7 +96,7 @@ impl SyncJob {
 
     fn decide(&self, command: SyncJobCommand, clock: Clock) -> Decision {
         match command {
-            command @ SyncJobCommand::Start { .. } => self.start(command, clock),
+            SyncJobCommand::Start(run) => self.start(run, clock),
             SyncJobCommand::TakeOver { lease, worker } => self.take_over(lease, worker, clock),
             SyncJobCommand::ReportSlice { lease, report } => self.report(lease, report, clock),
             SyncJobCommand::Pause { lease, cause, advice, until } => {
@@ -143,40 +143,28 @@ impl SyncJob {
         }
     }
 
-    fn start(&self, command: SyncJobCommand, clock: Clock) -> Decision {
-        let SyncJobCommand::Start {
-            merchant_id,
-            connection_id,
-            store_id,
-            run_id,
-            depth_in_months,
-            today,
-            requested_by,
-        } = command
-        else {
-            return Ok(None);
-        };
-        if !matches!(depth_in_months, 12 | 24) {
+    fn start(&self, start: StartRun, clock: Clock) -> Decision {
+        if !matches!(start.depth_in_months, 12 | 24) {
             return Err(SyncJobError::UnknownDepth);
         }
         match &self.run {
-            Some(run) if run.run_id == run_id => return Ok(None),
+            Some(run) if run.run_id == start.run_id => return Ok(None),
             Some(run) if run.status.is_open() => return Err(SyncJobError::AlreadyRunning),
             _ => {}
         }
-        let months = Months::new(depth_in_months.unsigned_abs());
-        let from = today.checked_sub_months(months).unwrap_or(today);
-        let (from_day, until_day) = self.missing(from, today);
+        let months = Months::new(start.depth_in_months.unsigned_abs());
+        let from = start.today.checked_sub_months(months).unwrap_or(start.today);
+        let (from_day, until_day) = self.missing(from, start.today);
         Ok(Some(SyncJobEvent::SyncRequested(s::SyncRequested {
-            merchant_id,
-            job_id: job_id(connection_id),
-            run_id,
-            connection_id,
-            store_id,
-            depth_in_months,
-            from_day: from_day.to_string(),
-            until_day: until_day.to_string(),
-            requested_by,
+            merchant_id: start.merchant_id,
+            job_id: job_id(start.connection_id),
+            run_id: start.run_id,
+            connection_id: start.connection_id,
+            store_id: start.store_id,
+            depth_in_months: start.depth_in_months,
+            from_day,
+            until_day,
+            requested_by: start.requested_by,
             requested_at: clock.now(),
         })))
     }
@@ -320,15 +308,14 @@ impl Aggregate for SyncJob {
 
     fn apply(&mut self, event: SyncJobEvent) {
         if let SyncJobEvent::SyncRequested(e) = event {
-            let day = |text: &str| text.parse().unwrap_or(NaiveDate::MIN);
             self.run = Some(Run {
                 merchant_id: e.merchant_id,
                 job_id: e.job_id,
                 run_id: e.run_id,
                 epoch: 0,
                 status: SyncStatus::Requested,
-                from_day: day(&e.from_day),
-                until_day: day(&e.until_day),
+                from_day: e.from_day,
+                until_day: e.until_day,
                 slices: BTreeMap::new(),
             });
             return;

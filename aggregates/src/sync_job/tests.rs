@@ -22,7 +22,7 @@ fn day(text: &str) -> NaiveDate {
 }
 
 fn start(n: u128, depth_in_months: i32, today: &str) -> SyncJobCommand {
-    SyncJobCommand::Start {
+    SyncJobCommand::Start(StartRun {
         merchant_id: MerchantId(Uuid::from_u128(1)),
         connection_id: ConnectionId(Uuid::from_u128(2)),
         store_id: 7,
@@ -30,7 +30,7 @@ fn start(n: u128, depth_in_months: i32, today: &str) -> SyncJobCommand {
         depth_in_months,
         today: day(today),
         requested_by: None,
-    }
+    })
 }
 
 fn lease(n: u128, epoch: i64) -> Lease {
@@ -67,9 +67,9 @@ fn then(commands: Vec<SyncJobCommand>, last: SyncJobCommand) -> Result<Vec<SyncJ
     job().given(history(commands)).when(last).inspect_result()
 }
 
-fn window(event: &SyncJobEvent) -> (&str, &str) {
+fn window(event: &SyncJobEvent) -> (NaiveDate, NaiveDate) {
     match event {
-        SyncJobEvent::SyncRequested(e) => (&e.from_day, &e.until_day),
+        SyncJobEvent::SyncRequested(e) => (e.from_day, e.until_day),
         other => panic!("not a request: {other:?}"),
     }
 }
@@ -80,7 +80,7 @@ fn only_12_and_24_months_are_offered() {
         assert_eq!(then(vec![], start(1, depth, "2026-11-21")), Err(SyncJobError::UnknownDepth));
     }
     let events = then(vec![], start(1, 24, "2026-11-21")).expect("started");
-    assert_eq!(window(&events[0]), ("2024-11-21", "2026-11-21"));
+    assert_eq!(window(&events[0]), (day("2024-11-21"), day("2026-11-21")));
 }
 
 #[test]
@@ -97,9 +97,9 @@ fn a_second_run_starts_only_after_the_first_has_ended() {
 fn a_larger_depth_reads_only_what_is_missing() {
     let done = vec![start(1, 12, "2026-11-21"), take_over(1, 1), complete(1, 1)];
     let deeper = then(done.clone(), start(2, 24, "2026-11-25")).expect("started");
-    assert_eq!(window(&deeper[0]), ("2024-11-25", "2025-11-21"));
+    assert_eq!(window(&deeper[0]), (day("2024-11-25"), day("2025-11-21")));
     let again = then(done, start(2, 12, "2026-11-25")).expect("started");
-    assert_eq!(window(&again[0]), ("2026-11-21", "2026-11-25"));
+    assert_eq!(window(&again[0]), (day("2026-11-21"), day("2026-11-25")));
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Schedule {
     /// Runs it and judges what was published.
     pub(crate) async fn run(mut self, postgres: &PrivatePostgres) -> Result<Verdict> {
         let pool = postgres.pool().await?;
-        let mut outbox = Outbox::take_lock(&pool).await?.context("another relay holds the lock")?;
+        let mut outbox = free_outbox(&pool).await?;
         let mut committed: BTreeMap<String, i64> = BTreeMap::new();
         let mut open: Vec<Open> = Vec::new();
         let mut published: Vec<StoredEvent> = Vec::new();
@@ -202,11 +202,15 @@ async fn crash(
     }
     published.extend(events);
     drop(outbox);
+    free_outbox(pool).await
+}
+
+/// The outbox, once the server has noticed that the session of the relay before is gone.
+async fn free_outbox(pool: &PgPool) -> Result<Outbox> {
     let deadline = Instant::now() + HORIZON_PASSES;
     loop {
-        // The server frees the lock once it has noticed that the session is gone.
-        if let Some(next) = Outbox::take_lock(pool).await? {
-            return Ok(next);
+        if let Some(outbox) = Outbox::take_lock(pool).await? {
+            return Ok(outbox);
         }
         anyhow::ensure!(Instant::now() < deadline, "a dead relay keeps its lock");
         tokio::task::yield_now().await;

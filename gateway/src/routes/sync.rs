@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_aggregates::commands::CommandError;
-use qafila_aggregates::sync_job::{SyncJobCommand, SyncJobError, job_id};
+use qafila_aggregates::sync_job::{StartRun, SyncJobCommand, SyncJobError, job_id};
 use qafila_ingest::mapping::values::riyadh;
 use qafila_projections::oltp::sync_jobs::{self, SyncStatusView};
 use qafila_schemas::ids::RunId;
@@ -91,7 +91,7 @@ pub async fn initial(app: Arc<App>, call: Call) -> Answer {
     })?;
     let job = job_id(connection.connection_id);
     let run_id = RunId::generate();
-    let start = SyncJobCommand::Start {
+    let start = StartRun {
         merchant_id: identity.merchant_id,
         connection_id: connection.connection_id,
         store_id: connection.store_id,
@@ -100,7 +100,8 @@ pub async fn initial(app: Arc<App>, call: Call) -> Answer {
         today: Utc::now().with_timezone(&riyadh()).date_naive(),
         requested_by: Some(identity.user_id),
     };
-    let committed = app.sync_jobs.execute(&job.to_string(), start).await.map_err(refused)?;
+    let committed =
+        app.sync_jobs.execute(&job.to_string(), SyncJobCommand::Start(start)).await.map_err(refused)?;
     tracing::info!(event = "sync requested", merchantId = %identity.merchant_id, jobId = %job, runId = %run_id);
     let body = AcceptedBody {
         job_id: job.to_string(),

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::NaiveDate;
 use qafila_schemas::catalogue::SYNC_JOB_EVENTS;
 use qafila_schemas::contract::Contract;
 use qafila_schemas::dead_letter::DeadLetters;
@@ -95,8 +94,6 @@ async fn apply_event(connection: &mut PgConnection, event: &SyncJobEventRecord) 
 }
 
 async fn open_run(connection: &mut PgConnection, e: &SyncRequested) -> Result<(), sqlx::Error> {
-    let day = |text: &str| text.parse::<NaiveDate>().map_err(|error| sqlx::Error::Decode(error.into()));
-    let (from, until) = (day(&e.from_day)?, day(&e.until_day)?);
     sqlx::query(
         "INSERT INTO sync_runs (run_id, job_id, merchant_id, connection_id, store_id, from_day, until_day, requested_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (run_id) DO NOTHING",
@@ -106,12 +103,12 @@ async fn open_run(connection: &mut PgConnection, e: &SyncRequested) -> Result<()
     .bind(e.merchant_id.0)
     .bind(e.connection_id.0)
     .bind(e.store_id)
-    .bind(from)
-    .bind(until)
+    .bind(e.from_day)
+    .bind(e.until_day)
     .bind(e.requested_at.to_utc())
     .execute(&mut *connection)
     .await?;
-    for (ordinal, slice) in (0_i32..).zip(plan::slices(from, until)) {
+    for (ordinal, slice) in (0_i32..).zip(plan::slices(e.from_day, e.until_day)) {
         sqlx::query(
             "INSERT INTO sync_slices (run_id, resource, slice, ordinal) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
         )

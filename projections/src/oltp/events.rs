@@ -1,18 +1,20 @@
 //! Projections of aggregate events: an event is applied only if its sequence is the next one; repeats are
-//! dropped, a gap is an error; rows and offsets move in one transaction.
+//! dropped; rows and offsets move in one transaction. What cannot be applied (a gap before it, a value Postgres
+//! refuses) is set aside, so that one aggregate never stops the others of its partition (ARCHITECTURE §7.3).
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
-use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::events::{
     DecodeEvents, EventDecoders, EventRecord, MerchantEventDecoders, SyncJobEventDecoders,
 };
-use qafila_schemas::reader::{Batch, OffsetKeeper, Reader, ReaderConfig};
+use qafila_schemas::reader::{Batch, Item, OffsetKeeper, Reader, ReaderConfig};
 use qafila_schemas::writer::TopicWriter;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{Acquire, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::offsets::{self, ProjectionOffsets};
 use super::{OltpRole, ProjectionError, merchants, sync_jobs};
@@ -27,6 +29,57 @@ pub(super) trait Fold<T>: Send + Sync + 'static {
         connection: &mut PgConnection,
         record: &T,
     ) -> impl Future<Output = Result<(), ProjectionError>> + Send;
+}
+
+/// How the events of one type of aggregate change its read model, which has the sequence applied last in its
+/// column `sequence`.
+pub(super) trait EventFold<E>: Send + Sync + 'static {
+    /// Table.
+    const TABLE: &'static str;
+    /// Its column of the aggregate's id.
+    const ID: &'static str;
+
+    /// Applies the event that comes next.
+    fn apply(
+        &self,
+        connection: &mut PgConnection,
+        aggregate: Uuid,
+        event: &E,
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send;
+}
+
+/// Keeps the events of each aggregate in sequence.
+struct InSequence<F>(F);
+
+impl<E: Send + Sync, F: EventFold<E>> Fold<EventRecord<E>> for InSequence<F> {
+    async fn fold(
+        &self,
+        connection: &mut PgConnection,
+        record: &EventRecord<E>,
+    ) -> Result<(), ProjectionError> {
+        let aggregate = record.aggregate_id;
+        let at: Option<i64> =
+            sqlx::query_scalar(&format!("SELECT sequence FROM {} WHERE {} = $1", F::TABLE, F::ID))
+                .bind(aggregate)
+                .fetch_optional(&mut *connection)
+                .await?;
+        let at = at.unwrap_or(0);
+        if record.sequence <= at {
+            return Ok(());
+        }
+        if record.sequence > at + 1 {
+            return Err(ProjectionError::Gap { aggregate, at, given: record.sequence });
+        }
+        if let Some(event) = &record.event {
+            self.0.apply(connection, aggregate, event).await?;
+        }
+        sqlx::query(&format!("UPDATE {} SET sequence = $2 WHERE {} = $1", F::TABLE, F::ID))
+            .bind(aggregate)
+            .bind(record.sequence)
+            .execute(connection)
+            .await?;
+        Ok(())
+    }
 }
 
 /// Builds `merchants`.
@@ -57,7 +110,7 @@ async fn run_events<D, F>(
 where
     D: EventDecoders,
     D::Event: Sync,
-    F: Fold<EventRecord<D::Event>>,
+    F: EventFold<D::Event>,
 {
     let config = ReaderConfig {
         group: format!("qafila-projection-{projection}"),
@@ -71,7 +124,7 @@ where
     let decode = DecodeEvents(D::new(&role.contract.registry)?);
     let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
     let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, projection);
-    follow(&role.pool, projection, reader, dead_letters, fold, shutdown).await
+    follow(&role.pool, projection, reader, dead_letters, InSequence(fold), shutdown).await
 }
 
 /// Applies batch after batch; a failure is tried again from the stored offsets.
@@ -88,11 +141,7 @@ pub(super) async fn follow<T: Send + Sync + 'static>(
             batch = reader.next() => match batch { Some(batch) => batch, None => return Ok(()) },
             () = shutdown.cancelled() => return Ok(()),
         };
-        let outcome = match dead_letters.write(std::mem::take(&mut batch.bad)).await {
-            Ok(()) => apply(pool, projection, &batch, &fold).await,
-            Err(error) => Err(error.into()),
-        };
-        if let Err(error) = outcome {
+        if let Err(error) = apply(pool, projection, &mut batch, &fold, &dead_letters).await {
             metrics::counter!("qafila_projection_failures_total", "projection" => projection).increment(1);
             tracing::warn!(event = "projection interrupted", projection, error = %error);
             reader.assignment().rewind();
@@ -104,25 +153,38 @@ pub(super) async fn follow<T: Send + Sync + 'static>(
 async fn apply<T: Sync>(
     pool: &PgPool,
     projection: &str,
-    batch: &Batch<T>,
+    batch: &mut Batch<T>,
     fold: &impl Fold<T>,
+    dead_letters: &DeadLetters,
 ) -> Result<(), ProjectionError> {
     let mut transaction = pool.begin().await?;
     if !offsets::advance(&mut transaction, projection, &batch.spans).await? {
         // Somebody else is further: our partitions have moved, or the batch was read twice.
         return Ok(transaction.rollback().await?);
     }
-    for item in &batch.items {
-        fold.fold(&mut transaction, &item.value).await?;
+    for item in &mut batch.items {
+        let mut savepoint = transaction.begin().await?;
+        match fold.fold(&mut savepoint, &item.value).await {
+            Ok(()) => savepoint.commit().await?,
+            Err(error) => {
+                savepoint.rollback().await?;
+                batch.bad.push(set_aside(item, error)?);
+            }
+        }
     }
+    dead_letters.write(std::mem::take(&mut batch.bad)).await?;
     Ok(transaction.commit().await?)
 }
 
-/// Whether `given` is to be applied to a stream at `at` (0 before its first event).
-pub(super) fn is_next(aggregate: &str, at: i64, given: i64) -> Result<bool, ProjectionError> {
-    match given {
-        given if given <= at => Ok(false),
-        given if given == at + 1 => Ok(true),
-        given => Err(ProjectionError::Gap { aggregate: aggregate.to_owned(), at, given }),
-    }
+/// The dead letter of a record that will never apply; the error back where trying again may help.
+fn set_aside<T>(item: &mut Item<T>, error: ProjectionError) -> Result<DeadLetter, ProjectionError> {
+    let code = match &error {
+        ProjectionError::Gap { .. } => "out_of_sequence",
+        error if error.is_data_error() => "unprojectable",
+        _ => return Err(error),
+    };
+    let Some(record) = item.record.take() else { return Err(error) };
+    tracing::warn!(event = "record set aside", topic = record.topic, offset = item.placed.offset, error = %error);
+    let cause = Cause { code, detail: error.to_string(), path: None, merchant: None };
+    Ok(record.into_dead_letter(item.placed, cause))
 }

@@ -1,77 +1,58 @@
 //! Read model `merchants`: who a merchant is and which store it is connected to.
 
 use chrono::{DateTime, Utc};
-use qafila_schemas::events::{EventRecord, MerchantEventRecord};
+use qafila_schemas::events::MerchantEventRecord;
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use sqlx::{PgConnection, PgPool, Row};
+use uuid::Uuid;
 
-use super::ProjectionError;
-use super::events::{Fold, is_next};
+use super::events::EventFold;
 use super::scope::for_merchant;
 
 /// How merchant events fold into `merchants`.
 pub(super) struct Merchants;
 
-impl Fold<EventRecord<MerchantEventRecord>> for Merchants {
-    async fn fold(
+impl EventFold<MerchantEventRecord> for Merchants {
+    const TABLE: &'static str = "merchants";
+    const ID: &'static str = "merchant_id";
+
+    async fn apply(
         &self,
         connection: &mut PgConnection,
-        record: &EventRecord<MerchantEventRecord>,
-    ) -> Result<(), ProjectionError> {
-        let id: uuid::Uuid = record.aggregate_id.parse().unwrap_or_default();
-        let at: Option<i64> = sqlx::query_scalar("SELECT sequence FROM merchants WHERE merchant_id = $1")
+        id: Uuid,
+        event: &MerchantEventRecord,
+    ) -> Result<(), sqlx::Error> {
+        let statement = match event {
+            MerchantEventRecord::Registered(e) => sqlx::query(
+                "INSERT INTO merchants (merchant_id, sequence, store_name, locale, registered_at) VALUES ($1, 0, $2, $3, $4)",
+            )
             .bind(id)
-            .fetch_optional(&mut *connection)
-            .await?;
-        if !is_next(&record.aggregate_id, at.unwrap_or(0), record.sequence)? {
-            return Ok(());
-        }
-        apply(connection, id, record.event.as_ref()).await?;
-        sqlx::query("UPDATE merchants SET sequence = $2 WHERE merchant_id = $1")
+            .bind(&e.store_name)
+            .bind(&e.locale)
+            .bind(e.registered_at.to_utc()),
+            MerchantEventRecord::Renamed(e) => {
+                sqlx::query("UPDATE merchants SET store_name = $2 WHERE merchant_id = $1").bind(id).bind(&e.store_name)
+            }
+            MerchantEventRecord::StoreConnected(e) => sqlx::query(
+                "UPDATE merchants SET connection_id = $2, store_id = $3, salla_name = $4, salla_domain = $5,
+                     salla_plan = $6, scopes = $7, connected_at = $8 WHERE merchant_id = $1",
+            )
             .bind(id)
-            .bind(record.sequence)
-            .execute(connection)
-            .await?;
-        Ok(())
+            .bind(e.connection_id.0)
+            .bind(e.store_id)
+            .bind(&e.store_name)
+            .bind(&e.store_domain)
+            .bind(&e.store_plan)
+            .bind(&e.scopes)
+            .bind(e.connected_at.to_utc()),
+            MerchantEventRecord::StoreDisconnected(_) => sqlx::query(
+                "UPDATE merchants SET connection_id = NULL, store_id = NULL, salla_name = NULL, salla_domain = NULL,
+                     salla_plan = NULL, scopes = NULL, connected_at = NULL WHERE merchant_id = $1",
+            )
+            .bind(id),
+        };
+        statement.execute(connection).await.map(drop)
     }
-}
-
-async fn apply(
-    connection: &mut PgConnection,
-    id: uuid::Uuid,
-    event: Option<&MerchantEventRecord>,
-) -> Result<(), sqlx::Error> {
-    let statement = match event {
-        None => return Ok(()),
-        Some(MerchantEventRecord::Registered(e)) => sqlx::query(
-            "INSERT INTO merchants (merchant_id, sequence, store_name, locale, registered_at) VALUES ($1, 0, $2, $3, $4)",
-        )
-        .bind(id)
-        .bind(&e.store_name)
-        .bind(&e.locale)
-        .bind(e.registered_at.to_utc()),
-        Some(MerchantEventRecord::Renamed(e)) => {
-            sqlx::query("UPDATE merchants SET store_name = $2 WHERE merchant_id = $1").bind(id).bind(&e.store_name)
-        }
-        Some(MerchantEventRecord::StoreConnected(e)) => sqlx::query(
-            "UPDATE merchants SET connection_id = $2, store_id = $3, salla_name = $4, salla_domain = $5,
-                 salla_plan = $6, scopes = $7, connected_at = $8 WHERE merchant_id = $1",
-        )
-        .bind(id)
-        .bind(e.connection_id.0)
-        .bind(e.store_id)
-        .bind(&e.store_name)
-        .bind(&e.store_domain)
-        .bind(&e.store_plan)
-        .bind(&e.scopes)
-        .bind(e.connected_at.to_utc()),
-        Some(MerchantEventRecord::StoreDisconnected(_)) => sqlx::query(
-            "UPDATE merchants SET connection_id = NULL, store_id = NULL, salla_name = NULL, salla_domain = NULL,
-                 salla_plan = NULL, scopes = NULL, connected_at = NULL WHERE merchant_id = $1",
-        )
-        .bind(id),
-    };
-    statement.execute(connection).await.map(drop)
 }
 
 /// A merchant as the read model knows it.
@@ -118,7 +99,7 @@ pub async fn find(pool: &PgPool, merchant: MerchantId) -> Result<Option<Merchant
     .await?;
     transaction.commit().await?;
     let Some(row) = row else { return Ok(None) };
-    let connection = match row.try_get::<Option<uuid::Uuid>, _>(3)? {
+    let connection = match row.try_get::<Option<Uuid>, _>(3)? {
         None => None,
         Some(id) => Some(ConnectionView {
             connection_id: ConnectionId(id),

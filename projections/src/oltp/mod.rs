@@ -17,6 +17,7 @@ use qafila_schemas::writer::WriteError;
 use rdkafka::error::KafkaError;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 /// Why a projection stopped; it tries again unless it could not even start.
 #[derive(Debug, thiserror::Error)]
@@ -46,12 +47,20 @@ pub enum ProjectionError {
     #[error("{aggregate} is at sequence {at} and was given {given}: an event is missing")]
     Gap {
         /// Aggregate id.
-        aggregate: String,
+        aggregate: Uuid,
         /// Sequence applied last.
         at: i64,
         /// Sequence that came.
         given: i64,
     },
+}
+
+impl ProjectionError {
+    /// Whether the database refuses a value (SQLSTATE class 22), so that trying again changes nothing.
+    pub(crate) fn is_data_error(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(refusal)) = self else { return false };
+        refusal.code().is_some_and(|code| code.starts_with("22"))
+    }
 }
 
 /// What the role needs.

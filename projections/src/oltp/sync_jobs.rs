@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use qafila_schemas::catalogue::SYNC_PROGRESS;
 use qafila_schemas::codec::{Decoder, split_header};
 use qafila_schemas::dead_letter::DeadLetters;
-use qafila_schemas::events::{EventRecord, SyncJobEventRecord};
+use qafila_schemas::events::SyncJobEventRecord;
 use qafila_schemas::ids::{JobId, MerchantId, RunId};
 use qafila_schemas::reader::{Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable};
 use qafila_schemas::records::sync::{SliceImported, SyncCompleted, SyncPhase, SyncProgress};
@@ -17,8 +17,9 @@ use rdkafka::message::{BorrowedMessage, Message};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
-use super::events::{Fold, follow, is_next};
+use super::events::{EventFold, Fold, follow};
 use super::offsets::ProjectionOffsets;
 use super::scope::for_merchant;
 use super::{OltpRole, ProjectionError};
@@ -28,89 +29,69 @@ const PROGRESS: &str = "sync_progress";
 /// How sync-job events fold into `sync_jobs`.
 pub(super) struct SyncJobs;
 
-impl Fold<EventRecord<SyncJobEventRecord>> for SyncJobs {
-    async fn fold(
+impl EventFold<SyncJobEventRecord> for SyncJobs {
+    const TABLE: &'static str = "sync_jobs";
+    const ID: &'static str = "job_id";
+
+    async fn apply(
         &self,
         connection: &mut PgConnection,
-        record: &EventRecord<SyncJobEventRecord>,
-    ) -> Result<(), ProjectionError> {
-        let id: uuid::Uuid = record.aggregate_id.parse().unwrap_or_default();
-        let at: Option<i64> = sqlx::query_scalar("SELECT sequence FROM sync_jobs WHERE job_id = $1")
+        id: Uuid,
+        event: &SyncJobEventRecord,
+    ) -> Result<(), sqlx::Error> {
+        let statement = match event {
+            SyncJobEventRecord::Requested(e) => sqlx::query(
+                "INSERT INTO sync_jobs (job_id, merchant_id, sequence, run_id, epoch, status, depth_in_months, requested_at)
+                 VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5)
+                 ON CONFLICT (job_id) DO UPDATE SET run_id = $3, epoch = 0, status = 'requested', depth_in_months = $4,
+                     requested_at = $5, started_at = NULL, completed_at = NULL, paused_until = NULL, cause = NULL,
+                     advice = NULL, imported = '{}', phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL",
+            )
             .bind(id)
-            .fetch_optional(&mut *connection)
-            .await?;
-        if !is_next(&record.aggregate_id, at.unwrap_or(0), record.sequence)? {
-            return Ok(());
-        }
-        if let Some(event) = &record.event {
-            apply(connection, id, event).await?;
-        }
-        sqlx::query("UPDATE sync_jobs SET sequence = $2 WHERE job_id = $1")
+            .bind(e.merchant_id.0)
+            .bind(e.run_id.0)
+            .bind(e.depth_in_months)
+            .bind(e.requested_at.to_utc()),
+            SyncJobEventRecord::TakenOver(e) => sqlx::query(
+                "UPDATE sync_jobs SET epoch = $2, status = 'running', started_at = coalesce(started_at, $3), cause = NULL,
+                     advice = NULL, paused_until = NULL WHERE job_id = $1",
+            )
             .bind(id)
-            .bind(record.sequence)
-            .execute(connection)
-            .await?;
-        Ok(())
+            .bind(e.epoch)
+            .bind(e.taken_over_at.to_utc()),
+            SyncJobEventRecord::SliceImported(e) => return count_slice(connection, id, e).await,
+            SyncJobEventRecord::Paused(e) => sqlx::query(
+                "UPDATE sync_jobs SET status = 'paused', cause = $2, advice = $3, paused_until = $4 WHERE job_id = $1",
+            )
+            .bind(id)
+            .bind(&e.cause)
+            .bind(&e.advice)
+            .bind(e.until.map(qafila_schemas::millis::Millis::to_utc)),
+            SyncJobEventRecord::Resumed(e) => sqlx::query(
+                "UPDATE sync_jobs SET status = CASE WHEN $2 = 0 THEN 'requested' ELSE 'running' END, cause = NULL,
+                     advice = NULL, paused_until = NULL WHERE job_id = $1",
+            )
+            .bind(id)
+            .bind(e.epoch),
+            SyncJobEventRecord::Completed(e) => return complete(connection, id, e).await,
+            SyncJobEventRecord::Failed(e) => {
+                sqlx::query("UPDATE sync_jobs SET status = 'failed', cause = $2, advice = $3, eta_seconds = NULL WHERE job_id = $1")
+                    .bind(id)
+                    .bind(&e.cause)
+                    .bind(&e.advice)
+            }
+            SyncJobEventRecord::Cancelled(_) => {
+                sqlx::query("UPDATE sync_jobs SET status = 'cancelled', eta_seconds = NULL WHERE job_id = $1").bind(id)
+            }
+        };
+        statement.execute(connection).await.map(drop)
     }
-}
-
-async fn apply(
-    connection: &mut PgConnection,
-    id: uuid::Uuid,
-    event: &SyncJobEventRecord,
-) -> Result<(), sqlx::Error> {
-    let statement = match event {
-        SyncJobEventRecord::Requested(e) => sqlx::query(
-            "INSERT INTO sync_jobs (job_id, merchant_id, sequence, run_id, epoch, status, depth_in_months, requested_at)
-             VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5)
-             ON CONFLICT (job_id) DO UPDATE SET run_id = $3, epoch = 0, status = 'requested', depth_in_months = $4,
-                 requested_at = $5, started_at = NULL, completed_at = NULL, paused_until = NULL, cause = NULL,
-                 advice = NULL, imported = '{}', phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL",
-        )
-        .bind(id)
-        .bind(e.merchant_id.0)
-        .bind(e.run_id.0)
-        .bind(e.depth_in_months)
-        .bind(e.requested_at.to_utc()),
-        SyncJobEventRecord::TakenOver(e) => sqlx::query(
-            "UPDATE sync_jobs SET epoch = $2, status = 'running', started_at = coalesce(started_at, $3), cause = NULL,
-                 advice = NULL, paused_until = NULL WHERE job_id = $1",
-        )
-        .bind(id)
-        .bind(e.epoch)
-        .bind(e.taken_over_at.to_utc()),
-        SyncJobEventRecord::SliceImported(e) => return count_slice(connection, id, e).await,
-        SyncJobEventRecord::Paused(e) => sqlx::query(
-            "UPDATE sync_jobs SET status = 'paused', cause = $2, advice = $3, paused_until = $4 WHERE job_id = $1",
-        )
-        .bind(id)
-        .bind(&e.cause)
-        .bind(&e.advice)
-        .bind(e.until.map(qafila_schemas::millis::Millis::to_utc)),
-        SyncJobEventRecord::Resumed(e) => sqlx::query(
-            "UPDATE sync_jobs SET status = CASE WHEN $2 = 0 THEN 'requested' ELSE 'running' END, cause = NULL,
-                 advice = NULL, paused_until = NULL WHERE job_id = $1",
-        )
-        .bind(id)
-        .bind(e.epoch),
-        SyncJobEventRecord::Completed(e) => return complete(connection, id, e).await,
-        SyncJobEventRecord::Failed(e) => {
-            sqlx::query("UPDATE sync_jobs SET status = 'failed', cause = $2, advice = $3, eta_seconds = NULL WHERE job_id = $1")
-                .bind(id)
-                .bind(&e.cause)
-                .bind(&e.advice)
-        }
-        SyncJobEventRecord::Cancelled(_) => {
-            sqlx::query("UPDATE sync_jobs SET status = 'cancelled', eta_seconds = NULL WHERE job_id = $1").bind(id)
-        }
-    };
-    statement.execute(connection).await.map(drop)
 }
 
 /// Rows imported and skipped, by resource.
 type Imported = BTreeMap<String, (i64, i64)>;
 
-async fn imported(connection: &mut PgConnection, id: uuid::Uuid) -> Result<Imported, sqlx::Error> {
+async fn imported(connection: &mut PgConnection, id: Uuid) -> Result<Imported, sqlx::Error> {
     let stored: Option<Json<Imported>> =
         sqlx::query_scalar("SELECT imported FROM sync_jobs WHERE job_id = $1")
             .bind(id)
@@ -119,11 +100,7 @@ async fn imported(connection: &mut PgConnection, id: uuid::Uuid) -> Result<Impor
     Ok(stored.map(|json| json.0).unwrap_or_default())
 }
 
-async fn count_slice(
-    connection: &mut PgConnection,
-    id: uuid::Uuid,
-    e: &SliceImported,
-) -> Result<(), sqlx::Error> {
+async fn count_slice(connection: &mut PgConnection, id: Uuid, e: &SliceImported) -> Result<(), sqlx::Error> {
     let mut imported = imported(connection, id).await?;
     let (rows, skipped) = imported.entry(e.resource.clone()).or_default();
     *rows += e.imported;
@@ -137,11 +114,7 @@ async fn count_slice(
 }
 
 /// The end speaks for itself: progress is another topic and may come later, or be lost.
-async fn complete(
-    connection: &mut PgConnection,
-    id: uuid::Uuid,
-    e: &SyncCompleted,
-) -> Result<(), sqlx::Error> {
+async fn complete(connection: &mut PgConnection, id: Uuid, e: &SyncCompleted) -> Result<(), sqlx::Error> {
     let phases: Vec<SyncPhase> = imported(connection, id)
         .await?
         .into_iter()
@@ -182,6 +155,7 @@ struct DecodeProgress(Decoder<SyncProgress>);
 
 impl Decode for DecodeProgress {
     type Item = SyncProgress;
+    const KEEPS_RECORDS: bool = true;
 
     fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<SyncProgress> {
         let Some(bytes) = message.payload() else { return Decoded::Ignored };
@@ -267,7 +241,7 @@ pub async fn latest(pool: &PgPool, merchant: MerchantId) -> Result<Option<SyncSt
 }
 
 /// Sequence that the read model has of a job of this merchant; 0 where it has none.
-pub async fn sequence(pool: &PgPool, merchant: MerchantId, job: uuid::Uuid) -> Result<i64, sqlx::Error> {
+pub async fn sequence(pool: &PgPool, merchant: MerchantId, job: Uuid) -> Result<i64, sqlx::Error> {
     let mut transaction = for_merchant(pool, merchant).await?;
     let at: Option<i64> = sqlx::query_scalar("SELECT sequence FROM sync_jobs WHERE job_id = $1")
         .bind(job)

@@ -1,5 +1,6 @@
 //! Events of the SyncJob aggregate, the progress of a running job and the completeness of a store.
 
+use chrono::NaiveDate;
 use serde::{Deserialize, Serialize};
 
 use super::avro_record;
@@ -23,9 +24,9 @@ pub struct SyncRequested {
     /// How far back orders are read, in months: 12 or 24.
     pub depth_in_months: i32,
     /// First day of orders that is read: 'YYYY-MM-DD' in Asia/Riyadh.
-    pub from_day: String,
+    pub from_day: NaiveDate,
     /// Last day of orders that this run lists: 'YYYY-MM-DD' in Asia/Riyadh.
-    pub until_day: String,
+    pub until_day: NaiveDate,
     /// Who asked for it. A user id (UUID); null where nobody asked.
     #[serde(default)]
     pub requested_by: Option<UserId>,

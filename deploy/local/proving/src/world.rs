@@ -2,12 +2,15 @@
 //! simulator that belong to nobody else, so worlds run side by side.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::ErrorKind;
 use std::net::TcpListener as StdListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use fs2::FileExt;
 use qafila_schemas::catalogue::{TOPICS, dead_letter_topic};
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::registry::Registry;
@@ -24,6 +27,8 @@ use tokio::net::TcpListener;
 use url::Url;
 
 const READY: Duration = Duration::from_secs(60);
+/// Ending of the file that says a world's process lives.
+const CLAIM: &str = "world";
 const GLANCE: Duration = Duration::from_millis(50);
 
 /// One isolated Qafila.
@@ -36,6 +41,8 @@ pub struct World {
     pub sim_url: String,
     /// Address of the gateway.
     pub gateway: String,
+    id: String,
+    claim: Claim,
     binaries: PathBuf,
     log: PathBuf,
     process: Option<Child>,
@@ -49,6 +56,9 @@ impl World {
         stack.up().await?;
         let mut environment = stack.environment();
         let id = format!("{name}_{:08x}", rand::rng().random::<u32>());
+        let folder = layout.data("worlds")?;
+        sweep(&folder, &environment).await?;
+        let claim = Claim::new(&folder, &id)?;
         let owner = environment["QAFILA_DATABASE_OWNER_URL"].clone();
         let mut connection = PgConnection::connect(&owner).await.context("connecting as the owner")?;
         connection.execute(format!("CREATE DATABASE {id}").as_str()).await?;
@@ -72,7 +82,7 @@ impl World {
         let gateway_port = StdListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let gateway = format!("http://127.0.0.1:{gateway_port}");
         for (variable, value) in [
-            ("QAFILA_TOPIC_PREFIX", format!("{id}.")),
+            ("QAFILA_TOPIC_PREFIX", prefix(&id)),
             ("QAFILA_CLICKHOUSE_DATABASE", id.clone()),
             ("QAFILA_SALLA_API_URL", format!("{sim_url}/admin/v2")),
             ("QAFILA_SALLA_ACCOUNTS_URL", sim_url.clone()),
@@ -80,9 +90,18 @@ impl World {
         ] {
             environment.insert(variable.to_owned(), value);
         }
-        let log = layout.data("worlds")?.join(format!("{id}.log"));
-        let world =
-            Self { environment, sim, sim_url, gateway, binaries: layout.binaries, log, process: None };
+        let log = folder.join(format!("{id}.log"));
+        let world = Self {
+            environment,
+            sim,
+            sim_url,
+            gateway,
+            id,
+            claim,
+            binaries: layout.binaries,
+            log,
+            process: None,
+        };
         world.run(&["migrate"]).await?;
         world.run(&["topics", "apply"]).await?;
         Ok(world)
@@ -185,21 +204,69 @@ impl World {
     /// Stops Qafila and removes the world's topics and databases.
     pub async fn remove(mut self) -> Result<()> {
         self.kill()?;
-        let admin: AdminClient<DefaultClientContext> = self.kafka().client().create()?;
-        let names: Vec<String> = TOPICS
-            .iter()
-            .map(|topic| self.kafka().topic(topic.name))
-            .flat_map(|name| [dead_letter_topic(&name), name])
-            .collect();
-        let names: Vec<&str> = names.iter().map(String::as_str).collect();
-        admin.delete_topics(&names, &AdminOptions::new()).await?;
-        let database = self.environment["QAFILA_CLICKHOUSE_DATABASE"].clone();
-        self.clickhouse().query(&format!("DROP DATABASE IF EXISTS `{database}`")).execute().await?;
-        // Pools of ours may still be open; only the superuser may end others' sessions.
-        let mut owner = Stack::open(Layout::find()?)?.postgres()?.connect("postgres").await?;
-        owner.execute(format!("DROP DATABASE IF EXISTS {database} WITH (FORCE)").as_str()).await?;
-        Ok(owner.close().await?)
+        remove_data(&self.id, &self.environment).await?;
+        Ok(std::fs::remove_file(&self.claim.path)?)
     }
+}
+
+/// Says on disk that a world's process lives: its lock goes with the process, however that ends.
+struct Claim {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Claim {
+    fn new(folder: &Path, id: &str) -> Result<Self> {
+        let path = folder.join(format!("{id}.{CLAIM}"));
+        let file = File::create(&path)?;
+        file.try_lock_exclusive()?;
+        Ok(Self { path, _file: file })
+    }
+}
+
+/// Removes the worlds in `folder` whose processes have ended without doing so.
+async fn sweep(folder: &Path, environment: &BTreeMap<String, String>) -> Result<()> {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        let Some(id) =
+            path.file_stem().and_then(|s| s.to_str()).filter(|_| path.extension() == Some(CLAIM.as_ref()))
+        else {
+            continue;
+        };
+        // Gone meanwhile: another sweep was quicker.
+        let Ok(file) = File::open(&path) else { continue };
+        if file.try_lock_exclusive().is_ok() {
+            remove_data(id, environment).await.with_context(|| format!("removing the old world {id}"))?;
+            std::fs::remove_file(&path)
+                .or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+        }
+    }
+    Ok(())
+}
+
+/// Removes the topics and databases of world `id`.
+async fn remove_data(id: &str, environment: &BTreeMap<String, String>) -> Result<()> {
+    let mut kafka = KafkaConfig::at(&environment["QAFILA_KAFKA_BROKERS"]);
+    kafka.prefix = prefix(id);
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create()?;
+    let names: Vec<String> = TOPICS
+        .iter()
+        .map(|topic| kafka.topic(topic.name))
+        .flat_map(|name| [dead_letter_topic(&name), name])
+        .collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    admin.delete_topics(&names, &AdminOptions::new()).await?;
+    let clickhouse =
+        qafila_projections::olap::client::connect(&environment["QAFILA_CLICKHOUSE_URL"], "default");
+    clickhouse.query(&format!("DROP DATABASE IF EXISTS `{id}`")).execute().await?;
+    // Pools of ours may still be open; only the superuser may end others' sessions.
+    let mut owner = Stack::open(Layout::find()?)?.postgres()?.connect("postgres").await?;
+    owner.execute(format!("DROP DATABASE IF EXISTS {id} WITH (FORCE)").as_str()).await?;
+    Ok(owner.close().await?)
+}
+
+fn prefix(id: &str) -> String {
+    format!("{id}.")
 }
 
 impl Drop for World {

@@ -95,7 +95,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
                 metrics::counter!("qafila_projection_failures_total", "projection" => "merge").increment(1);
                 tracing::warn!(event = "merge interrupted", error = %error);
                 // Postgres refuses a value: the next try finds out which record holds it.
-                careful = is_data_error(&error);
+                careful = error.is_data_error();
                 assignment.rewind();
                 tokio::time::sleep(PAUSE).await;
             }
@@ -232,7 +232,7 @@ impl Merger {
         for item in items {
             match self.merge(std::iter::once(item.value.clone())).await {
                 Ok(more) => rows.append(more),
-                Err(error) if is_data_error(&error) => bad.push(self.refused(&item, &error)?),
+                Err(error) if error.is_data_error() => bad.push(self.refused(&item, &error)?),
                 Err(error) => return Err(error),
             }
         }
@@ -269,12 +269,6 @@ impl Merger {
         self.products.records(rows.products, &mut facts)?;
         Ok(facts)
     }
-}
-
-/// Whether the database refuses a value (SQLSTATE class 22), so that trying again changes nothing.
-fn is_data_error(error: &ProjectionError) -> bool {
-    let ProjectionError::Database(sqlx::Error::Database(refusal)) = error else { return false };
-    refusal.code().is_some_and(|code| code.starts_with("22"))
 }
 
 /// Merged rows of a batch.

@@ -1,0 +1,237 @@
+//! The polling thread of a reader: it polls, decodes, gathers batches and hands them over.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{BorrowedMessage, Message};
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use super::assignment::{Context, Shared};
+use super::{Batch, Decode, Decoded, Item, OffsetKeeper, RawRecord, ReaderConfig, Span, undecodable};
+use crate::registry::{Registry, RegistryError};
+use crate::writer::Placed;
+
+const IDLE_POLL: Duration = Duration::from_millis(100);
+/// How long a full channel is waited for before the partitions are paused (pausing discards what was fetched).
+const PATIENCE: Duration = Duration::from_secs(2);
+const BROKER_CALL: Duration = Duration::from_secs(10);
+const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) struct Poller<D: Decode> {
+    pub(super) consumer: Arc<BaseConsumer<Context>>,
+    pub(super) shared: Arc<Shared>,
+    pub(super) registry: Registry,
+    pub(super) runtime: Handle,
+    pub(super) sender: mpsc::Sender<Batch<D::Item>>,
+    pub(super) stop: CancellationToken,
+    pub(super) config: ReaderConfig,
+    pub(super) topics: Vec<String>,
+    pub(super) decode: D,
+}
+
+/// A batch that is being gathered.
+struct Gathering<T> {
+    batch: Batch<T>,
+    bytes: usize,
+    records: usize,
+    since: Instant,
+    spans: BTreeMap<(usize, i32), (i64, i64)>,
+}
+
+impl<D: Decode> Poller<D> {
+    pub(super) fn run(mut self) {
+        let mut gathering: Option<Gathering<D::Item>> = None;
+        while !self.stop.is_cancelled() {
+            if self.shared.rewind.load(Ordering::Acquire) {
+                gathering = None;
+                self.shared.epoch.fetch_add(1, Ordering::AcqRel);
+                self.shared.rewind.store(false, Ordering::Release);
+                self.rewind();
+            }
+            let wait = gathering
+                .as_ref()
+                .map_or(IDLE_POLL, |g| self.config.max_age.saturating_sub(g.since.elapsed()).min(IDLE_POLL));
+            let consumer = Arc::clone(&self.consumer);
+            match consumer.poll(wait) {
+                Some(Ok(message)) => self.take(&message, &mut gathering),
+                Some(Err(error)) => self.complain(&error),
+                None => {}
+            }
+            if gathering.as_ref().is_some_and(|g| self.is_due(g))
+                && let Some(due) = gathering.take()
+                && !self.hand_over(due)
+            {
+                break;
+            }
+        }
+    }
+
+    fn is_due(&self, gathering: &Gathering<D::Item>) -> bool {
+        gathering.records >= self.config.max_records
+            || gathering.bytes >= self.config.max_bytes
+            || gathering.since.elapsed() >= self.config.max_age
+    }
+
+    fn take(&mut self, message: &BorrowedMessage<'_>, gathering: &mut Option<Gathering<D::Item>>) {
+        let Some(outcome) = self.decode_known(message) else { return };
+        // A rebalance inside the poll may have made what was gathered stale.
+        let epoch = self.shared.epoch.load(Ordering::Acquire);
+        if gathering.as_ref().is_some_and(|g| g.batch.epoch != epoch) {
+            *gathering = None;
+        }
+        let gathering = gathering.get_or_insert_with(|| Gathering::new(epoch));
+        let topic = self.topics.iter().position(|t| t == message.topic()).unwrap_or_default();
+        let placed = Placed { partition: message.partition(), offset: message.offset() };
+        gathering.cover(topic, placed);
+        gathering.records += 1;
+        gathering.bytes += message.payload().map_or(0, <[u8]>::len);
+        match outcome {
+            Decoded::Item(value) => {
+                let record = D::KEEPS_RECORDS.then(|| Box::new(RawRecord::of(message)));
+                gathering.batch.items.push(Item { topic, placed, record, value });
+            }
+            Decoded::Bad(cause) => {
+                gathering.batch.bad.push(RawRecord::of(message).into_dead_letter(placed, cause));
+            }
+            Decoded::Ignored | Decoded::UnknownSchema(_) => {}
+        }
+    }
+
+    /// Decodes, fetching schemas as needed. A registry that is down stops the reader here until it is back.
+    fn decode_known(&mut self, message: &BorrowedMessage<'_>) -> Option<Decoded<D::Item>> {
+        loop {
+            let schema_id = match self.decode.decode(message) {
+                Decoded::UnknownSchema(id) => id,
+                outcome => return Some(outcome),
+            };
+            match self.runtime.block_on(self.registry.learn(schema_id)) {
+                Ok(()) => {}
+                Err(RegistryError::Codec(error)) => {
+                    return Some(Decoded::Bad(undecodable(&error.to_string())));
+                }
+                Err(error @ RegistryError::Call { .. }) => {
+                    metrics::counter!("qafila_registry_failures_total").increment(1);
+                    tracing::warn!(event = "schema not available", schema_id, error = %error);
+                    if self.stop.is_cancelled() {
+                        return None;
+                    }
+                    self.runtime.block_on(tokio::time::sleep(REGISTRY_PAUSE));
+                }
+            }
+        }
+    }
+
+    /// Hands a batch over; while there is no room the partitions are paused and polling goes on, or the
+    /// group would evict us. False once nobody listens.
+    fn hand_over(&self, mut due: Gathering<D::Item>) -> bool {
+        due.batch.spans = due.spans(&self.topics);
+        due.batch.group = self.consumer.group_metadata();
+        let sender = self.sender.clone();
+        let mut paused = false;
+        loop {
+            let room = self.runtime.block_on(async {
+                tokio::select! {
+                    () = self.stop.cancelled() => Err(()),
+                    room = tokio::time::timeout(PATIENCE, sender.reserve()) => Ok(room),
+                }
+            });
+            match room {
+                Ok(Ok(Ok(permit))) => {
+                    permit.send(due.batch);
+                    if paused {
+                        self.set_paused(false);
+                    }
+                    return true;
+                }
+                Ok(Err(_)) => {
+                    if !paused {
+                        metrics::counter!("qafila_reader_pauses_total", "group" => self.config.group.clone())
+                            .increment(1);
+                        self.set_paused(true);
+                        paused = true;
+                    }
+                    match self.consumer.poll(Duration::ZERO) {
+                        // A rebalance has brought partitions that are not paused. The record cannot be put back,
+                        // so everything is read again from the committed offsets.
+                        Some(Ok(_)) => self.shared.rewind.store(true, Ordering::Release),
+                        Some(Err(error)) => self.complain(&error),
+                        None => {}
+                    }
+                    let stale = due.batch.epoch != self.shared.epoch.load(Ordering::Acquire);
+                    if stale || self.shared.rewind.load(Ordering::Acquire) {
+                        self.set_paused(false);
+                        return true;
+                    }
+                }
+                Ok(Ok(Err(_))) | Err(()) => return false,
+            }
+        }
+    }
+
+    fn set_paused(&self, paused: bool) {
+        self.shared.paused.store(paused, Ordering::Release);
+        let outcome = self.consumer.assignment().and_then(|partitions| {
+            if paused { self.consumer.pause(&partitions) } else { self.consumer.resume(&partitions) }
+        });
+        if let Err(error) = outcome {
+            tracing::warn!(event = "pausing failed", paused, error = %error);
+        }
+    }
+
+    /// Goes back to the committed offsets.
+    fn rewind(&self) {
+        let context = self.consumer.context();
+        let unplaced = context.unplaced().clone();
+        let outcome = unplaced.map_or_else(|| self.consumer.assignment(), Ok).and_then(|assigned| {
+            let mut committed = match &self.config.offsets {
+                OffsetKeeper::Broker => self.consumer.committed_offsets(assigned, BROKER_CALL)?,
+                OffsetKeeper::Store(_) => assigned,
+            };
+            context.begin(&self.consumer, &mut committed)?;
+            *context.unplaced() = None;
+            Ok(())
+        });
+        if let Err(error) = outcome {
+            tracing::warn!(event = "rewinding failed", error = %error);
+            self.shared.rewind.store(true, Ordering::Release);
+            self.runtime.block_on(tokio::time::sleep(REGISTRY_PAUSE));
+        }
+    }
+
+    fn complain(&self, error: &KafkaError) {
+        metrics::counter!("qafila_reader_errors_total", "group" => self.config.group.clone()).increment(1);
+        tracing::warn!(event = "polling failed", group = self.config.group, error = %error);
+    }
+}
+
+impl<T> Gathering<T> {
+    fn new(epoch: u64) -> Self {
+        let batch = Batch { items: Vec::new(), bad: Vec::new(), spans: Vec::new(), group: None, epoch };
+        Self { batch, bytes: 0, records: 0, since: Instant::now(), spans: BTreeMap::new() }
+    }
+
+    fn cover(&mut self, topic: usize, placed: Placed) {
+        self.spans
+            .entry((topic, placed.partition))
+            .and_modify(|(_, last)| *last = placed.offset)
+            .or_insert((placed.offset, placed.offset));
+    }
+
+    fn spans(&self, topics: &[String]) -> Vec<Span> {
+        self.spans
+            .iter()
+            .map(|(&(topic, partition), &(first, last))| Span {
+                topic: topics[topic].clone(),
+                partition,
+                first,
+                last,
+            })
+            .collect()
+    }
+}
