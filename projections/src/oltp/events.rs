@@ -185,6 +185,7 @@ fn set_aside<T>(item: &mut Item<T>, error: ProjectionError) -> Result<DeadLetter
     };
     let Some(record) = item.record.take() else { return Err(error) };
     tracing::warn!(event = "record set aside", topic = record.topic, offset = item.placed.offset, error = %error);
-    let cause = Cause { code, detail: error.to_string(), path: None, merchant: None };
+    let merchant = record.merchant().map(|id| id.to_string());
+    let cause = Cause { code, detail: error.to_string(), path: None, merchant };
     Ok(record.into_dead_letter(item.placed, cause))
 }

@@ -27,6 +27,7 @@ use assignment::{Context, Shared};
 use poll::Poller;
 
 use crate::dead_letter::{Cause, DeadLetter};
+use crate::ids::MerchantId;
 use crate::kafka::KafkaConfig;
 use crate::registry::Registry;
 use crate::writer::Placed;
@@ -134,6 +135,12 @@ impl RawRecord {
             value: message.payload().map(<[u8]>::to_vec),
             headers: message.headers().map(BorrowedHeaders::detach),
         }
+    }
+
+    /// The merchant it belongs to: every key of ours begins with the merchant's id.
+    pub fn merchant(&self) -> Option<MerchantId> {
+        let key = std::str::from_utf8(self.key.as_deref()?).ok()?;
+        key.split(':').next()?.parse().ok()
     }
 
     /// Sets it aside.

@@ -9,9 +9,12 @@ use qafila_proving::bench::observations::observation;
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::totals::{Places, each_record};
 use qafila_proving::world::World;
-use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, dead_letter_topic};
+use qafila_schemas::catalogue::{MERCHANT_EVENTS, OBSERVATIONS, TOPICS, Topic, dead_letter_topic};
 use qafila_schemas::contract::Contract;
-use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::headers::{self, CloudEvent};
+use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::records::merchant::MerchantRegistered;
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::writer::{Outgoing, TopicWriter};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -133,7 +136,7 @@ fn a_row_that_does_not_map_is_counted_and_dead_lettered_with_its_path_and_the_ot
         let status = outcome?;
         let skipped: i64 = status.phases.iter().map(|p| p.skipped).sum();
         ensure!(skipped > 0, "{status:?}");
-        let letters = dead_letters(world, &merchant.id)?;
+        let letters = dead_letters(world, &OBSERVATIONS, &merchant.id)?;
         ensure!(letters.len() as i64 == skipped, "{} letters for {skipped} skipped rows", letters.len());
         ensure!(letters.iter().all(|l| l["qafila_dlq_cause"] == "unmappable"), "{letters:?}");
         let paths: Vec<&str> = letters.iter().map(|l| l["qafila_dlq_path"].as_str()).collect();
@@ -143,9 +146,9 @@ fn a_row_that_does_not_map_is_counted_and_dead_lettered_with_its_path_and_the_ot
     });
 }
 
-/// Headers of the dead letters of a merchant's observations.
-fn dead_letters(world: &World, merchant: &str) -> Result<Vec<HashMap<String, String>>> {
-    let topic = dead_letter_topic(&world.kafka().topic(OBSERVATIONS.name));
+/// Headers of a merchant's dead letters.
+fn dead_letters(world: &World, topic: &Topic, merchant: &str) -> Result<Vec<HashMap<String, String>>> {
+    let topic = dead_letter_topic(&world.kafka().topic(topic.name));
     let consumer: BaseConsumer =
         world.kafka().client().set("group.id", "letters").set("enable.partition.eof", "true").create()?;
     let mut assignment = rdkafka::TopicPartitionList::new();
@@ -274,10 +277,14 @@ fn a_second_import_waits_for_the_end_of_the_first_and_its_own_position_can_be_wa
         let world = world().await?;
         let (merchant, _) = connected(world, 105, 120).await?;
         let body = json!({"depthInMonths": 12});
+        // Nothing is read until the second request has been answered.
+        let _turn = FAULTS.lock().await;
+        world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
         let accepted =
             expect(merchant.post("/api/v1/sync/initial", &body).await?, StatusCode::ACCEPTED).await?;
-        let again = merchant.post("/api/v1/sync/initial", &body).await?;
-        ensure!(matches!(again.status(), StatusCode::CONFLICT | StatusCode::ACCEPTED), "{}", again.status());
+        let again = merchant.post("/api/v1/sync/initial", &body).await;
+        world.sim.world().faults = Faults::default();
+        expect_problem(again?, StatusCode::CONFLICT, "sync-conflict").await?;
         let position = accepted["position"].as_str().context("no position")?;
         let answer = reqwest::Client::new()
             .get(format!("{}/api/v1/sync/status", world.gateway))
@@ -426,9 +433,57 @@ fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
             ensure!(std::time::Instant::now() < deadline, "{merged} of 19 orders were merged");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let letters = dead_letters(world, &merchant.to_string())?;
+        let letters = dead_letters(world, &OBSERVATIONS, &merchant.to_string())?;
         ensure!(letters.len() == 1 && letters[0]["qafila_dlq_cause"] == "unmergeable", "{letters:?}");
         Ok(())
+    });
+}
+
+#[test]
+fn an_event_that_comes_out_of_sequence_is_set_aside_and_other_aggregates_go_on() {
+    run(async {
+        let world = world().await?;
+        let contract = Contract { kafka: world.kafka(), registry: world.registry()? };
+        let encoder = contract.encoder::<MerchantRegistered>(&MERCHANT_EVENTS).await?;
+        let merchants: Vec<MerchantId> = (0..20).map(|_| MerchantId::generate()).collect();
+        let records = merchants.iter().enumerate().map(|(index, merchant)| {
+            let registered = MerchantRegistered {
+                merchant_id: *merchant,
+                store_name: "متجر".into(),
+                locale: "ar".into(),
+                registered_by: UserId::generate(),
+                registered_at: Millis::now(),
+            };
+            let (id, subject) = (format!("merchant:{merchant}"), merchant.to_string());
+            let kind = MERCHANT_EVENTS.records[0].full_name;
+            let event = CloudEvent { id: &id, kind, subject: &subject, time: Millis::now() };
+            // The first one's first event is missing.
+            let sequence = if index == 0 { "2" } else { "1" };
+            anyhow::Ok(Outgoing {
+                topic: contract.kafka.topic(MERCHANT_EVENTS.name),
+                key: merchant.to_string(),
+                value: Some(encoder.encode_to_vec(&registered)?),
+                headers: headers::with(event.headers(), headers::SEQUENCE, sequence),
+            })
+        });
+        TopicWriter::new(&contract.kafka, 0)?.write_all(records.collect::<Result<_>>()?).await?;
+        let postgres = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
+        let ids: Vec<uuid::Uuid> = merchants.iter().map(|merchant| merchant.0).collect();
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let known: i64 =
+                sqlx::query_scalar("SELECT count(*) FROM merchants WHERE merchant_id = ANY ($1)")
+                    .bind(&ids)
+                    .fetch_one(&postgres)
+                    .await?;
+            let letters = dead_letters(world, &MERCHANT_EVENTS, &merchants[0].to_string())?;
+            if known == 19 && !letters.is_empty() {
+                ensure!(letters[0]["qafila_dlq_cause"] == "out_of_sequence", "{letters:?}");
+                return Ok(());
+            }
+            ensure!(std::time::Instant::now() < deadline, "{known} of 19 merchants, {letters:?}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     });
 }
 
