@@ -7,6 +7,7 @@ use std::fs::{self, File};
 use anyhow::{Context, Result};
 use fs2::FileExt;
 use nix::sys::signal::Signal;
+use url::Url;
 
 use crate::layout::Layout;
 use crate::process::Service;
@@ -148,10 +149,13 @@ impl Stack {
         let database =
             |role: &str| format!("postgres://{role}:{password}@127.0.0.1:{}/{DATABASE}", ports.postgres);
         let salla = format!("http://127.0.0.1:{}", ports.salla);
-        let mut ours: BTreeMap<String, String> =
-            ROLES.iter().map(|(variable, role)| ((*variable).to_owned(), database(role))).collect();
+        let owner = env::var("QAFILA_DATABASE_OWNER_URL").unwrap_or_else(|_| database(OWNER));
+        let mut ours: BTreeMap<String, String> = ROLES
+            .iter()
+            .map(|(variable, role)| ((*variable).to_owned(), beside(&owner, role, password)))
+            .collect();
         for (name, value) in [
-            ("QAFILA_DATABASE_OWNER_URL", database(OWNER)),
+            ("QAFILA_DATABASE_OWNER_URL", owner),
             ("QAFILA_KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka)),
             ("QAFILA_REGISTRY_URL", format!("http://127.0.0.1:{}/apis/ccompat/v7", ports.registry)),
             ("QAFILA_CLICKHOUSE_URL", format!("http://127.0.0.1:{}", ports.clickhouse)),
@@ -208,6 +212,14 @@ impl Stack {
         FileExt::lock_exclusive(&file).context("waiting for another `make up` or `make down`")?;
         Ok(file)
     }
+}
+
+/// The owner's database as another role reaches it; `qafila migrate` makes the role with this password.
+fn beside(owner: &str, role: &str, password: &str) -> String {
+    let Ok(mut url) = Url::parse(owner) else { return owner.to_owned() };
+    // Only an address without a host refuses a user, and Postgres is then reached by a socket that needs none.
+    let _ = url.set_username(role).and_then(|()| url.set_password(Some(password)));
+    url.to_string()
 }
 
 fn ready(name: &str, address: &str) {
