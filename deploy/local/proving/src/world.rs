@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use fs2::FileExt;
+use qafila::config::Config;
 use qafila_schemas::catalogue::{TOPICS, dead_letter_topic};
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::registry::Registry;
@@ -190,10 +191,8 @@ impl World {
     }
 
     /// This world's Kafka.
-    pub fn kafka(&self) -> KafkaConfig {
-        let mut kafka = KafkaConfig::at(&self.environment["QAFILA_KAFKA_BROKERS"]);
-        kafka.prefix = self.environment.get("QAFILA_TOPIC_PREFIX").cloned().unwrap_or_default();
-        kafka
+    pub fn kafka(&self) -> Result<KafkaConfig> {
+        kafka(&self.environment)
     }
 
     /// The schema registry.
@@ -246,8 +245,7 @@ async fn sweep(folder: &Path, environment: &BTreeMap<String, String>) -> Result<
 
 /// Removes the topics and databases of world `id`.
 async fn remove_data(id: &str, environment: &BTreeMap<String, String>) -> Result<()> {
-    let mut kafka = KafkaConfig::at(&environment["QAFILA_KAFKA_BROKERS"]);
-    kafka.prefix = prefix(id);
+    let kafka = KafkaConfig { prefix: prefix(id), ..kafka(environment)? };
     let admin: AdminClient<DefaultClientContext> = kafka.client().create()?;
     let names: Vec<String> = TOPICS
         .iter()
@@ -263,6 +261,11 @@ async fn remove_data(id: &str, environment: &BTreeMap<String, String>) -> Result
     let mut owner = Stack::open(Layout::find()?)?.postgres()?.connect("postgres").await?;
     owner.execute(format!("DROP DATABASE IF EXISTS {id} WITH (FORCE)").as_str()).await?;
     Ok(owner.close().await?)
+}
+
+/// Kafka as `qafila` would reach it in this environment.
+pub fn kafka(environment: &BTreeMap<String, String>) -> Result<KafkaConfig> {
+    Ok(Config::read(|name| environment.get(name).cloned())?.kafka)
 }
 
 fn prefix(id: &str) -> String {

@@ -56,19 +56,20 @@ fn member(world: &World, topic: &str, slot: &str) -> Result<Reader<String>> {
         max_age: Duration::from_millis(20),
         offsets: OffsetKeeper::Broker,
     };
-    Ok(Reader::start(&world.kafka(), &world.registry()?, config, Text)?)
+    Ok(Reader::start(&world.kafka()?, &world.registry()?, config, Text)?)
 }
 
 async fn fill(world: &World, topic: &str) -> Result<()> {
+    let name = world.kafka()?.topic(topic);
     let records = (0..RECORDS)
         .map(|n| Outgoing {
-            topic: world.kafka().topic(topic),
+            topic: name.clone(),
             key: format!("key-{n}"),
             value: Some(format!("value-{n}").into_bytes()),
             headers: OwnedHeaders::new(),
         })
         .collect();
-    TopicWriter::new(&world.kafka(), 5)?.write_all(records).await?;
+    TopicWriter::new(&world.kafka()?, 5)?.write_all(records).await?;
     Ok(())
 }
 
@@ -174,9 +175,10 @@ fn facts_of_a_batch_that_was_polled_before_a_rebalance_are_refused_even_by_one_w
         until("the rebalance", || !former.assignment().is_current(&batch)).await?;
         let later = next(&mut former).await?;
 
-        let facts = Arc::<str>::from(world.kafka().topic(ORDERS.name));
+        let facts = Arc::<str>::from(world.kafka()?.topic(ORDERS.name));
+        let kafka = world.kafka()?;
         let publish = |batch: Batch<String>, value: &'static str| {
-            let (kafka, topic) = (world.kafka(), Arc::clone(&facts));
+            let (kafka, topic) = (kafka.clone(), Arc::clone(&facts));
             tokio::task::spawn_blocking(move || {
                 let fact = FactRecord {
                     topic,
@@ -192,7 +194,7 @@ fn facts_of_a_batch_that_was_polled_before_a_rebalance_are_refused_even_by_one_w
         ensure!(publish(batch, "stale").await?.is_err(), "a former owner published");
         publish(later, "fresh").await??;
         let mut published = vec![];
-        each_record(&world.kafka(), &facts, |_, value| published.extend(value.map(<[u8]>::to_vec)))?;
+        each_record(&world.kafka()?, &facts, |_, value| published.extend(value.map(<[u8]>::to_vec)))?;
         ensure!(published == [b"fresh".to_vec()], "{published:?}");
         Ok(())
     });

@@ -57,7 +57,7 @@ async fn places(world: &World) -> Result<Places> {
         simulator: world.sim_url.clone(),
         postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
         clickhouse: world.clickhouse(),
-        kafka: world.kafka(),
+        kafka: world.kafka()?,
         registry: world.registry()?,
     })
 }
@@ -89,9 +89,10 @@ fn an_import_ends_with_equal_totals_everywhere_and_no_personal_value_in_clear() 
 
         let personal = personal_values(world, store);
         for topic in TOPICS {
-            for name in [world.kafka().topic(topic.name), dead_letter_topic(&world.kafka().topic(topic.name))]
+            for name in
+                [world.kafka()?.topic(topic.name), dead_letter_topic(&world.kafka()?.topic(topic.name))]
             {
-                each_record(&world.kafka(), &name, |key, value| {
+                each_record(&world.kafka()?, &name, |key, value| {
                     for secret in &personal {
                         let found =
                             value.is_some_and(|v| v.windows(secret.len()).any(|w| w == secret.as_bytes()));
@@ -148,9 +149,9 @@ fn a_row_that_does_not_map_is_counted_and_dead_lettered_with_its_path_and_the_ot
 
 /// Headers of a merchant's dead letters.
 fn dead_letters(world: &World, topic: &Topic, merchant: &str) -> Result<Vec<HashMap<String, String>>> {
-    let topic = dead_letter_topic(&world.kafka().topic(topic.name));
+    let topic = dead_letter_topic(&world.kafka()?.topic(topic.name));
     let consumer: BaseConsumer =
-        world.kafka().client().set("group.id", "letters").set("enable.partition.eof", "true").create()?;
+        world.kafka()?.client().set("group.id", "letters").set("enable.partition.eof", "true").create()?;
     let mut assignment = rdkafka::TopicPartitionList::new();
     for partition in 0..3 {
         assignment.add_partition_offset(&topic, partition, rdkafka::Offset::Beginning)?;
@@ -400,7 +401,7 @@ fn reports_agree_with_the_source_and_name_bad_parameters() {
 fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
     run(async {
         let world = world().await?;
-        let contract = Contract { kafka: world.kafka(), registry: world.registry()? };
+        let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
         let encoder = contract.encoder::<Observation>(&OBSERVATIONS).await?;
         let (merchant, connection) = (MerchantId::generate(), ConnectionId::generate());
         let records = (0..20).map(|order| {
@@ -443,7 +444,7 @@ fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
 fn an_event_that_comes_out_of_sequence_is_set_aside_and_other_aggregates_go_on() {
     run(async {
         let world = world().await?;
-        let contract = Contract { kafka: world.kafka(), registry: world.registry()? };
+        let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
         let encoder = contract.encoder::<MerchantRegistered>(&MERCHANT_EVENTS).await?;
         let merchants: Vec<MerchantId> = (0..20).map(|_| MerchantId::generate()).collect();
         let records = merchants.iter().enumerate().map(|(index, merchant)| {

@@ -175,11 +175,10 @@ impl Stack {
         ] {
             ours.insert(name.to_owned(), value);
         }
-        for (name, value) in &mut ours {
-            if let Ok(named) = env::var(name) {
-                *value = named;
-            }
-        }
+        let named: Vec<&str> = ours.keys().map(String::as_str).chain(PASSED_ON).collect();
+        let given: Vec<(String, String)> =
+            named.into_iter().filter_map(|name| Some((name.to_owned(), env::var(name).ok()?))).collect();
+        ours.extend(given);
         ours
     }
 
@@ -213,6 +212,9 @@ impl Stack {
         Ok(file)
     }
 }
+
+/// Variables that have no value of ours.
+const PASSED_ON: [&str; 3] = ["QAFILA_TOPIC_PREFIX", "QAFILA_KAFKA_PROPERTIES", "QAFILA_KAFKA_REPLICATION"];
 
 /// The owner's database as another role reaches it; `qafila migrate` makes the role with this password.
 fn beside(owner: &str, role: &str, password: &str) -> String {

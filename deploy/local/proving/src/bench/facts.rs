@@ -33,7 +33,7 @@ const HEADER: usize = 5;
 /// Facts a second.
 pub async fn insert() -> Result<Measurement> {
     let world = World::make("bench_facts").await?;
-    let contract = Contract { kafka: world.kafka(), registry: world.registry()? };
+    let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
     fill(&contract).await?;
     bare_insert(&world).await?;
     let mut duel = Duel::new("insert_clickhouse", "facts/s");
@@ -87,7 +87,7 @@ async fn bare_insert(world: &World) -> Result<()> {
 }
 
 async fn bare_loop(world: &World) -> Result<Round> {
-    let (kafka, client) = (world.kafka(), world.clickhouse().with_validation(false));
+    let (kafka, client) = (world.kafka()?, world.clickhouse().with_validation(false));
     let (cpu, started) = (cpu_seconds()?, Instant::now());
     let (sender, mut batches) = tokio::sync::mpsc::channel::<Vec<OrderRow>>(2);
     let polling = tokio::task::spawn_blocking(move || poll(&kafka, &sender));

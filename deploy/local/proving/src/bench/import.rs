@@ -46,7 +46,7 @@ pub async fn import_50k() -> Result<Measurement> {
         simulator: world.sim_url.clone(),
         postgres,
         clickhouse: world.clickhouse(),
-        kafka: world.kafka(),
+        kafka: world.kafka()?,
         registry: world.registry()?,
     };
     let counted = places.agree(&merchant.id, store, 24, PATIENCE).await?;

@@ -3,8 +3,6 @@
 use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
-// For its allocator: measured is what the binary runs with.
-use qafila as _;
 use qafila_proving::bench::{avro, commands, facts, import, merge};
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::signal::Signal;
 use qafila_proving::merchant::{Merchant, SyncStatus, make_store};
 use qafila_proving::totals::{Everywhere, Places};
-use qafila_schemas::kafka::KafkaConfig;
+use qafila_proving::world::kafka;
 use qafila_schemas::registry::Registry;
 use qafila_stack::layout::Layout;
 use qafila_stack::process::Service;
@@ -81,7 +81,7 @@ async fn demo(cli: Cli) -> Result<()> {
             &environment["QAFILA_CLICKHOUSE_URL"],
             &environment["QAFILA_CLICKHOUSE_DATABASE"],
         ),
-        kafka: KafkaConfig::at(&environment["QAFILA_KAFKA_BROKERS"]),
+        kafka: kafka(&environment)?,
         registry: Registry::new(&environment["QAFILA_REGISTRY_URL"])?,
     };
     let counted = places.agree(&merchant.id, store, MONTHS, Duration::from_secs(60)).await?;

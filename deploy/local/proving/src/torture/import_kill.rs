@@ -36,7 +36,7 @@ impl ImportKill {
             simulator: world.sim_url.clone(),
             postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
             clickhouse: world.clickhouse(),
-            kafka: world.kafka(),
+            kafka: world.kafka()?,
             registry: world.registry()?,
         };
         Ok(Self { world, places })
