@@ -39,8 +39,8 @@ check: ## Format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
-deny: ## Licences, sources and advisories of dependencies (needs cargo-deny)
-	cargo deny check
+deny: prerequisites ## Licences, sources and advisories of dependencies; builds cargo-deny once
+	@deploy/local/deny.sh
 
 build: prerequisites
 	@cargo build --release --workspace
