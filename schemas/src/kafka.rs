@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 
+/// Largest record, bytes: more than the largest answer of Salla that is read, so that no row of one is too large to be kept.
+pub const LARGEST_RECORD: u32 = 20 << 20;
+
 /// Where Kafka is.
 #[derive(Debug, Clone)]
 pub struct KafkaConfig {
@@ -45,6 +48,7 @@ impl KafkaConfig {
         config
             .set("enable.idempotence", "true")
             .set("acks", "all")
+            .set("message.max.bytes", LARGEST_RECORD.to_string())
             .set("compression.type", "lz4")
             .set("linger.ms", linger_ms.to_string())
             .set("delivery.timeout.ms", "30000")

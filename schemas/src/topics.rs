@@ -8,7 +8,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::catalogue::{Cleanup, TOPICS, Topic, dead_letter_topic};
-use crate::kafka::KafkaConfig;
+use crate::kafka::{KafkaConfig, LARGEST_RECORD};
 use crate::registry::{Registry, RegistryError};
 
 const DAY_MS: u64 = 86_400_000;
@@ -74,7 +74,7 @@ struct Plan {
 impl Plan {
     fn with_dead_letters(kafka: &KafkaConfig, topic: &Topic) -> [Self; 2] {
         let name = kafka.topic(topic.name);
-        let settings = match topic.cleanup {
+        let mut settings = match topic.cleanup {
             Cleanup::Delete { days } => delete_after(days),
             Cleanup::Compact => vec![
                 ("cleanup.policy", "compact".into()),
@@ -82,11 +82,14 @@ impl Plan {
                 ("max.compaction.lag.ms", COMPACTED_WITHIN_MS.to_string()),
             ],
         };
-        let dead_letters = Self {
+        let mut dead_letters = Self {
             name: dead_letter_topic(&name),
             partitions: DEAD_LETTER_PARTITIONS,
             settings: delete_after(topic.dead_letter_days()),
         };
+        for settings in [&mut settings, &mut dead_letters.settings] {
+            settings.push(("max.message.bytes", LARGEST_RECORD.to_string()));
+        }
         [Self { name, partitions: topic.partitions, settings }, dead_letters]
     }
 

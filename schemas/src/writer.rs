@@ -14,6 +14,8 @@ use crate::kafka::KafkaConfig;
 
 /// Bytes that may be under way at once; a caller beyond that waits or is told [`WriteError::Saturated`].
 const MOST_BYTES: usize = 32 << 20;
+/// Bytes that one call has under way at once.
+const PORTION: u32 = 8 << 20;
 /// What a record costs beside its payload.
 const RECORD_OVERHEAD: usize = 256;
 
@@ -75,15 +77,32 @@ impl TopicWriter {
 
     /// Writes all records and waits until each is acknowledged; waits for room. The order per key is kept.
     pub async fn write_all(&self, records: Vec<Outgoing>) -> Result<Vec<Placed>, WriteError> {
-        let mut deliveries = Vec::with_capacity(records.len());
-        for record in records {
-            let room = Arc::clone(&self.room).acquire_many_owned(cost(&record)).await;
-            let room = room.map_err(|_| WriteError::Closed)?;
+        let mut placed = Vec::with_capacity(records.len());
+        let mut records = records.into_iter().peekable();
+        while records.peek().is_some() {
+            placed.append(&mut self.write_portion(&mut records).await?);
+        }
+        Ok(placed)
+    }
+
+    /// Writes as many records as a portion of the room holds. The room is taken at once: callers that each hold a part and
+    /// wait for more would wait for one another for ever.
+    async fn write_portion(
+        &self,
+        records: &mut std::iter::Peekable<std::vec::IntoIter<Outgoing>>,
+    ) -> Result<Vec<Placed>, WriteError> {
+        let (mut portion, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = records.next_if(|next| portion.is_empty() || bytes + cost(next) <= PORTION) {
+            bytes += cost(&record);
+            portion.push(record);
+        }
+        let _room = self.room.acquire_many(bytes).await.map_err(|_| WriteError::Closed)?;
+        let mut deliveries = Vec::with_capacity(portion.len());
+        for record in portion {
             // The send is made here, in order; only the wait for its answer runs beside the others.
             let delivery = self.start(record).await?;
             deliveries.push(async move {
                 let placed = delivery.await.map_err(|_| WriteError::Closed)?;
-                drop(room);
                 placed.map(|d| Placed { partition: d.partition, offset: d.offset }).map_err(|(e, _)| e.into())
             });
         }

@@ -15,7 +15,7 @@ use sqlx::postgres::PgListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::commands::WAKE_CHANNEL;
-use outbox::{Outbox, OutboxError};
+use outbox::{Outbox, OutboxError, StoredEvent};
 use publisher::{PublishError, Publisher};
 
 const STANDBY: Duration = Duration::from_secs(1);
@@ -66,7 +66,7 @@ async fn active(pool: &PgPool, contract: &Contract, shutdown: &CancellationToken
     while !shutdown.is_cancelled() {
         let events = outbox.next(BATCH).await?;
         if !events.is_empty() {
-            publisher.publish(&events).await?;
+            publish(&publisher, &mut outbox, &events).await?;
             outbox.advance(&events).await?;
             metrics::counter!("qafila_relay_events_total").increment(events.len() as u64);
             continue;
@@ -78,4 +78,21 @@ async fn active(pool: &PgPool, contract: &Contract, shutdown: &CancellationToken
         }
     }
     Ok(())
+}
+
+/// Publishes, and keeps the session of the lock alive meanwhile: Kafka may take longer than the session may be idle. Once the
+/// lock is lost this ends at once, and with it the producer and what it still holds.
+async fn publish(
+    publisher: &Publisher,
+    outbox: &mut Outbox,
+    events: &[StoredEvent],
+) -> Result<(), RelayError> {
+    let publishing = publisher.publish(events);
+    tokio::pin!(publishing);
+    loop {
+        match tokio::time::timeout(IDLE, &mut publishing).await {
+            Ok(published) => return Ok(published?),
+            Err(_) => outbox.ping().await?,
+        }
+    }
 }

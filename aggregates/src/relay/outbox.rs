@@ -105,6 +105,11 @@ impl Outbox {
         Ok(())
     }
 
+    /// Keeps the session of the lock alive; an error means that the lock may be lost.
+    pub async fn ping(&mut self) -> Result<(), OutboxError> {
+        Ok(self.connection.ping().await?)
+    }
+
     /// Whether committed events wait above the horizon, held by an open transaction somewhere in the cluster.
     pub async fn is_behind(&mut self) -> Result<bool, OutboxError> {
         Ok(sqlx::query_scalar(

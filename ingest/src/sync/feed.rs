@@ -44,7 +44,7 @@ pub async fn run(
     let dead_letters = DeadLetters::new(writer, "ingest-sync");
     loop {
         let mut batch = tokio::select! {
-            batch = reader.next() => match batch { Some(batch) => batch, None => return Ok(()) },
+            batch = reader.next() => batch?,
             () = shutdown.cancelled() => return Ok(()),
         };
         let outcome = match dead_letters.write(std::mem::take(&mut batch.bad)).await {

@@ -114,8 +114,11 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Sync
         contract: role.contract.clone(),
     });
     let feed = feed::run(role.pool, role.contract, tools.writer.clone(), role.slot, shutdown.clone());
-    let (fed, ()) = tokio::join!(feed, work_on_runs(tools, worker, shutdown));
-    fed
+    let work = async {
+        work_on_runs(tools, worker, shutdown).await;
+        Ok(())
+    };
+    tokio::try_join!(feed, work).map(drop)
 }
 
 async fn work_on_runs(tools: Arc<Tools>, worker: String, shutdown: CancellationToken) {

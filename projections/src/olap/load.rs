@@ -21,6 +21,10 @@ use tokio_util::sync::CancellationToken;
 use super::{BATCH_AGE, BATCH_ROWS, OlapRole};
 use crate::oltp::ProjectionError;
 
+/// For a piece of a batch to be taken.
+const SEND_DEADLINE: Duration = Duration::from_secs(10);
+/// For the answer to a whole batch.
+const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -86,7 +90,7 @@ pub async fn run<R: FactRow>(role: OlapRole, shutdown: CancellationToken) -> Res
     let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, R::GROUP);
     loop {
         let mut batch = tokio::select! {
-            batch = reader.next() => match batch { Some(batch) => batch, None => return Ok(()) },
+            batch = reader.next() => batch?,
             () = shutdown.cancelled() => return Ok(()),
         };
         let items = std::mem::take(&mut batch.items);
@@ -130,7 +134,11 @@ pub async fn insert<R: FactRow>(
         return Ok(());
     }
     let client = client.clone().with_validation(false).with_setting("insert_deduplication_token", token);
-    let mut insert = client.insert_unescaped::<R>(R::TABLE).await?;
+    // A server that is silent must not hold our partitions for ever; the token makes the repeat harmless.
+    let mut insert = client
+        .insert_unescaped::<R>(R::TABLE)
+        .await?
+        .with_timeouts(Some(SEND_DEADLINE), Some(ANSWER_DEADLINE));
     for row in rows {
         insert.write(row).await?;
     }

@@ -3,6 +3,8 @@
 //! Cancelled and returned orders are counted apart and are no sales. Every query reads with FINAL, so each order counts
 //! once, and none can be built without its merchant.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use clickhouse::{Client, Row};
 use qafila_schemas::amount::Amount;
@@ -12,12 +14,18 @@ use serde::Deserialize;
 /// Slugs of orders that are no sales (FACTS §5).
 const NO_SALE: &str = "('canceled', 'restored')";
 
+/// A report takes milliseconds; nobody waits longer than this for one.
+const DEADLINE: Duration = Duration::from_secs(10);
+
 /// Why a report could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
     /// ClickHouse.
     #[error("ClickHouse: {0}")]
     ClickHouse(#[from] clickhouse::error::Error),
+    /// No answer in time.
+    #[error("ClickHouse did not answer within {}s", DEADLINE.as_secs())]
+    Slow,
     /// A figure does not fit `decimal(18,4)`.
     #[error("a sum does not fit: {0}")]
     TooLarge(String),
@@ -157,7 +165,10 @@ impl<'c> Reports<'c> {
             .param("from", window.from.timestamp_millis())
             .param("until", window.until.timestamp_millis());
         let query = if sql.contains("{zone:String}") { query.param("zone", zone) } else { query };
-        Ok(query.fetch_all::<Line>().await?)
+        tokio::time::timeout(DEADLINE, query.fetch_all::<Line>())
+            .await
+            .map_err(|_| ReportError::Slow)?
+            .map_err(Into::into)
     }
 }
 

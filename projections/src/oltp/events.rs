@@ -138,7 +138,7 @@ pub(super) async fn follow<T: Send + Sync + 'static>(
 ) -> Result<(), ProjectionError> {
     loop {
         let mut batch = tokio::select! {
-            batch = reader.next() => match batch { Some(batch) => batch, None => return Ok(()) },
+            batch = reader.next() => batch?,
             () = shutdown.cancelled() => return Ok(()),
         };
         if let Err(error) = apply(pool, projection, &mut batch, &fold, &dead_letters).await {
@@ -159,8 +159,10 @@ async fn apply<T: Sync>(
 ) -> Result<(), ProjectionError> {
     let mut transaction = pool.begin().await?;
     if !offsets::advance(&mut transaction, projection, &batch.spans).await? {
-        // Somebody else is further: our partitions have moved, or the batch was read twice.
-        return Ok(transaction.rollback().await?);
+        // A batch under way was committed after a rebalance had read its offsets. Dropping this one would skip what
+        // it holds beyond them, so everything is read again from where they are now.
+        transaction.rollback().await?;
+        return Err(ProjectionError::Overtaken);
     }
     for item in &mut batch.items {
         let mut savepoint = transaction.begin().await?;

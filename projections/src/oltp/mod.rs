@@ -43,6 +43,12 @@ pub enum ProjectionError {
     /// Rows of a batch were changed by somebody else, again and again.
     #[error("rows of a batch keep changing under the merge: another process merges the same partitions")]
     Contended,
+    /// The thread that publishes facts has panicked.
+    #[error("the thread that publishes facts has ended")]
+    PublisherEnded,
+    /// The stored offsets are beyond the batch: it is read again from there.
+    #[error("the stored offsets have moved past this batch")]
+    Overtaken,
     /// An aggregate's next event is missing.
     #[error("{aggregate} is at sequence {at} and was given {given}: an event is missing")]
     Gap {

@@ -37,8 +37,8 @@ impl OffsetStore for ProjectionOffsets {
     }
 }
 
-/// Moves the offsets past `spans` within the caller's transaction. False where another process has already
-/// gone further: then nothing of the batch may be applied.
+/// Moves the offsets past `spans` within the caller's transaction. False where they are already beyond the start of one:
+/// then nothing of the batch may be applied, and it has to be read again.
 pub async fn advance(
     connection: &mut PgConnection,
     projection: &str,

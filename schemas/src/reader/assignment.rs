@@ -24,6 +24,7 @@ pub(super) struct Shared {
     pub(super) epoch: AtomicU64,
     pub(super) rewind: AtomicBool,
     pub(super) paused: AtomicBool,
+    pub(super) fatal: Mutex<Option<KafkaError>>,
     ready: AtomicBool,
 }
 
@@ -36,6 +37,11 @@ impl Assignment {
     pub fn is_current<T>(&self, batch: &Batch<T>) -> bool {
         !self.shared.rewind.load(Ordering::Acquire)
             && batch.epoch == self.shared.epoch.load(Ordering::Acquire)
+    }
+
+    pub(super) fn why_ended(&self) -> String {
+        let fatal = self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner);
+        fatal.as_ref().map_or_else(|| "the polling thread panicked".to_owned(), ToString::to_string)
     }
 
     /// Whether partitions have been assigned at least once.

@@ -43,6 +43,9 @@ pub enum ReadError {
     /// The thread that polls could not be started.
     #[error("polling thread: {0}")]
     Thread(#[from] std::io::Error),
+    /// The polling thread has ended: the consumer failed for good (another process uses the same slot), or it panicked.
+    #[error("reading has stopped: {0}. Does another process run with the same QAFILA_SLOT?")]
+    Stopped(String),
 }
 
 /// Where a group's offsets are kept.
@@ -245,12 +248,14 @@ impl<T: Send + 'static> Reader<T> {
         Ok(Self { batches, assignment: Assignment::new(shared, consumer), stop })
     }
 
-    /// The next batch of the present assignment; `None` once the reader has stopped.
-    pub async fn next(&mut self) -> Option<Batch<T>> {
+    /// The next batch of the present assignment. An error is final: this reader will never read again.
+    pub async fn next(&mut self) -> Result<Batch<T>, ReadError> {
         loop {
-            let batch = self.batches.recv().await?;
+            let Some(batch) = self.batches.recv().await else {
+                return Err(ReadError::Stopped(self.assignment.why_ended()));
+            };
             if self.assignment.is_current(&batch) {
-                return Some(batch);
+                return Ok(batch);
             }
         }
     }

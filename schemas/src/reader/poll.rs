@@ -1,8 +1,8 @@
 //! The polling thread of a reader: it polls, decodes, gathers batches and hands them over.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -60,8 +60,8 @@ impl<D: Decode> Poller<D> {
             let consumer = Arc::clone(&self.consumer);
             match consumer.poll(wait) {
                 Some(Ok(message)) => self.take(&message, &mut gathering),
-                Some(Err(error)) => self.complain(&error),
-                None => {}
+                Some(Err(error)) if self.is_fatal(&error) => break,
+                Some(Err(_)) | None => {}
             }
             if gathering.as_ref().is_some_and(|g| self.is_due(g))
                 && let Some(due) = gathering.take()
@@ -160,8 +160,8 @@ impl<D: Decode> Poller<D> {
                         // A rebalance has brought partitions that are not paused. The record cannot be put back,
                         // so everything is read again from the committed offsets.
                         Some(Ok(_)) => self.shared.rewind.store(true, Ordering::Release),
-                        Some(Err(error)) => self.complain(&error),
-                        None => {}
+                        Some(Err(error)) if self.is_fatal(&error) => return false,
+                        Some(Err(_)) | None => {}
                     }
                     let stale = due.batch.epoch != self.shared.epoch.load(Ordering::Acquire);
                     if stale || self.shared.rewind.load(Ordering::Acquire) {
@@ -204,9 +204,17 @@ impl<D: Decode> Poller<D> {
         }
     }
 
-    fn complain(&self, error: &KafkaError) {
+    /// Reports an error, and says whether this consumer is finished: librdkafka never recovers from a fatal one, such as
+    /// being fenced off by another process with the same slot.
+    fn is_fatal(&self, error: &KafkaError) -> bool {
         metrics::counter!("qafila_reader_errors_total", "group" => self.config.group.clone()).increment(1);
         tracing::warn!(event = "polling failed", group = self.config.group, error = %error);
+        let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
+            || self.consumer.client().fatal_error().is_some();
+        if fatal {
+            *self.shared.fatal.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+        }
+        fatal
     }
 }
 

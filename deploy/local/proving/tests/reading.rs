@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use qafila_projections::oltp::merge::publish::{FactProducer, FactRecord};
 use qafila_proving::totals::each_record;
 use qafila_proving::world::World;
@@ -83,7 +83,7 @@ async fn until(what: &str, condition: impl Fn() -> bool) -> Result<()> {
 }
 
 async fn next(reader: &mut Reader<String>) -> Result<Batch<String>> {
-    tokio::time::timeout(PATIENCE, reader.next()).await?.context("the reader stopped")
+    Ok(tokio::time::timeout(PATIENCE, reader.next()).await??)
 }
 
 /// What has been read and committed, by whomever.
@@ -154,7 +154,7 @@ fn a_rebalance_while_nobody_takes_batches_skips_nothing() {
                 batch = two.next() => (&two, batch),
                 () = tokio::time::sleep_until(deadline.into()) => bail!("{} of {RECORDS} came", seen.values.len()),
             };
-            let Some(batch) = batch else { bail!("a reader stopped") };
+            let batch = batch?;
             seen.take(&batch)?;
             reader.assignment().commit(&batch);
         }

@@ -68,10 +68,10 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
     let (merged, publisher) = start_publisher(&role, Arc::clone(&merger), assignment.clone());
     let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, "merge");
     let mut careful = false;
-    loop {
+    let ended = loop {
         let mut batch = tokio::select! {
-            batch = reader.next() => match batch { Some(batch) => batch, None => break },
-            () = shutdown.cancelled() => break,
+            batch = reader.next() => match batch { Ok(batch) => batch, Err(error) => break Err(error.into()) },
+            () = shutdown.cancelled() => break Ok(()),
         };
         let items = std::mem::take(&mut batch.items);
         let merging = if std::mem::take(&mut careful) {
@@ -88,7 +88,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         match outcome {
             Ok(rows) => {
                 if merged.send(MergedBatch { batch, rows }).await.is_err() {
-                    break;
+                    break Err(ProjectionError::PublisherEnded);
                 }
             }
             Err(error) => {
@@ -100,11 +100,13 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
                 tokio::time::sleep(PAUSE).await;
             }
         }
-    }
+    };
     drop(merged);
-    // The thread ends once its channel is closed; a panic there has already been reported.
-    let _ = tokio::task::spawn_blocking(move || publisher.join()).await;
-    Ok(())
+    // The thread ends once its channel is closed.
+    match tokio::task::spawn_blocking(move || publisher.join()).await {
+        Ok(Ok(())) => ended,
+        Ok(Err(_)) | Err(_) => Err(ProjectionError::PublisherEnded),
+    }
 }
 
 /// A batch whose rows are durable and whose facts are to be published.
