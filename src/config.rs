@@ -3,11 +3,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use ipnet::IpNet;
 use qafila_ingest::salla::{SallaConfig, Secret};
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::kafka::KafkaConfig;
@@ -49,6 +50,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `QAFILA_SLOT`: stable slot of this process.
     pub slot: String,
+    /// `QAFILA_TRUSTED_PROXIES`: networks whose `X-Forwarded-For` names the client.
+    pub trusted_proxies: Vec<IpNet>,
     /// `QAFILA_INSECURE_COOKIES`.
     pub insecure_cookies: bool,
 }
@@ -103,8 +106,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let brokers =
             self.required("QAFILA_KAFKA_BROKERS", "host:port, comma separated, such as 127.0.0.1:9092");
         let prefix = self.optional("QAFILA_TOPIC_PREFIX").unwrap_or_default();
-        let properties =
-            self.parsed("QAFILA_KAFKA_PROPERTIES", "librdkafka properties, a=b;c=d", "", properties);
+        let properties = self.properties();
         let replication = self.parsed("QAFILA_KAFKA_REPLICATION", "a whole number from 1", "1", |text| {
             text.parse().ok().filter(|n| *n > 0)
         });
@@ -119,6 +121,12 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             "an address and port, such as 127.0.0.1:8080",
             "127.0.0.1:8080",
             |t| t.parse().ok(),
+        );
+        let trusted_proxies = self.parsed(
+            "QAFILA_TRUSTED_PROXIES",
+            "addresses or networks, comma separated, such as 10.0.0.0/8",
+            "",
+            networks,
         );
         let slot = self.optional("QAFILA_SLOT").unwrap_or_else(|| "0".into());
         let insecure_cookies =
@@ -136,6 +144,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             salla: salla?,
             listen: listen?,
             slot,
+            trusted_proxies: trusted_proxies?,
             insecure_cookies: insecure_cookies?,
         })
     }
@@ -223,6 +232,16 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         }
     }
 
+    /// Properties of librdkafka; never shown, because they may hold a password.
+    fn properties(&mut self) -> Option<BTreeMap<String, String>> {
+        let name = "QAFILA_KAFKA_PROPERTIES";
+        let read = properties(&self.optional(name).unwrap_or_default());
+        if read.is_none() {
+            self.problems.push(format!("{name} should be librdkafka properties: key=value;key=value"));
+        }
+        read
+    }
+
     fn operator_keys(&mut self) -> Option<OperatorKeys> {
         let name = "QAFILA_OPERATOR_KEYS";
         let text = self.required(name, "id:base64 of 32 bytes, comma separated, the current one first")?;
@@ -238,6 +257,14 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         }
         key
     }
+}
+
+fn networks(text: &str) -> Option<Vec<IpNet>> {
+    text.split(',')
+        .map(str::trim)
+        .filter(|part| !part.is_empty())
+        .map(|part| part.parse().ok().or_else(|| part.parse::<IpAddr>().ok().map(IpNet::from)))
+        .collect()
 }
 
 fn properties(text: &str) -> Option<BTreeMap<String, String>> {
@@ -257,12 +284,19 @@ mod tests {
             "QAFILA_LISTEN" => Some("here".into()),
             "QAFILA_DATABASE_QUERY_URL" => Some("postgres://root:hunter2@h/d".into()),
             "QAFILA_OPERATOR_KEYS" => Some("a:hunter2".into()),
+            "QAFILA_KAFKA_PROPERTIES" => Some("sasl.password hunter2".into()),
+            "QAFILA_TRUSTED_PROXIES" => Some("the proxy".into()),
             _ => None,
         });
         let text = error.err().expect("nothing is set").to_string();
-        for name in
-            ["QAFILA_LISTEN", "QAFILA_KAFKA_BROKERS", "QAFILA_DATABASE_OWNER_URL", "QAFILA_SALLA_API_URL"]
-        {
+        for name in [
+            "QAFILA_LISTEN",
+            "QAFILA_KAFKA_BROKERS",
+            "QAFILA_KAFKA_PROPERTIES",
+            "QAFILA_TRUSTED_PROXIES",
+            "QAFILA_DATABASE_OWNER_URL",
+            "QAFILA_SALLA_API_URL",
+        ] {
             assert!(text.contains(name), "{name} in {text}");
         }
         assert!(text.contains("must log in as qafila_query"), "{text}");

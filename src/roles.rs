@@ -8,6 +8,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use qafila_aggregates::commands::{Commands, Wake};
 use qafila_aggregates::{Aggregate, Clock, relay as relay_role};
 use qafila_gateway::GatewayRole;
+use qafila_gateway::client_address::TrustedProxies;
 use qafila_ingest::connect::Connector;
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::salla::client::http_client;
@@ -221,6 +222,7 @@ impl Process {
             connector,
             token_key: self.config.token_key.clone(),
             insecure_cookies: self.config.insecure_cookies,
+            trusted_proxies: TrustedProxies::new(self.config.trusted_proxies.clone()),
             metrics: self.metrics.clone(),
         };
         let shutdown = self.shutdown.clone();

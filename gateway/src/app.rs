@@ -18,9 +18,11 @@ use crate::auth::passwords::{HashError, Passwords};
 use crate::auth::registration::Registration;
 use crate::auth::sessions::Sessions;
 use crate::auth::tokens::AccessTokens;
+use crate::client_address::TrustedProxies;
 use crate::health::{self, Health};
+use crate::route_names::RouteNames;
 use crate::routes;
-use crate::server::serve;
+use crate::server::{Front, serve};
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -44,6 +46,8 @@ pub struct GatewayRole {
     pub token_key: Vec<u8>,
     /// Cookies without `Secure`, for plain HTTP on one machine.
     pub insecure_cookies: bool,
+    /// Whose word about clients counts.
+    pub trusted_proxies: TrustedProxies,
     /// Prometheus' view of this process.
     pub metrics: PrometheusHandle,
 }
@@ -106,7 +110,9 @@ pub async fn run(
         metrics: role.metrics,
     });
     let sweeping = tokio::spawn(sweep(Arc::clone(&app), shutdown.clone()));
-    serve(listener, routes::all(app), shutdown).await;
+    let front =
+        Front { trusted_proxies: role.trusted_proxies, routes: RouteNames::new(routes::openapi::paths()) };
+    serve(listener, routes::all(app), Arc::new(front), shutdown).await;
     for task in [watching, sweeping] {
         if let Err(error) = task.await {
             tracing::warn!(event = "background task ended badly", error = %error);

@@ -12,7 +12,7 @@ use warp::reply::{Reply, Response};
 use crate::problem::{FieldError, Problem};
 
 /// Header that carries the client's address from the front to the handlers; clients cannot set it.
-pub const PEER_HEADER: &str = "x-qafila-peer";
+pub const CLIENT_HEADER: &str = "x-qafila-client";
 
 /// What a handler needs of a request. The body has been read whole, within its limit, by the front.
 #[derive(Debug, Clone)]
@@ -77,8 +77,8 @@ impl Call {
     }
 
     /// The client's address.
-    pub fn peer(&self) -> Option<IpAddr> {
-        self.header(PEER_HEADER)?.parse().ok()
+    pub fn client(&self) -> Option<IpAddr> {
+        self.header(CLIENT_HEADER)?.parse().ok()
     }
 }
 

@@ -3,8 +3,10 @@
 pub mod app;
 pub mod auth;
 pub mod call;
+pub mod client_address;
 pub mod health;
 pub mod problem;
+pub mod route_names;
 pub mod routes;
 pub mod server;
 pub mod wait;

@@ -2,7 +2,7 @@
 //! read once within a hard limit, no Nagle delay, and an end that waits for requests under way, but not for ever.
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,8 +23,10 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Reply;
 
-use crate::call::PEER_HEADER;
+use crate::call::CLIENT_HEADER;
+use crate::client_address::TrustedProxies;
 use crate::problem::{MEDIA_TYPE, Problem};
+use crate::route_names::{RouteNames, method_name};
 
 const MOST_CONNECTIONS: usize = 4_096;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
@@ -37,8 +39,21 @@ const REQUEST_ID: &str = "x-request-id";
 
 type Reply0 = (warp::reply::Response,);
 
+/// What the front knows of the world around it.
+pub struct Front {
+    /// Whose word about clients counts.
+    pub trusted_proxies: TrustedProxies,
+    /// Routes, for metrics.
+    pub routes: RouteNames,
+}
+
 /// Serves `routes` until `shutdown`, then lets requests under way finish.
-pub async fn serve(listener: TcpListener, routes: BoxedFilter<Reply0>, shutdown: CancellationToken) {
+pub async fn serve(
+    listener: TcpListener,
+    routes: BoxedFilter<Reply0>,
+    front: Arc<Front>,
+    shutdown: CancellationToken,
+) {
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
@@ -58,8 +73,8 @@ pub async fn serve(listener: TcpListener, routes: BoxedFilter<Reply0>, shutdown:
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(event = "nodelay refused", error = %error);
         }
-        let routes = routes.clone();
-        let service = service_fn(move |request| answer(routes.clone(), peer, request));
+        let (routes, front) = (routes.clone(), Arc::clone(&front));
+        let service = service_fn(move |request| answer(routes.clone(), Arc::clone(&front), peer, request));
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_DEADLINE)
@@ -80,6 +95,7 @@ pub async fn serve(listener: TcpListener, routes: BoxedFilter<Reply0>, shutdown:
 
 async fn answer(
     routes: BoxedFilter<Reply0>,
+    front: Arc<Front>,
     peer: SocketAddr,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
@@ -87,7 +103,8 @@ async fn answer(
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let reply = match read(request, peer).await {
+    let client = front.trusted_proxies.client(peer.ip(), request.headers());
+    let reply = match read(request, client).await {
         Ok(request) => {
             let mut service = warp::service(routes.map(|reply: warp::reply::Response| reply));
             match service.call(request).await {
@@ -98,12 +115,12 @@ async fn answer(
         Err(problem) => problem.into_response(),
     };
     let response = finish(reply, &method, if_none_match.as_ref(), &request_id).await;
-    observe(&method, &path, response.status(), started);
+    observe(&method, front.routes.name(&path), response.status(), started);
     Ok(response)
 }
 
 /// Reads the body, once and bounded.
-async fn read(request: Request<Incoming>, peer: SocketAddr) -> Result<Request<Full<Bytes>>, Problem> {
+async fn read(request: Request<Incoming>, client: IpAddr) -> Result<Request<Full<Bytes>>, Problem> {
     let limit = if request.uri().path().starts_with(WEBHOOKS) { LARGEST_WEBHOOK } else { LARGEST_BODY };
     let (mut head, body) = request.into_parts();
     let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect())
@@ -119,8 +136,8 @@ async fn read(request: Request<Incoming>, peer: SocketAddr) -> Result<Request<Fu
                 Problem::new(StatusCode::BAD_REQUEST, "cut-off", "The body was cut off.")
             }
         })?;
-    let peer = HeaderValue::from_str(&peer.ip().to_string()).unwrap_or(HeaderValue::from_static(""));
-    head.headers.insert(PEER_HEADER, peer);
+    let client = HeaderValue::from_str(&client.to_string()).unwrap_or(HeaderValue::from_static(""));
+    head.headers.insert(CLIENT_HEADER, client);
     Ok(Request::from_parts(head, Full::new(body.to_bytes())))
 }
 
@@ -159,20 +176,12 @@ async fn finish(
     Response::from_parts(head, Full::new(body))
 }
 
-fn observe(method: &Method, path: &str, status: StatusCode, started: Instant) {
-    // Ids in paths would make a series each.
-    let route: String = path
-        .split('/')
-        .map(|part| {
-            if part.len() > 20 || part.bytes().any(|b| b.is_ascii_digit()) && part != "v1" {
-                ":id"
-            } else {
-                part
-            }
-        })
-        .collect::<Vec<_>>()
-        .join("/");
-    let route = if status == StatusCode::NOT_FOUND { "other".to_owned() } else { route };
-    metrics::histogram!("qafila_http_request_seconds", "method" => method.to_string(), "route" => route, "status" => status.as_u16().to_string())
-        .record(started.elapsed().as_secs_f64());
+fn observe(method: &Method, route: &str, status: StatusCode, started: Instant) {
+    metrics::histogram!(
+        "qafila_http_request_seconds",
+        "method" => method_name(method),
+        "route" => route.to_owned(),
+        "status" => status.as_u16().to_string(),
+    )
+    .record(started.elapsed().as_secs_f64());
 }

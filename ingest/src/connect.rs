@@ -157,25 +157,55 @@ impl Connector {
             plan: store.plan.clone(),
             scopes,
         };
-        let command = MerchantCommand::ConnectStore {
-            connection_id,
-            store: details,
-            requested_by: Some(applicant.user_id),
-        };
+        let position = self.finish(applicant, connection_id, details, state).await?;
+        tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
+        Ok(ConnectedStore { connection_id, store, position })
+    }
+
+    /// Tells the aggregate, then retires what this connection replaces. One at a time for each merchant: whoever comes
+    /// second, or late, finds its own connection replaced and changes nothing.
+    async fn finish(
+        &self,
+        applicant: Applicant,
+        connection_id: ConnectionId,
+        store: StoreDetails,
+        state: &str,
+    ) -> Result<String, ConnectError> {
+        let store_id = store.store_id;
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(format!("connecting {}", applicant.merchant_id))
+            .execute(&mut *transaction)
+            .await?;
+        let replaced: bool =
+            sqlx::query_scalar("SELECT wiped_at IS NOT NULL FROM salla_connections WHERE connection_id = $1")
+                .bind(connection_id.0)
+                .fetch_one(&mut *transaction)
+                .await?;
+        if replaced {
+            drop(transaction);
+            self.set_status(state, "done").await?;
+            return Err(ConnectError::StateRefused);
+        }
+        let requested_by = Some(applicant.user_id);
+        let command = MerchantCommand::ConnectStore { connection_id, store, requested_by };
         let committed = self
             .merchants
             .execute(&applicant.merchant_id.to_string(), command)
             .await
             .map_err(|error: CommandError<_>| ConnectError::Unavailable(error.to_string()))?;
-        self.vault.wipe_others(applicant.merchant_id, connection_id).await?;
+        self.vault.wipe_others(&mut transaction, applicant.merchant_id, connection_id).await?;
         sqlx::query("UPDATE store_claims SET released_at = now() WHERE merchant_id = $1 AND store_id <> $2 AND released_at IS NULL")
             .bind(applicant.merchant_id.0)
-            .bind(store.store_id)
-            .execute(&self.pool)
+            .bind(store_id)
+            .execute(&mut *transaction)
             .await?;
-        self.set_status(state, "done").await?;
-        tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
-        Ok(ConnectedStore { connection_id, store, position: committed.position.to_string() })
+        sqlx::query("UPDATE oauth_states SET status = 'done' WHERE state_hash = $1")
+            .bind(hash(state))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(committed.position.to_string())
     }
 
     /// Code for tokens, tokens for the store's name, and both durable with the claim in one transaction.

@@ -83,15 +83,20 @@ impl Vault {
         Ok(Some(Secret::new(text)))
     }
 
-    /// Wipes the tokens of every connection of the merchant but `kept`.
-    pub async fn wipe_others(&self, merchant: MerchantId, kept: ConnectionId) -> Result<(), VaultError> {
+    /// Wipes the tokens of every connection of the merchant but `kept`, within the caller's transaction.
+    pub async fn wipe_others(
+        &self,
+        connection: &mut PgConnection,
+        merchant: MerchantId,
+        kept: ConnectionId,
+    ) -> Result<(), VaultError> {
         sqlx::query(
             "UPDATE salla_connections SET access_token = NULL, refresh_token = NULL, wiped_at = now()
              WHERE merchant_id = $1 AND connection_id <> $2 AND wiped_at IS NULL",
         )
         .bind(merchant.0)
         .bind(kept.0)
-        .execute(&self.pool)
+        .execute(connection)
         .await?;
         Ok(())
     }

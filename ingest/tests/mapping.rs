@@ -133,6 +133,16 @@ fn a_bad_field_is_named_by_its_path_and_its_value_stays_out_of_the_reason() {
     let error = customers::from_row(&row.to_string(), &provenance()).expect_err("does not map");
     assert_eq!(error.path, "/id");
     assert!(!error.reason.contains("secret"), "{error}");
+    for (value, leaked) in [
+        (serde_json::json!(631_152_000), "631152000"),
+        (serde_json::json!(true), "true"),
+        (serde_json::json!("a \"quoted\" secret, expected nothing"), "secret"),
+    ] {
+        let mut row = sample("customers.list.json")["data"][0].clone();
+        row["updated_at"] = value;
+        let error = customers::from_row(&row.to_string(), &provenance()).expect_err("does not map");
+        assert!(!error.reason.contains(leaked), "{error}");
+    }
     for broken in ["", "null", "[]", "{}", "{\"id\":1}", "\"x\""] {
         assert!(orders::from_list(broken, &provenance()).is_err(), "{broken:?}");
     }

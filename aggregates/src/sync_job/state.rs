@@ -169,12 +169,13 @@ impl SyncJob {
         })))
     }
 
-    /// The days of orders a new run has to read: what lies before the days already read, or what came after.
+    /// The days of orders a new run has to read: what lies before the days already read, or what came after; where
+    /// both are missing, one window over everything, which reads the middle again rather than leave an end out.
     fn missing(&self, from: NaiveDate, today: NaiveDate) -> (NaiveDate, NaiveDate) {
         match self.covered {
-            Some((first, _)) if from < first => (from, first),
-            Some((_, last)) => (last, today),
-            None => (from, today),
+            Some((first, last)) if from < first && last >= today => (from, first),
+            Some((first, last)) if from >= first => (last, today),
+            _ => (from, today),
         }
     }
 

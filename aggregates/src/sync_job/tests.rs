@@ -94,10 +94,12 @@ fn a_second_run_starts_only_after_the_first_has_ended() {
 }
 
 #[test]
-fn a_larger_depth_reads_only_what_is_missing() {
+fn a_larger_depth_reads_only_what_is_missing_but_leaves_no_day_out() {
     let done = vec![start(1, 12, "2026-11-21"), take_over(1, 1), complete(1, 1)];
-    let deeper = then(done.clone(), start(2, 24, "2026-11-25")).expect("started");
-    assert_eq!(window(&deeper[0]), (day("2024-11-25"), day("2025-11-21")));
+    let deeper = then(done.clone(), start(2, 24, "2026-11-21")).expect("started");
+    assert_eq!(window(&deeper[0]), (day("2024-11-21"), day("2025-11-21")));
+    let later = then(done.clone(), start(2, 24, "2026-11-25")).expect("started");
+    assert_eq!(window(&later[0]), (day("2024-11-25"), day("2026-11-25")), "both ends are missing");
     let again = then(done, start(2, 12, "2026-11-25")).expect("started");
     assert_eq!(window(&again[0]), (day("2026-11-21"), day("2026-11-25")));
 }

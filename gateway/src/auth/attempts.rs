@@ -19,7 +19,8 @@ impl Attempts {
         Self { pool, key: key.into() }
     }
 
-    /// Counts one attempt of `subject`; 429 beyond `most` in a window.
+    /// Counts one attempt of `subject`; 429 beyond `most` in a window. It counts before the attempt is made, in one
+    /// statement, so that attempts at the same time cannot pass together.
     pub async fn count(&self, subject: &str, most: i32) -> Result<(), Problem> {
         let attempts: i32 = sqlx::query_scalar(
             "INSERT INTO attempt_counters AS known (subject, window_start, attempts)
@@ -32,16 +33,16 @@ impl Attempts {
         if attempts > most { Err(too_many()) } else { Ok(()) }
     }
 
-    /// Whether `subject` has used up its attempts; counts nothing.
-    pub async fn check(&self, subject: &str, most: i32) -> Result<(), Problem> {
-        let attempts: Option<i32> = sqlx::query_scalar(
-            "SELECT attempts FROM attempt_counters
+    /// Gives one counted attempt back: it was no failure.
+    pub async fn give_back(&self, subject: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE attempt_counters SET attempts = greatest(attempts - 1, 0)
              WHERE subject = $1 AND window_start = date_bin('15 minutes', now(), 'epoch')",
         )
         .bind(self.hash(subject))
-        .fetch_optional(&self.pool)
-        .await?;
-        if attempts.unwrap_or(0) >= most { Err(too_many()) } else { Ok(()) }
+        .execute(&self.pool)
+        .await
+        .map(drop)
     }
 
     /// Forgets windows that have passed.

@@ -11,17 +11,26 @@ use tokio::sync::Semaphore;
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const AT_ONCE: usize = 4;
+/// At some 30 ms each: half a second.
+const MOST_WAITING: usize = 64;
 
 /// Why a hash could not be made or checked.
 #[derive(Debug, thiserror::Error)]
-#[error("password hashing: {0}")]
-pub struct HashError(String);
+pub enum HashError {
+    /// More are waiting than can be done in time; try again.
+    #[error("too many passwords are being checked at once")]
+    Busy,
+    /// The library, or its thread.
+    #[error("password hashing: {0}")]
+    Failed(String),
+}
 
 /// Hashes and verifies.
 #[derive(Clone)]
 pub struct Passwords {
     argon: Argon2<'static>,
     room: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
     /// Verified where there is no such user, so that both take the same time.
     decoy: Arc<str>,
 }
@@ -29,10 +38,12 @@ pub struct Passwords {
 impl Passwords {
     /// With our parameters.
     pub fn new() -> Result<Self, HashError> {
-        let params = Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|e| HashError(e.to_string()))?;
+        let params =
+            Params::new(MEMORY_KIB, PASSES, 1, None).map_err(|e| HashError::Failed(e.to_string()))?;
         let argon = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
         let decoy = hash(&argon, "a password that nobody has")?;
-        Ok(Self { argon, room: Arc::new(Semaphore::new(AT_ONCE)), decoy: decoy.into() })
+        let room = Arc::new(Semaphore::new(AT_ONCE));
+        Ok(Self { argon, room, queue: Arc::new(Semaphore::new(MOST_WAITING)), decoy: decoy.into() })
     }
 
     /// Hashes a new password.
@@ -48,7 +59,7 @@ impl Passwords {
         self.off_thread(move || {
             let known = stored.is_some();
             let stored = stored.as_deref().unwrap_or(&decoy);
-            let parsed = PasswordHash::new(stored).map_err(|e| HashError(e.to_string()))?;
+            let parsed = PasswordHash::new(stored).map_err(|e| HashError::Failed(e.to_string()))?;
             let fits = argon.verify_password(password.as_bytes(), &parsed).is_ok();
             Ok(fits && known)
         })
@@ -59,8 +70,9 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let _room = self.room.acquire().await.map_err(|e| HashError(e.to_string()))?;
-        tokio::task::spawn_blocking(work).await.map_err(|e| HashError(e.to_string()))
+        let _place = self.queue.try_acquire().map_err(|_| HashError::Busy)?;
+        let _room = self.room.acquire().await.map_err(|e| HashError::Failed(e.to_string()))?;
+        tokio::task::spawn_blocking(work).await.map_err(|e| HashError::Failed(e.to_string()))
     }
 }
 
@@ -69,5 +81,5 @@ fn hash(argon: &Argon2<'static>, password: &str) -> Result<String, HashError> {
     argon
         .hash_password(password.as_bytes(), &salt)
         .map(|h| h.to_string())
-        .map_err(|e| HashError(e.to_string()))
+        .map_err(|e| HashError::Failed(e.to_string()))
 }

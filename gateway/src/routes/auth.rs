@@ -14,8 +14,11 @@ use crate::auth::rules::{self, Broken};
 use crate::auth::sessions::{COOKIE, RefreshToken, clearing_cookie};
 use crate::auth::tokens::{ACCESS_SECONDS, Identity};
 use crate::call::{Call, json, no_content, with_header};
+use crate::client_address::attempt_source;
 use crate::problem::Problem;
 
+/// Beyond it nothing can be right, and hashing would cost.
+const LONGEST_PASSWORD: usize = 1_024;
 const REGISTRATIONS_PER_ADDRESS: i32 = 30;
 const FAILED_LOGINS_PER_ACCOUNT: i32 = 10;
 const FAILED_LOGINS_PER_ADDRESS: i32 = 100;
@@ -91,7 +94,7 @@ pub async fn register(app: Arc<App>, call: Call) -> Answer {
     else {
         return Err(Problem::invalid(broken.0));
     };
-    app.attempts.count(&format!("register:{}", peer(&call)), REGISTRATIONS_PER_ADDRESS).await?;
+    app.attempts.count(&format!("register:{}", source(&call)), REGISTRATIONS_PER_ADDRESS).await?;
     if !app.health.is_up("kafka") {
         return Err(Problem::unavailable("kafka", &"registering needs Kafka"));
     }
@@ -108,15 +111,21 @@ pub async fn login(app: Arc<App>, call: Call) -> Answer {
     let body: LoginBody = call.json()?;
     let email = body.email.trim().to_lowercase();
     let account = format!("login:{email}");
-    let address = format!("login-from:{}", peer(&call));
-    app.attempts.check(&account, FAILED_LOGINS_PER_ACCOUNT).await?;
-    app.attempts.check(&address, FAILED_LOGINS_PER_ADDRESS).await?;
-    if body.password.len() > 1_024 {
-        return Err(wrong());
+    let address = format!("login-from:{}", source(&call));
+    app.attempts.count(&address, FAILED_LOGINS_PER_ADDRESS).await?;
+    app.attempts.count(&account, FAILED_LOGINS_PER_ACCOUNT).await?;
+    let known = if body.password.len() > LONGEST_PASSWORD {
+        Ok(None)
+    } else {
+        app.registration.log_in(&email, body.password).await
+    };
+    if !matches!(known, Ok(None)) {
+        // No failure of theirs: it is right, or we could not tell.
+        for subject in [&account, &address] {
+            app.attempts.give_back(subject).await?;
+        }
     }
-    let Some(user) = app.registration.log_in(&email, body.password).await? else {
-        app.attempts.count(&account, i32::MAX).await?;
-        app.attempts.count(&address, i32::MAX).await?;
+    let Some(user) = known? else {
         tracing::warn!(event = "login failed");
         return Err(wrong());
     };
@@ -171,6 +180,7 @@ fn wrong() -> Problem {
     Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "E-mail address or password is wrong.")
 }
 
-fn peer(call: &Call) -> String {
-    call.peer().map_or_else(|| "unknown".to_owned(), |ip| ip.to_string())
+/// What attempts are counted under.
+fn source(call: &Call) -> String {
+    call.client().map_or_else(|| "unknown".to_owned(), |ip| attempt_source(ip).to_string())
 }

@@ -33,6 +33,12 @@ impl Modify for BearerToken {
     }
 }
 
+/// Paths of all routes, those beside the contract too.
+pub fn paths() -> Vec<String> {
+    let beside = ["/metrics", "/api/openapi.json", "/api/docs"].map(str::to_owned);
+    Document::openapi().paths.paths.into_keys().chain(beside).collect()
+}
+
 /// `GET /api/openapi.json`
 pub async fn document(_app: Arc<App>, _call: Call) -> Answer {
     Ok(json(StatusCode::OK, &Document::openapi()))

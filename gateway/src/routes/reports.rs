@@ -6,7 +6,9 @@ use chrono::{DateTime, Days, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use http::StatusCode;
 use qafila_projections::olap::reports::{Figures, Granularity, Reports, Window};
+use qafila_projections::oltp::merchants;
 use qafila_schemas::amount::Amount;
+use qafila_schemas::ids::MerchantId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -103,7 +105,7 @@ pub struct TrendBody {
 pub async fn summary(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
-    let reports = Reports::of(&app.clickhouse, identity.merchant_id);
+    let reports = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let figures = reports.summary(asked.window()).await.map_err(unavailable)?;
     let previous = match asked.previous() {
@@ -129,7 +131,7 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
 pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
-    let reports = Reports::of(&app.clickhouse, identity.merchant_id);
+    let reports = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let zone = asked.zone.name();
     let points = reports.sales_trend(asked.window(), asked.granularity, zone).await.map_err(unavailable)?;
@@ -157,6 +159,12 @@ pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
         complete_to: None,
     };
     Ok(json(StatusCode::OK, &body))
+}
+
+/// Reports of the merchant's present store. Without one there is nothing yet, and no store has the number 0.
+async fn of_store(app: &App, merchant: MerchantId) -> Result<Reports<'_>, Problem> {
+    let store = merchants::find(&app.query_pool, merchant).await?.and_then(|known| known.store_id);
+    Ok(Reports::of(&app.clickhouse, merchant, store.unwrap_or(0)))
 }
 
 /// What a report was asked for.

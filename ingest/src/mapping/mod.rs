@@ -99,22 +99,17 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .collect()
 }
 
-/// serde quotes the offending value; it may be personal, so only its kind stays.
+/// serde names the offending value, in quotes or backticks; it may be personal, so only its kind and what was expected stay.
+/// Where a field is missing the name in backticks is ours.
 fn without_values(reason: &str) -> String {
-    let mut kept = String::new();
-    let mut quote = None;
-    for c in reason.chars() {
-        match quote {
-            Some(q) if c == q => {
-                quote = None;
-                kept.push('…');
-            }
-            Some(_) => {}
-            None if c == '"' => quote = Some(c),
-            None => kept.push(c),
-        }
+    let reason = reason.rsplit_once(" at line ").map_or(reason, |(before, _)| before);
+    if reason.starts_with("missing field") {
+        return reason.to_owned();
     }
-    kept.split(" at line").next().unwrap_or_default().to_owned()
+    let Some(value) = reason.find(['"', '`']) else { return reason.to_owned() };
+    // From the right: a value may hold the words itself, what we expect never does.
+    let expected = reason.rfind(", expected ").filter(|at| *at > value).map_or("", |at| &reason[at..]);
+    format!("{}…{expected}", &reason[..value])
 }
 
 fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observation {

@@ -111,10 +111,11 @@ impl SallaClient {
 
     /// One page of a list; `path` such as `orders`.
     pub async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<Page, SallaError> {
-        let give_up = Instant::now() + PATIENCE;
+        let mut give_up = Instant::now() + PATIENCE;
         let mut attempt = 0;
         loop {
-            self.pace.ready().await;
+            // A wait that Salla asks for is no failure of Salla.
+            give_up += self.pace.ready().await;
             let last = match self.try_page(path, query).await {
                 Ok(page) => return Ok(page),
                 Err(Failure::Final(error)) => return Err(error),

@@ -10,6 +10,7 @@ use reqwest::header::{DATE, HeaderMap, RETRY_AFTER};
 
 /// One call a second is let through when the minute's budget is spent.
 const DRIP: Duration = Duration::from_millis(1_020);
+const SPREAD: Duration = Duration::from_millis(250);
 /// A longer wait than any documented one is a mistake in a header.
 const LONGEST_WAIT: Duration = Duration::from_secs(15 * 60);
 /// The `Date` header has whole seconds; a smaller difference says nothing.
@@ -29,12 +30,19 @@ struct State {
 }
 
 impl Pace {
-    /// Waits until the next call may be made.
-    pub async fn ready(&self) {
-        let wait = self.lock().not_before.map(|at| at.saturating_duration_since(Instant::now()));
-        if let Some(wait) = wait.filter(|wait| !wait.is_zero()) {
-            tokio::time::sleep(wait).await;
+    /// Waits until the next call may be made; says how long that was.
+    pub async fn ready(&self) -> Duration {
+        let asked = Instant::now();
+        while let Some(wait) = self.wait() {
+            // Calls that waited for the same instant do not all start at it.
+            tokio::time::sleep(wait + SPREAD.mul_f64(rand::random::<f64>())).await;
         }
+        asked.elapsed()
+    }
+
+    fn wait(&self) -> Option<Duration> {
+        let wait = self.lock().not_before?.saturating_duration_since(Instant::now());
+        (!wait.is_zero()).then_some(wait)
     }
 
     /// Now, by Salla's clock as far as we know it.

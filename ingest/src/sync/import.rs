@@ -15,6 +15,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Source;
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::writer::Outgoing;
+use rand::Rng;
 use rdkafka::message::OwnedHeaders;
 use tokio_util::sync::CancellationToken;
 
@@ -30,6 +31,7 @@ use crate::salla::client::{Page, SallaClient, SallaError};
 const SLICES_AT_ONCE: usize = 4;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 const TRY_AGAIN: Duration = Duration::from_secs(3);
+const MOST_PAUSES: i64 = 40;
 
 /// Why a run stopped before its end.
 #[derive(Debug, thiserror::Error)]
@@ -107,7 +109,7 @@ impl Importer {
     async fn give_up(&self, stop: Stop) -> Result<(), sqlx::Error> {
         tracing::warn!(event = "sync interrupted", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, reason = %stop);
         let Some((cause, advice)) = stop.failure() else {
-            return self.tools.work.release(self.run.lease, TRY_AGAIN).await;
+            return self.tools.work.release(self.run.lease, self.pause()).await;
         };
         let fail = SyncJobCommand::Fail { lease: self.run.lease, cause: cause.into(), advice: advice.into() };
         match self.command(fail).await {
@@ -115,8 +117,14 @@ impl Importer {
                 tracing::warn!(event = "sync failed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
                 self.tools.work.end(self.run.lease).await
             }
-            Err(_) => self.tools.work.release(self.run.lease, TRY_AGAIN).await,
+            Err(_) => self.tools.work.release(self.run.lease, self.pause()).await,
         }
+    }
+
+    /// Grows with every time the run was taken up, because each is an event and some calls.
+    fn pause(&self) -> Duration {
+        let times = self.run.lease.epoch.clamp(1, MOST_PAUSES) as f64;
+        TRY_AGAIN.mul_f64(times * rand::rng().random_range(0.5..=1.0))
     }
 
     /// Renews the lease until it is lost.

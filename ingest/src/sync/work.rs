@@ -97,10 +97,11 @@ impl WorkStore {
         row.map(|row| leased(&row)).transpose()
     }
 
-    /// Holds on to a run; false once it is lost, ended or cancelled.
+    /// Holds on to a run; false once it is lost, ended or cancelled, or its connection has been replaced.
     pub async fn renew(&self, lease: Lease) -> Result<bool, sqlx::Error> {
         let renewed = sqlx::query(
-            "UPDATE sync_runs SET lease_until = now() + $3 WHERE run_id = $1 AND epoch = $2 AND state = 'open'",
+            "UPDATE sync_runs SET lease_until = now() + $3 WHERE run_id = $1 AND epoch = $2 AND state = 'open'
+             AND EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = sync_runs.connection_id AND c.wiped_at IS NULL)",
         )
         .bind(lease.run_id.0)
         .bind(lease.epoch)

@@ -96,6 +96,7 @@ pub struct Point {
 pub struct Reports<'c> {
     client: &'c Client,
     merchant: MerchantId,
+    store: i64,
 }
 
 #[derive(Row, Deserialize)]
@@ -112,9 +113,9 @@ struct Line {
 }
 
 impl<'c> Reports<'c> {
-    /// Reports of `merchant`, and of nobody else.
-    pub fn of(client: &'c Client, merchant: MerchantId) -> Self {
-        Self { client, merchant }
+    /// Reports of `merchant`'s store, and of nobody else: a merchant who reconnects to another store never sees two mixed.
+    pub fn of(client: &'c Client, merchant: MerchantId, store: i64) -> Self {
+        Self { client, merchant, store }
     }
 
     /// Figures of a window, by currency.
@@ -151,7 +152,7 @@ impl<'c> Reports<'c> {
                  countIf(status_slug = 'restored') AS returned_count,
                  toString(sumIf(ifNull(total, 0), status_slug = 'restored')) AS returned
              FROM orders FINAL
-             WHERE merchant_id = {{merchant:UUID}}
+             WHERE merchant_id = {{merchant:UUID}} AND store_id = {{store:Int64}}
                AND created_at >= fromUnixTimestamp64Milli({{from:Int64}}, 'UTC')
                AND created_at < fromUnixTimestamp64Milli({{until:Int64}}, 'UTC')
              GROUP BY start, currency
@@ -162,6 +163,7 @@ impl<'c> Reports<'c> {
             .client
             .query(&sql)
             .param("merchant", self.merchant.to_string())
+            .param("store", self.store)
             .param("from", window.from.timestamp_millis())
             .param("until", window.until.timestamp_millis());
         let query = if sql.contains("{zone:String}") { query.param("zone", zone) } else { query };

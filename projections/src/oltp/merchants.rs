@@ -46,7 +46,7 @@ impl EventFold<MerchantEventRecord> for Merchants {
             .bind(&e.scopes)
             .bind(e.connected_at.to_utc()),
             MerchantEventRecord::StoreDisconnected(_) => sqlx::query(
-                "UPDATE merchants SET connection_id = NULL, store_id = NULL, salla_name = NULL, salla_domain = NULL,
+                "UPDATE merchants SET connection_id = NULL, salla_name = NULL, salla_domain = NULL,
                      salla_plan = NULL, scopes = NULL, connected_at = NULL WHERE merchant_id = $1",
             )
             .bind(id),
@@ -64,6 +64,8 @@ pub struct MerchantView {
     pub store_name: String,
     /// `ar` or `en`.
     pub locale: String,
+    /// The store whose business is shown: the one it is connected to, or was last.
+    pub store_id: Option<i64>,
     /// The store it is connected to.
     pub connection: Option<ConnectionView>,
 }
@@ -115,6 +117,7 @@ pub async fn find(pool: &PgPool, merchant: MerchantId) -> Result<Option<Merchant
         sequence: row.try_get(0)?,
         store_name: row.try_get(1)?,
         locale: row.try_get(2)?,
+        store_id: row.try_get(4)?,
         connection,
     }))
 }

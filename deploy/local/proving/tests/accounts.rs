@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 use anyhow::{Result, ensure};
 use qafila_aggregates::Clock;
 use qafila_aggregates::commands::{Commands, Wake};
+use qafila_gateway::auth::attempts::Attempts;
 use qafila_gateway::auth::passwords::Passwords;
 use qafila_gateway::auth::registration::{Application, Registration};
 use qafila_gateway::auth::sessions::{RefreshToken, Sessions};
@@ -104,6 +105,20 @@ fn the_sweeper_activates_where_the_merchant_exists_and_deletes_where_not() {
             "activated"
         );
         ensure!(registration.by_id(without.user_id).await.expect("looked").is_none(), "deleted");
+        Ok(())
+    });
+}
+
+#[test]
+fn attempts_made_at_once_pass_no_more_often_than_attempts_in_a_row() {
+    run(async {
+        let attempts = Attempts::new(command_pool().await?, b"a key of the test");
+        let tries = (0..40).map(|_| {
+            let attempts = attempts.clone();
+            async move { attempts.count("login:somebody", 10).await.is_ok() }
+        });
+        let passed = futures::future::join_all(tries).await.into_iter().filter(|passed| *passed).count();
+        ensure!(passed == 10, "{passed} of 40 passed");
         Ok(())
     });
 }

@@ -6,17 +6,27 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
+use qafila_projections::oltp::OltpRole;
+use qafila_projections::oltp::events::run_merchants;
 use qafila_projections::oltp::merge::publish::{FactProducer, FactRecord};
 use qafila_proving::totals::each_record;
 use qafila_proving::world::World;
-use qafila_schemas::catalogue::{CUSTOMERS, OBSERVATIONS, ORDERS, PRODUCTS};
+use qafila_schemas::catalogue::{CUSTOMERS, MERCHANT_EVENTS, OBSERVATIONS, ORDERS, PRODUCTS};
+use qafila_schemas::contract::Contract;
+use qafila_schemas::headers::{self, CloudEvent};
+use qafila_schemas::ids::{MerchantId, UserId};
+use qafila_schemas::millis::Millis;
 use qafila_schemas::reader::{Batch, Decode, Decoded, OffsetKeeper, Reader, ReaderConfig};
+use qafila_schemas::records::merchant::{MerchantRegistered, MerchantRenamed};
 use qafila_schemas::writer::{Outgoing, TopicWriter};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders};
 use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
+use tokio_util::sync::CancellationToken;
 
 const RECORDS: usize = 600;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -196,6 +206,132 @@ fn facts_of_a_batch_that_was_polled_before_a_rebalance_are_refused_even_by_one_w
         let mut published = vec![];
         each_record(&world.kafka()?, &facts, |_, value| published.extend(value.map(<[u8]>::to_vec)))?;
         ensure!(published == [b"fresh".to_vec()], "{published:?}");
+        Ok(())
+    });
+}
+
+/// Waits until the group has `members` and all know their partitions.
+async fn settled(world: &World, group: &str, members: usize) -> Result<()> {
+    let kafka = world.kafka()?;
+    let consumer: Arc<BaseConsumer> = Arc::new(kafka.client().create()?);
+    let group = kafka.topic(group);
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let (asked, name) = (Arc::clone(&consumer), group.clone());
+        let is_settled = tokio::task::spawn_blocking(move || {
+            let groups = asked.fetch_group_list(Some(&name), Duration::from_secs(5))?;
+            let known = groups.groups().iter().find(|g| g.name() == name);
+            Ok::<_, KafkaError>(known.is_some_and(|g| g.state() == "Stable" && g.members().len() == members))
+        });
+        if is_settled.await?? {
+            return Ok(());
+        }
+        ensure!(Instant::now() < deadline, "{group} has not settled");
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+/// Events of one merchant: the registration, then new names, numbered from 1.
+async fn tell(world: &World, merchant: MerchantId, sequences: std::ops::RangeInclusive<i64>) -> Result<()> {
+    let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
+    let registered = contract.encoder::<MerchantRegistered>(&MERCHANT_EVENTS).await?;
+    let renamed = contract.encoder::<MerchantRenamed>(&MERCHANT_EVENTS).await?;
+    let mut records = vec![];
+    for sequence in sequences {
+        let now = Millis::now();
+        let (value, kind) = if sequence == 1 {
+            let (store_name, locale) = ("متجر".into(), "ar".into());
+            let registered_by = UserId::generate();
+            let event = MerchantRegistered {
+                merchant_id: merchant,
+                store_name,
+                locale,
+                registered_by,
+                registered_at: now,
+            };
+            (registered.encode_to_vec(&event)?, 0)
+        } else {
+            let store_name = format!("name {sequence}");
+            let event =
+                MerchantRenamed { merchant_id: merchant, store_name, requested_by: None, renamed_at: now };
+            (renamed.encode_to_vec(&event)?, 1)
+        };
+        let subject = merchant.to_string();
+        let id = format!("merchant:{subject}:{sequence}");
+        let event = CloudEvent {
+            id: &id,
+            kind: MERCHANT_EVENTS.records[kind].full_name,
+            subject: &subject,
+            time: now,
+        };
+        records.push(Outgoing {
+            topic: contract.kafka.topic(MERCHANT_EVENTS.name),
+            key: subject.clone(),
+            value: Some(value),
+            headers: headers::with(event.headers(), headers::SEQUENCE, &sequence.to_string()),
+        });
+    }
+    TopicWriter::new(&contract.kafka, 0)?.write_all(records).await?;
+    Ok(())
+}
+
+#[test]
+fn a_batch_that_is_committed_while_a_rebalance_reads_its_offsets_costs_no_event() {
+    run(async {
+        let world = world().await?;
+        let pool = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let projecting = |slot: &str, shutdown: &CancellationToken| {
+            let role = OltpRole {
+                pool: pool.clone(),
+                contract: Contract { kafka: world.kafka()?, registry: world.registry()? },
+                slot: slot.into(),
+                list_cache_window: Duration::ZERO,
+            };
+            anyhow::Ok(tokio::spawn(run_merchants(role, shutdown.clone())))
+        };
+        let merchant = MerchantId::generate();
+        let reached = async |sequence: i64| {
+            let deadline = Instant::now() + PATIENCE;
+            loop {
+                let at: Option<i64> =
+                    sqlx::query_scalar("SELECT sequence FROM merchants WHERE merchant_id = $1")
+                        .bind(merchant.0)
+                        .fetch_optional(&owner)
+                        .await?;
+                if at == Some(sequence) {
+                    return anyhow::Ok(());
+                }
+                ensure!(Instant::now() < deadline, "the read model is at {at:?}, not at {sequence}");
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        let shutdown = CancellationToken::new();
+        let one = projecting("one", &shutdown)?;
+        tell(world, merchant, 1..=1).await?;
+        reached(1).await?;
+
+        // The next batch is held up between its start and its commit …
+        let mut held = owner.begin().await?;
+        sqlx::query("SELECT FROM projection_offsets WHERE projection = 'merchants' FOR UPDATE")
+            .fetch_all(&mut *held)
+            .await?;
+        tell(world, merchant, 2..=20).await?;
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()";
+        let deadline = Instant::now() + PATIENCE;
+        while sqlx::query_scalar::<_, i64>(waiting).fetch_one(&owner).await? == 0 {
+            ensure!(Instant::now() < deadline, "no batch waits");
+            tokio::time::sleep(GLANCE).await;
+        }
+        // … while another process joins, whose partitions begin where the offsets still are.
+        tell(world, merchant, 21..=40).await?;
+        let two = projecting("two", &shutdown)?;
+        settled(world, "qafila-projection-merchants", 2).await?;
+        held.rollback().await?;
+        reached(40).await?;
+        shutdown.cancel();
+        one.await??;
+        two.await??;
         Ok(())
     });
 }

@@ -228,6 +228,67 @@ fn an_authorisation_is_good_once_for_the_user_who_started_it() {
     });
 }
 
+#[test]
+fn a_merchant_who_changes_stores_sees_the_new_one_alone_and_a_late_callback_changes_nothing() {
+    run(async {
+        let world = world().await?;
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        let mut figures = vec![];
+        let mut late = None;
+        for (seed, orders) in [(110, 90), (111, 40)] {
+            let store = make_store(&world.sim_url, &plan(seed, orders)).await?;
+            let (code, state) = approve(&merchant, store).await?;
+            let callback = json!({"code": code, "state": state});
+            expect(merchant.post("/api/v1/salla/auth/callback", &callback).await?, StatusCode::OK).await?;
+            late.get_or_insert(callback);
+            merchant.start_import(24).await?;
+            merchant.watch_import(PATIENCE, |_| {}).await?;
+            let deadline = std::time::Instant::now() + PATIENCE;
+            let path = "/api/v1/reports/summary?from=2024-01-01";
+            loop {
+                let summary = expect(merchant.get(path).await?, StatusCode::OK).await?;
+                let shown: u64 = summary["figures"]
+                    .as_array()
+                    .into_iter()
+                    .flatten()
+                    .filter_map(|f| f["orders"].as_u64())
+                    .sum();
+                if shown == orders as u64 {
+                    figures.push(shown);
+                    break;
+                }
+                ensure!(std::time::Instant::now() < deadline, "{shown} orders are shown, not {orders}");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        }
+        ensure!(figures == [90, 40], "{figures:?}");
+
+        // As if the first callback had been cut off after its tokens were stored, and were sent again now.
+        let changed = sqlx::query(
+            "UPDATE oauth_states SET status = 'exchanged' WHERE merchant_id = $1 AND connection_id <> (
+                 SELECT connection_id FROM salla_connections WHERE merchant_id = $1 AND wiped_at IS NULL)",
+        )
+        .bind(merchant.id.parse::<uuid::Uuid>()?)
+        .execute(&owner)
+        .await?;
+        ensure!(changed.rows_affected() == 1, "{changed:?}");
+        let before = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
+        let answer = merchant.post("/api/v1/salla/auth/callback", &late.context("a callback")?).await?;
+        expect_problem(answer, StatusCode::BAD_REQUEST, "state-refused").await?;
+        let after = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
+        ensure!(before["connection"] == after["connection"], "{before} became {after}");
+        let live: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM salla_connections WHERE merchant_id = $1 AND access_token IS NOT NULL",
+        )
+        .bind(merchant.id.parse::<uuid::Uuid>()?)
+        .fetch_one(&owner)
+        .await?;
+        ensure!(live == 1, "{live} connections have tokens");
+        Ok(())
+    });
+}
+
 /// The merchant approves at Salla; the code and state that come back.
 async fn approve(merchant: &Merchant, store: u64) -> Result<(String, String)> {
     let body = expect(merchant.get("/api/v1/salla/auth/url").await?, StatusCode::OK).await?;
