@@ -12,6 +12,7 @@ use ipnet::IpNet;
 use qafila_ingest::salla::{SallaConfig, Secret};
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::kafka::KafkaConfig;
+use rdkafka::ClientConfig;
 use url::Url;
 
 /// Roles of the application in Postgres (ARCHITECTURE §6), one pool each.
@@ -103,16 +104,21 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             .iter()
             .filter_map(|(variable, role)| Some((*role, self.postgres(variable, Some(role))?)))
             .collect();
-        let brokers =
-            self.required("QAFILA_KAFKA_BROKERS", "host:port, comma separated, such as 127.0.0.1:9092");
-        let prefix = self.optional("QAFILA_TOPIC_PREFIX").unwrap_or_default();
+        let brokers = self.brokers();
+        let prefix =
+            self.parsed("QAFILA_TOPIC_PREFIX", "up to 100 letters, digits, `.`, `_` and `-`", "", prefix);
         let properties = self.properties();
         let replication = self.parsed("QAFILA_KAFKA_REPLICATION", "a whole number from 1", "1", |text| {
             text.parse().ok().filter(|n| *n > 0)
         });
         let registry_url = self.url("QAFILA_REGISTRY_URL", "http://127.0.0.1:8081");
         let clickhouse_url = self.url("QAFILA_CLICKHOUSE_URL", "http://127.0.0.1:8123");
-        let database = self.optional("QAFILA_CLICKHOUSE_DATABASE").unwrap_or_else(|| "qafila".into());
+        let database = self.parsed(
+            "QAFILA_CLICKHOUSE_DATABASE",
+            "a name of letters, digits and `_`",
+            "qafila",
+            identifier,
+        );
         let operator_keys = self.operator_keys();
         let token_key = self.token_key();
         let salla = self.salla();
@@ -134,11 +140,11 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         Some(Config {
             owner_url: owner_url?,
             role_urls,
-            kafka: KafkaConfig { brokers: brokers?, prefix, properties: properties? },
+            kafka: KafkaConfig { brokers: brokers?, prefix: prefix?, properties: properties? },
             replication: replication?,
             registry_url: registry_url?,
             clickhouse_url: clickhouse_url?,
-            clickhouse_database: database,
+            clickhouse_database: database?,
             operator_keys: operator_keys?,
             token_key: token_key?,
             salla: salla?,
@@ -235,11 +241,32 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
     /// Properties of librdkafka; never shown, because they may hold a password.
     fn properties(&mut self) -> Option<BTreeMap<String, String>> {
         let name = "QAFILA_KAFKA_PROPERTIES";
-        let read = properties(&self.optional(name).unwrap_or_default());
-        if read.is_none() {
+        let Some(read) = properties(&self.optional(name).unwrap_or_default()) else {
             self.problems.push(format!("{name} should be librdkafka properties: key=value;key=value"));
+            return None;
+        };
+        for (key, value) in &read {
+            if ClientConfig::new().set(key, value).create_native_config().is_err() {
+                self.problems
+                    .push(format!("{name}: librdkafka does not take the property {key} with this value"));
+            }
         }
-        read
+        Some(read)
+    }
+
+    fn brokers(&mut self) -> Option<String> {
+        let (name, like) = ("QAFILA_KAFKA_BROKERS", "host:port, comma separated, such as 127.0.0.1:9092");
+        let text = self.required(name, like)?;
+        let is_address = |part: &str| {
+            part.trim()
+                .rsplit_once(':')
+                .is_some_and(|(host, port)| !host.is_empty() && port.parse::<u16>().is_ok())
+        };
+        if !text.split(',').all(is_address) {
+            self.problems.push(format!("{name} should be {like}, not {text:?}"));
+            return None;
+        }
+        Some(text)
     }
 
     fn operator_keys(&mut self) -> Option<OperatorKeys> {
@@ -257,6 +284,18 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         }
         key
     }
+}
+
+fn prefix(text: &str) -> Option<String> {
+    let fits = text.len() <= 100 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    fits.then(|| text.to_owned())
+}
+
+fn identifier(text: &str) -> Option<String> {
+    let fits = text.len() <= 100
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    fits.then(|| text.to_owned())
 }
 
 fn networks(text: &str) -> Option<Vec<IpNet>> {

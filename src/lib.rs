@@ -4,6 +4,7 @@ pub mod command;
 pub mod config;
 pub mod logging;
 pub mod migrate;
+pub mod preflight;
 pub mod roles;
 
 /// The allocator of every binary that links this crate. Batches of observations are allocated on the polling thread and freed

@@ -26,6 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::Projection;
 use crate::config::Config;
+use crate::preflight;
 
 const POOL: u32 = 12;
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -33,7 +34,7 @@ const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Every role in one process.
 pub async fn all(config: Config) -> Result<()> {
-    let mut process = Process::start(config)?;
+    let mut process = Process::start(config).await?;
     process.relay()?;
     process.ingest()?;
     process.oltp()?;
@@ -44,28 +45,28 @@ pub async fn all(config: Config) -> Result<()> {
 
 /// HTTP.
 pub async fn gateway(config: Config) -> Result<()> {
-    let mut process = Process::start(config)?;
+    let mut process = Process::start(config).await?;
     process.gateway().await?;
     process.run().await
 }
 
 /// Event store → Kafka.
 pub async fn relay(config: Config) -> Result<()> {
-    let mut process = Process::start(config)?;
+    let mut process = Process::start(config).await?;
     process.relay()?;
     process.run().await
 }
 
 /// Salla → observations.
 pub async fn ingest(config: Config) -> Result<()> {
-    let mut process = Process::start(config)?;
+    let mut process = Process::start(config).await?;
     process.ingest()?;
     process.run().await
 }
 
 /// Kafka → read models.
 pub async fn project(config: Config, which: Option<Projection>) -> Result<()> {
-    let mut process = Process::start(config)?;
+    let mut process = Process::start(config).await?;
     if which != Some(Projection::Olap) {
         process.oltp()?;
     }
@@ -86,7 +87,9 @@ struct Process {
 }
 
 impl Process {
-    fn start(config: Config) -> Result<Self> {
+    async fn start(config: Config) -> Result<Self> {
+        preflight::check(&config).await?;
+        tracing::info!(event = "starting", version = env!("CARGO_PKG_VERSION"), slot = config.slot);
         let metrics =
             PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
         let registry = Registry::new(config.registry_url.as_str())?;
@@ -200,6 +203,7 @@ impl Process {
         let listener = TcpListener::bind(self.config.listen)
             .await
             .with_context(|| format!("QAFILA_LISTEN: listening on {}", self.config.listen))?;
+        tracing::info!(event = "listening", address = %self.config.listen);
         if self.config.insecure_cookies {
             tracing::warn!(event = "risky setting", setting = "QAFILA_INSECURE_COOKIES");
         }

@@ -89,7 +89,7 @@ pub async fn run(
     let health = Health::default();
     let watched = health::watch(
         health.clone(),
-        role.command_pool.clone(),
+        vec![role.command_pool.clone(), role.query_pool.clone()],
         role.clickhouse.clone(),
         role.kafka.clone(),
         shutdown.clone(),

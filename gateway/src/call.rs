@@ -45,9 +45,8 @@ impl Call {
         serde_path_to_error::deserialize(&mut json).map_err(|error| {
             if error.inner().is_data() {
                 let path: String = error.path().to_string();
-                let pointer =
-                    if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
-                Problem::invalid(vec![FieldError { pointer, detail: rule(error.inner()) }])
+                let parent = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
+                Problem::invalid(vec![field_error(parent, &error.inner().to_string())])
             } else {
                 Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "The body is not valid JSON.")
             }
@@ -82,9 +81,22 @@ impl Call {
     }
 }
 
-/// serde's words without its position in the text.
-fn rule(error: &serde_json::Error) -> String {
-    error.to_string().split(" at line").next().unwrap_or_default().to_owned()
+/// serde's words as a rule of a field, without the value, which may be a secret, and without names of our types.
+fn field_error(pointer: String, words: &str) -> FieldError {
+    let words = words.rsplit_once(" at line ").map_or(words, |(before, _)| before);
+    let named = || words.split('`').nth(1).unwrap_or_default();
+    if words.starts_with("missing field") {
+        return FieldError { pointer: format!("{pointer}/{}", named()), detail: "is missing".into() };
+    }
+    if words.starts_with("unknown field") {
+        return FieldError { pointer, detail: "is not a field of this request".into() };
+    }
+    let expected = words.rsplit_once(", expected ").map_or("another value", |(_, expected)| expected);
+    let expected = match expected {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => "a whole number",
+        other => other,
+    };
+    FieldError { pointer, detail: format!("must be {expected}") }
 }
 
 /// JSON with a status.
@@ -112,4 +124,36 @@ pub fn with_header(mut response: Response, name: &'static str, value: &str) -> R
         response.headers_mut().append(name, value);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only its shape matters")]
+    struct Body {
+        password: String,
+        depth: i32,
+    }
+
+    fn fault(body: &str) -> FieldError {
+        let headers =
+            HeaderMap::from_iter([(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        let call = Call { headers, query: String::new(), body: Bytes::copy_from_slice(body.as_bytes()) };
+        call.json::<Body>().expect_err("it is refused").errors.remove(0)
+    }
+
+    #[test]
+    fn a_bad_body_is_told_by_field_and_rule_and_never_repeats_a_value() {
+        let told =
+            |pointer: &str, detail: &str| FieldError { pointer: pointer.into(), detail: detail.into() };
+        assert_eq!(fault("{}"), told("/password", "is missing"));
+        assert_eq!(fault(r#"{"password": 12345}"#), told("/password", "must be a string"));
+        assert_eq!(fault(r#"{"password": "x", "depth": "six"}"#), told("/depth", "must be a whole number"));
+        assert_eq!(fault(r#"{"secret": 1}"#).detail, "is not a field of this request");
+    }
 }

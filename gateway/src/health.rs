@@ -42,10 +42,10 @@ impl Health {
     }
 }
 
-/// Probes until `shutdown`.
+/// Probes until `shutdown`; every role that a request needs has a pool of its own.
 pub async fn watch(
     health: Health,
-    pool: PgPool,
+    pools: Vec<PgPool>,
     clickhouse: clickhouse::Client,
     kafka: KafkaConfig,
     shutdown: CancellationToken,
@@ -53,8 +53,12 @@ pub async fn watch(
     let consumer: Option<Arc<BaseConsumer>> =
         kafka.client().set("log_level", "0").create().ok().map(Arc::new);
     while !shutdown.is_cancelled() {
-        let postgres = tokio::time::timeout(DEADLINE, sqlx::query("SELECT 1").execute(&pool));
-        health.set("postgres", fault(postgres.await.map(|r| r.map(drop))));
+        let mut postgres = None;
+        for pool in &pools {
+            let asked = tokio::time::timeout(DEADLINE, sqlx::query("SELECT 1").execute(pool));
+            postgres = postgres.or(fault(asked.await.map(|r| r.map(drop))));
+        }
+        health.set("postgres", postgres);
         let engine = tokio::time::timeout(DEADLINE, clickhouse.query("SELECT 1").fetch_one::<u8>());
         health.set("clickhouse", fault(engine.await.map(|r| r.map(drop))));
         if let Some(consumer) = &consumer {

@@ -45,7 +45,7 @@ impl Problem {
             kind: format!("{TYPE_BASE}{slug}"),
             title: status.canonical_reason().unwrap_or_default().to_owned(),
             status: status.as_u16(),
-            detail: detail.into(),
+            detail: sentence(detail.into()),
             errors: vec![],
             retry_after: None,
         }
@@ -88,6 +88,12 @@ impl Problem {
     }
 }
 
+/// Details are read by people: they begin like sentences, whatever error they come from.
+fn sentence(text: String) -> String {
+    let mut characters = text.chars();
+    characters.next().map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+}
+
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {
         Self::unavailable("postgres", &error)
@@ -101,6 +107,9 @@ impl Reply for Problem {
         *response.status_mut() =
             StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if self.status == StatusCode::UNAUTHORIZED.as_u16() {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

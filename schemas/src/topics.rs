@@ -22,10 +22,10 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// Kafka could not be reached or refused.
-    #[error("Kafka, creating topics: {0}")]
+    #[error("Kafka at QAFILA_KAFKA_BROKERS, creating topics: {0}")]
     Kafka(#[from] KafkaError),
     /// One topic could not be made.
-    #[error("topic {topic}: {code}")]
+    #[error("topic {topic}: {code} (copies of each partition: QAFILA_KAFKA_REPLICATION)")]
     Refused {
         /// Its name on the brokers.
         topic: String,

@@ -27,9 +27,16 @@ const FAILED_LOGINS_PER_ADDRESS: i32 = 100;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct RegisterBody {
+    /// Kept in lower case.
+    #[schema(format = Email, max_length = 254)]
     email: String,
+    /// At least three of lower case, upper case, digits, others; none of the most common; without the address's name.
+    #[schema(format = Password, min_length = 12, max_length = 128)]
     password: String,
+    #[schema(min_length = 1, max_length = 100)]
     store_name: String,
+    /// `ar` or `en`.
+    #[schema(pattern = "^(ar|en)$")]
     locale: String,
 }
 
@@ -134,7 +141,7 @@ pub async fn login(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Exchanges the refresh token for the next one.
-#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", responses(
+#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", params(("qafila_refresh" = String, Cookie, description = "The refresh token")), responses(
     (status = 200, body = SessionBody), (status = 401, body = Problem)))]
 pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
     let token = call.cookie(COOKIE).ok_or_else(Problem::unauthorized)?;
@@ -144,7 +151,7 @@ pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Ends the session.
-#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", responses((status = 204)))]
+#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", params(("qafila_refresh" = Option<String>, Cookie, description = "The refresh token")), responses((status = 204)))]
 pub async fn logout(app: Arc<App>, call: Call) -> Answer {
     if let Some(token) = call.cookie(COOKIE) {
         app.sessions.end(token).await?;

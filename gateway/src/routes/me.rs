@@ -50,7 +50,10 @@ pub struct StoreBody {
 }
 
 /// Who is logged in.
-#[utoipa::path(get, path = "/api/v1/me", tag = "account", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/me", tag = "account", security(("bearer" = [])),
+    params(("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
+        ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
+    responses(
     (status = 200, body = MeBody), (status = 401, body = Problem)))]
 pub async fn show(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;

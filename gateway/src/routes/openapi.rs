@@ -1,23 +1,25 @@
 //! The OpenAPI 3.1 document, generated from the handlers, and a page to read it.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use http::{HeaderValue, StatusCode, header};
+use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use warp::reply::Response;
 
 use super::{Answer, auth, me, operations, reports, salla, sync};
 use crate::app::App;
-use crate::call::{Call, json};
+use crate::call::{Call, json as answer_json};
+use crate::problem::MEDIA_TYPE;
 
 #[derive(OpenApi)]
 #[openapi(
     info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json."),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, me::show, salla::authorization_url, salla::callback,
-        sync::initial, sync::status, reports::summary, reports::sales_trend, operations::live, operations::ready
+        sync::initial, sync::status, reports::summary, reports::sales_trend, operations::live, operations::ready, operations::metrics
     ),
     modifiers(&BearerToken)
 )]
@@ -35,18 +37,62 @@ impl Modify for BearerToken {
 
 /// Paths of all routes, those beside the contract too.
 pub fn paths() -> Vec<String> {
-    let beside = ["/metrics", "/api/openapi.json", "/api/docs"].map(str::to_owned);
+    let beside = ["/api/openapi.json", "/api/docs"].map(str::to_owned);
     Document::openapi().paths.paths.into_keys().chain(beside).collect()
+}
+
+/// What every route answers beside what its handler names: the front and [`Call`] refuse before any handler is asked.
+static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
+    let mut document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    for (path, methods) in document["paths"].as_object_mut().into_iter().flatten() {
+        for operation in methods.as_object_mut().into_iter().flatten().map(|(_, operation)| operation) {
+            complete(path, operation);
+        }
+    }
+    document["components"]["schemas"]["Problem"]["properties"]["requestId"] =
+        json!({"type": "string", "description": "Finds the request in the log."});
+    document
+});
+
+fn complete(path: &str, operation: &mut Value) {
+    let mut more: Vec<(&str, &str)> = vec![];
+    if operation["requestBody"].is_object() {
+        more.extend([
+            ("400", "The body is no JSON."),
+            ("413", "The body is too large."),
+            ("415", "The body is not application/json."),
+            ("422", "Fields are missing, unknown or break a rule."),
+        ]);
+    }
+    if operation["security"].is_array() {
+        more.push(("401", "Log in first."));
+    }
+    if path.starts_with("/api/") {
+        more.push(("503", "Something Qafila needs is down; nothing was changed."));
+    }
+    let Some(responses) = operation["responses"].as_object_mut() else { return };
+    for (status, description) in more {
+        responses.entry(status).or_insert_with(|| {
+            let schema = json!({"schema": {"$ref": "#/components/schemas/Problem"}});
+            json!({"description": description, "content": {"application/json": schema}})
+        });
+    }
+    for (_, response) in responses.iter_mut().filter(|(status, _)| !status.starts_with('2')) {
+        if response["content"]["application/json"]["schema"]["$ref"] == "#/components/schemas/Problem" {
+            let schema = response["content"]["application/json"].take();
+            response["content"] = json!({MEDIA_TYPE: schema});
+        }
+    }
 }
 
 /// `GET /api/openapi.json`
 pub async fn document(_app: Arc<App>, _call: Call) -> Answer {
-    Ok(json(StatusCode::OK, &Document::openapi()))
+    Ok(answer_json(StatusCode::OK, &*DOCUMENT))
 }
 
 /// `GET /api/docs`
 pub async fn page(_app: Arc<App>, _call: Call) -> Answer {
-    let document = serde_json::to_value(Document::openapi()).unwrap_or_default();
+    let document = &*DOCUMENT;
     let mut rows = String::new();
     for (path, methods) in document["paths"].as_object().into_iter().flatten() {
         for (method, operation) in methods.as_object().into_iter().flatten() {
@@ -74,4 +120,29 @@ pub async fn page(_app: Arc<App>, _call: Call) -> Answer {
     let mut response = Response::new(page.into());
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=utf-8"));
     Ok(response)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_error_is_declared_as_problem_json_and_what_the_front_refuses_is_named() {
+        let login = &DOCUMENT["paths"]["/api/v1/auth/login"]["post"]["responses"];
+        for status in ["400", "401", "413", "415", "422", "429", "503"] {
+            assert!(login[status]["content"][MEDIA_TYPE].is_object(), "{status}: {}", login[status]);
+            assert!(login[status]["content"]["application/json"].is_null(), "{status}");
+        }
+        assert!(login["200"]["content"]["application/json"].is_object(), "{login}");
+        let problem = &DOCUMENT["components"]["schemas"]["Problem"]["properties"];
+        assert!(problem["requestId"].is_object(), "{problem}");
+    }
+
+    #[test]
+    fn every_path_that_answers_has_a_name_for_metrics() {
+        let paths = paths();
+        for path in ["/api/v1/sync/status", "/health/ready", "/metrics", "/api/docs"] {
+            assert!(paths.iter().any(|known| known == path), "{path} in {paths:?}");
+        }
+    }
 }

@@ -39,6 +39,7 @@ pub async fn ready(app: Arc<App>, _call: Call) -> Answer {
 }
 
 /// Prometheus' text format.
+#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics(app: Arc<App>, _call: Call) -> Answer {
     let mut response = Response::new(app.metrics.render().into());
     response

@@ -181,9 +181,11 @@ impl Asked {
     fn read(call: &Call, known: &[&str]) -> Result<Self, Problem> {
         let mut broken = Broken::default();
         let parameters = call.parameters();
-        for (name, _) in &parameters {
+        for (index, (name, _)) in parameters.iter().enumerate() {
             if !known.contains(&name.as_str()) {
                 broken.add(name, "is not a parameter of this report".into());
+            } else if parameters[..index].iter().any(|(before, _)| before == name) {
+                broken.add(name, "is given twice".into());
             }
         }
         let get = |name: &str| parameters.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
@@ -257,7 +259,8 @@ fn day(text: Option<&str>, default: NaiveDate) -> Result<NaiveDate, String> {
     match text.map(str::parse::<NaiveDate>) {
         None => Ok(default),
         Some(Ok(day)) if in_range(&day) => Ok(day),
-        Some(_) => Err("must be a day such as 2026-03-31".into()),
+        Some(Ok(_)) => Err("must be a day from 2000-01-01 to 2100-12-31".into()),
+        Some(Err(_)) => Err("must be a day such as 2026-03-31".into()),
     }
 }
 

@@ -107,7 +107,7 @@ fn problem(error: ConnectError) -> Problem {
         ConnectError::StoreTaken => Problem::new(
             StatusCode::CONFLICT,
             "store-taken",
-            detail("Disconnect it there first, or log in to that account."),
+            detail("Log in to that account, or choose another store."),
         ),
         ConnectError::Salla(OAuthError::Refused(_) | OAuthError::Unclear(_)) => {
             Problem::new(StatusCode::BAD_GATEWAY, "salla-failed", detail("Press “Connect” once more."))

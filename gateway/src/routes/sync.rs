@@ -24,6 +24,7 @@ use crate::wait;
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct InitialBody {
     /// 12 or 24.
+    #[schema(example = 24)]
     depth_in_months: i32,
 }
 
@@ -126,7 +127,10 @@ fn refused(error: CommandError<SyncJobError>) -> Problem {
 }
 
 /// Where the import stands.
-#[utoipa::path(get, path = "/api/v1/sync/status", tag = "sync", security(("bearer" = [])), responses(
+#[utoipa::path(get, path = "/api/v1/sync/status", tag = "sync", security(("bearer" = [])),
+    params(("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
+        ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
+    responses(
     (status = 200, body = StatusBody), (status = 401, body = Problem)))]
 pub async fn status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;

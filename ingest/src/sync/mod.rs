@@ -35,6 +35,7 @@ use work::WorkStore;
 
 /// Runs of one process at a time.
 const MOST_RUNS: usize = 8;
+const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 const LOOK_FOR_WORK: Duration = Duration::from_millis(300);
 
 /// Why the sync role could not start.
@@ -134,7 +135,10 @@ async fn work_on_runs(tools: Arc<Tools>, worker: String, shutdown: CancellationT
                 continue;
             }
             Ok(None) => {}
-            Err(error) => tracing::warn!(event = "no lease", error = %error),
+            Err(error) => {
+                tracing::warn!(event = "no lease", error = %error);
+                tokio::time::sleep(AFTER_A_FAILURE).await;
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(LOOK_FOR_WORK) => {}

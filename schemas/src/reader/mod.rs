@@ -10,6 +10,7 @@
 mod assignment;
 mod poll;
 
+use std::cell::Cell;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -243,6 +244,7 @@ impl<T: Send + 'static> Reader<T> {
             config,
             topics,
             decode,
+            silent_until: Cell::new(None),
         };
         std::thread::Builder::new().name(format!("poll-{group}")).spawn(move || poller.run())?;
         Ok(Self { batches, assignment: Assignment::new(shared, consumer), stop })

@@ -1,5 +1,6 @@
 //! The polling thread of a reader: it polls, decodes, gathers batches and hands them over.
 
+use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
@@ -21,6 +22,7 @@ const IDLE_POLL: Duration = Duration::from_millis(100);
 /// How long a full channel is waited for before the partitions are paused (pausing discards what was fetched).
 const PATIENCE: Duration = Duration::from_secs(2);
 const BROKER_CALL: Duration = Duration::from_secs(10);
+const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
 const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
 
 pub(super) struct Poller<D: Decode> {
@@ -33,6 +35,8 @@ pub(super) struct Poller<D: Decode> {
     pub(super) config: ReaderConfig,
     pub(super) topics: Vec<String>,
     pub(super) decode: D,
+    /// An outage is told once in a while, not with every poll.
+    pub(super) silent_until: Cell<Option<Instant>>,
 }
 
 /// A batch that is being gathered.
@@ -208,7 +212,11 @@ impl<D: Decode> Poller<D> {
     /// being fenced off by another process with the same slot.
     fn is_fatal(&self, error: &KafkaError) -> bool {
         metrics::counter!("qafila_reader_errors_total", "group" => self.config.group.clone()).increment(1);
-        tracing::warn!(event = "polling failed", group = self.config.group, error = %error);
+        let silent = self.silent_until.get().is_some_and(|until| Instant::now() < until);
+        if !silent {
+            tracing::warn!(event = "polling failed", group = self.config.group, error = %error);
+            self.silent_until.set(Some(Instant::now() + COMPLAINT_EVERY));
+        }
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
             || self.consumer.client().fatal_error().is_some();
         if fatal {

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use url::Url;
 
 const GLANCE: Duration = Duration::from_millis(100);
-const PASSWORD: &str = "Correct-Horse-7";
+/// Password of every merchant made here.
+pub const PASSWORD: &str = "Correct-Horse-7";
 
 /// A logged-in merchant.
 pub struct Merchant {

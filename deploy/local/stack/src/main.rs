@@ -1,5 +1,7 @@
 //! `qafila-stack up | down | status | reset | env`
 
+use std::io::{ErrorKind, Write as _};
+
 use clap::{Parser, Subcommand};
 use qafila_stack::layout::Layout;
 use qafila_stack::stack::Stack;
@@ -31,7 +33,11 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Up => stack.up().await,
         Command::Down => stack.down().await,
-        Command::Status => stack.status().await,
+        Command::Status => match std::io::stdout().write_all(stack.status().as_bytes()) {
+            // Whoever reads, such as `head`, has seen enough.
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written?),
+        },
         Command::Reset => stack.reset().await,
         Command::Env => {
             for (name, value) in stack.environment() {

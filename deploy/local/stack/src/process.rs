@@ -1,12 +1,13 @@
 //! One server as a process of its own group, found again by its pid file after we are gone.
 
 use std::fs::{self, File, OpenOptions};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 
@@ -42,8 +43,16 @@ impl Service {
         (start_time(pid)? == started).then_some(pid)
     }
 
-    /// Starts it, output appended to its log.
-    pub fn start(&self, mut command: Command) -> Result<()> {
+    /// Starts it, output appended to its log. `ports` are those it will listen on, with the names of their variables: a
+    /// stranger who listens there would be taken for it.
+    pub fn start(&self, mut command: Command, ports: &[(&str, u16)]) -> Result<()> {
+        for (name, port) in ports {
+            ensure!(
+                TcpListener::bind(("127.0.0.1", *port)).is_ok(),
+                "{}: port {port} is taken by another process; stop it, or choose another port with QAFILA_LOCAL_{name}_PORT",
+                self.name
+            );
+        }
         fs::create_dir_all(&self.run)?;
         let log = OpenOptions::new().create(true).append(true).open(self.log())?;
         let errors: File = log.try_clone()?;
@@ -129,7 +138,12 @@ mod tests {
         let service = Service { name: "sleeper", run: dir.path().to_owned(), stop_signal: Signal::SIGTERM };
         let mut command = Command::new("sleep");
         command.arg("60");
-        service.start(command).expect("starts");
+        let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let port = taken.local_addr().expect("an address").port();
+        let refused =
+            service.start(Command::new("sleep"), &[("SLEEPER", port)]).expect_err("the port is taken");
+        assert!(refused.to_string().contains("QAFILA_LOCAL_SLEEPER_PORT"), "{refused}");
+        service.start(command, &[]).expect("starts");
         assert!(service.pid().is_some());
         service.stop().await.expect("stops");
         assert!(service.pid().is_none());

@@ -123,13 +123,14 @@ impl Stack {
         Ok(())
     }
 
-    /// Prints what runs.
-    pub async fn status(&self) -> Result<()> {
-        for service in self.services() {
-            let state = service.pid().map_or_else(|| "stopped".to_owned(), |pid| format!("pid {pid}"));
-            println!("{:<12} {state:<14} log {}", service.name, service.log().display());
-        }
-        Ok(())
+    /// What runs, a line each.
+    pub fn status(&self) -> String {
+        self.services()
+            .map(|service| {
+                let state = service.pid().map_or_else(|| "stopped".to_owned(), |pid| format!("pid {pid}"));
+                format!("{:<12} {state:<14} log {}\n", service.name, service.log().display())
+            })
+            .collect()
     }
 
     /// Stops everything and deletes its data.

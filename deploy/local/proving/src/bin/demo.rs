@@ -9,7 +9,7 @@ use clap::Parser;
 use comfy_table::Table;
 use indicatif::{ProgressBar, ProgressStyle};
 use nix::sys::signal::Signal;
-use qafila_proving::merchant::{Merchant, SyncStatus, make_store};
+use qafila_proving::merchant::{Merchant, PASSWORD, SyncStatus, make_store};
 use qafila_proving::totals::{Everywhere, Places};
 use qafila_proving::world::kafka;
 use qafila_schemas::registry::Registry;
@@ -99,13 +99,18 @@ async fn demo(cli: Cli) -> Result<()> {
     println!("  API          {gateway}/api/docs");
     println!("  Health       {gateway}/health/ready");
     println!("  Metrics      {gateway}/metrics");
-    println!(
-        "  Salla (sim)  {salla}/oauth2/auth?client_id=qafila-local&response_type=code&state=lookaround&redirect_uri={gateway}/oauth/callback"
-    );
+    println!("  Salla (sim)  {salla}/_sim/stores/{store}/totals");
     println!("  Registry     {}/subjects", environment["QAFILA_REGISTRY_URL"]);
     println!(
         "  ClickHouse   {}/?query=SELECT%20count()%20FROM%20qafila.orders%20FINAL",
         environment["QAFILA_CLICKHOUSE_URL"]
+    );
+    println!(
+        "\nTo look around as this merchant:\n\n  TOKEN=$(curl -s {gateway}/api/v1/auth/login -H 'content-type: application/json' \\\n    \
+         -d '{{\"email\":\"{}\",\"password\":\"{PASSWORD}\"}}' | sed 's/.*\"accessToken\":\"\\([^\"]*\\).*/\\1/')\n  \
+         curl -s {gateway}/api/v1/sync/status -H \"authorization: Bearer $TOKEN\"\n  \
+         curl -s '{gateway}/api/v1/reports/sales-trend?granularity=month&from=2025-01-01' -H \"authorization: Bearer $TOKEN\"",
+        merchant.email
     );
     Ok(())
 }
@@ -126,7 +131,7 @@ async fn start_qafila(stack: &Stack) -> Result<()> {
     service.stop().await?;
     let mut command = Command::new(&program);
     command.arg("all").envs(&environment);
-    service.start(command)?;
+    service.start(command, &[("GATEWAY", stack.layout.ports.gateway)])?;
     let ready = format!("http://{}/health/ready", environment["QAFILA_LISTEN"]);
     until_ready(&service, Duration::from_secs(60), || answers(&ready)).await?;
     println!("qafila       ready at http://{}", environment["QAFILA_LISTEN"]);
@@ -183,7 +188,7 @@ fn print_totals(counted: &Everywhere) {
 
 async fn print_topics(places: &Places) -> Result<()> {
     let mut table = Table::new();
-    table.set_header(["topic", "records (of all merchants, with repeats)"]);
+    table.set_header(["topic", "offsets used (all merchants, with transaction markers)"]);
     for (topic, records) in places.records().await?.into_iter().filter(|(_, records)| *records > 0) {
         table.add_row([topic.to_owned(), records.to_string()]);
     }

@@ -51,7 +51,7 @@ impl ClickHouse {
             let mut command = Command::new(&self.front);
             command.arg("--library").arg(&self.library).arg("--data").arg(&self.data);
             command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
-            self.service.start(command)?;
+            self.service.start(command, &[("CLICKHOUSE", self.port)])?;
         }
         let ping = format!("{}/ping", self.url());
         until_ready(&self.service, DEADLINE, || answers(&ping)).await

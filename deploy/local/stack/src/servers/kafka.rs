@@ -59,7 +59,8 @@ impl Kafka {
                 "kafka.Kafka",
             ]);
             command.arg(self.properties());
-            self.service.start(command)?;
+            self.service
+                .start(command, &[("KAFKA", self.port), ("KAFKA_CONTROLLER", self.controller_port)])?;
         }
         until_ready(&self.service, DEADLINE, || async { self.answers().await }).await
     }

@@ -52,7 +52,7 @@ impl Mail {
             command.args(["-m", "aiosmtpd", "-n", "-l", &format!("127.0.0.1:{}", self.port)]);
             command.args(["-c", "aiosmtpd.handlers.Mailbox"]).arg(&self.maildir);
             command.env("PYTHONPATH", &self.packages);
-            self.service.start(command)?;
+            self.service.start(command, &[("MAIL", self.port)])?;
         }
         let port = self.port;
         until_ready(&self.service, DEADLINE, || async move {

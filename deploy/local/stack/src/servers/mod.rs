@@ -23,7 +23,8 @@ where
 {
     let end = Instant::now() + deadline;
     loop {
-        if ready().await {
+        // Its own death is seen first: whoever answers then is somebody else.
+        if ready().await && service.pid().is_some() {
             return Ok(());
         }
         let name = service.name;

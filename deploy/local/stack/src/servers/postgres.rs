@@ -60,7 +60,7 @@ impl Postgres {
         if self.service.pid().is_none() {
             self.prepare()?;
             // A postmaster that was killed leaves its children; they hold the data folder for a moment.
-            self.service.start(self.command())?;
+            self.service.start(self.command(), &[("POSTGRES", self.port)])?;
         }
         until_ready(&self.service, DEADLINE, || async { self.connect("postgres").await.is_ok() }).await
     }

@@ -54,7 +54,8 @@ impl Registry {
     /// Starts it where it does not run, and waits until it answers.
     pub async fn up(&self) -> Result<()> {
         if self.service.pid().is_none() {
-            self.service.start(self.command())?;
+            let ports = [("REGISTRY", self.port), ("REGISTRY_MANAGEMENT", self.management_port)];
+            self.service.start(self.command(), &ports)?;
         }
         let subjects = format!("{}/subjects", self.url());
         until_ready(&self.service, DEADLINE, || answers(&subjects)).await

@@ -49,7 +49,7 @@ impl Salla {
             command.args(["--listen", &format!("127.0.0.1:{}", self.port)]);
             command.env("SALLA_SIM_CLIENT_ID", CLIENT_ID).env("SALLA_SIM_CLIENT_SECRET", &self.client_secret);
             command.env("SALLA_SIM_WEBHOOK_SECRET", &self.webhook_secret);
-            self.service.start(command)?;
+            self.service.start(command, &[("SALLA", self.port)])?;
         }
         let health = format!("{}/_sim/health", self.url());
         until_ready(&self.service, DEADLINE, || answers(&health)).await
