@@ -19,7 +19,7 @@ use crate::problem::MEDIA_TYPE;
     info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json."),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, me::show, salla::authorization_url, salla::callback,
-        sync::initial, sync::status, reports::summary, reports::sales_trend, operations::live, operations::ready, operations::metrics
+        sync::initial, sync::restart, sync::cancel, sync::status, reports::summary, reports::sales_trend, operations::live, operations::ready, operations::metrics
     ),
     modifiers(&BearerToken)
 )]

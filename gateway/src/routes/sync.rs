@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 
 use super::Answer;
 use crate::app::App;
+use crate::auth::tokens::Identity;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;
 use crate::wait;
@@ -107,6 +108,47 @@ pub async fn initial(app: Arc<App>, call: Call) -> Answer {
     let body = AcceptedBody {
         job_id: job.to_string(),
         run_id: run_id.to_string(),
+        position: committed.position.to_string(),
+    };
+    Ok(json(StatusCode::ACCEPTED, &body))
+}
+
+/// Resumes an import that has failed or waits, where it stopped.
+#[utoipa::path(post, path = "/api/v1/sync/restart", tag = "sync", security(("bearer" = [])), responses(
+    (status = 202, body = AcceptedBody), (status = 409, body = Problem)))]
+pub async fn restart(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let command = SyncJobCommand::Restart { requested_by: Some(identity.user_id) };
+    let answer = tell(&app, identity, command).await?;
+    tracing::info!(event = "sync resumed", merchantId = %identity.merchant_id);
+    Ok(answer)
+}
+
+/// Stops an import; what it has read stays.
+#[utoipa::path(post, path = "/api/v1/sync/cancel", tag = "sync", security(("bearer" = [])), responses(
+    (status = 202, body = AcceptedBody), (status = 409, body = Problem)))]
+pub async fn cancel(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let command = SyncJobCommand::Cancel { requested_by: Some(identity.user_id) };
+    let answer = tell(&app, identity, command).await?;
+    tracing::info!(event = "sync cancelled", merchantId = %identity.merchant_id);
+    Ok(answer)
+}
+
+/// Sends a command to the import of the merchant's present connection.
+async fn tell(app: &App, identity: Identity, command: SyncJobCommand) -> Answer {
+    let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
+    let (merchant, _) = merchant.map_err(|e| Problem::unavailable("event store", &e))?;
+    let connection = merchant.connection().ok_or_else(|| {
+        Problem::new(StatusCode::CONFLICT, "sync-conflict", "No store is connected, so no import is running.")
+    })?;
+    let job = job_id(connection.connection_id);
+    let committed = app.sync_jobs.execute(&job.to_string(), command).await.map_err(refused)?;
+    let (known, _) =
+        app.sync_jobs.load(&job.to_string()).await.map_err(|e| Problem::unavailable("event store", &e))?;
+    let body = AcceptedBody {
+        job_id: job.to_string(),
+        run_id: known.run_id().map(|run| run.to_string()).unwrap_or_default(),
         position: committed.position.to_string(),
     };
     Ok(json(StatusCode::ACCEPTED, &body))

@@ -63,7 +63,7 @@ async fn apply(pool: &PgPool, batch: &Batch<EventRecord<SyncJobEventRecord>>) ->
     let mut transaction = pool.begin().await?;
     for item in &batch.items {
         if let Some(event) = &item.value.event {
-            apply_event(&mut transaction, event).await?;
+            apply_event(&mut transaction, item.value.sequence, event).await?;
         }
     }
     for span in &batch.spans {
@@ -80,23 +80,31 @@ async fn apply(pool: &PgPool, batch: &Batch<EventRecord<SyncJobEventRecord>>) ->
     transaction.commit().await
 }
 
-async fn apply_event(connection: &mut PgConnection, event: &SyncJobEventRecord) -> Result<(), sqlx::Error> {
+async fn apply_event(
+    connection: &mut PgConnection,
+    sequence: i64,
+    event: &SyncJobEventRecord,
+) -> Result<(), sqlx::Error> {
     match event {
-        SyncJobEventRecord::Requested(e) => open_run(connection, e).await,
-        SyncJobEventRecord::Completed(e) => set_state(connection, e.run_id, "ended").await,
-        SyncJobEventRecord::Failed(e) => set_state(connection, e.run_id, "ended").await,
-        SyncJobEventRecord::Cancelled(e) => set_state(connection, e.run_id, "ended").await,
-        SyncJobEventRecord::Resumed(e) => set_state(connection, e.run_id, "open").await,
+        SyncJobEventRecord::Requested(e) => open_run(connection, sequence, e).await,
+        SyncJobEventRecord::Completed(e) => set_state(connection, sequence, e.run_id, "ended").await,
+        SyncJobEventRecord::Failed(e) => set_state(connection, sequence, e.run_id, "ended").await,
+        SyncJobEventRecord::Cancelled(e) => set_state(connection, sequence, e.run_id, "ended").await,
+        SyncJobEventRecord::Resumed(e) => set_state(connection, sequence, e.run_id, "open").await,
         SyncJobEventRecord::TakenOver(_)
         | SyncJobEventRecord::SliceImported(_)
         | SyncJobEventRecord::Paused(_) => Ok(()),
     }
 }
 
-async fn open_run(connection: &mut PgConnection, e: &SyncRequested) -> Result<(), sqlx::Error> {
+async fn open_run(
+    connection: &mut PgConnection,
+    sequence: i64,
+    e: &SyncRequested,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO sync_runs (run_id, job_id, merchant_id, connection_id, store_id, from_day, until_day, requested_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (run_id) DO NOTHING",
+        "INSERT INTO sync_runs (run_id, job_id, merchant_id, connection_id, store_id, from_day, until_day, requested_at, sequence)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (run_id) DO NOTHING",
     )
     .bind(e.run_id.0)
     .bind(e.job_id.0)
@@ -106,6 +114,7 @@ async fn open_run(connection: &mut PgConnection, e: &SyncRequested) -> Result<()
     .bind(e.from_day)
     .bind(e.until_day)
     .bind(e.requested_at.to_utc())
+    .bind(sequence)
     .execute(&mut *connection)
     .await?;
     for (ordinal, slice) in (0_i32..).zip(plan::slices(e.from_day, e.until_day)) {
@@ -122,12 +131,21 @@ async fn open_run(connection: &mut PgConnection, e: &SyncRequested) -> Result<()
     Ok(())
 }
 
-async fn set_state(connection: &mut PgConnection, run: RunId, state: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE sync_runs SET state = $2, not_before = now() WHERE run_id = $1")
-        .bind(run.0)
-        .bind(state)
-        .execute(connection)
-        .await?;
+/// Opens or ends a run, unless a later event has decided.
+async fn set_state(
+    connection: &mut PgConnection,
+    sequence: i64,
+    run: RunId,
+    state: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE sync_runs SET state = $2, sequence = $3, not_before = now() WHERE run_id = $1 AND sequence < $3",
+    )
+    .bind(run.0)
+    .bind(state)
+    .bind(sequence)
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -97,7 +97,7 @@ impl Importer {
             () = self.stop.cancelled() => Err(Stop::Lost),
         };
         let ended = match outcome {
-            Ok(()) => self.tools.work.end(self.run.lease).await,
+            Ok(sequence) => self.tools.work.end(self.run.lease, sequence).await,
             Err(stop) => self.give_up(stop).await,
         };
         if let Err(error) = ended {
@@ -113,9 +113,9 @@ impl Importer {
         };
         let fail = SyncJobCommand::Fail { lease: self.run.lease, cause: cause.into(), advice: advice.into() };
         match self.command(fail).await {
-            Ok(()) => {
+            Ok(sequence) => {
                 tracing::warn!(event = "sync failed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
-                self.tools.work.end(self.run.lease).await
+                self.tools.work.end(self.run.lease, sequence).await
             }
             Err(_) => self.tools.work.release(self.run.lease, self.pause()).await,
         }
@@ -146,7 +146,8 @@ impl Importer {
         }
     }
 
-    async fn work(&self) -> Result<(), Stop> {
+    /// Reads everything; returns the sequence of the job's last event.
+    async fn work(&self) -> Result<i64, Stop> {
         let take_over = SyncJobCommand::TakeOver { lease: self.run.lease, worker: self.worker.clone() };
         self.command(take_over).await?;
         let token = self.tools.vault.access_token(self.run.connection_id).await.map_err(Stop::ours)?;
@@ -159,9 +160,9 @@ impl Importer {
             never = report => match never {},
         }
         self.publish_progress(&mut Meter::default(), &expected).await?;
-        self.command(SyncJobCommand::Complete { lease: self.run.lease }).await?;
+        let sequence = self.command(SyncJobCommand::Complete { lease: self.run.lease }).await?;
         tracing::info!(event = "sync completed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id);
-        Ok(())
+        Ok(sequence)
     }
 
     async fn read_slices(&self, client: &SallaClient) -> Result<(), Stop> {
@@ -344,9 +345,10 @@ impl Importer {
         self.tools.writer.write_all(vec![record]).await.map(drop).map_err(Stop::ours)
     }
 
-    async fn command(&self, command: SyncJobCommand) -> Result<(), Stop> {
+    /// Returns the job's sequence after the command.
+    async fn command(&self, command: SyncJobCommand) -> Result<i64, Stop> {
         match self.tools.jobs.execute(&self.run.job_id.to_string(), command).await {
-            Ok(_) => Ok(()),
+            Ok(committed) => Ok(committed.position.sequence),
             Err(CommandError::Refused(
                 SyncJobError::StaleEpoch { .. } | SyncJobError::AnotherRun | SyncJobError::NotRunning,
             )) => Err(Stop::Lost),

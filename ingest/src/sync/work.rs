@@ -125,13 +125,19 @@ impl WorkStore {
         Ok(())
     }
 
-    /// Marks a run as ended.
-    pub async fn end(&self, lease: Lease) -> Result<(), sqlx::Error> {
-        sqlx::query("UPDATE sync_runs SET state = 'ended', lease_owner = NULL, lease_until = NULL WHERE run_id = $1 AND epoch = $2")
-            .bind(lease.run_id.0)
-            .bind(lease.epoch)
-            .execute(&self.pool)
-            .await?;
+    /// Lets go of a run that has ended with the job's event `sequence`, and marks it as ended, unless a later event has
+    /// opened it again.
+    pub async fn end(&self, lease: Lease, sequence: i64) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE sync_runs SET state = CASE WHEN sequence < $3 THEN 'ended' ELSE state END,
+                 sequence = greatest(sequence, $3), lease_owner = NULL, lease_until = NULL
+             WHERE run_id = $1 AND epoch = $2",
+        )
+        .bind(lease.run_id.0)
+        .bind(lease.epoch)
+        .bind(sequence)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 

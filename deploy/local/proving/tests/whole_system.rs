@@ -373,6 +373,68 @@ fn a_second_import_waits_for_the_end_of_the_first_and_its_own_position_can_be_wa
 }
 
 #[test]
+fn a_failed_import_goes_on_where_it_stopped_once_it_is_restarted() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, store) = connected(world, 112, 300).await?;
+        let restart = || merchant.post("/api/v1/sync/restart", &Value::Null);
+        expect_problem(restart().await?, StatusCode::CONFLICT, "sync-conflict").await?;
+        // The second page of customers is refused.
+        world.sim.world().switches.deep_page_rows = 60;
+        merchant.start_import(MONTHS).await?;
+        let failed = merchant.watch_import(PATIENCE, |_| {}).await;
+        let waited = status_is(&merchant, "failed").await;
+        world.sim.world().switches.deep_page_rows = 0;
+        ensure!(failed.is_err(), "the import did not fail");
+        let status = waited?;
+        ensure!(status["cause"] == "salla_refused" && status["advice"].is_string(), "{status}");
+        let resumed = expect(restart().await?, StatusCode::ACCEPTED).await?;
+        ensure!(resumed["runId"] == status["runId"], "it is the same run: {resumed}");
+        status_is(&merchant, "completed").await?;
+        let counted = places(world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
+        expect_problem(restart().await?, StatusCode::CONFLICT, "sync-conflict").await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_cancelled_import_stops_and_a_new_one_can_be_started() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, store) = connected(world, 113, 60).await?;
+        let cancel = || merchant.post("/api/v1/sync/cancel", &Value::Null);
+        expect_problem(cancel().await?, StatusCode::CONFLICT, "sync-conflict").await?;
+        world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
+        merchant.start_import(MONTHS).await?;
+        let cancelled = cancel().await;
+        let waited = status_is(&merchant, "cancelled").await;
+        world.sim.world().faults = Faults::default();
+        expect(cancelled?, StatusCode::ACCEPTED).await?;
+        waited?;
+        merchant.start_import(MONTHS).await?;
+        status_is(&merchant, "completed").await?;
+        let counted = places(world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
+        Ok(())
+    });
+}
+
+async fn status_is(merchant: &Merchant, wanted: &str) -> Result<Value> {
+    let deadline = std::time::Instant::now() + PATIENCE;
+    loop {
+        let status = expect(merchant.get("/api/v1/sync/status").await?, StatusCode::OK).await?;
+        if status["status"] == wanted {
+            return Ok(status);
+        }
+        ensure!(std::time::Instant::now() < deadline, "{status} is not {wanted}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[test]
 fn nobody_sees_another_merchants_rows_and_an_unset_merchant_sees_none() {
     run(async {
         let world = world().await?;
