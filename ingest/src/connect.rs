@@ -36,6 +36,9 @@ pub enum ConnectError {
     /// The store is another merchant's.
     #[error("this store is connected to another Qafila account")]
     StoreTaken,
+    /// There is no connection to end.
+    #[error("no store is connected")]
+    NotConnected,
     /// Salla failed; the code is spent, so the merchant starts again.
     #[error("Salla failed: {0}")]
     Salla(OAuthError),
@@ -205,6 +208,39 @@ impl Connector {
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
+        Ok(committed.position.to_string())
+    }
+
+    /// Ends the merchant's connection: its tokens are wiped and its store is released first, then the aggregate is told, so
+    /// that a cut leaves no token behind and the same request completes it. Work under way finds no token and ends.
+    pub async fn disconnect(&self, applicant: Applicant) -> Result<String, ConnectError> {
+        let merchant = applicant.merchant_id.to_string();
+        let (known, _) = self
+            .merchants
+            .load(&merchant)
+            .await
+            .map_err(|error: CommandError<_>| ConnectError::Unavailable(error.to_string()))?;
+        let connection = known.connection().ok_or(ConnectError::NotConnected)?;
+        let connection_id = connection.connection_id;
+        let mut transaction = self.pool.begin().await?;
+        self.vault.wipe(&mut transaction, connection_id).await?;
+        sqlx::query("UPDATE store_claims SET released_at = now() WHERE merchant_id = $1 AND store_id = $2 AND released_at IS NULL")
+            .bind(applicant.merchant_id.0)
+            .bind(connection.store_id)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        let command = MerchantCommand::DisconnectStore {
+            connection_id,
+            reason: "requested".into(),
+            requested_by: Some(applicant.user_id),
+        };
+        let committed = self
+            .merchants
+            .execute(&merchant, command)
+            .await
+            .map_err(|error: CommandError<_>| ConnectError::Unavailable(error.to_string()))?;
+        tracing::info!(event = "store disconnected", merchantId = %applicant.merchant_id, storeId = connection.store_id);
         Ok(committed.position.to_string())
     }
 

@@ -83,6 +83,18 @@ impl Vault {
         Ok(Some(Secret::new(text)))
     }
 
+    /// Wipes the tokens of a connection, within the caller's transaction.
+    pub async fn wipe(&self, connection: &mut PgConnection, id: ConnectionId) -> Result<(), VaultError> {
+        sqlx::query(
+            "UPDATE salla_connections SET access_token = NULL, refresh_token = NULL, wiped_at = now()
+             WHERE connection_id = $1 AND wiped_at IS NULL",
+        )
+        .bind(id.0)
+        .execute(connection)
+        .await?;
+        Ok(())
+    }
+
     /// Wipes the tokens of every connection of the merchant but `kept`, within the caller's transaction.
     pub async fn wipe_others(
         &self,

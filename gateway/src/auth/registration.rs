@@ -158,6 +158,16 @@ impl Registration {
         Ok(Some(User { pending: false, ..user }))
     }
 
+    /// Changes a user's language: `ar` or `en`.
+    pub async fn set_locale(&self, user: UserId, locale: &str) -> Result<(), Problem> {
+        sqlx::query("UPDATE users SET locale = $2 WHERE user_id = $1")
+            .bind(user.0)
+            .bind(locale)
+            .execute(&self.pool)
+            .await?;
+        Ok(())
+    }
+
     /// A user by id.
     pub async fn by_id(&self, user: UserId) -> Result<Option<User>, Problem> {
         self.find("user_id = $1::uuid", &user.to_string()).await

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::StatusCode;
+use qafila_projections::oltp::merchants;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use warp::reply::Response;
@@ -108,7 +109,7 @@ pub async fn register(app: Arc<App>, call: Call) -> Answer {
     let application = Application { email, password: body.password, store_name, locale };
     let (user, position) = app.registration.register(application).await?;
     let session = app.sessions.start(user.user_id).await?;
-    session_answer(&app, StatusCode::CREATED, &user, &session, Some(position.to_string()))
+    session_answer(&app, StatusCode::CREATED, &user, &session, Some(position.to_string())).await
 }
 
 /// Starts a session.
@@ -137,7 +138,7 @@ pub async fn login(app: Arc<App>, call: Call) -> Answer {
         return Err(wrong());
     };
     let session = app.sessions.start(user.user_id).await?;
-    session_answer(&app, StatusCode::OK, &user, &session, None)
+    session_answer(&app, StatusCode::OK, &user, &session, None).await
 }
 
 /// Exchanges the refresh token for the next one.
@@ -147,7 +148,7 @@ pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
     let token = call.cookie(COOKIE).ok_or_else(Problem::unauthorized)?;
     let (identity, next) = app.sessions.rotate(token).await?.ok_or_else(Problem::unauthorized)?;
     let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
-    session_answer(&app, StatusCode::OK, &user, &next, None)
+    session_answer(&app, StatusCode::OK, &user, &next, None).await
 }
 
 /// Ends the session.
@@ -159,7 +160,7 @@ pub async fn logout(app: Arc<App>, call: Call) -> Answer {
     Ok(with_header(no_content(), "set-cookie", &clearing_cookie()))
 }
 
-fn session_answer(
+async fn session_answer(
     app: &App,
     status: StatusCode,
     user: &User,
@@ -167,6 +168,9 @@ fn session_answer(
     position: Option<String>,
 ) -> Result<Response, Problem> {
     let identity = Identity { user_id: user.user_id, merchant_id: user.merchant_id };
+    // The read model may not have it yet; until then it is the name that was registered.
+    let renamed = merchants::find(&app.query_pool, user.merchant_id).await?.map(|known| known.store_name);
+    let store_name = renamed.unwrap_or_else(|| user.store_name.clone());
     let body = SessionBody {
         access_token: app.access_tokens.issue(identity)?,
         expires_in: ACCESS_SECONDS,
@@ -175,7 +179,7 @@ fn session_answer(
             email: user.email.clone(),
             locale: user.locale.clone(),
         },
-        merchant: MerchantBody { id: user.merchant_id.to_string(), store_name: user.store_name.clone() },
+        merchant: MerchantBody { id: user.merchant_id.to_string(), store_name },
         position,
     };
     let cookie = session.cookie(app.insecure_cookies);

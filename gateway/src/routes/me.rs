@@ -4,13 +4,16 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
+use qafila_aggregates::merchant::MerchantCommand;
 use qafila_projections::oltp::merchants;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Answer;
 use super::auth::{MerchantBody, UserBody};
 use crate::app::App;
+use crate::auth::rules::{self, Broken};
+use crate::auth::tokens::Identity;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;
 use crate::wait;
@@ -58,6 +61,59 @@ pub struct StoreBody {
 pub async fn show(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
+    let answer = json(StatusCode::OK, &body(&app, identity).await?);
+    Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
+}
+
+/// What is to change; what is left out stays.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ChangeBody {
+    /// Name shown, 1 to 100 characters.
+    #[serde(default)]
+    #[schema(min_length = 1, max_length = 100)]
+    store_name: Option<String>,
+    /// `ar` or `en`.
+    #[serde(default)]
+    #[schema(pattern = "^(ar|en)$")]
+    locale: Option<String>,
+}
+
+/// Changes the name of the store or the language.
+#[utoipa::path(patch, path = "/api/v1/me", tag = "account", security(("bearer" = [])), request_body = ChangeBody,
+    responses((status = 200, body = MeBody)))]
+pub async fn change(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let change: ChangeBody = call.json()?;
+    let mut broken = Broken::default();
+    let checked = |value: Option<String>, rule: fn(&str) -> Result<String, String>| {
+        value.map(|text| rule(&text)).transpose()
+    };
+    let store_name = broken.check("/storeName", checked(change.store_name, rules::store_name)).flatten();
+    let locale = broken.check("/locale", checked(change.locale, rules::locale)).flatten();
+    if !broken.0.is_empty() {
+        return Err(Problem::invalid(broken.0));
+    }
+    if let Some(locale) = locale {
+        app.registration.set_locale(identity.user_id, &locale).await?;
+    }
+    if let Some(store_name) = &store_name {
+        let rename =
+            MerchantCommand::Rename { store_name: store_name.clone(), requested_by: identity.user_id };
+        app.merchants
+            .execute(&identity.merchant_id.to_string(), rename)
+            .await
+            .map_err(|error| Problem::unavailable("event store", &error))?;
+    }
+    let mut shown = body(&app, identity).await?;
+    if let Some(store_name) = store_name {
+        // The read model follows in a moment; the answer is what was asked for.
+        shown.merchant.store_name = store_name;
+    }
+    Ok(json(StatusCode::OK, &shown))
+}
+
+async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
     let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
     let view = merchants::find(&app.query_pool, identity.merchant_id).await?;
     let store_name = view.as_ref().map_or_else(|| user.store_name.clone(), |view| view.store_name.clone());
@@ -67,11 +123,9 @@ pub async fn show(app: Arc<App>, call: Call) -> Answer {
         scopes: c.scopes,
         connected_at: c.connected_at,
     });
-    let body = MeBody {
+    Ok(MeBody {
         user: UserBody { id: user.user_id.to_string(), email: user.email, locale: user.locale },
         merchant: MerchantBody { id: user.merchant_id.to_string(), store_name },
         connection,
-    };
-    let answer = json(StatusCode::OK, &body);
-    Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
+    })
 }

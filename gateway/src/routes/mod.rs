@@ -41,9 +41,13 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let merchant = v1
         .and(
             get(path!("me"), &app, me::show)
+                .or(patch(path!("me"), &app, me::change))
+                .unify()
                 .or(get(path!("salla" / "auth" / "url"), &app, salla::authorization_url))
                 .unify()
                 .or(post(path!("salla" / "auth" / "callback"), &app, salla::callback))
+                .unify()
+                .or(delete(path!("salla" / "connection"), &app, salla::disconnect))
                 .unify()
                 .or(post(path!("sync" / "initial"), &app, sync::initial))
                 .unify()
@@ -72,23 +76,22 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
     public.or(merchant).unify().or(operations).unify().recover(refused).unify().boxed()
 }
 
-fn get<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
-where
-    P: Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static,
-    H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send + 'static,
-{
-    handled(path.and(warp::get()).boxed(), app, handler)
+macro_rules! method {
+    ($name:ident) => {
+        fn $name<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
+        where
+            P: Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static,
+            H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
+            F: Future<Output = Answer> + Send + 'static,
+        {
+            handled(path.and(warp::$name()).boxed(), app, handler)
+        }
+    };
 }
-
-fn post<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
-where
-    P: Filter<Extract = (), Error = Rejection> + Clone + Send + Sync + 'static,
-    H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
-    F: Future<Output = Answer> + Send + 'static,
-{
-    handled(path.and(warp::post()).boxed(), app, handler)
-}
+method!(get);
+method!(post);
+method!(patch);
+method!(delete);
 
 fn handled<H, F>(matched: BoxedFilter<()>, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
 where

@@ -18,7 +18,8 @@ use crate::problem::MEDIA_TYPE;
 #[openapi(
     info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json."),
     paths(
-        auth::register, auth::login, auth::refresh, auth::logout, me::show, salla::authorization_url, salla::callback,
+        auth::register, auth::login, auth::refresh, auth::logout, me::show, me::change, salla::authorization_url,
+        salla::callback, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status, reports::summary, reports::sales_trend, operations::live, operations::ready, operations::metrics
     ),
     modifiers(&BearerToken)

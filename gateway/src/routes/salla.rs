@@ -81,6 +81,24 @@ pub async fn callback(app: Arc<App>, call: Call) -> Answer {
     Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
 }
 
+/// A disconnection on its way.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct DisconnectedBody {
+    /// Wait for it with `Prefer: wait`.
+    position: String,
+}
+
+/// Disconnects the store: tokens are wiped, work stops, what was imported stays. The store is free for another account
+/// after 30 days.
+#[utoipa::path(delete, path = "/api/v1/salla/connection", tag = "salla", security(("bearer" = [])), responses(
+    (status = 202, body = DisconnectedBody), (status = 404, body = Problem)))]
+pub async fn disconnect(app: Arc<App>, call: Call) -> Answer {
+    let applicant = applicant(&app, &call)?;
+    let position = app.connector.disconnect(applicant).await.map_err(problem)?;
+    Ok(json(StatusCode::ACCEPTED, &DisconnectedBody { position }))
+}
+
 fn applicant(app: &App, call: &Call) -> Result<Applicant, Problem> {
     let identity = app.access_tokens.identify(call)?;
     Ok(Applicant { user_id: identity.user_id, merchant_id: identity.merchant_id })
@@ -109,6 +127,9 @@ fn problem(error: ConnectError) -> Problem {
             "store-taken",
             detail("Log in to that account, or choose another store."),
         ),
+        ConnectError::NotConnected => {
+            Problem::new(StatusCode::NOT_FOUND, "not-connected", detail("There is nothing to disconnect."))
+        }
         ConnectError::Salla(OAuthError::Refused(_) | OAuthError::Unclear(_)) => {
             Problem::new(StatusCode::BAD_GATEWAY, "salla-failed", detail("Press “Connect” once more."))
         }

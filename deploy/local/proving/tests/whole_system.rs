@@ -422,6 +422,82 @@ fn a_cancelled_import_stops_and_a_new_one_can_be_started() {
     });
 }
 
+#[test]
+fn a_disconnected_store_leaves_no_token_and_its_import_ends() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, store) = connected(world, 114, 60).await?;
+        let client = reqwest::Client::new();
+        let disconnect = || {
+            client
+                .delete(format!("{}/api/v1/salla/connection", world.gateway))
+                .bearer_auth(merchant.token())
+                .send()
+        };
+        world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
+        merchant.start_import(MONTHS).await?;
+        let disconnected = disconnect().await;
+        let failed = status_is(&merchant, "failed").await;
+        world.sim.world().faults = Faults::default();
+        expect(disconnected?, StatusCode::ACCEPTED).await?;
+        let failed = failed?;
+        ensure!(failed["cause"] == "not_connected", "{failed}");
+        let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
+        ensure!(me["connection"].is_null(), "{me}");
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let tokens: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM salla_connections WHERE merchant_id = $1
+             AND (access_token IS NOT NULL OR refresh_token IS NOT NULL)",
+        )
+        .bind(merchant.id.parse::<uuid::Uuid>()?)
+        .fetch_one(&owner)
+        .await?;
+        ensure!(tokens == 0, "{tokens} connections still have tokens");
+        expect_problem(disconnect().await?, StatusCode::NOT_FOUND, "not-connected").await?;
+
+        let other = Merchant::register(&world.gateway).await?;
+        let (code, state) = approve(&other, store).await?;
+        let callback = json!({"code": code, "state": state});
+        let early = other.post("/api/v1/salla/auth/callback", &callback).await?;
+        expect_problem(early, StatusCode::CONFLICT, "store-taken").await?;
+        merchant.connect(store).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn name_and_language_can_be_changed_and_each_broken_rule_is_named() {
+    run(async {
+        let world = world().await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        let client = reqwest::Client::new();
+        let change = |body: Value| {
+            let url = format!("{}/api/v1/me", world.gateway);
+            client.patch(url).bearer_auth(merchant.token()).json(&body).send()
+        };
+        let bad = change(json!({"storeName": " ", "locale": "fr"})).await?;
+        let problem = expect_problem(bad, StatusCode::UNPROCESSABLE_ENTITY, "invalid-input").await?;
+        ensure!(problem["errors"][0]["pointer"] == "/storeName", "{problem}");
+        ensure!(problem["errors"][1]["pointer"] == "/locale", "{problem}");
+        let changed = change(json!({"storeName": "متجر جديد", "locale": "en"})).await?;
+        let changed = expect(changed, StatusCode::OK).await?;
+        ensure!(
+            changed["merchant"]["storeName"] == "متجر جديد" && changed["user"]["locale"] == "en",
+            "{changed}"
+        );
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
+            if me == changed {
+                return Ok(());
+            }
+            ensure!(std::time::Instant::now() < deadline, "{me} is not {changed}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
 async fn status_is(merchant: &Merchant, wanted: &str) -> Result<Value> {
     let deadline = std::time::Instant::now() + PATIENCE;
     loop {
