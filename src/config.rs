@@ -9,6 +9,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
+use qafila_gateway::auth::api_keys::ApiKeys;
 use qafila_ingest::salla::{SallaConfig, Secret};
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::kafka::KafkaConfig;
@@ -51,6 +52,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// `QAFILA_SLOT`: stable slot of this process.
     pub slot: String,
+    /// `QAFILA_API_KEYS`: services that may start and watch imports.
+    pub api_keys: ApiKeys,
     /// `QAFILA_TRUSTED_PROXIES`: networks whose `X-Forwarded-For` names the client.
     pub trusted_proxies: Vec<IpNet>,
     /// `QAFILA_INSECURE_COOKIES`.
@@ -128,6 +131,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             "127.0.0.1:8080",
             |t| t.parse().ok(),
         );
+        let api_keys = self.api_keys();
         let trusted_proxies = self.parsed(
             "QAFILA_TRUSTED_PROXIES",
             "addresses or networks, comma separated, such as 10.0.0.0/8",
@@ -150,6 +154,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             salla: salla?,
             listen: listen?,
             slot,
+            api_keys: api_keys?,
             trusted_proxies: trusted_proxies?,
             insecure_cookies: insecure_cookies?,
         })
@@ -273,6 +278,16 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let name = "QAFILA_OPERATOR_KEYS";
         let text = self.required(name, "id:base64 of 32 bytes, comma separated, the current one first")?;
         OperatorKeys::parse(&text).map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    fn api_keys(&mut self) -> Option<ApiKeys> {
+        let name = "QAFILA_API_KEYS";
+        let keys = ApiKeys::parse(&self.optional(name).unwrap_or_default());
+        if keys.is_none() {
+            self.problems
+                .push(format!("{name} should be caller:<SHA-256 of the key in hex>, comma separated"));
+        }
+        keys
     }
 
     fn token_key(&mut self) -> Option<Vec<u8>> {

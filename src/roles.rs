@@ -226,6 +226,7 @@ impl Process {
             connector,
             token_key: self.config.token_key.clone(),
             insecure_cookies: self.config.insecure_cookies,
+            api_keys: self.config.api_keys.clone(),
             trusted_proxies: TrustedProxies::new(self.config.trusted_proxies.clone()),
             metrics: self.metrics.clone(),
         };

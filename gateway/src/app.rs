@@ -13,6 +13,7 @@ use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::auth::api_keys::ApiKeys;
 use crate::auth::attempts::Attempts;
 use crate::auth::passwords::{HashError, Passwords};
 use crate::auth::registration::Registration;
@@ -46,6 +47,8 @@ pub struct GatewayRole {
     pub token_key: Vec<u8>,
     /// Cookies without `Secure`, for plain HTTP on one machine.
     pub insecure_cookies: bool,
+    /// Keys of services.
+    pub api_keys: ApiKeys,
     /// Whose word about clients counts.
     pub trusted_proxies: TrustedProxies,
     /// Prometheus' view of this process.
@@ -72,6 +75,8 @@ pub struct App {
     pub access_tokens: AccessTokens,
     /// Attempt counters.
     pub attempts: Attempts,
+    /// Keys of services.
+    pub api_keys: ApiKeys,
     /// Dependencies.
     pub health: Health,
     /// Cookies without `Secure`.
@@ -100,6 +105,7 @@ pub async fn run(
         sessions: Sessions::new(role.command_pool.clone()),
         access_tokens: AccessTokens::new(&role.token_key),
         attempts: Attempts::new(role.command_pool, &role.token_key),
+        api_keys: role.api_keys,
         query_pool: role.query_pool,
         clickhouse: role.clickhouse,
         merchants: role.merchants,

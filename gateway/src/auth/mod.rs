@@ -1,5 +1,6 @@
-//! Who somebody is: rules of input, passwords, registration in repeatable steps, sessions, access tokens.
+//! Who somebody is: rules of input, passwords, registration in repeatable steps, sessions, access tokens, keys of services.
 
+pub mod api_keys;
 pub mod attempts;
 pub mod passwords;
 pub mod registration;

@@ -1,6 +1,7 @@
 //! All routes, one file per area; each handler takes the application and the call, and answers or names the problem.
 
 pub mod auth;
+pub mod jobs;
 pub mod me;
 pub mod openapi;
 pub mod operations;
@@ -63,6 +64,13 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify(),
         )
         .boxed();
+    let services = path!("api" / "jobs" / ..)
+        .and(
+            post(path!("sync" / "initiate"), &app, jobs::initiate)
+                .or(get(path!("sync" / "status"), &app, jobs::status))
+                .unify(),
+        )
+        .boxed();
     let operations = get(path!("health" / "live"), &app, operations::live)
         .or(get(path!("health" / "ready"), &app, operations::ready))
         .unify()
@@ -73,7 +81,7 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(get(path!("api" / "docs"), &app, openapi::page))
         .unify()
         .boxed();
-    public.or(merchant).unify().or(operations).unify().recover(refused).unify().boxed()
+    public.or(merchant).unify().or(services).unify().or(operations).unify().recover(refused).unify().boxed()
 }
 
 macro_rules! method {

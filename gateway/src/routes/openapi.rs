@@ -5,11 +5,11 @@ use std::sync::{Arc, LazyLock};
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Value, json};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use warp::reply::Response;
 
-use super::{Answer, auth, me, operations, reports, salla, sync};
+use super::{Answer, auth, jobs, me, operations, reports, salla, sync};
 use crate::app::App;
 use crate::call::{Call, json as answer_json};
 use crate::problem::MEDIA_TYPE;
@@ -20,7 +20,7 @@ use crate::problem::MEDIA_TYPE;
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, me::show, me::change, salla::authorization_url,
         salla::callback, salla::disconnect,
-        sync::initial, sync::restart, sync::cancel, sync::status, reports::summary, reports::sales_trend, operations::live, operations::ready, operations::metrics
+        sync::initial, sync::restart, sync::cancel, sync::status, reports::summary, reports::sales_trend, jobs::initiate, jobs::status, operations::live, operations::ready, operations::metrics
     ),
     modifiers(&BearerToken)
 )]
@@ -33,6 +33,8 @@ impl Modify for BearerToken {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key")));
+        components.add_security_scheme("apiKey", key);
     }
 }
 

@@ -8,7 +8,7 @@ use qafila_aggregates::commands::CommandError;
 use qafila_aggregates::sync_job::{StartRun, SyncJobCommand, SyncJobError, job_id};
 use qafila_ingest::mapping::values::riyadh;
 use qafila_projections::oltp::sync_jobs::{self, SyncStatusView};
-use qafila_schemas::ids::RunId;
+use qafila_schemas::ids::{MerchantId, RunId, UserId};
 use qafila_schemas::records::sync::SyncPhase;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -33,9 +33,9 @@ pub struct InitialBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AcceptedBody {
-    job_id: String,
+    pub(super) job_id: String,
     run_id: String,
-    position: String,
+    pub(super) position: String,
 }
 
 /// Where the import stands.
@@ -45,10 +45,10 @@ pub struct StatusBody {
     job_id: Option<String>,
     run_id: Option<String>,
     /// `not_started`, `requested`, `running`, `paused`, `completed`, `failed`, `cancelled`.
-    status: String,
+    pub(super) status: String,
     depth_in_months: Option<i32>,
     /// 0 to 100; below 100 until the import has completed.
-    progress_percentage: f64,
+    pub(super) progress_percentage: f64,
     phases: Vec<PhaseBody>,
     rate_per_minute: Option<f64>,
     eta_seconds: Option<i64>,
@@ -80,37 +80,52 @@ pub async fn initial(app: Arc<App>, call: Call) -> Answer {
     if !matches!(body.depth_in_months, 12 | 24) {
         return Err(Problem::invalid_field("/depthInMonths", "must be 12 or 24"));
     }
+    let accepted = start(&app, identity.merchant_id, body.depth_in_months, Some(identity.user_id)).await?;
+    tracing::info!(event = "sync requested", merchantId = %identity.merchant_id, jobId = accepted.job_id, runId = accepted.run_id);
+    Ok(json(StatusCode::ACCEPTED, &accepted))
+}
+
+/// Starts a run for `merchant`, asked for by a user or, with `None`, by a service.
+pub(super) async fn start(
+    app: &App,
+    merchant: MerchantId,
+    depth_in_months: i32,
+    requested_by: Option<UserId>,
+) -> Result<AcceptedBody, Problem> {
     if !app.health.is_up("kafka") {
         return Err(Problem::unavailable("kafka", &"an import needs Kafka"));
     }
-    let (merchant, _) = app
-        .merchants
-        .load(&identity.merchant_id.to_string())
-        .await
-        .map_err(|e| Problem::unavailable("event store", &e))?;
-    let connection = merchant.connection().ok_or_else(|| {
+    let known = app.merchants.load(&merchant.to_string()).await;
+    let (known, sequence) = known.map_err(|e| Problem::unavailable("event store", &e))?;
+    if sequence == 0 {
+        return Err(unknown_merchant());
+    }
+    let connection = known.connection().ok_or_else(|| {
         Problem::new(StatusCode::PRECONDITION_FAILED, "not-connected", "Connect your Salla store first.")
     })?;
     let job = job_id(connection.connection_id);
     let run_id = RunId::generate();
     let start = StartRun {
-        merchant_id: identity.merchant_id,
+        merchant_id: merchant,
         connection_id: connection.connection_id,
         store_id: connection.store_id,
         run_id,
-        depth_in_months: body.depth_in_months,
+        depth_in_months,
         today: Utc::now().with_timezone(&riyadh()).date_naive(),
-        requested_by: Some(identity.user_id),
+        requested_by,
     };
     let committed =
         app.sync_jobs.execute(&job.to_string(), SyncJobCommand::Start(start)).await.map_err(refused)?;
-    tracing::info!(event = "sync requested", merchantId = %identity.merchant_id, jobId = %job, runId = %run_id);
-    let body = AcceptedBody {
+    Ok(AcceptedBody {
         job_id: job.to_string(),
         run_id: run_id.to_string(),
         position: committed.position.to_string(),
-    };
-    Ok(json(StatusCode::ACCEPTED, &body))
+    })
+}
+
+/// 404.
+pub(super) fn unknown_merchant() -> Problem {
+    Problem::new(StatusCode::NOT_FOUND, "unknown-merchant", "No merchant has this id.")
 }
 
 /// Resumes an import that has failed or waits, where it stopped.
@@ -183,7 +198,8 @@ pub async fn status(app: Arc<App>, call: Call) -> Answer {
 }
 
 impl StatusBody {
-    fn not_started() -> Self {
+    /// Before any import was asked for.
+    pub(super) fn not_started() -> Self {
         Self {
             job_id: None,
             run_id: None,

@@ -27,6 +27,9 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::net::TcpListener;
 use url::Url;
 
+/// Key of a service that every world knows.
+pub const API_KEY: &str = "key-of-the-tests";
+const API_KEY_SHA256: &str = "0db0cfa9c68ac89c105d4e21f5081f11c9e99114313652db9aeb5aed1bb6e71d";
 const READY: Duration = Duration::from_secs(60);
 /// Ending of the file that says a world's process lives.
 const CLAIM: &str = "world";
@@ -88,6 +91,7 @@ impl World {
             ("QAFILA_SALLA_API_URL", format!("{sim_url}/admin/v2")),
             ("QAFILA_SALLA_ACCOUNTS_URL", sim_url.clone()),
             ("QAFILA_LISTEN", format!("127.0.0.1:{gateway_port}")),
+            ("QAFILA_API_KEYS", format!("tests:{API_KEY_SHA256}")),
         ] {
             environment.insert(variable.to_owned(), value);
         }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 use qafila_proving::bench::observations::observation;
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::totals::{Places, each_record};
-use qafila_proving::world::World;
+use qafila_proving::world::{API_KEY, World};
 use qafila_schemas::catalogue::{MERCHANT_EVENTS, OBSERVATIONS, TOPICS, Topic, dead_letter_topic};
 use qafila_schemas::contract::Contract;
 use qafila_schemas::headers::{self, CloudEvent};
@@ -493,6 +493,48 @@ fn name_and_language_can_be_changed_and_each_broken_rule_is_named() {
                 return Ok(());
             }
             ensure!(std::time::Instant::now() < deadline, "{me} is not {changed}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    });
+}
+
+#[test]
+fn a_service_with_a_key_starts_and_watches_an_import_and_a_stranger_does_not() {
+    run(async {
+        let world = world().await?;
+        let (merchant, _) = connected(world, 115, 60).await?;
+        let client = reqwest::Client::new();
+        let initiate = |key: &str, body: Value| {
+            client
+                .post(format!("{}/api/jobs/sync/initiate", world.gateway))
+                .header("x-api-key", key)
+                .json(&body)
+                .send()
+        };
+        let asked = |merchant: &str, depth: &str| json!({"merchantId": merchant, "depth": depth});
+        let stranger = initiate("guess", asked(&merchant.id, "12m")).await?;
+        expect_problem(stranger, StatusCode::UNAUTHORIZED, "unauthorized").await?;
+        let with_token = merchant.post("/api/jobs/sync/initiate", &asked(&merchant.id, "12m")).await?;
+        expect_problem(with_token, StatusCode::UNAUTHORIZED, "unauthorized").await?;
+        let nobody = MerchantId::generate().to_string();
+        let unknown = initiate(API_KEY, asked(&nobody, "12m")).await?;
+        expect_problem(unknown, StatusCode::NOT_FOUND, "unknown-merchant").await?;
+        let bad = initiate(API_KEY, asked(&merchant.id, "6m")).await?;
+        let problem = expect_problem(bad, StatusCode::UNPROCESSABLE_ENTITY, "invalid-input").await?;
+        ensure!(problem["errors"][0]["pointer"] == "/depth", "{problem}");
+        let accepted = initiate(API_KEY, asked(&merchant.id, "12m")).await?;
+        let accepted = expect(accepted, StatusCode::ACCEPTED).await?;
+        ensure!(accepted["jobId"].is_string() && accepted["position"].is_string(), "{accepted}");
+        let deadline = std::time::Instant::now() + PATIENCE;
+        loop {
+            let url = format!("{}/api/jobs/sync/status?merchantId={}", world.gateway, merchant.id);
+            let status =
+                expect(client.get(url).header("x-api-key", API_KEY).send().await?, StatusCode::OK).await?;
+            if status["status"] == "completed" {
+                ensure!(status["progressPercentage"] == 100.0, "{status}");
+                return Ok(());
+            }
+            ensure!(std::time::Instant::now() < deadline, "{status}");
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     });

@@ -1,0 +1,95 @@
+//! `/api/jobs/sync/…`: imports started and watched by other services, each with a key of its own.
+
+use std::sync::Arc;
+
+use http::StatusCode;
+use qafila_projections::oltp::{merchants, sync_jobs};
+use qafila_schemas::ids::MerchantId;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Answer;
+use super::sync::{self, StatusBody};
+use crate::app::App;
+use crate::call::{Call, json, with_header};
+use crate::problem::Problem;
+use crate::wait;
+
+/// Which merchant's history, and how much of it.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct InitiateBody {
+    /// UUID.
+    #[schema(format = Uuid)]
+    merchant_id: String,
+    /// `12m` or `24m`.
+    #[schema(pattern = "^(12m|24m)$")]
+    depth: String,
+}
+
+/// The job that was started.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct InitiatedBody {
+    job_id: String,
+    position: String,
+}
+
+/// Where a merchant's import stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct JobStatusBody {
+    /// As in `/api/v1/sync/status`.
+    status: String,
+    /// 0 to 100; below 100 until the import has completed.
+    progress_percentage: f64,
+}
+
+/// Starts an import for a merchant.
+#[utoipa::path(post, path = "/api/jobs/sync/initiate", tag = "jobs", security(("apiKey" = [])), request_body = InitiateBody,
+    responses((status = 202, body = InitiatedBody), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 412, body = Problem)))]
+pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
+    let caller = app.api_keys.identify(&call)?;
+    let body: InitiateBody = call.json()?;
+    let merchant = merchant_id("/merchantId", &body.merchant_id)?;
+    let depth_in_months = match body.depth.as_str() {
+        "12m" => 12,
+        "24m" => 24,
+        _ => return Err(Problem::invalid_field("/depth", "must be 12m or 24m")),
+    };
+    let accepted = sync::start(&app, merchant, depth_in_months, None).await?;
+    tracing::info!(event = "sync requested by a service", caller, merchantId = %merchant, jobId = accepted.job_id);
+    let body = InitiatedBody { job_id: accepted.job_id, position: accepted.position };
+    Ok(json(StatusCode::ACCEPTED, &body))
+}
+
+/// Where a merchant's import stands.
+#[utoipa::path(get, path = "/api/jobs/sync/status", tag = "jobs", security(("apiKey" = [])),
+    params(("merchantId" = String, Query), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
+        ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
+    responses((status = 200, body = JobStatusBody), (status = 404, body = Problem), (status = 422, body = Problem)))]
+pub async fn status(app: Arc<App>, call: Call) -> Answer {
+    app.api_keys.identify(&call)?;
+    let parameters = call.parameters();
+    let [(name, value)] = parameters.as_slice() else {
+        return Err(Problem::invalid_field("merchantId", "is the one parameter, and is needed"));
+    };
+    if name != "merchantId" {
+        return Err(Problem::invalid_field(name, "is not a parameter of this route"));
+    }
+    let merchant = merchant_id("merchantId", value)?;
+    let applied = wait::for_position(&app, &call, merchant).await?;
+    if merchants::find(&app.query_pool, merchant).await?.is_none() {
+        return Err(sync::unknown_merchant());
+    }
+    let view = sync_jobs::latest(&app.query_pool, merchant).await?;
+    let shown = view.map_or_else(StatusBody::not_started, StatusBody::from);
+    let body = JobStatusBody { status: shown.status, progress_percentage: shown.progress_percentage };
+    let answer = json(StatusCode::OK, &body);
+    Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
+}
+
+fn merchant_id(pointer: &str, text: &str) -> Result<MerchantId, Problem> {
+    text.parse().map_err(|_| Problem::invalid_field(pointer, "must be a UUID"))
+}
