@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 use qafila_gateway::auth::api_keys::ApiKeys;
 use qafila_ingest::salla::{SallaConfig, Secret};
+use qafila_ingest::sync::tolerance::Tolerance;
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::kafka::KafkaConfig;
 use rdkafka::ClientConfig;
@@ -46,6 +47,8 @@ pub struct Config {
     pub operator_keys: OperatorKeys,
     /// `QAFILA_TOKEN_KEY`.
     pub token_key: Vec<u8>,
+    /// `QAFILA_SYNC_MOST_INVALID_PERCENT`: more invalid rows of a resource fail an import.
+    pub tolerance: Tolerance,
     /// `QAFILA_SALLA_*`.
     pub salla: SallaConfig,
     /// `QAFILA_LISTEN`.
@@ -131,6 +134,9 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             "127.0.0.1:8080",
             |t| t.parse().ok(),
         );
+        let percent = self.parsed("QAFILA_SYNC_MOST_INVALID_PERCENT", "0 to 100", "5", |text| {
+            text.parse().ok().filter(|percent| *percent <= 100)
+        });
         let api_keys = self.api_keys();
         let trusted_proxies = self.parsed(
             "QAFILA_TRUSTED_PROXIES",
@@ -154,6 +160,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             salla: salla?,
             listen: listen?,
             slot,
+            tolerance: Tolerance { percent: percent? },
             api_keys: api_keys?,
             trusted_proxies: trusted_proxies?,
             insecure_cookies: insecure_cookies?,

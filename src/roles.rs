@@ -169,6 +169,7 @@ impl Process {
             http: http_client()?,
             operator_keys: self.config.operator_keys.clone(),
             keys: Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone())),
+            tolerance: self.config.tolerance,
             slot: self.config.slot.clone(),
             pool,
         };

@@ -20,6 +20,7 @@ use rdkafka::message::OwnedHeaders;
 use tokio_util::sync::CancellationToken;
 
 use super::progress::{Expected, Meter};
+use super::tolerance::Excess;
 use super::work::{LEASE, LeasedRun, PageOutcome, SliceState};
 use super::{Tools, plan};
 use crate::mapping::seal::seal_all;
@@ -42,6 +43,8 @@ enum Stop {
     Salla(#[from] SallaError),
     #[error("no token for this connection")]
     NotConnected,
+    #[error("{} of {} rows of {} could not be read", .0.skipped, .0.rows, .0.resource)]
+    Invalid(Excess),
     #[error("{0}")]
     Ours(String),
 }
@@ -68,6 +71,10 @@ impl Stop {
             Self::Salla(SallaError::Refused { .. } | SallaError::NotFound) => {
                 Some(("salla_refused", "Salla refused a request. Contact support with the job's id."))
             }
+            Self::Invalid(_) => Some((
+                "too_many_invalid_rows",
+                "Too many of the store's rows could not be read. They are kept: contact support with the job's id.",
+            )),
             Self::Lost | Self::Ours(_) => None,
         }
     }
@@ -160,6 +167,10 @@ impl Importer {
             never = report => match never {},
         }
         self.publish_progress(&mut Meter::default(), &expected).await?;
+        let slices = self.tools.work.slices(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        if let Some(excess) = self.tools.tolerance.exceeded(&slices) {
+            return Err(Stop::Invalid(excess));
+        }
         let sequence = self.command(SyncJobCommand::Complete { lease: self.run.lease }).await?;
         tracing::info!(event = "sync completed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id);
         Ok(sequence)

@@ -7,6 +7,7 @@ pub mod feed;
 pub mod import;
 pub mod plan;
 pub mod progress;
+pub mod tolerance;
 pub mod work;
 
 use std::sync::Arc;
@@ -31,6 +32,7 @@ use tokio_util::sync::CancellationToken;
 use crate::salla::SallaConfig;
 use crate::vault::Vault;
 use import::Importer;
+use tolerance::Tolerance;
 use work::WorkStore;
 
 /// Runs of one process at a time.
@@ -68,6 +70,8 @@ pub struct SyncRole {
     pub operator_keys: OperatorKeys,
     /// Keys of personal data.
     pub keys: Arc<dyn KeyStore>,
+    /// How many rows may fail to map.
+    pub tolerance: Tolerance,
     /// Stable slot of this process.
     pub slot: String,
 }
@@ -86,6 +90,8 @@ pub struct Tools {
     pub http: reqwest::Client,
     /// Keys of personal data.
     pub keys: Arc<dyn KeyStore>,
+    /// How many rows may fail to map.
+    pub tolerance: Tolerance,
     /// Seals rows that do not map, whole.
     pub rows: envelope::BodySealer,
     /// Writes to Kafka.
@@ -108,6 +114,7 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Sync
         salla: role.salla,
         http: role.http,
         keys: role.keys,
+        tolerance: role.tolerance,
         rows: envelope::BodySealer::new(role.operator_keys, "unmappable row"),
         writer: TopicWriter::new(&role.contract.kafka, 5)?,
         observations: role.contract.encoder(&catalogue::OBSERVATIONS).await?,

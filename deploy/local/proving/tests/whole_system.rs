@@ -130,7 +130,7 @@ fn a_row_that_does_not_map_is_counted_and_dead_lettered_with_its_path_and_the_ot
         let world = world().await?;
         let _turn = FAULTS.lock().await;
         let (merchant, _) = connected(world, 102, 300).await?;
-        world.sim.world().faults = Faults { malformed_every: 10, ..Faults::default() };
+        world.sim.world().faults = Faults { malformed_every: 25, ..Faults::default() };
         merchant.start_import(MONTHS).await?;
         let outcome = merchant.watch_import(PATIENCE, |_| {}).await;
         world.sim.world().faults = Faults::default();
@@ -175,6 +175,22 @@ fn dead_letters(world: &World, topic: &Topic, merchant: &str) -> Result<Vec<Hash
         }
     }
     Ok(letters)
+}
+
+#[test]
+fn an_import_of_which_too_much_does_not_map_fails_instead_of_pretending() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, _) = connected(world, 116, 300).await?;
+        world.sim.world().faults = Faults { malformed_every: 8, ..Faults::default() };
+        merchant.start_import(24).await?;
+        let failed = status_is(&merchant, "failed").await;
+        world.sim.world().faults = Faults::default();
+        let failed = failed?;
+        ensure!(failed["cause"] == "too_many_invalid_rows" && failed["advice"].is_string(), "{failed}");
+        Ok(())
+    });
 }
 
 #[test]
