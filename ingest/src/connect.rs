@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use qafila_aggregates::commands::{CommandError, Commands};
-use qafila_aggregates::merchant::{Merchant, MerchantCommand, StoreDetails};
+use qafila_aggregates::merchant::{Merchant, MerchantCommand, MerchantError, StoreDetails};
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
-use sqlx::{PgPool, Row};
+use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
 use url::Url;
 
 use crate::salla::SallaConfig;
@@ -49,6 +49,12 @@ pub enum ConnectError {
 
 impl From<sqlx::Error> for ConnectError {
     fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<CommandError<MerchantError>> for ConnectError {
+    fn from(error: CommandError<MerchantError>) -> Self {
         Self::Unavailable(error.to_string())
     }
 }
@@ -175,39 +181,22 @@ impl Connector {
         state: &str,
     ) -> Result<String, ConnectError> {
         let store_id = store.store_id;
-        let mut transaction = self.pool.begin().await?;
-        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
-            .bind(format!("connecting {}", applicant.merchant_id))
-            .execute(&mut *transaction)
-            .await?;
+        let mut alone = self.alone(applicant.merchant_id).await?;
         let replaced: bool =
             sqlx::query_scalar("SELECT wiped_at IS NOT NULL FROM salla_connections WHERE connection_id = $1")
                 .bind(connection_id.0)
-                .fetch_one(&mut *transaction)
+                .fetch_one(&mut *alone)
                 .await?;
         if replaced {
-            drop(transaction);
             self.set_status(state, "done").await?;
             return Err(ConnectError::StateRefused);
         }
         let requested_by = Some(applicant.user_id);
         let command = MerchantCommand::ConnectStore { connection_id, store, requested_by };
-        let committed = self
-            .merchants
-            .execute(&applicant.merchant_id.to_string(), command)
-            .await
-            .map_err(|error: CommandError<_>| ConnectError::Unavailable(error.to_string()))?;
-        self.vault.wipe_others(&mut transaction, applicant.merchant_id, connection_id).await?;
-        sqlx::query("UPDATE store_claims SET released_at = now() WHERE merchant_id = $1 AND store_id <> $2 AND released_at IS NULL")
-            .bind(applicant.merchant_id.0)
-            .bind(store_id)
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE oauth_states SET status = 'done' WHERE state_hash = $1")
-            .bind(hash(state))
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        let committed = self.merchants.execute(&applicant.merchant_id.to_string(), command).await?;
+        self.retire_others(&mut alone, applicant.merchant_id, Some((connection_id, store_id))).await?;
+        alone.commit().await?;
+        self.set_status(state, "done").await?;
         Ok(committed.position.to_string())
     }
 
@@ -215,33 +204,51 @@ impl Connector {
     /// that a cut leaves no token behind and the same request completes it. Work under way finds no token and ends.
     pub async fn disconnect(&self, applicant: Applicant) -> Result<String, ConnectError> {
         let merchant = applicant.merchant_id.to_string();
-        let (known, _) = self
-            .merchants
-            .load(&merchant)
-            .await
-            .map_err(|error: CommandError<_>| ConnectError::Unavailable(error.to_string()))?;
+        let alone = self.alone(applicant.merchant_id).await?;
+        let (known, _) = self.merchants.load(&merchant).await?;
         let connection = known.connection().ok_or(ConnectError::NotConnected)?;
-        let connection_id = connection.connection_id;
-        let mut transaction = self.pool.begin().await?;
-        self.vault.wipe(&mut transaction, connection_id).await?;
-        sqlx::query("UPDATE store_claims SET released_at = now() WHERE merchant_id = $1 AND store_id = $2 AND released_at IS NULL")
-            .bind(applicant.merchant_id.0)
-            .bind(connection.store_id)
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
+        let mut wiping = self.pool.begin().await?;
+        self.retire_others(&mut wiping, applicant.merchant_id, None).await?;
+        wiping.commit().await?;
         let command = MerchantCommand::DisconnectStore {
-            connection_id,
+            connection_id: connection.connection_id,
             reason: "requested".into(),
             requested_by: Some(applicant.user_id),
         };
-        let committed = self
-            .merchants
-            .execute(&merchant, command)
-            .await
-            .map_err(|error: CommandError<_>| ConnectError::Unavailable(error.to_string()))?;
+        let committed = self.merchants.execute(&merchant, command).await?;
+        alone.commit().await?;
         tracing::info!(event = "store disconnected", merchantId = %applicant.merchant_id, storeId = connection.store_id);
         Ok(committed.position.to_string())
+    }
+
+    /// Nobody else connects or disconnects this merchant until the transaction ends.
+    async fn alone(&self, merchant: MerchantId) -> Result<Transaction<'static, Postgres>, ConnectError> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind(format!("connecting {merchant}"))
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction)
+    }
+
+    /// Wipes the tokens of the merchant's connections and releases its stores, all but what is kept.
+    async fn retire_others(
+        &self,
+        transaction: &mut PgConnection,
+        merchant: MerchantId,
+        kept: Option<(ConnectionId, i64)>,
+    ) -> Result<(), ConnectError> {
+        let (connection, store) = kept.unzip();
+        self.vault.wipe_others(transaction, merchant, connection).await?;
+        sqlx::query(
+            "UPDATE store_claims SET released_at = now()
+             WHERE merchant_id = $1 AND store_id IS DISTINCT FROM $2 AND released_at IS NULL",
+        )
+        .bind(merchant.0)
+        .bind(store)
+        .execute(transaction)
+        .await?;
+        Ok(())
     }
 
     /// Code for tokens, tokens for the store's name, and both durable with the claim in one transaction.

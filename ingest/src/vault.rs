@@ -83,31 +83,19 @@ impl Vault {
         Ok(Some(Secret::new(text)))
     }
 
-    /// Wipes the tokens of a connection, within the caller's transaction.
-    pub async fn wipe(&self, connection: &mut PgConnection, id: ConnectionId) -> Result<(), VaultError> {
-        sqlx::query(
-            "UPDATE salla_connections SET access_token = NULL, refresh_token = NULL, wiped_at = now()
-             WHERE connection_id = $1 AND wiped_at IS NULL",
-        )
-        .bind(id.0)
-        .execute(connection)
-        .await?;
-        Ok(())
-    }
-
     /// Wipes the tokens of every connection of the merchant but `kept`, within the caller's transaction.
     pub async fn wipe_others(
         &self,
         connection: &mut PgConnection,
         merchant: MerchantId,
-        kept: ConnectionId,
+        kept: Option<ConnectionId>,
     ) -> Result<(), VaultError> {
         sqlx::query(
             "UPDATE salla_connections SET access_token = NULL, refresh_token = NULL, wiped_at = now()
-             WHERE merchant_id = $1 AND connection_id <> $2 AND wiped_at IS NULL",
+             WHERE merchant_id = $1 AND connection_id IS DISTINCT FROM $2 AND wiped_at IS NULL",
         )
         .bind(merchant.0)
-        .bind(kept.0)
+        .bind(kept.map(|id| id.0))
         .execute(connection)
         .await?;
         Ok(())

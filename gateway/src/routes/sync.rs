@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 
 use super::Answer;
 use crate::app::App;
-use crate::auth::tokens::Identity;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;
 use crate::wait;
@@ -132,26 +131,25 @@ pub(super) fn unknown_merchant() -> Problem {
 #[utoipa::path(post, path = "/api/v1/sync/restart", tag = "sync", security(("bearer" = [])), responses(
     (status = 202, body = AcceptedBody), (status = 409, body = Problem)))]
 pub async fn restart(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
-    let command = SyncJobCommand::Restart { requested_by: Some(identity.user_id) };
-    let answer = tell(&app, identity, command).await?;
-    tracing::info!(event = "sync resumed", merchantId = %identity.merchant_id);
-    Ok(answer)
+    tell(&app, &call, "sync resumed", |requested_by| SyncJobCommand::Restart { requested_by }).await
 }
 
 /// Stops an import; what it has read stays.
 #[utoipa::path(post, path = "/api/v1/sync/cancel", tag = "sync", security(("bearer" = [])), responses(
     (status = 202, body = AcceptedBody), (status = 409, body = Problem)))]
 pub async fn cancel(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
-    let command = SyncJobCommand::Cancel { requested_by: Some(identity.user_id) };
-    let answer = tell(&app, identity, command).await?;
-    tracing::info!(event = "sync cancelled", merchantId = %identity.merchant_id);
-    Ok(answer)
+    tell(&app, &call, "sync cancelled", |requested_by| SyncJobCommand::Cancel { requested_by }).await
 }
 
 /// Sends a command to the import of the merchant's present connection.
-async fn tell(app: &App, identity: Identity, command: SyncJobCommand) -> Answer {
+async fn tell(
+    app: &App,
+    call: &Call,
+    event: &'static str,
+    command: fn(Option<UserId>) -> SyncJobCommand,
+) -> Answer {
+    let identity = app.access_tokens.identify(call)?;
+    let command = command(Some(identity.user_id));
     let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
     let (merchant, _) = merchant.map_err(|e| Problem::unavailable("event store", &e))?;
     let connection = merchant.connection().ok_or_else(|| {
@@ -166,6 +164,7 @@ async fn tell(app: &App, identity: Identity, command: SyncJobCommand) -> Answer 
         run_id: known.run_id().map(|run| run.to_string()).unwrap_or_default(),
         position: committed.position.to_string(),
     };
+    tracing::info!(event, merchantId = %identity.merchant_id, jobId = %job);
     Ok(json(StatusCode::ACCEPTED, &body))
 }
 
