@@ -5,4 +5,5 @@ pub mod merchant;
 pub mod record;
 pub mod torture;
 pub mod totals;
+pub mod waiting;
 pub mod world;

@@ -8,6 +8,7 @@ use anyhow::{Context, Result, ensure};
 use qafila_proving::bench::observations::observation;
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::totals::{Places, each_record};
+use qafila_proving::waiting::until;
 use qafila_proving::world::{API_KEY, World};
 use qafila_schemas::catalogue::{MERCHANT_EVENTS, OBSERVATIONS, TOPICS, Topic, dead_letter_topic};
 use qafila_schemas::contract::Contract;
@@ -250,7 +251,6 @@ fn a_merchant_who_changes_stores_sees_the_new_one_alone_and_a_late_callback_chan
         let world = world().await?;
         let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
         let merchant = Merchant::register(&world.gateway).await?;
-        let mut figures = vec![];
         let mut late = None;
         for (seed, orders) in [(110, 90), (111, 40)] {
             let store = make_store(&world.sim_url, &plan(seed, orders)).await?;
@@ -260,25 +260,14 @@ fn a_merchant_who_changes_stores_sees_the_new_one_alone_and_a_late_callback_chan
             late.get_or_insert(callback);
             merchant.start_import(24).await?;
             merchant.watch_import(PATIENCE, |_| {}).await?;
-            let deadline = std::time::Instant::now() + PATIENCE;
-            let path = "/api/v1/reports/summary?from=2024-01-01";
-            loop {
+            let shown = async || {
+                let path = "/api/v1/reports/summary?from=2024-01-01";
                 let summary = expect(merchant.get(path).await?, StatusCode::OK).await?;
-                let shown: u64 = summary["figures"]
-                    .as_array()
-                    .into_iter()
-                    .flatten()
-                    .filter_map(|f| f["orders"].as_u64())
-                    .sum();
-                if shown == orders as u64 {
-                    figures.push(shown);
-                    break;
-                }
-                ensure!(std::time::Instant::now() < deadline, "{shown} orders are shown, not {orders}");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
+                let figures = summary["figures"].as_array().into_iter().flatten();
+                anyhow::Ok(figures.filter_map(|f| f["orders"].as_u64()).sum::<u64>())
+            };
+            until(shown, |shown| *shown == orders as u64).await?;
         }
-        ensure!(figures == [90, 40], "{figures:?}");
 
         // As if the first callback had been cut off after its tokens were stored, and were sent again now.
         let changed = sqlx::query(
@@ -502,15 +491,9 @@ fn name_and_language_can_be_changed_and_each_broken_rule_is_named() {
             changed["merchant"]["storeName"] == "متجر جديد" && changed["user"]["locale"] == "en",
             "{changed}"
         );
-        let deadline = std::time::Instant::now() + PATIENCE;
-        loop {
-            let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
-            if me == changed {
-                return Ok(());
-            }
-            ensure!(std::time::Instant::now() < deadline, "{me} is not {changed}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let me = async || expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await;
+        until(me, |me| *me == changed).await?;
+        Ok(())
     });
 }
 
@@ -541,31 +524,19 @@ fn a_service_with_a_key_starts_and_watches_an_import_and_a_stranger_does_not() {
         let accepted = initiate(API_KEY, asked(&merchant.id, "12m")).await?;
         let accepted = expect(accepted, StatusCode::ACCEPTED).await?;
         ensure!(accepted["jobId"].is_string() && accepted["position"].is_string(), "{accepted}");
-        let deadline = std::time::Instant::now() + PATIENCE;
-        loop {
-            let url = format!("{}/api/jobs/sync/status?merchantId={}", world.gateway, merchant.id);
-            let status =
-                expect(client.get(url).header("x-api-key", API_KEY).send().await?, StatusCode::OK).await?;
-            if status["status"] == "completed" {
-                ensure!(status["progressPercentage"] == 100.0, "{status}");
-                return Ok(());
-            }
-            ensure!(std::time::Instant::now() < deadline, "{status}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let url = format!("{}/api/jobs/sync/status?merchantId={}", world.gateway, merchant.id);
+        let status = async || {
+            expect(client.get(&url).header("x-api-key", API_KEY).send().await?, StatusCode::OK).await
+        };
+        let completed = until(status, |status| status["status"] == "completed").await?;
+        ensure!(completed["progressPercentage"] == 100.0, "{completed}");
+        Ok(())
     });
 }
 
 async fn status_is(merchant: &Merchant, wanted: &str) -> Result<Value> {
-    let deadline = std::time::Instant::now() + PATIENCE;
-    loop {
-        let status = expect(merchant.get("/api/v1/sync/status").await?, StatusCode::OK).await?;
-        if status["status"] == wanted {
-            return Ok(status);
-        }
-        ensure!(std::time::Instant::now() < deadline, "{status} is not {wanted}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
+    let status = async || expect(merchant.get("/api/v1/sync/status").await?, StatusCode::OK).await;
+    until(status, |status| status["status"] == wanted).await
 }
 
 #[test]
@@ -679,18 +650,11 @@ fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
         });
         TopicWriter::new(&contract.kafka, 0)?.write_all(records.collect::<Result<_>>()?).await?;
         let postgres = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
-        let deadline = std::time::Instant::now() + PATIENCE;
-        loop {
-            let merged: i64 = sqlx::query_scalar("SELECT count(*) FROM orders WHERE merchant_id = $1")
-                .bind(merchant.0)
-                .fetch_one(&postgres)
-                .await?;
-            if merged == 19 {
-                break;
-            }
-            ensure!(std::time::Instant::now() < deadline, "{merged} of 19 orders were merged");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let merged = async || {
+            let count = sqlx::query_scalar("SELECT count(*) FROM orders WHERE merchant_id = $1");
+            Ok::<i64, anyhow::Error>(count.bind(merchant.0).fetch_one(&postgres).await?)
+        };
+        until(merged, |merged| *merged == 19).await?;
         let letters = dead_letters(world, &OBSERVATIONS, &merchant.to_string())?;
         ensure!(letters.len() == 1 && letters[0]["qafila_dlq_cause"] == "unmergeable", "{letters:?}");
         Ok(())
@@ -727,21 +691,15 @@ fn an_event_that_comes_out_of_sequence_is_set_aside_and_other_aggregates_go_on()
         TopicWriter::new(&contract.kafka, 0)?.write_all(records.collect::<Result<_>>()?).await?;
         let postgres = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
         let ids: Vec<uuid::Uuid> = merchants.iter().map(|merchant| merchant.0).collect();
-        let deadline = std::time::Instant::now() + PATIENCE;
-        loop {
-            let known: i64 =
-                sqlx::query_scalar("SELECT count(*) FROM merchants WHERE merchant_id = ANY ($1)")
-                    .bind(&ids)
-                    .fetch_one(&postgres)
-                    .await?;
-            let letters = dead_letters(world, &MERCHANT_EVENTS, &merchants[0].to_string())?;
-            if known == 19 && !letters.is_empty() {
-                ensure!(letters[0]["qafila_dlq_cause"] == "out_of_sequence", "{letters:?}");
-                return Ok(());
-            }
-            ensure!(std::time::Instant::now() < deadline, "{known} of 19 merchants, {letters:?}");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let known = async || {
+            let count = sqlx::query_scalar("SELECT count(*) FROM merchants WHERE merchant_id = ANY ($1)");
+            Ok::<i64, anyhow::Error>(count.bind(&ids).fetch_one(&postgres).await?)
+        };
+        until(known, |known| *known == 19).await?;
+        let letters = async || dead_letters(world, &MERCHANT_EVENTS, &merchants[0].to_string());
+        let letters = until(letters, |letters| !letters.is_empty()).await?;
+        ensure!(letters[0]["qafila_dlq_cause"] == "out_of_sequence", "{letters:?}");
+        Ok(())
     });
 }
 
@@ -794,11 +752,8 @@ fn with_kafka_down_commands_answer_503_and_queue_nothing() {
         environment.insert("QAFILA_KAFKA_BROKERS".into(), "127.0.0.1:1".into());
         let mut lonely = world.command(&["gateway"], &environment).kill_on_drop(true).spawn()?;
         let gateway = format!("http://127.0.0.1:{port}");
-        let deadline = std::time::Instant::now() + PATIENCE;
-        while reqwest::get(format!("{gateway}/health/live")).await.is_err() {
-            ensure!(std::time::Instant::now() < deadline, "the gateway does not start");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let live = async || Ok(reqwest::get(format!("{gateway}/health/live")).await.is_ok());
+        until(live, |live| *live).await?;
         ensure!(
             reqwest::get(format!("{gateway}/health/ready")).await?.status()
                 == StatusCode::SERVICE_UNAVAILABLE,
