@@ -40,6 +40,11 @@ pub fn answer(sim: &Sim, call: &Call) -> Answer {
             sim.world().faults = faults;
             json!({})
         }),
+        (&Method::PUT, ["stores", id, "lies"]) => store_id(id).and_then(|id| {
+            let lies = body(call)?;
+            sim.world().lies.insert(id, lies);
+            Ok(json!({}))
+        }),
         (&Method::PUT, ["switches"]) => body(call).map(|switches| {
             sim.world().switches = switches;
             json!({})
@@ -56,6 +61,7 @@ pub fn answer(sim: &Sim, call: &Call) -> Answer {
                 "callsRefused": world.limits.refused,
                 "refreshes": world.grants.refreshes,
                 "refreshReuses": world.grants.reuses,
+                "refreshAnswersLost": world.grants.lost_answers,
                 "webhooksDelivered": world.webhooks.delivered,
                 "webhooksLost": world.webhooks.lost,
             }))
@@ -101,7 +107,7 @@ fn arrive(sim: &Sim, id: &str, call: &Call) -> Result<Value, String> {
             let switches = world.switches.clone();
             let store = world.stores.get_mut(&id).ok_or("no such store")?;
             let now = Utc::now();
-            let order = store.place_order(now, 99).id;
+            let order = store.place_order(now).id;
             let order_ref = store.order(order).ok_or("the order vanished")?;
             let (data, branch) = shapes::order_webhook(store, order_ref);
             (

@@ -1,19 +1,16 @@
 //! The merchant API under `/admin/v2`: tokens, scopes, limits and faults first, then the resource.
 
-use chrono::{NaiveDate, Utc};
+use chrono::Utc;
 use http::{HeaderValue, Method, StatusCode};
 use serde_json::{Value, json};
 
 use crate::faults::Mishap;
 use crate::limits::Standing;
-use crate::server::{Answer, Call, Parameters, cut, hang, json_answer, plain};
-use crate::shapes;
+use crate::server::{Answer, Call, cut, hang, json_answer, plain};
+use crate::{lists, shapes};
 use crate::state::{Sim, World};
-use crate::store::{Order, Store, riyadh};
-use crate::switches::OversizedPage;
+use crate::store::{Order, Store};
 use crate::webhooks;
-
-const DEFAULT_PER_PAGE: usize = 15;
 
 /// Answers one call.
 pub async fn answer(sim: &Sim, call: &Call) -> Answer {
@@ -63,41 +60,30 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
         ));
     }
     match (&call.method, segments.as_slice()) {
-        (&Method::GET, ["orders"]) => order_list(world, store, &call.query),
+        (&Method::GET, ["orders"]) => lists::orders(world, store, &call.query),
         (&Method::GET, ["orders", "statuses"]) => json_answer(StatusCode::OK, &shapes::ORDER_STATUSES),
         (&Method::GET, ["orders", "items"]) => {
             let id = call.query.number("order_id").unwrap_or_default();
             with_order(world, store, id, shapes::order_items)
         }
         (&Method::GET, ["orders", id]) => {
-            with_order(world, store, id.parse().unwrap_or_default(), shapes::order_details)
+            let full = world.switches.full_details;
+            let shape = |store: &Store, order: &Order| shapes::order_details(store, order, full);
+            with_order(world, store, id.parse().unwrap_or_default(), shape)
         }
-        (&Method::GET, ["customers"]) => {
-            let Some(store) = world.stores.get(&store) else { return not_found() };
-            list(world, &call.query, world.switches.others_per_page, &store.customers, |c| {
-                shapes::customer(c, false)
-            })
-        }
+        (&Method::GET, ["customers"]) => lists::customers(world, store, &call.query),
         (&Method::GET, ["customers", id]) => {
             let found =
                 world.stores.get(&store).and_then(|s| s.customers.iter().find(|c| c.id.to_string() == *id));
             found.map_or_else(not_found, |c| success(shapes::customer(c, true)))
         }
-        (&Method::GET, ["products"]) => {
-            let Some(store) = world.stores.get(&store) else { return not_found() };
-            let status = call.query.get("status");
-            let rows: Vec<_> =
-                store.products.iter().filter(|p| status.is_none_or(|s| s == p.status)).collect();
-            list(world, &call.query, world.switches.others_per_page, &rows, |p| shapes::product(p))
-        }
+        (&Method::GET, ["products"]) => lists::products(world, store, &call.query),
         (&Method::GET, ["products", id]) => {
             let found =
                 world.stores.get(&store).and_then(|s| s.products.iter().find(|p| p.id.to_string() == *id));
             found.map_or_else(not_found, |p| success(shapes::product(p)))
         }
-        (&Method::GET, ["carts", "abandoned"]) => {
-            list(world, &call.query, world.switches.others_per_page, &[(); 0], |()| json!({}))
-        }
+        (&Method::GET, ["carts", "abandoned"]) => lists::nothing(world, &call.query),
         (&Method::GET, ["store", "info"]) => {
             let mut info = shapes::STORE_INFO.clone();
             if let Some(store) = world.stores.get(&store) {
@@ -115,104 +101,6 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
 fn with_order(world: &World, store: u64, id: u64, shape: impl Fn(&Store, &Order) -> Value) -> Answer {
     let found = world.stores.get(&store).and_then(|s| Some((s, s.order(id)?)));
     found.map_or_else(not_found, |(store, order)| success(shape(store, order)))
-}
-
-fn order_list(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
-    world.order_lists += 1;
-    if world.faults.arrival_every > 0
-        && world.order_lists.is_multiple_of(world.faults.arrival_every)
-        && let Some(store) = world.stores.get_mut(&store_id)
-    {
-        store.place_order(Utc::now(), u64::from(world.order_lists));
-    }
-    let Some(store) = world.stores.get(&store_id) else { return not_found() };
-    let day = |name: &str| query.get(name).map(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d"));
-    let (from, to) = match (day("from_date").transpose(), day("to_date").transpose()) {
-        (Ok(from), Ok(to)) => (from, to),
-        (Err(_), _) => return invalid("from_date", "صيغة التاريخ غير صحيحة"),
-        (_, Err(_)) => return invalid("to_date", "صيغة التاريخ غير صحيحة"),
-    };
-    let inclusive = world.switches.inclusive_dates;
-    let within = |order: &Order| {
-        let day = order.created_at.with_timezone(&riyadh()).date_naive();
-        from.is_none_or(|f| if inclusive { day >= f } else { day > f })
-            && to.is_none_or(|t| if inclusive { day <= t } else { day < t })
-    };
-    // Orders are kept by creation, so a window is a range.
-    let mut rows: Vec<&Order> = store.orders.iter().filter(|o| within(o)).collect();
-    let default = if world.switches.newest_first { "created_at-desc" } else { "created_at-asc" };
-    let (field, direction) =
-        query.get("sort_by").unwrap_or(default).rsplit_once('-').unwrap_or(("created_at", "desc"));
-    match field {
-        "created_at" => {}
-        "updated_at" => rows.sort_by_key(|o| o.updated_at),
-        "id" => rows.sort_by_key(|o| o.id),
-        "total" => rows.sort_by_key(|o| o.total),
-        _ => return invalid("sort_by", "قيمة الترتيب غير صحيحة"),
-    }
-    if direction == "desc" {
-        rows.reverse();
-    }
-    list(world, query, world.switches.orders_per_page, &rows, |order| shapes::order_row(store, order))
-}
-
-fn list<T>(
-    world: &World,
-    query: &Parameters,
-    maximum: usize,
-    rows: &[T],
-    shape: impl Fn(&T) -> Value,
-) -> Answer {
-    let asked = query.number("per_page").unwrap_or(DEFAULT_PER_PAGE).max(1);
-    let page: usize = query.number("page").unwrap_or(1).max(1);
-    if asked > maximum && world.switches.oversized_page == OversizedPage::Refuse {
-        return invalid("per_page", "العدد أكبر من المسموح");
-    }
-    let per_page = asked.min(maximum);
-    let deepest = world.switches.deep_page_rows;
-    if deepest > 0 && page * per_page > deepest {
-        return invalid("page", "رقم الصفحة أكبر من المسموح");
-    }
-    let first = (page - 1) * per_page;
-    let shown: Vec<Value> = rows
-        .iter()
-        .enumerate()
-        .skip(first)
-        .take(per_page)
-        .map(|(index, row)| {
-            let mut value = shape(row);
-            if world.faults.spoils(index) {
-                value["total"] = json!({"amount": "لا شيء", "currency": "SAR"});
-                value["price"] = json!({"amount": "لا شيء", "currency": "SAR"});
-                value["updated_at"] =
-                    json!({"date": "قبل قليل", "timezone_type": 3, "timezone": "Asia/Riyadh"});
-            }
-            value
-        })
-        .collect();
-    let pages = rows.len().div_ceil(per_page);
-    let links = match world.switches.links {
-        1 => json!([]),
-        2 => json!({"next": null}),
-        3 => json!({"next": format!("http://api.salla.dev/admin/v2/x?page={}", page + 1)}),
-        _ => json!({}),
-    };
-    json_answer(
-        StatusCode::OK,
-        &json!({
-            "status": 200,
-            "success": true,
-            "data": shown,
-            "pagination": {
-                "count": shown.len(),
-                "total": rows.len(),
-                "perPage": per_page,
-                "currentPage": page,
-                "totalPages": pages,
-                "links": links,
-            },
-        }),
-    )
 }
 
 /// 200 with Salla's envelope.

@@ -24,6 +24,25 @@ pub struct Faults {
     pub malformed_every: usize,
     /// An order arrives after every n-th order list call; 0 for none.
     pub arrival_every: u32,
+    /// Chance that an answer of the token endpoint comes late; the tokens were exchanged at once.
+    pub chance_token_late: f64,
+    /// How late at most, seconds.
+    pub token_late_seconds: f64,
+    /// Chance that a refresh is redeemed and its answer is lost.
+    pub chance_token_lost: f64,
+    /// Chance that the token endpoint answers 503 without having redeemed anything.
+    pub chance_token_5xx: f64,
+}
+
+/// What happens to one call of the token endpoint.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum TokenMishap {
+    /// The answer waits for so many seconds.
+    Late(f64),
+    /// Redeemed, and the connection is cut.
+    Lost,
+    /// 503 before anything was redeemed.
+    Unavailable,
 }
 
 /// What happens to one call.
@@ -62,6 +81,18 @@ impl Faults {
             return Some(Mishap::Cut);
         }
         dice.random_bool(self.chance_timeout.clamp(0.0, 1.0)).then_some(Mishap::Hang)
+    }
+
+    /// Decides about one call of the token endpoint.
+    pub fn draw_token(&self, dice: &mut ChaCha8Rng) -> Option<TokenMishap> {
+        if dice.random_bool(self.chance_token_lost.clamp(0.0, 1.0)) {
+            return Some(TokenMishap::Lost);
+        }
+        if dice.random_bool(self.chance_token_5xx.clamp(0.0, 1.0)) {
+            return Some(TokenMishap::Unavailable);
+        }
+        dice.random_bool(self.chance_token_late.clamp(0.0, 1.0))
+            .then(|| TokenMishap::Late(dice.random::<f64>() * self.token_late_seconds))
     }
 
     /// Whether row number `index` of a list does not map.

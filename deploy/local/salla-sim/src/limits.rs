@@ -15,9 +15,9 @@ pub struct Standing {
     pub limit: Option<u32>,
     /// Left in this minute.
     pub remaining: u32,
-    /// Unix seconds at which the minute resets.
+    /// Unix seconds at which the minute resets; where the clock is scaled, now plus the seconds that the scaled clock has left.
     pub reset: u64,
-    /// Seconds to wait, where the call is refused.
+    /// Seconds of the limits' own clock to wait, where the call is refused.
     pub retry_after: Option<u64>,
 }
 
@@ -26,6 +26,16 @@ struct Window {
     start: f64,
     used: u32,
     last: f64,
+    counts: Counts,
+}
+
+/// Calls of one store, in all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Let through.
+    pub allowed: u64,
+    /// Refused with 429.
+    pub refused: u64,
 }
 
 /// All buckets.
@@ -51,6 +61,11 @@ pub fn per_minute(plan: &str, switches: &Switches) -> Option<u32> {
 }
 
 impl Limits {
+    /// Calls of a store so far.
+    pub fn counts(&self, store: u64) -> Counts {
+        self.stores.get(&store).map(|window| window.counts).unwrap_or_default()
+    }
+
     /// Counts one call at `now` (unix seconds).
     pub fn call(
         &mut self,
@@ -62,29 +77,33 @@ impl Limits {
     ) -> Standing {
         let Some(limit) = per_minute(plan, switches) else {
             self.allowed += 1;
+            self.stores.entry(store).or_default().counts.allowed += 1;
             return Standing { limit: None, remaining: 0, reset: now as u64, retry_after: None };
         };
         let minute = MINUTE / switches.time_scale;
         let window = self.stores.entry(store).or_default();
         if now >= window.start + minute {
-            *window = Window { start: now, used: 0, last: 0.0 };
+            *window = Window { start: now, used: 0, last: 0.0, counts: window.counts };
         }
-        let reset = window.start + minute;
+        let scale = switches.time_scale;
+        let reset = now + (window.start + minute - now) * scale;
         let over = window.used >= limit && now < window.last + 1.0 / switches.time_scale;
         let budget = CUSTOMER_WINDOW / switches.time_scale;
         if now >= self.customers.start + budget {
-            self.customers = Window { start: now, used: 0, last: 0.0 };
+            self.customers = Window { start: now, ..Window::default() };
         }
         let customers_over =
             customers && switches.customers_budget > 0 && self.customers.used >= switches.customers_budget;
         let retry_after = if customers_over {
-            Some(self.customers.start + budget - now)
+            Some((self.customers.start + budget - now) * scale)
         } else {
-            over.then_some(1.0 / switches.time_scale)
+            over.then_some(1.0)
         };
         if retry_after.is_some() {
             self.refused += 1;
+            window.counts.refused += 1;
         } else {
+            window.counts.allowed += 1;
             window.used += 1;
             window.last = now;
             self.customers.used += u32::from(customers);

@@ -6,12 +6,12 @@ use chrono::Utc;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use crate::server::{Answer, Parameters, html, json_answer, redirect};
+use crate::faults::TokenMishap;
+use crate::server::{Answer, Parameters, cut, html, json_answer, plain, redirect};
 use crate::shapes;
 use crate::state::{Sim, World};
 use crate::switches::ExpiryField;
 
-const TOKEN_LIFE_SECONDS: i64 = 1_209_599;
 const CODE_LIFE_SECONDS: i64 = 600;
 /// Ory Hydra, which Salla runs, refuses shorter ones (FACTS §2.2).
 const SHORTEST_STATE: usize = 8;
@@ -47,6 +47,8 @@ pub struct Grants {
     pub refreshes: u64,
     /// Refresh tokens presented a second time: each cost a merchant the connection.
     pub reuses: u64,
+    /// Refresh answers lost on purpose.
+    pub lost_answers: u64,
 }
 
 impl Grants {
@@ -97,7 +99,8 @@ impl World {
     fn issue(&mut self, index: usize, absolute_expiry: bool) -> Value {
         let access = format!("ory_at_{}", self.letters(43));
         let refresh = format!("ory_rt_{}", self.letters(43));
-        let expires = Utc::now().timestamp() + TOKEN_LIFE_SECONDS;
+        let life = self.switches.token_life_seconds;
+        let expires = Utc::now().timestamp() + life;
         let grant = &mut self.grants.grants[index];
         grant.spent_refresh.extend(grant.refresh.replace(refresh.clone()));
         grant.access = Some(access.clone());
@@ -112,8 +115,8 @@ impl World {
         });
         match self.switches.expiry {
             _ if absolute_expiry => tokens["expires"] = json!(expires),
-            ExpiryField::ExpiresIn => tokens["expires_in"] = json!(TOKEN_LIFE_SECONDS),
-            ExpiryField::ExpiresDuration => tokens["expires"] = json!(TOKEN_LIFE_SECONDS),
+            ExpiryField::ExpiresIn => tokens["expires_in"] = json!(life),
+            ExpiryField::ExpiresDuration => tokens["expires"] = json!(life),
             ExpiryField::ExpiresAbsolute => tokens["expires"] = json!(expires),
         }
         tokens
@@ -186,8 +189,31 @@ fn decide(sim: &Sim, query: &Parameters, store: u64, approved: bool) -> Answer {
     redirect(back.as_str())
 }
 
-/// `POST /oauth2/token`.
-pub fn token(sim: &Sim, form: &Parameters) -> Answer {
+/// `POST /oauth2/token`, with the mishaps that were asked for.
+pub async fn token(sim: &Sim, form: &Parameters) -> Answer {
+    let refreshing = form.get("grant_type") == Some("refresh_token");
+    let mishap = refreshing
+        .then(|| {
+            let world = &mut *sim.world();
+            world.faults.draw_token(&mut world.dice)
+        })
+        .flatten();
+    match mishap {
+        None => exchange(sim, form),
+        Some(TokenMishap::Unavailable) => plain(StatusCode::SERVICE_UNAVAILABLE, "upstream connect error"),
+        Some(TokenMishap::Late(seconds)) => {
+            let answer = exchange(sim, form);
+            tokio::time::sleep(std::time::Duration::from_secs_f64(seconds)).await;
+            answer
+        }
+        Some(TokenMishap::Lost) => {
+            sim.world().grants.lost_answers += 1;
+            cut(exchange(sim, form)).await
+        }
+    }
+}
+
+fn exchange(sim: &Sim, form: &Parameters) -> Answer {
     if form.get("client_id") != Some(sim.client.id.as_str())
         || form.get("client_secret") != Some(sim.client.secret.as_str())
     {

@@ -102,7 +102,7 @@ async fn answer(sim: Sim, request: Request<Incoming>) -> Answer {
     };
     match (&call.method, call.path.as_str()) {
         (&Method::GET, "/oauth2/auth") => oauth::authorize(&sim, &call.query),
-        (&Method::POST, "/oauth2/token") => oauth::token(&sim, &Parameters::parse(&call.body)),
+        (&Method::POST, "/oauth2/token") => oauth::token(&sim, &Parameters::parse(&call.body)).await,
         (&Method::GET, "/oauth2/user/info") => oauth::user_info(&sim, call.token.as_deref()),
         (_, path) if path.starts_with("/admin/v2/") => api::answer(&sim, &call).await,
         (_, path) if path.starts_with("/_sim/") => admin::answer(&sim, &call),

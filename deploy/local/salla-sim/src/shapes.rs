@@ -123,7 +123,7 @@ fn set_amounts(order: &Order, into: &mut Value) {
 }
 
 /// `GET /orders/{id}` with `format=light`.
-pub fn order_details(store: &Store, order: &Order) -> Value {
+pub fn order_details(store: &Store, order: &Order, full: bool) -> Value {
     let mut details = ORDER_DETAILS["data"].clone();
     details["id"] = json!(order.id);
     details["checkout_id"] = json!(order.id + 1);
@@ -142,6 +142,9 @@ pub fn order_details(store: &Store, order: &Order) -> Value {
         "email": customer.email,
         "phone": format!("966{}", customer.mobile),
     });
+    if full {
+        details["items"] = order_items(store, order);
+    }
     details
 }
 

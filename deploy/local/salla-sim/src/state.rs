@@ -8,6 +8,7 @@ use rand::distr::{Alphanumeric, SampleString};
 use rand_chacha::ChaCha8Rng;
 
 use crate::faults::Faults;
+use crate::lies::Lies;
 use crate::limits::Limits;
 use crate::oauth::Grants;
 use crate::store::Store;
@@ -43,6 +44,8 @@ pub struct World {
     pub limits: Limits,
     /// What goes wrong.
     pub faults: Faults,
+    /// Stores whose lists lie.
+    pub lies: HashMap<u64, Lies>,
     /// How Salla behaves where it is unknown.
     pub switches: Switches,
     /// Subscriptions and deliveries.
@@ -61,6 +64,7 @@ impl Sim {
             grants: Grants::default(),
             limits: Limits::default(),
             faults: Faults::default(),
+            lies: HashMap::new(),
             switches: Switches::default(),
             webhooks: Webhooks::default(),
             dice: ChaCha8Rng::from_os_rng(),

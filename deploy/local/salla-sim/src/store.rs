@@ -95,6 +95,7 @@ pub struct Customer {
     pub mobile: u64,
     pub email: String,
     pub city: usize,
+    pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
 }
 
@@ -127,6 +128,8 @@ pub struct Store {
     /// Products.
     pub products: Vec<Product>,
     by_id: HashMap<u64, usize>,
+    placed: usize,
+    salt: u64,
     dice: ChaCha8Rng,
     as_of: DateTime<Utc>,
 }
@@ -170,19 +173,22 @@ impl Store {
             customers,
             products,
             by_id: HashMap::with_capacity(plan.orders),
+            placed: 0,
+            salt: plan.seed,
             dice,
             as_of: midnight(until),
         };
         for moment in moments {
-            store.place_order(moment, plan.seed);
+            store.place_order(moment);
         }
         store
     }
 
     /// A new order at `moment`, which must not be before the last one.
-    pub fn place_order(&mut self, moment: DateTime<Utc>, salt: u64) -> &Order {
+    pub fn place_order(&mut self, moment: DateTime<Utc>) -> &Order {
+        let order = self.draw_order(self.placed, moment);
+        self.placed += 1;
         let index = self.orders.len();
-        let order = self.draw_order(index, moment, salt);
         self.by_id.insert(order.id, index);
         self.orders.push(order);
         &self.orders[index]
@@ -191,6 +197,32 @@ impl Store {
     /// An order by Salla's id.
     pub fn order(&self, id: u64) -> Option<&Order> {
         self.by_id.get(&id).map(|&index| &self.orders[index])
+    }
+
+    /// Days before and after anything that a store can hold.
+    pub fn days() -> (NaiveDate, NaiveDate) {
+        let day = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default();
+        (day(1970), day(2200))
+    }
+
+    /// Orders placed from `first` to `last`, both included, by creation.
+    pub fn orders_between(&self, first: NaiveDate, last: NaiveDate) -> &[Order] {
+        let begin = self.orders.partition_point(|o| o.created_at < midnight(first));
+        let end = match last.succ_opt() {
+            Some(next) => self.orders.partition_point(|o| o.created_at < midnight(next)),
+            None => self.orders.len(),
+        };
+        &self.orders[begin.min(end)..end]
+    }
+
+    /// Deletes an order, as a merchant may.
+    pub fn remove_order(&mut self, id: u64) -> Option<Order> {
+        let index = self.by_id.remove(&id)?;
+        let removed = self.orders.remove(index);
+        for place in self.by_id.values_mut().filter(|place| **place > index) {
+            *place -= 1;
+        }
+        Some(removed)
     }
 
     /// Changes the status of an order at `now`.
@@ -222,7 +254,7 @@ impl Store {
         totals
     }
 
-    fn draw_order(&mut self, index: usize, created_at: DateTime<Utc>, salt: u64) -> Order {
+    fn draw_order(&mut self, index: usize, created_at: DateTime<Utc>) -> Order {
         let dice = &mut self.dice;
         let lines: Vec<Line> = (0..dice.random_range(1..=4_usize))
             .map(|_| {
@@ -240,7 +272,7 @@ impl Store {
         let taxed = goods - discount + shipping + cod_fee;
         let tax = taxed * 15 / 100;
         Order {
-            id: scattered(index as u64, salt),
+            id: scattered(index as u64, self.salt),
             reference_id: 10_000_000 + index as u64,
             created_at,
             updated_at: created_at,
@@ -279,6 +311,7 @@ fn product(index: usize, seed: u64, from: NaiveDate, dice: &mut ChaCha8Rng) -> P
 fn customer(index: usize, seed: u64, from: NaiveDate, dice: &mut ChaCha8Rng) -> Customer {
     let (first_name, gender) = FIRST_NAMES[dice.random_range(0..FIRST_NAMES.len())];
     let id = scattered(index as u64, seed ^ 0xc0);
+    let created_at = midnight(from) + chrono::Duration::hours(dice.random_range(0..5_000));
     Customer {
         id,
         first_name,
@@ -287,7 +320,8 @@ fn customer(index: usize, seed: u64, from: NaiveDate, dice: &mut ChaCha8Rng) -> 
         mobile: 500_000_000 + id % 99_999_999,
         email: format!("customer{id}@example.com"),
         city: dice.random_range(0..crate::catalogue::CITIES.len()),
-        updated_at: midnight(from) + chrono::Duration::hours(dice.random_range(0..5_000)),
+        created_at,
+        updated_at: created_at,
     }
 }
 

@@ -56,6 +56,12 @@ pub struct Switches {
     pub webhook_time: u8,
     /// Requests a minute of a basic plan.
     pub basic_per_minute: u32,
+    /// Details of an order hold its items, as they did before 2024-07 (FACTS §4.2).
+    pub full_details: bool,
+    /// `date_from` and `date_to` of customers mean the opposite, as their page says (FACTS §4.4).
+    pub swapped_customer_dates: bool,
+    /// Seconds that an access token lives.
+    pub token_life_seconds: i64,
     /// Hyphens vanish from `state`.
     pub strip_hyphens: bool,
     /// The customers budget: requests in 10 minutes, of all stores together; 0 for none.
@@ -81,6 +87,9 @@ impl Default for Switches {
             webhook_retry_seconds: vec![300.0, 300.0, 300.0],
             webhook_time: 0,
             basic_per_minute: 60,
+            full_details: false,
+            swapped_customer_dates: false,
+            token_life_seconds: 1_209_599,
             strip_hyphens: true,
             customers_budget: 500,
             time_scale: 1.0,
