@@ -180,6 +180,19 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let others = self.parsed("QAFILA_SALLA_OTHERS_PER_PAGE", "1 to 60", "60", per_page(60));
         let window =
             self.parsed("QAFILA_SALLA_LIST_CACHE_SECONDS", "seconds", "900", |text| text.parse().ok());
+        let minute = self.parsed(
+            "QAFILA_SALLA_MINUTE_MS",
+            "1 to 60000: the length of Salla's minute, less than 60000 only for a simulation",
+            "60000",
+            |text| text.parse().ok().filter(|ms| (1..=60_000).contains(ms)),
+        );
+        let customers =
+            self.parsed("QAFILA_SALLA_CUSTOMERS_BUDGET", "calls in ten minutes, at least 1", "490", |text| {
+                text.parse().ok().filter(|calls| *calls > 0)
+            });
+        let deepest = self.parsed("QAFILA_SALLA_DEEPEST_ROWS", "rows, at least 100", "10000", |text| {
+            text.parse().ok().filter(|rows| *rows >= 100)
+        });
         Some(SallaConfig {
             api: api?,
             accounts: accounts?,
@@ -189,6 +202,9 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             orders_per_page: orders?,
             others_per_page: others?,
             list_cache_window: Duration::from_secs(window?),
+            minute: Duration::from_millis(minute?),
+            customers_per_window: customers?,
+            deepest_rows: deepest?,
         })
     }
 

@@ -6,6 +6,7 @@ pub mod logging;
 pub mod migrate;
 pub mod preflight;
 pub mod roles;
+pub mod stored;
 
 /// The allocator of every binary that links this crate. Batches of observations are allocated on the polling thread and freed
 /// on others, where glibc's allocator spends an eighth of the merge.

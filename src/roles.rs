@@ -9,9 +9,11 @@ use qafila_aggregates::commands::{Commands, Wake};
 use qafila_aggregates::{Aggregate, Clock, relay as relay_role};
 use qafila_gateway::GatewayRole;
 use qafila_gateway::client_address::TrustedProxies;
+use qafila_ingest::access::{AccessTokens, RefreshTimes};
 use qafila_ingest::connect::Connector;
 use qafila_ingest::keys::PostgresKeys;
-use qafila_ingest::salla::client::http_client;
+use qafila_ingest::salla::budget::Budgets;
+use qafila_ingest::salla::client::{SallaApi, http_client};
 use qafila_ingest::sync::SyncRole;
 use qafila_projections::olap::{self, OlapRole, client};
 use qafila_projections::oltp::{self, OltpRole};
@@ -27,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 use crate::command::Projection;
 use crate::config::Config;
 use crate::preflight;
+use crate::stored::ReadModels;
 
 const POOL: u32 = 12;
 const ACQUIRE: Duration = Duration::from_secs(5);
@@ -160,13 +163,30 @@ impl Process {
         Ok(())
     }
 
+    /// Access to stores, and Salla's API with it. Each role of a process has its own; what must be shared is in Postgres.
+    fn salla(&self, pool: &PgPool) -> Result<(AccessTokens, Arc<SallaApi>)> {
+        let config = Arc::new(self.config.salla.clone());
+        let keys = self.config.operator_keys.clone();
+        let access = AccessTokens::new(pool.clone(), keys, Arc::clone(&config), RefreshTimes::default())?;
+        let budgets = Budgets::new(pool.clone(), config.minute, config.customers_per_window);
+        let api = SallaApi::new(http_client()?, config, access.clone(), budgets);
+        Ok((access, Arc::new(api)))
+    }
+
     fn ingest(&mut self) -> Result<()> {
         let pool = self.pool("qafila_ingest")?;
+        let (access, salla) = self.salla(&pool)?;
+        let merchants = self.commands(&pool);
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            access.keep(merchants, shutdown).await;
+            Ok(())
+        });
         let role = SyncRole {
             contract: self.contract.clone(),
             jobs: self.commands(&pool),
-            salla: Arc::new(self.config.salla.clone()),
-            http: http_client()?,
+            salla,
+            stored: Arc::new(ReadModels { pool: self.pool("qafila_oltp")? }),
             operator_keys: self.config.operator_keys.clone(),
             keys: Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone())),
             tolerance: self.config.tolerance,

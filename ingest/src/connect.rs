@@ -104,7 +104,7 @@ impl Connector {
         salla: Arc<SallaConfig>,
         merchants: Commands<Merchant>,
     ) -> Self {
-        Self { vault: Vault::new(pool.clone(), keys), pool, http, salla, merchants }
+        Self { vault: Vault::new(keys), pool, http, salla, merchants }
     }
 
     /// Issues a state and tells where to send the merchant, and until when that works.
@@ -182,18 +182,25 @@ impl Connector {
     ) -> Result<String, ConnectError> {
         let store_id = store.store_id;
         let mut alone = self.alone(applicant.merchant_id).await?;
-        let replaced: bool =
-            sqlx::query_scalar("SELECT wiped_at IS NOT NULL FROM salla_connections WHERE connection_id = $1")
-                .bind(connection_id.0)
-                .fetch_one(&mut *alone)
-                .await?;
+        let row = sqlx::query(
+            "SELECT wiped_at IS NOT NULL, generation FROM salla_connections WHERE connection_id = $1",
+        )
+        .bind(connection_id.0)
+        .fetch_one(&mut *alone)
+        .await?;
+        let (replaced, generation): (bool, i64) = (row.try_get(0)?, row.try_get(1)?);
         if replaced {
             self.set_status(state, "done").await?;
             return Err(ConnectError::StateRefused);
         }
         let requested_by = Some(applicant.user_id);
-        let command = MerchantCommand::ConnectStore { connection_id, store, requested_by };
-        let committed = self.merchants.execute(&applicant.merchant_id.to_string(), command).await?;
+        let merchant = applicant.merchant_id.to_string();
+        let connect = MerchantCommand::ConnectStore { connection_id, store: store.clone(), requested_by };
+        let mut committed = self.merchants.execute(&merchant, connect).await?;
+        if committed.events.is_empty() && generation > 1 {
+            let restore = MerchantCommand::RestoreAccess { connection_id, generation, store, requested_by };
+            committed = self.merchants.execute(&merchant, restore).await?;
+        }
         self.retire_others(&mut alone, applicant.merchant_id, Some((connection_id, store_id))).await?;
         alone.commit().await?;
         self.set_status(state, "done").await?;
@@ -274,8 +281,7 @@ impl Connector {
                 return Err(ConnectError::Salla(error));
             }
         };
-        let connection_id = ConnectionId::generate();
-        if self.keep(applicant, state, connection_id, &store, &tokens).await? {
+        if let Some(connection_id) = self.keep(applicant, state, &store, &tokens).await? {
             return Ok((connection_id, store, tokens.scopes));
         }
         self.set_status(state, "done").await?;
@@ -292,15 +298,15 @@ impl Connector {
         }
     }
 
-    /// Claims the store and stores the tokens; false where the store is another merchant's.
+    /// Claims the store and stores the tokens: of a new connection, or of the one that the merchant has to this very store
+    /// already. None where the store is another merchant's.
     async fn keep(
         &self,
         applicant: Applicant,
         state: &str,
-        connection_id: ConnectionId,
         store: &StoreIdentity,
         tokens: &Tokens,
-    ) -> Result<bool, ConnectError> {
+    ) -> Result<Option<ConnectionId>, ConnectError> {
         let mut transaction = self.pool.begin().await?;
         let claimed = sqlx::query(
             "INSERT INTO store_claims AS claim (store_id, merchant_id) VALUES ($1, $2)
@@ -312,16 +318,24 @@ impl Connector {
         .execute(&mut *transaction)
         .await?;
         if claimed.rows_affected() == 0 {
-            return Ok(false);
+            return Ok(None);
         }
-        self.vault.store(&mut transaction, connection_id, applicant.merchant_id, store, tokens).await?;
+        let merchant = applicant.merchant_id;
+        let connection_id = match self.vault.reauthorise(&mut transaction, merchant, store, tokens).await? {
+            Some(live) => live,
+            None => {
+                let fresh = ConnectionId::generate();
+                self.vault.store(&mut transaction, fresh, merchant, store, tokens).await?;
+                fresh
+            }
+        };
         sqlx::query("UPDATE oauth_states SET status = 'exchanged', connection_id = $2 WHERE state_hash = $1")
             .bind(hash(state))
             .bind(connection_id.0)
             .execute(&mut *transaction)
             .await?;
         transaction.commit().await?;
-        Ok(true)
+        Ok(Some(connection_id))
     }
 
     /// Takes the state for this code: once, unless an earlier try with the same code got as far as the tokens.

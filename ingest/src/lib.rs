@@ -3,6 +3,7 @@
 //!
 //! This room writes observations and commands. It never writes a read model.
 
+pub mod access;
 pub mod connect;
 pub mod keys;
 pub mod mapping;

@@ -1,9 +1,12 @@
 //! The token vault: Salla's tokens of each connection, sealed under the operator's key; never in an event, a
-//! topic or a log.
+//! topic or a log. A pair of tokens is replaced in place, and its generation tells one pair from the next.
 
+use chrono::{DateTime, Utc};
 use qafila_schemas::envelope::{OperatorKeys, SealError, Wrapped};
 use qafila_schemas::ids::{ConnectionId, MerchantId};
-use sqlx::{PgConnection, PgPool, Row};
+use sha2::{Digest, Sha256};
+use sqlx::postgres::PgRow;
+use sqlx::{PgConnection, Row};
 
 use crate::salla::Secret;
 use crate::salla::oauth::{StoreIdentity, Tokens};
@@ -19,20 +22,58 @@ pub enum VaultError {
     Seal(#[from] SealError),
 }
 
-/// Tokens of connections.
+/// Whether a refresh token can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshState {
+    /// It was never sent.
+    Usable,
+    /// It was sent, or may have been, and the answer was lost: it is never sent again.
+    Unknown,
+    /// Salla refused it, or refuses the access token though there is none to refresh it with.
+    Refused,
+    /// Salla gave none.
+    Absent,
+}
+
+impl RefreshState {
+    fn from_text(text: &str) -> Self {
+        match text {
+            "usable" => Self::Usable,
+            "unknown" => Self::Unknown,
+            "absent" => Self::Absent,
+            _ => Self::Refused,
+        }
+    }
+}
+
+/// A connection's tokens.
+#[derive(Debug, Clone)]
+pub struct StoredTokens {
+    /// Access token.
+    pub access: Secret,
+    /// Refresh token, single-use.
+    pub refresh: Option<Secret>,
+    /// Which pair.
+    pub generation: i64,
+    /// When the access token ends.
+    pub expires_at: DateTime<Utc>,
+    /// Whether the refresh token can be used.
+    pub refresh_state: RefreshState,
+}
+
+/// Tokens of connections; every method works within the caller's connection or transaction.
 #[derive(Clone)]
 pub struct Vault {
-    pool: PgPool,
     keys: OperatorKeys,
 }
 
 impl Vault {
-    /// A vault in `pool`.
-    pub fn new(pool: PgPool, keys: OperatorKeys) -> Self {
-        Self { pool, keys }
+    /// A vault sealed under the operator's keys.
+    pub fn new(keys: OperatorKeys) -> Self {
+        Self { keys }
     }
 
-    /// Stores a new connection with its tokens, within the caller's transaction.
+    /// Stores a new connection with its tokens.
     pub async fn store(
         &self,
         connection: &mut PgConnection,
@@ -41,17 +82,11 @@ impl Vault {
         store: &StoreIdentity,
         tokens: &Tokens,
     ) -> Result<(), VaultError> {
-        let access = self.keys.wrap(&context(id, "access"), tokens.access.expose().as_bytes())?;
-        let refresh = match &tokens.refresh {
-            Some(refresh) => {
-                Some(self.keys.wrap(&context(id, "refresh"), refresh.expose().as_bytes())?.bytes)
-            }
-            None => None,
-        };
+        let sealed = self.seal(id, tokens)?;
         sqlx::query(
             "INSERT INTO salla_connections (connection_id, merchant_id, store_id, store_name, store_domain, store_plan,
-                 scopes, key_id, access_token, refresh_token, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+                 scopes, key_id, access_token, refresh_token, refresh_hash, refresh_state, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         )
         .bind(id.0)
         .bind(merchant.0)
@@ -60,30 +95,112 @@ impl Vault {
         .bind(&store.domain)
         .bind(&store.plan)
         .bind(&tokens.scopes)
-        .bind(&access.key_id)
-        .bind(&access.bytes)
-        .bind(refresh)
+        .bind(&sealed.key_id)
+        .bind(&sealed.access)
+        .bind(&sealed.refresh)
+        .bind(&sealed.refresh_hash)
+        .bind(sealed.refresh_state())
         .bind(tokens.expires_at)
         .execute(connection)
         .await?;
         Ok(())
     }
 
-    /// The access token of a connection; `None` where there is none any more.
-    pub async fn access_token(&self, id: ConnectionId) -> Result<Option<Secret>, VaultError> {
-        let row = sqlx::query("SELECT key_id, access_token FROM salla_connections WHERE connection_id = $1")
-            .bind(id.0)
-            .fetch_optional(&self.pool)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>(1)? else { return Ok(None) };
-        let wrapped = Wrapped { key_id: row.try_get(0)?, bytes };
-        let plain = self.keys.unwrap(&context(id, "access"), &wrapped)?;
-        let text = std::str::from_utf8(&plain).map_err(|_| SealError::NotAuthentic)?;
-        Ok(Some(Secret::new(text)))
+    /// Replaces the tokens of the merchant's live connection to this store, which a new authorisation brings; none where there
+    /// is no such connection.
+    pub async fn reauthorise(
+        &self,
+        connection: &mut PgConnection,
+        merchant: MerchantId,
+        store: &StoreIdentity,
+        tokens: &Tokens,
+    ) -> Result<Option<ConnectionId>, VaultError> {
+        let live: Option<uuid::Uuid> = sqlx::query_scalar(
+            "SELECT connection_id FROM salla_connections WHERE merchant_id = $1 AND store_id = $2 AND wiped_at IS NULL
+             ORDER BY connected_at DESC LIMIT 1 FOR UPDATE",
+        )
+        .bind(merchant.0)
+        .bind(store.store_id)
+        .fetch_optional(&mut *connection)
+        .await?;
+        let Some(id) = live.map(ConnectionId) else { return Ok(None) };
+        let sealed = self.seal(id, tokens)?;
+        sqlx::query(
+            "UPDATE salla_connections SET store_name = $2, store_domain = $3, store_plan = $4, scopes = $5, key_id = $6,
+                 access_token = $7, refresh_token = $8, refresh_hash = $9, refresh_state = $10, expires_at = $11,
+                 generation = generation + 1, told_at = NULL
+             WHERE connection_id = $1",
+        )
+        .bind(id.0)
+        .bind(&store.name)
+        .bind(&store.domain)
+        .bind(&store.plan)
+        .bind(&tokens.scopes)
+        .bind(&sealed.key_id)
+        .bind(&sealed.access)
+        .bind(&sealed.refresh)
+        .bind(&sealed.refresh_hash)
+        .bind(sealed.refresh_state())
+        .bind(tokens.expires_at)
+        .execute(connection)
+        .await?;
+        Ok(Some(id))
     }
 
-    /// Wipes the tokens of every connection of the merchant but `kept`, within the caller's transaction.
+    /// Puts what a refresh brought in the place of the refresh token that was redeemed; false where that token is no longer
+    /// the connection's, so that what it brought is of no use.
+    pub async fn refreshed(
+        &self,
+        connection: &mut PgConnection,
+        id: ConnectionId,
+        redeemed: &[u8],
+        tokens: &Tokens,
+    ) -> Result<bool, VaultError> {
+        let sealed = self.seal(id, tokens)?;
+        let replaced = sqlx::query(
+            "UPDATE salla_connections SET key_id = $3, access_token = $4, refresh_token = $5, refresh_hash = $6,
+                 refresh_state = $7, expires_at = $8, generation = generation + 1, told_at = NULL
+             WHERE connection_id = $1 AND refresh_hash = $2 AND wiped_at IS NULL",
+        )
+        .bind(id.0)
+        .bind(redeemed)
+        .bind(&sealed.key_id)
+        .bind(&sealed.access)
+        .bind(&sealed.refresh)
+        .bind(&sealed.refresh_hash)
+        .bind(sealed.refresh_state())
+        .bind(tokens.expires_at)
+        .execute(connection)
+        .await?;
+        Ok(replaced.rows_affected() == 1)
+    }
+
+    /// The tokens of a connection; `None` where there are none any more. With `lock` nobody else changes them until the
+    /// transaction ends.
+    pub async fn load(
+        &self,
+        connection: &mut PgConnection,
+        id: ConnectionId,
+        lock: bool,
+    ) -> Result<Option<StoredTokens>, VaultError> {
+        let query = format!(
+            "SELECT key_id, access_token, refresh_token, generation, expires_at, refresh_state FROM salla_connections
+             WHERE connection_id = $1 AND wiped_at IS NULL {}",
+            if lock { "FOR UPDATE" } else { "" }
+        );
+        let row = sqlx::query(&query).bind(id.0).fetch_optional(connection).await?;
+        let Some(row) = row else { return Ok(None) };
+        let Some(access) = self.open(id, "access", &row, 1)? else { return Ok(None) };
+        Ok(Some(StoredTokens {
+            access,
+            refresh: self.open(id, "refresh", &row, 2)?,
+            generation: row.try_get(3)?,
+            expires_at: row.try_get(4)?,
+            refresh_state: RefreshState::from_text(row.try_get(5)?),
+        }))
+    }
+
+    /// Wipes the tokens of every connection of the merchant but `kept`.
     pub async fn wipe_others(
         &self,
         connection: &mut PgConnection,
@@ -100,6 +217,48 @@ impl Vault {
         .await?;
         Ok(())
     }
+
+    fn seal(&self, id: ConnectionId, tokens: &Tokens) -> Result<Sealed, VaultError> {
+        let access = self.keys.wrap(&context(id, "access"), tokens.access.expose().as_bytes())?;
+        let (mut refresh, mut refresh_hash) = (None, None);
+        if let Some(token) = &tokens.refresh {
+            refresh = Some(self.keys.wrap(&context(id, "refresh"), token.expose().as_bytes())?.bytes);
+            refresh_hash = Some(token_hash(token));
+        }
+        Ok(Sealed { key_id: access.key_id, access: access.bytes, refresh, refresh_hash })
+    }
+
+    fn open(
+        &self,
+        id: ConnectionId,
+        what: &str,
+        row: &PgRow,
+        column: usize,
+    ) -> Result<Option<Secret>, VaultError> {
+        let Some(bytes) = row.try_get::<Option<Vec<u8>>, _>(column)? else { return Ok(None) };
+        let wrapped = Wrapped { key_id: row.try_get(0)?, bytes };
+        let plain = self.keys.unwrap(&context(id, what), &wrapped)?;
+        let text = std::str::from_utf8(&plain).map_err(|_| SealError::NotAuthentic)?;
+        Ok(Some(Secret::new(text)))
+    }
+}
+
+struct Sealed {
+    key_id: String,
+    access: Vec<u8>,
+    refresh: Option<Vec<u8>>,
+    refresh_hash: Option<Vec<u8>>,
+}
+
+impl Sealed {
+    fn refresh_state(&self) -> &'static str {
+        if self.refresh.is_some() { "usable" } else { "absent" }
+    }
+}
+
+/// How a refresh token is known where it must not be read.
+pub fn token_hash(token: &Secret) -> Vec<u8> {
+    Sha256::digest(token.expose().as_bytes()).to_vec()
 }
 
 fn context(id: ConnectionId, what: &str) -> Vec<u8> {

@@ -101,8 +101,10 @@ pub const MERCHANT_EVENTS: Topic = Topic {
         record::<m::MerchantRenamed>("qafila.merchant.MerchantRenamed"),
         record::<m::StoreConnected>("qafila.merchant.StoreConnected"),
         record::<m::StoreDisconnected>("qafila.merchant.StoreDisconnected"),
+        record::<m::ReauthorisationNeeded>("qafila.merchant.ReauthorisationNeeded"),
+        record::<m::AccessRestored>("qafila.merchant.AccessRestored"),
     ],
-    doc: "Merchant registered, renamed, store connected, disconnected; no secret and no e-mail address.",
+    doc: "Merchant registered, renamed, store connected, disconnected, access lost, restored; no secret and no e-mail address.",
 };
 
 /// `qafila.sync-job.events`

@@ -75,6 +75,8 @@ event_set! {
         Renamed(m::MerchantRenamed) = renamed,
         StoreConnected(m::StoreConnected) = connected,
         StoreDisconnected(m::StoreDisconnected) = disconnected,
+        ReauthorisationNeeded(m::ReauthorisationNeeded) = reauthorisation_needed,
+        AccessRestored(m::AccessRestored) = access_restored,
     }
 }
 

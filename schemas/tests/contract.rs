@@ -126,6 +126,8 @@ fn money_text_times_and_lines_survive_avro_unchanged() {
             total: None,
             skipped: 0,
         }],
+        calls_done: Some(12),
+        calls_total: None,
         rate_per_minute: 120.5,
         eta_seconds: Some(60),
         paused_until: None,

@@ -47,6 +47,28 @@ pub enum MerchantCommand {
         /// Who asks.
         requested_by: Option<UserId>,
     },
+    /// Salla accepts our access no longer, or soon will not.
+    ReportAccessLost {
+        /// Which connection; a stale report about an older one does nothing.
+        connection_id: ConnectionId,
+        /// Which pair of tokens; reported once.
+        generation: i64,
+        /// Stable code.
+        cause: String,
+        /// What the merchant can do.
+        advice: String,
+    },
+    /// The merchant authorised us again for the same connection.
+    RestoreAccess {
+        /// Connection.
+        connection_id: ConnectionId,
+        /// Which pair of tokens; told once.
+        generation: i64,
+        /// The store as it is now.
+        store: StoreDetails,
+        /// Who asks.
+        requested_by: Option<UserId>,
+    },
     /// Ends a connection.
     DisconnectStore {
         /// Which; a stale request about an older one does nothing.

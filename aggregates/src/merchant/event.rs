@@ -2,7 +2,7 @@
 
 use cqrs_es::DomainEvent;
 use qafila_schemas::records::merchant::{
-    MerchantRegistered, MerchantRenamed, StoreConnected, StoreDisconnected,
+    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected, StoreDisconnected,
 };
 use serde::{Deserialize, Serialize};
 
@@ -13,6 +13,8 @@ pub enum MerchantEvent {
     MerchantRegistered(MerchantRegistered),
     StoreConnected(StoreConnected),
     StoreDisconnected(StoreDisconnected),
+    ReauthorisationNeeded(ReauthorisationNeeded),
+    AccessRestored(AccessRestored),
     MerchantRenamed(MerchantRenamed),
 }
 
@@ -22,6 +24,8 @@ impl DomainEvent for MerchantEvent {
             Self::MerchantRegistered(_) => "MerchantRegistered",
             Self::StoreConnected(_) => "StoreConnected",
             Self::StoreDisconnected(_) => "StoreDisconnected",
+            Self::ReauthorisationNeeded(_) => "ReauthorisationNeeded",
+            Self::AccessRestored(_) => "AccessRestored",
             Self::MerchantRenamed(_) => "MerchantRenamed",
         }
         .into()

@@ -4,7 +4,7 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
 use qafila_schemas::records::merchant::{
-    MerchantRegistered, MerchantRenamed, StoreConnected, StoreDisconnected,
+    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected, StoreDisconnected,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +43,12 @@ pub struct Connection {
     pub connection_id: ConnectionId,
     /// Store.
     pub store_id: i64,
+    /// Pair of tokens that was reported lost last; 0 for none.
+    #[serde(default)]
+    lost: i64,
+    /// Pair of tokens that was told as restored last; 0 for none.
+    #[serde(default)]
+    restored: i64,
 }
 
 impl Merchant {
@@ -80,6 +86,43 @@ impl Merchant {
             }
             MerchantCommand::ConnectStore { connection_id, store, requested_by } => {
                 self.connect(connection_id, store, requested_by, clock)
+            }
+            MerchantCommand::ReportAccessLost { connection_id, generation, cause, advice } => {
+                let merchant_id = self.registered()?.merchant_id;
+                let present =
+                    self.connection.as_ref().filter(|c| c.connection_id == connection_id && c.lost < generation);
+                let lost = present.map(|c| {
+                    MerchantEvent::ReauthorisationNeeded(ReauthorisationNeeded {
+                        merchant_id,
+                        connection_id,
+                        store_id: c.store_id,
+                        generation,
+                        cause,
+                        advice,
+                        needed_at: clock.now(),
+                    })
+                });
+                Ok(lost.into_iter().collect())
+            }
+            MerchantCommand::RestoreAccess { connection_id, generation, store, requested_by } => {
+                let merchant_id = self.registered()?.merchant_id;
+                let present = self
+                    .connection
+                    .as_ref()
+                    .filter(|c| c.connection_id == connection_id && c.restored < generation);
+                let restored = present.map(|c| {
+                    MerchantEvent::AccessRestored(AccessRestored {
+                        merchant_id,
+                        connection_id,
+                        store_id: c.store_id,
+                        generation,
+                        store_plan: store.plan,
+                        scopes: store.scopes,
+                        requested_by,
+                        restored_at: clock.now(),
+                    })
+                });
+                Ok(restored.into_iter().collect())
             }
             MerchantCommand::DisconnectStore { connection_id, reason, requested_by } => {
                 let merchant_id = self.registered()?.merchant_id;
@@ -189,7 +232,22 @@ impl Aggregate for Merchant {
                 }
             }
             MerchantEvent::StoreConnected(e) => {
-                self.connection = Some(Connection { connection_id: e.connection_id, store_id: e.store_id });
+                self.connection = Some(Connection {
+                    connection_id: e.connection_id,
+                    store_id: e.store_id,
+                    lost: 0,
+                    restored: 0,
+                });
+            }
+            MerchantEvent::ReauthorisationNeeded(e) => {
+                if let Some(connection) = &mut self.connection {
+                    connection.lost = e.generation;
+                }
+            }
+            MerchantEvent::AccessRestored(e) => {
+                if let Some(connection) = &mut self.connection {
+                    connection.restored = e.generation;
+                }
             }
             MerchantEvent::StoreDisconnected(_) => self.connection = None,
         }

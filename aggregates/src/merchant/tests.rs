@@ -2,7 +2,7 @@ use cqrs_es::test::TestFramework;
 use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::merchant::{
-    MerchantRegistered, MerchantRenamed, StoreConnected, StoreDisconnected,
+    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected, StoreDisconnected,
 };
 use uuid::Uuid;
 
@@ -141,4 +141,65 @@ fn renaming_to_the_same_name_is_no_event() {
             renamed_at: NOW,
         }),
     ]);
+}
+
+fn report_lost(n: u128, generation: i64) -> MerchantCommand {
+    MerchantCommand::ReportAccessLost {
+        connection_id: connection(n),
+        generation,
+        cause: "refresh_answer_lost".into(),
+        advice: "Connect again.".into(),
+    }
+}
+
+fn access_lost(generation: i64) -> MerchantEvent {
+    MerchantEvent::ReauthorisationNeeded(ReauthorisationNeeded {
+        merchant_id: MERCHANT,
+        connection_id: connection(1),
+        store_id: 7,
+        generation,
+        cause: "refresh_answer_lost".into(),
+        advice: "Connect again.".into(),
+        needed_at: NOW,
+    })
+}
+
+#[test]
+fn lost_access_is_told_once_for_each_pair_of_tokens_of_the_present_connection() {
+    let connected = vec![registered(), connected(1)];
+    merchant().given(connected.clone()).when(report_lost(1, 3)).then_expect_events(vec![access_lost(3)]);
+    merchant().given(connected.clone()).when(report_lost(2, 3)).then_expect_events(vec![]);
+    let told: Vec<_> = connected.into_iter().chain([access_lost(3)]).collect();
+    merchant().given(told.clone()).when(report_lost(1, 3)).then_expect_events(vec![]);
+    merchant().given(told).when(report_lost(1, 4)).then_expect_events(vec![access_lost(4)]);
+}
+
+#[test]
+fn restored_access_is_told_once() {
+    let restore = MerchantCommand::RestoreAccess {
+        connection_id: connection(1),
+        generation: 4,
+        store: StoreDetails {
+            store_id: 7,
+            name: "متجر".into(),
+            domain: None,
+            plan: Some("pro".into()),
+            scopes: vec![],
+        },
+        requested_by: Some(USER),
+    };
+    let restored = MerchantEvent::AccessRestored(AccessRestored {
+        merchant_id: MERCHANT,
+        connection_id: connection(1),
+        store_id: 7,
+        generation: 4,
+        store_plan: Some("pro".into()),
+        scopes: vec![],
+        requested_by: Some(USER),
+        restored_at: NOW,
+    });
+    let lost = vec![registered(), connected(1), access_lost(3)];
+    merchant().given(lost.clone()).when(restore.clone()).then_expect_events(vec![restored.clone()]);
+    let told: Vec<_> = lost.into_iter().chain([restored]).collect();
+    merchant().given(told).when(restore).then_expect_events(vec![]);
 }

@@ -69,7 +69,9 @@ impl Publisher {
             m::MerchantRegistered,
             m::MerchantRenamed,
             m::StoreConnected,
-            m::StoreDisconnected
+            m::StoreDisconnected,
+            m::ReauthorisationNeeded,
+            m::AccessRestored
         );
         events!(
             "sync-job",

@@ -82,10 +82,14 @@ pub enum SyncJobCommand {
         /// Lease of the worker.
         lease: Lease,
     },
-    /// Every slice has been reported.
+    /// Every slice has been reported, and every order's details were read.
     Complete {
         /// Lease of the worker.
         lease: Lease,
+        /// Orders whose details and items were read.
+        hydrated: i64,
+        /// Of them those that did not map.
+        hydration_skipped: i64,
     },
     /// The run cannot go on.
     Fail {

@@ -118,7 +118,9 @@ impl SyncJob {
                 let run = self.held(lease)?;
                 Ok((run.status == SyncStatus::Paused).then(|| resumed(run, None, clock)))
             }
-            SyncJobCommand::Complete { lease } => self.complete(lease, clock),
+            SyncJobCommand::Complete { lease, hydrated, hydration_skipped } => {
+                self.complete(lease, hydrated, hydration_skipped, clock)
+            }
             SyncJobCommand::Fail { lease, cause, advice } => self.fail(lease, cause, advice, clock),
             SyncJobCommand::Restart { requested_by } => match &self.run {
                 Some(run) if matches!(run.status, SyncStatus::Failed | SyncStatus::Paused) => {
@@ -215,7 +217,7 @@ impl SyncJob {
         })))
     }
 
-    fn complete(&self, lease: Lease, clock: Clock) -> Decision {
+    fn complete(&self, lease: Lease, hydrated: i64, hydration_skipped: i64, clock: Clock) -> Decision {
         if let Some(run) = &self.run
             && run.run_id == lease.run_id
             && run.status == SyncStatus::Completed
@@ -234,6 +236,8 @@ impl SyncJob {
             customers: imported("customers"),
             products: imported("products"),
             skipped: run.slices.values().flat_map(BTreeMap::values).map(|(_, skipped)| skipped).sum(),
+            hydrated: Some(hydrated),
+            hydration_skipped: Some(hydration_skipped),
             completed_at: clock.now(),
         })))
     }

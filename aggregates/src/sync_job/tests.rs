@@ -48,7 +48,7 @@ fn slice(epoch: i64, name: &str) -> SyncJobCommand {
 }
 
 fn complete(n: u128, epoch: i64) -> SyncJobCommand {
-    SyncJobCommand::Complete { lease: lease(n, epoch) }
+    SyncJobCommand::Complete { lease: lease(n, epoch), hydrated: 10, hydration_skipped: 1 }
 }
 
 fn fail(epoch: i64) -> SyncJobCommand {

@@ -36,6 +36,12 @@ pub struct ConnectionBody {
     store: StoreBody,
     scopes: Vec<String>,
     connected_at: DateTime<Utc>,
+    /// `working`, or `reauthorisation_needed`.
+    access: String,
+    /// Why, as a stable code.
+    cause: Option<String>,
+    /// What to do.
+    advice: Option<String>,
 }
 
 /// A Salla store.
@@ -117,11 +123,18 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
     let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
     let view = merchants::find(&app.query_pool, identity.merchant_id).await?;
     let store_name = view.as_ref().map_or_else(|| user.store_name.clone(), |view| view.store_name.clone());
-    let connection = view.and_then(|view| view.connection).map(|c| ConnectionBody {
-        id: c.connection_id.to_string(),
-        store: StoreBody { id: c.store_id, name: c.name, domain: c.domain, plan: c.plan },
-        scopes: c.scopes,
-        connected_at: c.connected_at,
+    let connection = view.and_then(|view| view.connection).map(|c| {
+        let access = if c.access_lost.is_some() { "reauthorisation_needed" } else { "working" };
+        let (cause, advice) = c.access_lost.unzip();
+        ConnectionBody {
+            id: c.connection_id.to_string(),
+            store: StoreBody { id: c.store_id, name: c.name, domain: c.domain, plan: c.plan },
+            scopes: c.scopes,
+            connected_at: c.connected_at,
+            access: access.into(),
+            cause,
+            advice,
+        }
     });
     Ok(MeBody {
         user: UserBody { id: user.user_id.to_string(), email: user.email, locale: user.locale },

@@ -6,7 +6,7 @@ use chrono::{DateTime, Days, NaiveDate, TimeZone, Utc};
 use chrono_tz::Tz;
 use http::StatusCode;
 use qafila_projections::olap::reports::{Figures, Granularity, Reports, Window};
-use qafila_projections::oltp::merchants;
+use qafila_projections::oltp::{completeness, merchants};
 use qafila_schemas::amount::Amount;
 use qafila_schemas::ids::MerchantId;
 use serde::Serialize;
@@ -105,7 +105,7 @@ pub struct TrendBody {
 pub async fn summary(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
-    let reports = of_store(&app, identity.merchant_id).await?;
+    let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let figures = reports.summary(asked.window()).await.map_err(unavailable)?;
     let previous = match asked.previous() {
@@ -118,7 +118,7 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
         figures: bodies(figures),
         previous: previous.map(bodies),
         as_of,
-        complete_to: None,
+        complete_to,
     };
     Ok(json(StatusCode::OK, &body))
 }
@@ -131,7 +131,7 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
 pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
-    let reports = of_store(&app, identity.merchant_id).await?;
+    let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let zone = asked.zone.name();
     let points = reports.sales_trend(asked.window(), asked.granularity, zone).await.map_err(unavailable)?;
@@ -156,15 +156,21 @@ pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
         points: bodies(points),
         previous: previous.map(bodies),
         as_of,
-        complete_to: None,
+        complete_to,
     };
     Ok(json(StatusCode::OK, &body))
 }
 
-/// Reports of the merchant's present store. Without one there is nothing yet, and no store has the number 0.
-async fn of_store(app: &App, merchant: MerchantId) -> Result<Reports<'_>, Problem> {
+/// Reports of the merchant's present store, and up to when its orders are complete. Without a store there is nothing yet,
+/// and no store has the number 0.
+async fn of_store(
+    app: &App,
+    merchant: MerchantId,
+) -> Result<(Reports<'_>, Option<DateTime<Utc>>), Problem> {
     let store = merchants::find(&app.query_pool, merchant).await?.and_then(|known| known.store_id);
-    Ok(Reports::of(&app.clickhouse, merchant, store.unwrap_or(0)))
+    let store = store.unwrap_or(0);
+    let complete_to = completeness::complete_to(&app.query_pool, merchant, store, "orders").await?;
+    Ok((Reports::of(&app.clickhouse, merchant, store), complete_to))
 }
 
 /// What a report was asked for.

@@ -4,6 +4,7 @@
 //! others go on.
 
 pub mod customers;
+pub mod order_details;
 pub mod orders;
 pub mod products;
 pub mod seal;
@@ -53,6 +54,13 @@ pub struct Unsealed {
 }
 
 impl Unsealed {
+    /// An observation of `kind` that tells nothing but the kind.
+    pub fn of_kind(provenance: &Provenance, entity: Entity, salla_id: i64, kind: Kind) -> Self {
+        let mut observation = observation(provenance, entity, salla_id);
+        observation.kind = kind;
+        Self { observation, subject: None }
+    }
+
     /// Salla's id of the entity.
     pub fn salla_id(&self) -> i64 {
         self.observation.salla_id

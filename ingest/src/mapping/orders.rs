@@ -31,20 +31,20 @@ struct Row {
 }
 
 #[derive(Deserialize)]
-struct Status {
+pub(super) struct Status {
     #[serde(default, deserialize_with = "optional_id")]
-    id: Option<i64>,
-    slug: String,
+    pub(super) id: Option<i64>,
+    pub(super) slug: String,
     #[serde(default, deserialize_with = "optional_text")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
-    customized: Option<Customized>,
+    pub(super) customized: Option<Customized>,
 }
 
 #[derive(Deserialize)]
-struct Customized {
+pub(super) struct Customized {
     #[serde(default, deserialize_with = "optional_text")]
-    name: Option<String>,
+    pub(super) name: Option<String>,
 }
 
 #[derive(Deserialize)]

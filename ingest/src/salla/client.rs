@@ -1,32 +1,45 @@
-//! Calls of the merchant API: one bearer token, patience with 429, 5xx, time-outs and cut connections within a
-//! budget, and errors that say which of Salla's cases they are (FACTS §3).
+//! Calls of the merchant API: access, budget and circuit breakers before, patience with 429, 5xx, time-outs and cut
+//! connections within a budget after, and errors that say which of Salla's cases they are (FACTS §3).
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use qafila_schemas::ids::ConnectionId;
 use qafila_schemas::millis::Millis;
 use rand::Rng;
 use reqwest::StatusCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::pace::Pace;
-use super::{SallaConfig, Secret};
+use super::SallaConfig;
+use super::breaker::Breaker;
+use super::budget::{Budgets, StoreBudget, Urgency};
+use super::clock::SallaClock;
+use crate::access::{Access, AccessError, AccessTokens};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const LARGEST_ANSWER: usize = 16 << 20;
 /// Failures are waited out for so long in all, per call.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// 429 is waited out for so long in all, per call: the customers budget may take ten minutes, and others share it.
+const MOST_HELD: Duration = Duration::from_secs(45 * 60);
+/// Pairs of tokens tried for one call; the first renewal may be of another process that was just replaced again.
+const MOST_RENEWALS: u32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
 /// Why a call got no usable answer.
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum SallaError {
-    /// 401: token dead, app uninstalled, scope missing. Only a new authorisation helps.
-    #[error("Salla refuses our token: {0}")]
-    Unauthorized(String),
+    /// There is no access, or none at the moment.
+    #[error(transparent)]
+    Access(#[from] AccessError),
+    /// 401 because of a scope that was not granted: asking again changes nothing.
+    #[error("Salla did not grant us a scope: {0}")]
+    ScopeMissing(String),
     /// 404.
     #[error("Salla does not know it")]
     NotFound,
@@ -53,14 +66,25 @@ pub struct Page {
     pub rows: Vec<Box<RawValue>>,
     /// Rows in all, as Salla says.
     pub total: i64,
+    /// Rows a page, as Salla says: a larger wish is cut short (FACTS §4).
+    pub per_page: i64,
     /// Whether another page follows; never guessed from the number of rows (FACTS §4).
     pub has_next: bool,
     /// Salla's time just before the call was sent.
     pub asked_at: Millis,
 }
 
+/// One object, or a list without pages, not yet read.
+#[derive(Debug)]
+pub struct Answer {
+    /// `data` as Salla wrote it.
+    pub data: Box<RawValue>,
+    /// Salla's time just before the call was sent.
+    pub asked_at: Millis,
+}
+
 #[derive(Deserialize)]
-struct Envelope {
+struct ListEnvelope {
     data: Vec<Box<RawValue>>,
     pagination: Pagination,
 }
@@ -69,8 +93,15 @@ struct Envelope {
 #[serde(rename_all = "camelCase")]
 struct Pagination {
     total: i64,
+    #[serde(default)]
+    per_page: i64,
     current_page: i64,
     total_pages: i64,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    data: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -83,47 +114,161 @@ struct ErrorBody {
     message: String,
 }
 
-/// The API as one store sees it. Clones share the pace.
-#[derive(Clone)]
-pub struct SallaClient {
+/// Salla's API, for all stores of this process.
+pub struct SallaApi {
     http: reqwest::Client,
     config: Arc<SallaConfig>,
-    token: Secret,
-    pace: Arc<Pace>,
+    access: AccessTokens,
+    budgets: Budgets,
+    clock: SallaClock,
+    host: Breaker,
+    stores: Mutex<HashMap<i64, Arc<Breaker>>>,
 }
 
-/// One failure, and whether asking again may help.
-enum Failure {
-    Final(SallaError),
-    Passing(String),
-}
+impl SallaApi {
+    /// The API that `config` describes.
+    pub fn new(
+        http: reqwest::Client,
+        config: Arc<SallaConfig>,
+        access: AccessTokens,
+        budgets: Budgets,
+    ) -> Self {
+        Self {
+            http,
+            config,
+            access,
+            budgets,
+            clock: SallaClock::default(),
+            host: Breaker::default(),
+            stores: Mutex::default(),
+        }
+    }
 
-impl SallaClient {
-    /// A client with this access token.
-    pub fn new(http: reqwest::Client, config: Arc<SallaConfig>, token: Secret) -> Self {
-        Self { http, config, token, pace: Arc::default() }
+    /// As one store sees it.
+    pub fn store(
+        self: &Arc<Self>,
+        connection_id: ConnectionId,
+        store_id: i64,
+        urgency: Urgency,
+    ) -> SallaClient {
+        let mut stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        SallaClient {
+            budget: self.budgets.store(store_id),
+            breaker: Arc::clone(stores.entry(store_id).or_default()),
+            api: Arc::clone(self),
+            connection_id,
+            urgency,
+            calls: Arc::default(),
+        }
     }
 
     /// The settings it was made with.
     pub fn config(&self) -> &SallaConfig {
         &self.config
     }
+}
+
+/// The API as one store sees it. Clones share everything.
+#[derive(Clone)]
+pub struct SallaClient {
+    api: Arc<SallaApi>,
+    budget: Arc<StoreBudget>,
+    breaker: Arc<Breaker>,
+    connection_id: ConnectionId,
+    urgency: Urgency,
+    calls: Arc<AtomicI64>,
+}
+
+/// One failure, and whether asking again may help.
+enum Failure {
+    Final(SallaError),
+    /// The token does not work, as Salla says.
+    Unauthorized(String),
+    /// Salla asks us to wait: no failure of Salla's.
+    TooMany,
+    Passing(String),
+}
+
+impl SallaClient {
+    /// The settings it was made with.
+    pub fn config(&self) -> &SallaConfig {
+        &self.api.config
+    }
+
+    /// Calls that were sent so far.
+    pub fn calls(&self) -> i64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Calls a minute that Salla lets this store make; none where it does not say.
+    pub fn per_minute(&self) -> Option<u32> {
+        self.budget.per_minute()
+    }
+
+    /// Now, by Salla's clock.
+    pub fn salla_now(&self) -> Millis {
+        self.api.clock.now()
+    }
 
     /// One page of a list; `path` such as `orders`.
     pub async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<Page, SallaError> {
-        let mut give_up = Instant::now() + PATIENCE;
-        let mut attempt = 0;
+        self.patiently(path, query, |body, asked_at| {
+            let envelope: ListEnvelope = serde_json::from_slice(body)?;
+            Ok(Page {
+                rows: envelope.data,
+                total: envelope.pagination.total,
+                per_page: envelope.pagination.per_page,
+                has_next: envelope.pagination.current_page < envelope.pagination.total_pages,
+                asked_at,
+            })
+        })
+        .await
+    }
+
+    /// One object, or a list without pages.
+    pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, SallaError> {
+        self.patiently(path, query, |body, asked_at| {
+            let Envelope { data } = serde_json::from_slice(body)?;
+            Ok(Answer { data, asked_at })
+        })
+        .await
+    }
+
+    async fn patiently<T>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
+    ) -> Result<T, SallaError> {
+        let (mut failing_since, mut held_since) = (None, None);
+        let (mut attempt, mut renewals) = (0, 0);
         loop {
-            // A wait that Salla asks for is no failure of Salla.
-            give_up += self.pace.ready().await;
-            let last = match self.try_page(path, query).await {
-                Ok(page) => return Ok(page),
+            let access = self.api.access.token(self.connection_id).await?;
+            let last = match self.attempt(path, query, &access, &read).await {
+                Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
+                Err(Failure::TooMany) => {
+                    if held_since.get_or_insert_with(Instant::now).elapsed() > MOST_HELD {
+                        return Err(SallaError::Unavailable { last: "429 too many requests".into() });
+                    }
+                    continue;
+                }
+                Err(Failure::Unauthorized(message)) => {
+                    if renewals == MOST_RENEWALS {
+                        let generation = access.generation;
+                        self.api.access.refused(self.connection_id, generation).await?;
+                        tracing::warn!(event = "fresh access refused", connectionId = %self.connection_id, message);
+                        return Err(AccessError::Refused { generation }.into());
+                    }
+                    renewals += 1;
+                    self.api.access.renewed(self.connection_id, access.generation).await?;
+                    continue;
+                }
                 Err(Failure::Passing(last)) => last,
             };
             metrics::counter!("qafila_salla_retries_total").increment(1);
             tracing::debug!(event = "salla call failed", path, attempt, reason = last);
-            if Instant::now() > give_up {
+            if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                 return Err(SallaError::Unavailable { last });
             }
             tokio::time::sleep(jittered(attempt)).await;
@@ -131,22 +276,73 @@ impl SallaClient {
         }
     }
 
-    async fn try_page(&self, path: &str, query: &[(&str, String)]) -> Result<Page, Failure> {
-        let asked_at = self.pace.salla_now();
-        let sent = Millis::now();
-        let url = format!("{}/{path}", self.config.api.as_str().trim_end_matches('/'));
-        let request = self.http.get(url).query(query).bearer_auth(self.token.expose()).timeout(CALL_TIMEOUT);
+    /// One call, once breakers and budgets let it through.
+    async fn attempt<T>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        access: &Access,
+        read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
+    ) -> Result<T, Failure> {
+        if is_customers(path) {
+            self.api.budgets.customer_call().await;
+        }
+        self.api.host.admitted().await;
+        self.breaker.admitted().await;
+        let _permit = self.budget.permit(self.urgency).await;
+        self.calls.fetch_add(1, Ordering::Relaxed);
+        let outcome = self.send(path, query, access, read).await;
+        match &outcome {
+            Err(Failure::Passing(reason)) => {
+                if self.api.host.failed() {
+                    tracing::warn!(event = "circuit breaker opened", of = "host", reason);
+                }
+                if self.breaker.failed() {
+                    tracing::warn!(event = "circuit breaker opened", of = "store", connectionId = %self.connection_id, reason);
+                }
+            }
+            _ => {
+                self.api.host.worked();
+                self.breaker.worked();
+            }
+        }
+        outcome
+    }
+
+    async fn send<T>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        access: &Access,
+        read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
+    ) -> Result<T, Failure> {
+        let (asked_at, sent) = (self.api.clock.now(), Millis::now());
+        let url = format!("{}/{path}", self.config().api.as_str().trim_end_matches('/'));
+        let request =
+            self.api.http.get(url).query(query).bearer_auth(access.token.expose()).timeout(CALL_TIMEOUT);
         let answer = request.send().await.map_err(|e| Failure::Passing(e.without_url().to_string()))?;
-        self.pace.learn(answer.headers(), sent);
-        metrics::counter!("qafila_salla_calls_total", "status" => answer.status().as_str().to_owned())
-            .increment(1);
         let status = answer.status();
+        self.api.clock.learn(answer.headers(), sent);
+        let held = self.budget.learn(status, answer.headers(), self.api.clock.now().0, is_customers(path));
+        if let Some(pause) = held {
+            self.api.budgets.hold_customers(pause);
+        }
+        metrics::counter!("qafila_salla_calls_total", "status" => status.as_str().to_owned()).increment(1);
         let body = read_bounded(answer).await?;
         match status {
-            StatusCode::OK => parse(&body, asked_at),
-            StatusCode::UNAUTHORIZED => Err(Failure::Final(SallaError::Unauthorized(message(&body)))),
+            StatusCode::OK => {
+                read(&body, asked_at).map_err(|e| Failure::Passing(format!("not the answer expected: {e}")))
+            }
+            StatusCode::UNAUTHORIZED => {
+                let message = message(&body);
+                // The words are a hint only (FACTS §3), but a scope is never mended by another token of the same grant.
+                if message.contains("those scopes") {
+                    return Err(Failure::Final(SallaError::ScopeMissing(message)));
+                }
+                Err(Failure::Unauthorized(message))
+            }
             StatusCode::NOT_FOUND => Err(Failure::Final(SallaError::NotFound)),
-            StatusCode::TOO_MANY_REQUESTS => Err(Failure::Passing("429 too many requests".into())),
+            StatusCode::TOO_MANY_REQUESTS => Err(Failure::TooMany),
             status if status.is_server_error() => Err(Failure::Passing(format!("HTTP {status}"))),
             status => {
                 Err(Failure::Final(SallaError::Refused { status: status.as_u16(), message: message(&body) }))
@@ -155,15 +351,9 @@ impl SallaClient {
     }
 }
 
-fn parse(body: &[u8], asked_at: Millis) -> Result<Page, Failure> {
-    let envelope: Envelope =
-        serde_json::from_slice(body).map_err(|e| Failure::Passing(format!("not a list answer: {e}")))?;
-    Ok(Page {
-        rows: envelope.data,
-        total: envelope.pagination.total,
-        has_next: envelope.pagination.current_page < envelope.pagination.total_pages,
-        asked_at,
-    })
+/// Whether a call counts against the customers budget too.
+fn is_customers(path: &str) -> bool {
+    path == "customers" || path.starts_with("customers/")
 }
 
 /// A client for Salla's hosts.
@@ -198,5 +388,5 @@ fn message(body: &[u8]) -> String {
 /// Full jitter: anything up to a doubling ceiling.
 fn jittered(attempt: u32) -> Duration {
     let ceiling = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(10))).min(LONGEST_PAUSE);
-    ceiling.mul_f64(rand::rng().random_range(0.2..=1.0))
+    ceiling.mul_f64(rand::rng().random_range(0.0..=1.0))
 }

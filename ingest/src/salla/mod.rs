@@ -1,8 +1,11 @@
 //! Salla's API as we call it: addresses, calls with patience, OAuth.
 
+pub mod breaker;
+pub mod budget;
 pub mod client;
+pub mod clock;
 pub mod oauth;
-pub mod pace;
+
 
 use std::fmt;
 use std::time::Duration;
@@ -28,6 +31,12 @@ pub struct SallaConfig {
     pub others_per_page: u32,
     /// How old a list Salla may serve from its cache (FACTS §4).
     pub list_cache_window: Duration,
+    /// Length of Salla's minute: 60 s; less where a simulation runs faster than the wall.
+    pub minute: Duration,
+    /// Calls of `/customers` in ten minutes, all stores together (FACTS §6).
+    pub customers_per_window: u32,
+    /// Rows beyond which no list is paged (FACTS §4).
+    pub deepest_rows: u32,
 }
 
 /// Text that hides itself from `Debug`.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use reqwest::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
@@ -88,16 +89,41 @@ pub async fn redeem_code(
     config: &SallaConfig,
     code: &str,
 ) -> Result<Tokens, OAuthError> {
-    let form = [
+    let grant = [
         ("grant_type", "authorization_code"),
         ("code", code),
         ("redirect_uri", config.redirect.as_str()),
-        ("client_id", &config.client_id),
-        ("client_secret", config.client_secret.expose()),
     ];
+    exchange(http.clone(), config, &grant, Some(TIMEOUT)).await
+}
+
+/// Redeems a refresh token, which is single-use: sent once, by a client that does not retry.
+pub async fn redeem_refresh(
+    http: &reqwest::Client,
+    config: &SallaConfig,
+    refresh: &Secret,
+) -> Result<Tokens, OAuthError> {
+    let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh.expose())];
+    exchange(http.clone(), config, &grant, None).await
+}
+
+/// Secrets go in the body (FACTS §2.3).
+async fn exchange(
+    http: reqwest::Client,
+    config: &SallaConfig,
+    grant: &[(&str, &str)],
+    timeout: Option<Duration>,
+) -> Result<Tokens, OAuthError> {
+    let client =
+        [("client_id", config.client_id.as_str()), ("client_secret", config.client_secret.expose())];
+    let form: Vec<_> = grant.iter().copied().chain(client).collect();
     let url = config.accounts.join("/oauth2/token").map_err(|e| OAuthError::NotSent(e.to_string()))?;
-    let sent = http.post(url).form(&form).timeout(TIMEOUT).send().await;
-    let answer = sent.map_err(|e| {
+    let request = http.post(url).form(&form);
+    let request = match timeout {
+        Some(timeout) => request.timeout(timeout),
+        None => request,
+    };
+    let answer = request.send().await.map_err(|e| {
         let connecting = e.is_connect();
         let reason = e.without_url().to_string();
         if connecting { OAuthError::NotSent(reason) } else { OAuthError::Unclear(reason) }
@@ -108,6 +134,10 @@ pub async fn redeem_code(
         let answer: TokenAnswer = serde_json::from_slice(&body)
             .map_err(|_| OAuthError::Unclear("an answer without tokens".into()))?;
         return Ok(tokens(answer, Utc::now()));
+    }
+    if status == StatusCode::TOO_MANY_REQUESTS {
+        // A limiter answers before anything is redeemed.
+        return Err(OAuthError::NotSent("429 too many requests".into()));
     }
     match serde_json::from_slice::<OAuthRefusal>(&body) {
         Ok(refusal) if status.is_client_error() => Err(OAuthError::Refused(refusal.error)),

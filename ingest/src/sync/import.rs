@@ -1,89 +1,46 @@
-//! Reading one run: its slices side by side, page by page. A page counts only after Kafka has acknowledged its
-//! observations, so a crash reads at most that page again.
+//! One run from its lease to its end: both passes, what must agree before it is complete, and what becomes of it where it stops.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::commands::CommandError;
-use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand, SyncJobError};
-use qafila_schemas::catalogue::{OBSERVATIONS, SYNC_PROGRESS};
+use qafila_aggregates::sync_job::{SyncJobCommand, SyncJobError};
+use qafila_schemas::catalogue::{SYNC_JOB_EVENTS, SYNC_PROGRESS};
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
-use qafila_schemas::envelope::{DATA_KEY_HEADER, KEY_ID_HEADER};
-use qafila_schemas::headers::{self, CloudEvent};
+use qafila_schemas::headers::CloudEvent;
 use qafila_schemas::millis::Millis;
-use qafila_schemas::open_set::Source;
-use qafila_schemas::records::observation::Observation;
 use qafila_schemas::writer::Outgoing;
 use rand::Rng;
-use rdkafka::message::OwnedHeaders;
 use tokio_util::sync::CancellationToken;
 
-use super::progress::{Expected, Meter};
-use super::tolerance::Excess;
-use super::work::{LEASE, LeasedRun, PageOutcome, SliceState};
-use super::{Tools, plan};
-use crate::mapping::seal::seal_all;
-use crate::mapping::values::riyadh;
-use crate::mapping::{Provenance, Unmappable, Unsealed, customers, observation_key, orders, products};
-use crate::salla::client::{Page, SallaClient, SallaError};
+use super::completeness::{self, Complete};
+use super::hydrate::Hydrator;
+use super::intake::Intake;
+use super::progress::{Expected, Meter, Snapshot};
+use super::scan::Scanner;
+use super::slices::SliceState;
+use super::stop::{Fate, WaitsFor};
+use super::work::{LEASE, LeasedRun};
+use super::{Stop, Tools};
+use crate::salla::budget::Urgency;
+use crate::salla::client::SallaClient;
 
-/// Slices read side by side; the store's rate limit decides the speed, not this.
-const SLICES_AT_ONCE: usize = 4;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
-const TRY_AGAIN: Duration = Duration::from_secs(3);
-const MOST_PAUSES: i64 = 40;
-
-/// Why a run stopped before its end.
-#[derive(Debug, thiserror::Error)]
-enum Stop {
-    #[error("the lease is lost, or the run was ended by others")]
-    Lost,
-    #[error(transparent)]
-    Salla(#[from] SallaError),
-    #[error("no token for this connection")]
-    NotConnected,
-    #[error("{} of {} rows of {} could not be read", .0.skipped, .0.rows, .0.resource)]
-    Invalid(Excess),
-    #[error("{0}")]
-    Ours(String),
-}
-
-impl Stop {
-    fn ours(error: impl std::fmt::Display) -> Self {
-        Self::Ours(error.to_string())
-    }
-
-    /// Code and advice of a run that has failed; none where it will be tried again.
-    fn failure(&self) -> Option<(&'static str, &'static str)> {
-        match self {
-            Self::NotConnected => {
-                Some(("not_connected", "Connect your Salla store again, then start the import again."))
-            }
-            Self::Salla(SallaError::Unauthorized(_)) => Some((
-                "reauthorisation_needed",
-                "Salla no longer accepts our access. Connect your store again.",
-            )),
-            Self::Salla(SallaError::Unavailable { .. }) => Some((
-                "salla_unavailable",
-                "Salla did not answer. Resume the import in a while; nothing is lost.",
-            )),
-            Self::Salla(SallaError::Refused { .. } | SallaError::NotFound) => {
-                Some(("salla_refused", "Salla refused a request. Contact support with the job's id."))
-            }
-            Self::Invalid(_) => Some((
-                "too_many_invalid_rows",
-                "Too many of the store's rows could not be read. They are kept: contact support with the job's id.",
-            )),
-            Self::Lost | Self::Ours(_) => None,
-        }
-    }
-}
+const TRY_AGAIN: Duration = Duration::from_secs(2);
+/// A pause doubles with every few tries, because each of them is an event and some calls.
+const TRIES_A_DOUBLING: i64 = 6;
+const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
+/// Times that open slices are read again before others have their turn.
+const ROUNDS: usize = 3;
+const FIRST_APPEND_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_APPEND_PAUSE: Duration = Duration::from_secs(10);
+/// Failures of the last append that raise the alarm.
+const ALARM_AFTER: u32 = 3;
 
 /// Works on one leased run.
 pub struct Importer {
     tools: Arc<Tools>,
-    run: LeasedRun,
+    run: Arc<LeasedRun>,
     worker: String,
     stop: CancellationToken,
 }
@@ -91,7 +48,7 @@ pub struct Importer {
 impl Importer {
     /// For `run`; ends early once `stop` is cancelled.
     pub fn new(tools: Arc<Tools>, run: LeasedRun, worker: String, stop: CancellationToken) -> Self {
-        Self { tools, run, worker, stop }
+        Self { tools, run: Arc::new(run), worker, stop }
     }
 
     /// Takes over, reads, and says how it ended.
@@ -105,7 +62,7 @@ impl Importer {
         };
         let ended = match outcome {
             Ok(sequence) => self.tools.work.end(self.run.lease, sequence).await,
-            Err(stop) => self.give_up(stop).await,
+            Err(stop) => self.put_down(stop).await,
         };
         if let Err(error) = ended {
             // The lease runs out, and the run is taken again.
@@ -113,25 +70,72 @@ impl Importer {
         }
     }
 
-    async fn give_up(&self, stop: Stop) -> Result<(), sqlx::Error> {
+    async fn put_down(&self, stop: Stop) -> Result<(), sqlx::Error> {
+        let lease = self.run.lease;
         tracing::warn!(event = "sync interrupted", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, reason = %stop);
-        let Some((cause, advice)) = stop.failure() else {
-            return self.tools.work.release(self.run.lease, self.pause()).await;
-        };
-        let fail = SyncJobCommand::Fail { lease: self.run.lease, cause: cause.into(), advice: advice.into() };
-        match self.command(fail).await {
-            Ok(sequence) => {
+        match stop.fate() {
+            Fate::TriedAgain => self.tools.work.release(lease, self.pause()).await,
+            Fate::Failed { cause, advice } => {
+                let fail = SyncJobCommand::Fail { lease, cause: cause.into(), advice: advice.into() };
+                let Ok(sequence) = self.tools.command(&self.run, fail).await else {
+                    return self.tools.work.release(lease, self.pause()).await;
+                };
                 tracing::warn!(event = "sync failed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
-                self.tools.work.end(self.run.lease, sequence).await
+                if let Err(error) = self.bury(cause, &stop).await {
+                    tracing::warn!(event = "dead letter of the job not written", runId = %lease.run_id, error = %error);
+                }
+                self.tools.work.end(lease, sequence).await
             }
-            Err(_) => self.tools.work.release(self.run.lease, self.pause()).await,
+            Fate::Paused { cause, advice, waits_for } => {
+                let pause = match waits_for {
+                    WaitsFor::Time(time) => Some(time),
+                    WaitsFor::GrowingTime => Some(self.pause()),
+                    WaitsFor::Access(_) => None,
+                };
+                let until = pause.map(|pause| Millis(Millis::now().0 + pause.as_millis() as i64));
+                let command = SyncJobCommand::Pause { lease, cause: cause.into(), advice: Some(advice), until };
+                if self.tools.command(&self.run, command).await.is_ok() {
+                    tracing::warn!(event = "sync paused", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
+                }
+                match waits_for {
+                    WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
+                    WaitsFor::Time(_) | WaitsFor::GrowingTime => {
+                        self.tools.work.release(lease, pause.unwrap_or(TRY_AGAIN)).await
+                    }
+                }
+            }
         }
     }
 
-    /// Grows with every time the run was taken up, because each is an event and some calls.
+    /// The dead letter of the job: its last event, and why.
+    async fn bury(&self, cause: &'static str, stop: &Stop) -> Result<(), Stop> {
+        let run = &self.run;
+        let record = format!(
+            "{{\"jobId\":\"{}\",\"runId\":\"{}\",\"connectionId\":\"{}\",\"storeId\":{},\"fromDay\":\"{}\",\"untilDay\":\"{}\",\"epoch\":{}}}",
+            run.job_id, run.lease.run_id, run.connection_id, run.store_id, run.from_day, run.until_day, run.lease.epoch
+        );
+        let letter = DeadLetter {
+            topic: self.tools.contract.kafka.topic(SYNC_JOB_EVENTS.name),
+            position: None,
+            key: Some(run.merchant_id.to_string().into_bytes()),
+            value: Some(record.into_bytes()),
+            headers: None,
+            cause: Cause {
+                code: cause,
+                detail: stop.to_string(),
+                path: None,
+                merchant: Some(run.merchant_id.to_string()),
+            },
+        };
+        let letters = DeadLetters::new(self.tools.writer.clone(), "ingest-sync");
+        letters.write(vec![letter]).await.map_err(Stop::ours)
+    }
+
+    /// Grows with the times the run was taken up.
     fn pause(&self) -> Duration {
-        let times = self.run.lease.epoch.clamp(1, MOST_PAUSES) as f64;
-        TRY_AGAIN.mul_f64(times * rand::rng().random_range(0.5..=1.0))
+        let doublings = (self.run.lease.epoch / TRIES_A_DOUBLING).clamp(0, 16);
+        let ceiling = TRY_AGAIN.mul_f64(2_f64.powi(doublings as i32)).min(LONGEST_PAUSE);
+        ceiling.mul_f64(rand::rng().random_range(0.5..=1.0))
     }
 
     /// Renews the lease until it is lost.
@@ -155,160 +159,114 @@ impl Importer {
 
     /// Reads everything; returns the sequence of the job's last event.
     async fn work(&self) -> Result<i64, Stop> {
-        let take_over = SyncJobCommand::TakeOver { lease: self.run.lease, worker: self.worker.clone() };
-        self.command(take_over).await?;
-        let token = self.tools.vault.access_token(self.run.connection_id).await.map_err(Stop::ours)?;
-        let token = token.ok_or(Stop::NotConnected)?;
-        let client = SallaClient::new(self.tools.http.clone(), Arc::clone(&self.tools.salla), token);
-        let expected = self.expected(&client).await?;
-        let report = self.report_progress(&expected);
-        tokio::select! {
-            outcome = self.read_slices(&client) => outcome?,
-            never = report => match never {},
+        let lease = self.run.lease;
+        let take_over = SyncJobCommand::TakeOver { lease, worker: self.worker.clone() };
+        self.tools.command(&self.run, take_over).await?;
+        if !self.run.done {
+            self.read_everything().await?;
+            if !self.tools.work.done(lease).await.map_err(Stop::ours)? {
+                return Err(Stop::Lost);
+            }
         }
-        self.publish_progress(&mut Meter::default(), &expected).await?;
-        let slices = self.tools.work.slices(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        if let Some(excess) = self.tools.tolerance.exceeded(&slices) {
-            return Err(Stop::Invalid(excess));
-        }
-        let sequence = self.command(SyncJobCommand::Complete { lease: self.run.lease }).await?;
+        let sequence = self.append_the_end().await?;
         tracing::info!(event = "sync completed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id);
         Ok(sequence)
     }
 
-    async fn read_slices(&self, client: &SallaClient) -> Result<(), Stop> {
-        let slices = self.tools.work.slices(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        stream::iter(slices.into_iter().filter(|slice| !slice.reported).map(Ok))
-            .try_for_each_concurrent(SLICES_AT_ONCE, |slice| self.read_slice(client, slice))
-            .await
-    }
-
-    async fn read_slice(&self, client: &SallaClient, mut slice: SliceState) -> Result<(), Stop> {
-        while !slice.finished {
-            let page = self.fetch(client, &slice).await?;
-            let outcome = self.take_in(&slice, page).await?;
-            let counted =
-                self.tools.work.checkpoint(self.run.lease, &slice, outcome).await.map_err(Stop::ours)?;
-            if !counted {
-                return Err(Stop::Lost);
-            }
-            slice.next_page += 1;
-            slice.total = Some(outcome.total);
-            slice.imported += outcome.imported;
-            slice.skipped += outcome.skipped;
-            slice.finished = outcome.last;
-        }
-        let report = SliceReport {
-            resource: slice.resource.clone(),
-            slice: slice.name.clone(),
-            total: slice.total.unwrap_or_default(),
-            imported: slice.imported,
-            skipped: slice.skipped,
+    async fn read_everything(&self) -> Result<(), Stop> {
+        let run = Arc::clone(&self.run);
+        let client = self.tools.salla.store(run.connection_id, run.store_id, Urgency::Background);
+        let intake = Intake::new(Arc::clone(&self.tools), Arc::clone(&run));
+        let scanner = Scanner {
+            tools: Arc::clone(&self.tools),
+            run: Arc::clone(&run),
+            client: client.clone(),
+            intake: intake.clone(),
         };
-        self.command(SyncJobCommand::ReportSlice { lease: self.run.lease, report }).await?;
-        self.tools.work.reported(self.run.lease, &slice).await.map_err(Stop::ours)
-    }
-
-    async fn fetch(&self, client: &SallaClient, slice: &SliceState) -> Result<Page, Stop> {
-        let mut query = vec![("page", slice.next_page.to_string())];
-        if slice.resource == "orders" {
-            query.push(("per_page", client.config().orders_per_page.to_string()));
-            query.push(("sort_by", "created_at-asc".into()));
-            if let Some(window) = self.window(slice) {
-                let (from, to) = window.asked();
-                query.push(("from_date", from.to_string()));
-                query.push(("to_date", to.to_string()));
-            }
-        } else {
-            query.push(("per_page", client.config().others_per_page.to_string()));
-        }
-        Ok(client.page(&slice.resource, &query).await?)
-    }
-
-    fn window(&self, slice: &SliceState) -> Option<plan::Window> {
-        plan::days(&slice.name, self.run.from_day, self.run.until_day)
-    }
-
-    /// Maps, seals and writes one page; returns once Kafka has all of it.
-    async fn take_in(&self, slice: &SliceState, page: Page) -> Result<PageOutcome, Stop> {
-        let provenance = self.provenance(page.asked_at);
-        let window = (slice.resource == "orders").then(|| self.window(slice)).flatten();
-        let mut mapped: Vec<Unsealed> = Vec::with_capacity(page.rows.len());
-        let mut letters = Vec::new();
-        for row in &page.rows {
-            let row = row.get();
-            // A neighbour's day: it is read, and counted, there.
-            if window.is_some_and(|w| orders::created_at(row).is_some_and(|at| !w.contains(day(at)))) {
-                continue;
-            }
-            match map(&slice.resource, row, &provenance) {
-                Ok(unsealed) => mapped.push(unsealed),
-                Err(error) => letters.push(self.dead_letter(row, &error)?),
-            }
-        }
-        let outcome = PageOutcome {
-            total: page.total,
-            seen: page.rows.len() as i64,
-            imported: mapped.len() as i64,
-            skipped: letters.len() as i64,
-            last: !page.has_next,
+        let hydrator = Hydrator {
+            tools: Arc::clone(&self.tools),
+            run,
+            client: client.clone(),
+            intake,
+            written: Arc::default(),
         };
-        let sealed = seal_all(&*self.tools.keys, self.run.merchant_id, mapped).await.map_err(Stop::ours)?;
-        let records: Vec<Outgoing> = sealed.iter().map(|o| self.record(o)).collect::<Result<_, _>>()?;
-        self.tools.writer.write_all(records).await.map_err(Stop::ours)?;
-        DeadLetters::new(self.tools.writer.clone(), "ingest").write(letters).await.map_err(Stop::ours)?;
-        Ok(outcome)
-    }
-
-    /// A list may come from a cache of Salla's, so what it says may be as old as the cache window.
-    fn provenance(&self, asked_at: Millis) -> Provenance {
-        let window = i64::try_from(self.tools.salla.list_cache_window.as_millis()).unwrap_or(i64::MAX);
-        Provenance {
-            merchant_id: self.run.merchant_id,
-            connection_id: self.run.connection_id,
-            store_id: self.run.store_id,
-            source: Source::List,
-            observed_at: asked_at.minus(window),
+        let expected = self.expected(&client).await?;
+        tokio::select! {
+            outcome = self.both_passes(&scanner, &hydrator) => outcome?,
+            never = self.report_progress(&client, &expected) => match never {},
         }
+        self.publish_progress(&mut self.meter(), &client, &expected).await?;
+        let slices = self.slices().await?;
+        if let Some(excess) = self.tools.tolerance.exceeded(&slices) {
+            return Err(Stop::Invalid(excess));
+        }
+        self.state_completeness(&scanner, &slices).await
     }
 
-    fn record(&self, observation: &Observation) -> Result<Outgoing, Stop> {
-        let key = observation_key(observation);
-        let id = format!("{key}:{}:{}", observation.source, observation.observed_at.0);
-        let event = CloudEvent {
-            id: &id,
-            kind: OBSERVATIONS.records[0].full_name,
-            subject: &key,
-            time: Millis::now(),
+    /// Lists first; then details beside the customers, whose budget is another one; then whatever did not agree, again.
+    async fn both_passes(&self, scanner: &Scanner, hydrator: &Hydrator) -> Result<(), Stop> {
+        let customers = |slice: &SliceState| slice.resource == "customers";
+        let orders = async {
+            scanner.read(|slice| !customers(slice)).await?;
+            hydrator.run().await
         };
-        let headers = event.headers();
-        let value = self.tools.observations.encode_to_vec(observation).map_err(Stop::ours)?;
-        Ok(Outgoing {
-            topic: self.tools.contract.kafka.topic(OBSERVATIONS.name),
-            key,
-            value: Some(value),
-            headers,
-        })
+        tokio::try_join!(orders, scanner.read(customers))?;
+        for _ in 0..ROUNDS {
+            let doubt = scanner.compare_whole().await?;
+            scanner.read(|_| true).await?;
+            let open = self.slices().await?.into_iter().find(|slice| !slice.closed);
+            if open.is_none() && doubt.is_none() {
+                // What was read again may have brought new orders.
+                return hydrator.run().await;
+            }
+        }
+        let open = self.slices().await?.into_iter().find(|slice| !slice.closed);
+        let doubt = open.map(|slice| {
+            format!("{} {}: {}", slice.resource, slice.name, slice.doubt.unwrap_or_else(|| "not read to its end".into()))
+        });
+        Err(Stop::Disagrees(doubt.unwrap_or_else(|| "the whole is not the sum of its parts".into())))
     }
 
-    /// The row, sealed whole: what did not map may hold personal data anywhere.
-    fn dead_letter(&self, row: &str, error: &Unmappable) -> Result<DeadLetter, Stop> {
-        let sealed = self.tools.rows.seal(row.as_bytes()).map_err(Stop::ours)?;
-        let headers = headers::with(OwnedHeaders::new(), KEY_ID_HEADER, &sealed.data_key.key_id);
-        let wrapped: String = hex::encode(&sealed.data_key.bytes);
-        Ok(DeadLetter {
-            topic: self.tools.contract.kafka.topic(OBSERVATIONS.name),
-            position: None,
-            key: Some(self.run.merchant_id.to_string().into_bytes()),
-            value: Some(sealed.bytes),
-            headers: Some(headers::with(headers, DATA_KEY_HEADER, &wrapped)),
-            cause: Cause {
-                code: "unmappable",
-                detail: error.reason.clone(),
-                path: Some(error.path.clone()),
-                merchant: Some(self.run.merchant_id.to_string()),
-            },
-        })
+    async fn slices(&self) -> Result<Vec<SliceState>, Stop> {
+        self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)
+    }
+
+    async fn state_completeness(&self, scanner: &Scanner, slices: &[SliceState]) -> Result<(), Stop> {
+        let complete: Vec<Complete> = ["orders", "customers", "products"]
+            .into_iter()
+            .filter_map(|resource| {
+                let from = (resource == "orders").then(|| completeness::from_first_day(&self.run));
+                scanner.complete_to(slices, resource).map(|to| Complete { resource, from, to })
+            })
+            .collect();
+        completeness::state(&self.tools, &self.run, &complete).await
+    }
+
+    /// Everything is done, so nothing may stop the last event: it is tried until it is there, with an alarm.
+    async fn append_the_end(&self) -> Result<i64, Stop> {
+        let hydration = self.tools.hydrations.of(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let complete = SyncJobCommand::Complete {
+            lease: self.run.lease,
+            hydrated: hydration.map_or(0, |h| h.done),
+            hydration_skipped: hydration.map_or(0, |h| h.skipped),
+        };
+        let mut pause = FIRST_APPEND_PAUSE;
+        for failures in 1_u32.. {
+            match self.tools.command(&self.run, complete.clone()).await {
+                Ok(sequence) => return Ok(sequence),
+                Err(Stop::Ours(reason)) => {
+                    metrics::counter!("qafila_sync_end_not_appended_total").increment(1);
+                    if failures >= ALARM_AFTER {
+                        tracing::error!(event = "end of a sync not appended", merchantId = %self.run.merchant_id,
+                            jobId = %self.run.job_id, runId = %self.run.lease.run_id, failures, reason);
+                    }
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_APPEND_PAUSE);
+                }
+                Err(stop) => return Err(stop),
+            }
+        }
+        Err(Stop::Lost)
     }
 
     /// Rows the source says there are, asked with pages of one row.
@@ -325,10 +283,15 @@ impl Importer {
         Ok(expected)
     }
 
-    async fn report_progress(&self, expected: &Expected) -> std::convert::Infallible {
-        let mut meter = Meter::default();
+    fn meter(&self) -> Meter {
+        let config = self.tools.salla.config();
+        Meter::new(config.minute, config.orders_per_page, config.others_per_page)
+    }
+
+    async fn report_progress(&self, client: &SallaClient, expected: &Expected) -> std::convert::Infallible {
+        let mut meter = self.meter();
         loop {
-            if let Err(error) = self.publish_progress(&mut meter, expected).await {
+            if let Err(error) = self.publish_progress(&mut meter, client, expected).await {
                 // Progress is told again in a second; the import goes on.
                 tracing::debug!(event = "progress not told", error = %error);
             }
@@ -336,9 +299,16 @@ impl Importer {
         }
     }
 
-    async fn publish_progress(&self, meter: &mut Meter, expected: &Expected) -> Result<(), Stop> {
-        let slices = self.tools.work.slices(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        let progress = meter.progress(&self.run, &slices, expected);
+    async fn publish_progress(
+        &self,
+        meter: &mut Meter,
+        client: &SallaClient,
+        expected: &Expected,
+    ) -> Result<(), Stop> {
+        let slices = self.slices().await?;
+        let hydration = self.tools.hydrations.of(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let snapshot = Snapshot { slices: &slices, hydration, expected, allowed: client.per_minute() };
+        let progress = meter.progress(&self.run, &snapshot);
         let key = self.run.merchant_id.to_string();
         let id = format!("{}:{}:{}", self.run.lease.run_id, self.run.lease.epoch, progress.reported_at.0);
         let event = CloudEvent {
@@ -355,10 +325,12 @@ impl Importer {
         };
         self.tools.writer.write_all(vec![record]).await.map(drop).map_err(Stop::ours)
     }
+}
 
-    /// Returns the job's sequence after the command.
-    async fn command(&self, command: SyncJobCommand) -> Result<i64, Stop> {
-        match self.tools.jobs.execute(&self.run.job_id.to_string(), command).await {
+impl Tools {
+    /// Sends a command to the run's job; returns the job's sequence after it.
+    pub(super) async fn command(&self, run: &LeasedRun, command: SyncJobCommand) -> Result<i64, Stop> {
+        match self.jobs.execute(&run.job_id.to_string(), command).await {
             Ok(committed) => Ok(committed.position.sequence),
             Err(CommandError::Refused(
                 SyncJobError::StaleEpoch { .. } | SyncJobError::AnotherRun | SyncJobError::NotRunning,
@@ -366,17 +338,4 @@ impl Importer {
             Err(error) => Err(Stop::ours(error)),
         }
     }
-}
-
-fn map(resource: &str, row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    match resource {
-        "orders" => orders::from_list(row, provenance),
-        "customers" => customers::from_row(row, provenance),
-        _ => products::from_row(row, provenance),
-    }
-}
-
-/// The day of an instant in Asia/Riyadh.
-fn day(at: Millis) -> chrono::NaiveDate {
-    at.to_utc().with_timezone(&riyadh()).date_naive()
 }

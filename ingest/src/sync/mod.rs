@@ -1,12 +1,21 @@
-//! The history sync, pass 1: lists by creation-date slices become observations (ARCHITECTURE §5).
+//! The history sync in two passes (ARCHITECTURE §5): lists by creation-date slices, then details and items of every order.
 //!
-//! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it and keeps page checkpoints,
-//! [`import`] reads one run, [`progress`] tells how far it is.
+//! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`import`] carries one run to its end.
+//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out; pass 2 is [`hydrate`]. Both write through [`intake`] and ask
+//! [`stored`] what the read models have. [`progress`] tells how far a run is, [`completeness`] what may be said after it,
+//! [`stop`] what becomes of one that stops.
 
+pub mod completeness;
 pub mod feed;
+pub mod hydrate;
 pub mod import;
+pub mod intake;
 pub mod plan;
 pub mod progress;
+pub mod scan;
+pub mod slices;
+pub mod stop;
+pub mod stored;
 pub mod tolerance;
 pub mod work;
 
@@ -20,7 +29,7 @@ use qafila_schemas::contract::Contract;
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::reader::ReadError;
 use qafila_schemas::records::observation::Observation;
-use qafila_schemas::records::sync::SyncProgress;
+use qafila_schemas::records::sync::{Completeness, SyncProgress};
 use qafila_schemas::registry::RegistryError;
 use qafila_schemas::sealed::KeyStore;
 use qafila_schemas::writer::{TopicWriter, WriteError};
@@ -29,14 +38,18 @@ use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::salla::SallaConfig;
-use crate::vault::Vault;
+use crate::salla::client::SallaApi;
+use completeness::CompletenessStore;
+use hydrate::HydrationStore;
 use import::Importer;
+use slices::SliceStore;
+pub use stop::Stop;
+use stored::StoredView;
 use tolerance::Tolerance;
 use work::WorkStore;
 
-/// Runs of one process at a time.
-const MOST_RUNS: usize = 8;
+/// Runs of one process at a time. Each mostly waits for its store's rate limit; a page or two of each is in memory.
+const MOST_RUNS: usize = 200;
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 const LOOK_FOR_WORK: Duration = Duration::from_millis(300);
 
@@ -63,9 +76,9 @@ pub struct SyncRole {
     /// Commands to sync jobs.
     pub jobs: Commands<SyncJob>,
     /// Salla.
-    pub salla: Arc<SallaConfig>,
-    /// Client for Salla's hosts.
-    pub http: reqwest::Client,
+    pub salla: Arc<SallaApi>,
+    /// What the read models have.
+    pub stored: Arc<dyn StoredView>,
     /// The operator's keys.
     pub operator_keys: OperatorKeys,
     /// Keys of personal data.
@@ -78,16 +91,20 @@ pub struct SyncRole {
 
 /// What every run of this process shares.
 pub struct Tools {
-    /// Leases and checkpoints.
+    /// Leases.
     pub work: WorkStore,
+    /// Slices and page checkpoints.
+    pub slices: SliceStore,
+    /// How far pass 2 is.
+    pub hydrations: HydrationStore,
+    /// What was stated to be complete.
+    pub completeness: CompletenessStore,
     /// Commands to sync jobs.
     pub jobs: Commands<SyncJob>,
-    /// Tokens.
-    pub vault: Vault,
     /// Salla.
-    pub salla: Arc<SallaConfig>,
-    /// Client for Salla's hosts.
-    pub http: reqwest::Client,
+    pub salla: Arc<SallaApi>,
+    /// What the read models have.
+    pub stored: Arc<dyn StoredView>,
     /// Keys of personal data.
     pub keys: Arc<dyn KeyStore>,
     /// How many rows may fail to map.
@@ -100,6 +117,8 @@ pub struct Tools {
     pub observations: Encoder<Observation>,
     /// Progress.
     pub progress: Encoder<SyncProgress>,
+    /// Completeness.
+    pub statements: Encoder<Completeness>,
     /// Names of topics.
     pub contract: Contract,
 }
@@ -109,16 +128,19 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Sync
     let worker = format!("{}-{}-{}", hostname(), std::process::id(), role.slot);
     let tools = Arc::new(Tools {
         work: WorkStore::new(role.pool.clone(), worker.clone()),
+        slices: SliceStore::new(role.pool.clone()),
+        hydrations: HydrationStore::new(role.pool.clone()),
+        completeness: CompletenessStore::new(role.pool.clone()),
         jobs: role.jobs,
-        vault: Vault::new(role.pool.clone(), role.operator_keys.clone()),
         salla: role.salla,
-        http: role.http,
+        stored: role.stored,
         keys: role.keys,
         tolerance: role.tolerance,
         rows: envelope::BodySealer::new(role.operator_keys, "unmappable row"),
         writer: TopicWriter::new(&role.contract.kafka, 5)?,
         observations: role.contract.encoder(&catalogue::OBSERVATIONS).await?,
         progress: role.contract.encoder(&catalogue::SYNC_PROGRESS).await?,
+        statements: role.contract.encoder(&catalogue::COMPLETENESS).await?,
         contract: role.contract.clone(),
     });
     let feed = feed::run(role.pool, role.contract, tools.writer.clone(), role.slot, shutdown.clone());

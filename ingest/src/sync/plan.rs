@@ -1,13 +1,19 @@
-//! Slices of a run: months of orders, newest first; customers and products whole.
+//! Slices of a run: today, then months of orders, newest first; customers and products whole. A slice that is too large for
+//! Salla's deep pages is split (FACTS §4).
 
-use chrono::{Datelike, Days, Months, NaiveDate};
+use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone, Utc};
+
+use crate::mapping::values::riyadh;
+
+/// Statuses that the products list can be asked for (FACTS §4.5).
+const PRODUCT_STATUSES: [&str; 3] = ["sale", "out", "hidden"];
 
 /// One slice of one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice {
     /// `orders`, `customers` or `products`.
     pub resource: String,
-    /// `YYYY-MM` or `all`.
+    /// `YYYY-MM`, `YYYY-MM-DD..YYYY-MM-DD`, `status=…` or `all`.
     pub name: String,
 }
 
@@ -30,30 +36,77 @@ impl Window {
         )
     }
 
-    /// Whether `day` belongs to the slice.
-    pub fn contains(self, day: NaiveDate) -> bool {
-        (self.first..=self.last).contains(&day)
+    /// Where `day` lies: before the slice (-1), in it (0), after it (1).
+    pub fn side(self, day: NaiveDate) -> i16 {
+        i16::from(day > self.last) - i16::from(day < self.first)
+    }
+
+    /// From the first instant of its first day up to the first instant after its last.
+    pub fn span(self) -> (DateTime<Utc>, DateTime<Utc>) {
+        (midnight(self.first), midnight(self.last.succ_opt().unwrap_or(self.last)))
+    }
+
+    fn name(self) -> String {
+        format!("{}..{}", self.first, self.last)
     }
 }
 
-/// All slices of a run, in the order in which they are worked on.
+/// The first instant of a day in Asia/Riyadh.
+pub fn midnight(day: NaiveDate) -> DateTime<Utc> {
+    let local = day.and_time(chrono::NaiveTime::MIN);
+    riyadh().from_local_datetime(&local).single().map_or_else(|| local.and_utc(), |at| at.to_utc())
+}
+
+/// All slices of a run, in the order in which they are worked on. The last day is one by itself: it still moves.
 pub fn slices(from: NaiveDate, until: NaiveDate) -> Vec<Slice> {
+    let orders = |name: String| Slice { resource: "orders".into(), name };
     let mut all = vec![Slice { resource: "products".into(), name: "all".into() }];
+    all.push(orders(Window { first: until, last: until }.name()));
     let mut month = until.with_day(1).unwrap_or(until);
-    while month >= from.with_day(1).unwrap_or(from) {
-        all.push(Slice { resource: "orders".into(), name: month.format("%Y-%m").to_string() });
-        let Some(previous) = month.checked_sub_months(Months::new(1)) else { break };
+    if let Some(yesterday) = until.pred_opt().filter(|day| *day >= month && *day >= from) {
+        all.push(orders(Window { first: month.max(from), last: yesterday }.name()));
+    }
+    while let Some(previous) = month.checked_sub_months(Months::new(1)) {
         month = previous;
+        if month < from.with_day(1).unwrap_or(from) {
+            break;
+        }
+        all.push(orders(month.format("%Y-%m").to_string()));
     }
     all.push(Slice { resource: "customers".into(), name: "all".into() });
     all
 }
 
-/// The days of the month `name` that lie in the run's window.
+/// The days of the slice `name` that lie in the run's window; none for a slice that is not of days.
 pub fn days(name: &str, from: NaiveDate, until: NaiveDate) -> Option<Window> {
-    let first: NaiveDate = format!("{name}-01").parse().ok()?;
-    let last = first.checked_add_months(Months::new(1))?.pred_opt()?;
+    let (first, last) = match name.split_once("..") {
+        Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
+        None => {
+            let first: NaiveDate = format!("{name}-01").parse().ok()?;
+            (first, first.checked_add_months(Months::new(1))?.pred_opt()?)
+        }
+    };
     Some(Window { first: first.max(from), last: last.min(until) })
+}
+
+/// The status that a slice of products asks for.
+pub fn status(name: &str) -> Option<&str> {
+    name.strip_prefix("status=")
+}
+
+/// The slices that a too large one falls into; none where it cannot be split.
+pub fn split(resource: &str, name: &str, from: NaiveDate, until: NaiveDate) -> Vec<Slice> {
+    let slice = |name: String| Slice { resource: resource.to_owned(), name };
+    if resource == "products" && name == "all" {
+        return PRODUCT_STATUSES.iter().map(|status| slice(format!("status={status}"))).collect();
+    }
+    let Some(window) = days(name, from, until).filter(|w| resource == "orders" && w.first < w.last) else {
+        return vec![];
+    };
+    let half = (window.last - window.first).num_days() / 2;
+    let Some(middle) = window.first.checked_add_signed(chrono::Duration::days(half)) else { return vec![] };
+    let later = Window { first: middle.succ_opt().unwrap_or(middle), last: window.last };
+    vec![slice(later.name()), slice(Window { first: window.first, last: middle }.name())]
 }
 
 #[cfg(test)]
@@ -64,24 +117,48 @@ mod tests {
         text.parse().expect("a day of the test")
     }
 
-    #[test]
-    fn every_day_of_the_window_lies_in_exactly_one_slice() {
-        let (from, until) = (day("2024-11-21"), day("2026-11-21"));
-        let slices = slices(from, until);
-        let months: Vec<Window> = slices.iter().filter_map(|s| days(&s.name, from, until)).collect();
-        assert_eq!(months.len(), 25);
+    fn windows(slices: &[Slice], from: NaiveDate, until: NaiveDate) -> Vec<Window> {
+        slices.iter().filter_map(|s| days(&s.name, from, until)).collect()
+    }
+
+    fn assert_covered_once(windows: &[Window], from: NaiveDate, until: NaiveDate) {
         for day in from.iter_days().take_while(|d| *d <= until) {
-            assert_eq!(months.iter().filter(|m| m.contains(day)).count(), 1, "{day}");
+            assert_eq!(windows.iter().filter(|w| w.side(day) == 0).count(), 1, "{day}");
         }
-        assert!(months.iter().all(|m| m.first >= from && m.last <= until));
+        assert!(windows.iter().all(|w| w.first >= from && w.last <= until));
     }
 
     #[test]
-    fn newest_months_come_first_and_a_day_is_asked_for_on_each_side() {
+    fn every_day_of_the_window_lies_in_exactly_one_slice() {
+        for (from, until) in
+            [("2024-11-21", "2026-11-21"), ("2024-11-01", "2026-11-01"), ("2026-11-20", "2026-11-21")]
+        {
+            let (from, until) = (day(from), day(until));
+            assert_covered_once(&windows(&slices(from, until), from, until), from, until);
+        }
+    }
+
+    #[test]
+    fn newest_slices_come_first_and_a_day_is_asked_for_on_each_side() {
         let slices = slices(day("2026-09-05"), day("2026-11-21"));
         let names: Vec<&str> = slices.iter().map(|s| s.name.as_str()).collect();
-        assert_eq!(names, ["all", "2026-11", "2026-10", "2026-09", "all"]);
+        let orders = ["2026-11-21..2026-11-21", "2026-11-01..2026-11-20", "2026-10", "2026-09"];
+        assert_eq!(names, [&["all"][..], &orders, &["all"]].concat());
         let september = days("2026-09", day("2026-09-05"), day("2026-11-21")).expect("a month");
         assert_eq!(september.asked(), (day("2026-09-04"), day("2026-10-01")));
+        assert_eq!(september.span().0.to_rfc3339(), "2026-09-04T21:00:00+00:00");
+    }
+
+    #[test]
+    fn a_slice_falls_into_parts_that_cover_it_and_a_single_day_into_none() {
+        let (from, until) = (day("2026-09-05"), day("2026-11-21"));
+        let halves = split("orders", "2026-09", from, until);
+        assert_covered_once(&windows(&halves, from, until), day("2026-09-05"), day("2026-09-30"));
+        assert!(split("orders", "2026-09-07..2026-09-07", from, until).is_empty());
+        assert!(split("customers", "all", from, until).is_empty());
+        let statuses: Vec<_> =
+            split("products", "all", from, until).into_iter().map(|s| s.name).collect();
+        assert_eq!(statuses, ["status=sale", "status=out", "status=hidden"]);
+        assert_eq!(status("status=out"), Some("out"));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::work::SliceState;
+use super::slices::SliceState;
 
 /// So few are always let pass: of a small store's ten products one is 10 %.
 const FEW: i64 = 10;
@@ -49,13 +49,12 @@ mod tests {
         SliceState {
             resource: resource.into(),
             name: "all".into(),
-            next_page: 1,
-            total: None,
             seen: imported + skipped,
             imported,
             skipped,
-            finished: true,
+            closed: true,
             reported: true,
+            ..SliceState::default()
         }
     }
 

@@ -35,7 +35,8 @@ impl EventFold<MerchantEventRecord> for Merchants {
             }
             MerchantEventRecord::StoreConnected(e) => sqlx::query(
                 "UPDATE merchants SET connection_id = $2, store_id = $3, salla_name = $4, salla_domain = $5,
-                     salla_plan = $6, scopes = $7, connected_at = $8 WHERE merchant_id = $1",
+                     salla_plan = $6, scopes = $7, connected_at = $8, access_cause = NULL, access_advice = NULL
+                 WHERE merchant_id = $1",
             )
             .bind(id)
             .bind(e.connection_id.0)
@@ -47,9 +48,23 @@ impl EventFold<MerchantEventRecord> for Merchants {
             .bind(e.connected_at.to_utc()),
             MerchantEventRecord::StoreDisconnected(_) => sqlx::query(
                 "UPDATE merchants SET connection_id = NULL, salla_name = NULL, salla_domain = NULL,
-                     salla_plan = NULL, scopes = NULL, connected_at = NULL WHERE merchant_id = $1",
+                     salla_plan = NULL, scopes = NULL, connected_at = NULL, access_cause = NULL, access_advice = NULL
+                 WHERE merchant_id = $1",
             )
             .bind(id),
+            MerchantEventRecord::ReauthorisationNeeded(e) => sqlx::query(
+                "UPDATE merchants SET access_cause = $2, access_advice = $3 WHERE merchant_id = $1",
+            )
+            .bind(id)
+            .bind(&e.cause)
+            .bind(&e.advice),
+            MerchantEventRecord::AccessRestored(e) => sqlx::query(
+                "UPDATE merchants SET access_cause = NULL, access_advice = NULL, salla_plan = coalesce($2, salla_plan),
+                     scopes = $3 WHERE merchant_id = $1",
+            )
+            .bind(id)
+            .bind(&e.store_plan)
+            .bind(&e.scopes),
         };
         statement.execute(connection).await.map(drop)
     }
@@ -87,13 +102,16 @@ pub struct ConnectionView {
     pub scopes: Vec<String>,
     /// Since when.
     pub connected_at: DateTime<Utc>,
+    /// Why Salla accepts our access no longer, as a stable code, and what to do; none where all is well.
+    pub access_lost: Option<(String, String)>,
 }
 
 /// The merchant, if the read model has it yet. `pool` is the query role's.
 pub async fn find(pool: &PgPool, merchant: MerchantId) -> Result<Option<MerchantView>, sqlx::Error> {
     let mut transaction = for_merchant(pool, merchant).await?;
     let row = sqlx::query(
-        "SELECT sequence, store_name, locale, connection_id, store_id, salla_name, salla_domain, salla_plan, scopes, connected_at
+        "SELECT sequence, store_name, locale, connection_id, store_id, salla_name, salla_domain, salla_plan, scopes, connected_at,
+             access_cause, access_advice
          FROM merchants WHERE merchant_id = $1",
     )
     .bind(merchant.0)
@@ -111,6 +129,7 @@ pub async fn find(pool: &PgPool, merchant: MerchantId) -> Result<Option<Merchant
             plan: row.try_get(7)?,
             scopes: row.try_get(8)?,
             connected_at: row.try_get(9)?,
+            access_lost: row.try_get::<Option<String>, _>(10)?.zip(row.try_get(11)?),
         }),
     };
     Ok(Some(MerchantView {

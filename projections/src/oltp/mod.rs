@@ -1,11 +1,13 @@
 //! Read models in Postgres, each built from its topic, with its offsets in the same transaction or, for the
 //! merge, in the Kafka transaction that publishes the facts.
 
+pub mod completeness;
 pub mod events;
 pub mod merchants;
 pub mod merge;
 pub mod offsets;
 pub mod scope;
+pub mod stored;
 pub mod sync_jobs;
 
 use std::time::Duration;
@@ -88,7 +90,8 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         merge::run(role.clone(), shutdown.clone()),
         events::run_merchants(role.clone(), shutdown.clone()),
         events::run_sync_jobs(role.clone(), shutdown.clone()),
-        sync_jobs::run_progress(role, shutdown),
+        sync_jobs::run_progress(role.clone(), shutdown.clone()),
+        completeness::run(role, shutdown),
     )?;
     Ok(())
 }

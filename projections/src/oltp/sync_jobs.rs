@@ -41,17 +41,19 @@ impl EventFold<SyncJobEventRecord> for SyncJobs {
     ) -> Result<(), sqlx::Error> {
         let statement = match event {
             SyncJobEventRecord::Requested(e) => sqlx::query(
-                "INSERT INTO sync_jobs (job_id, merchant_id, sequence, run_id, epoch, status, depth_in_months, requested_at)
-                 VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5)
+                "INSERT INTO sync_jobs (job_id, merchant_id, sequence, run_id, epoch, status, depth_in_months, requested_at, requested_by)
+                 VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5, $6)
                  ON CONFLICT (job_id) DO UPDATE SET run_id = $3, epoch = 0, status = 'requested', depth_in_months = $4,
                      requested_at = $5, started_at = NULL, completed_at = NULL, paused_until = NULL, cause = NULL,
-                     advice = NULL, imported = '{}', phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL",
+                     advice = NULL, imported = '{}', phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL,
+                     calls_done = NULL, calls_total = NULL, requested_by = $6",
             )
             .bind(id)
             .bind(e.merchant_id.0)
             .bind(e.run_id.0)
             .bind(e.depth_in_months)
-            .bind(e.requested_at.to_utc()),
+            .bind(e.requested_at.to_utc())
+            .bind(e.requested_by.map(|user| user.0)),
             SyncJobEventRecord::TakenOver(e) => sqlx::query(
                 "UPDATE sync_jobs SET epoch = $2, status = 'running', started_at = coalesce(started_at, $3), cause = NULL,
                      advice = NULL, paused_until = NULL WHERE job_id = $1",
@@ -115,14 +117,21 @@ async fn count_slice(connection: &mut PgConnection, id: Uuid, e: &SliceImported)
 
 /// The end speaks for itself: progress is another topic and may come later, or be lost.
 async fn complete(connection: &mut PgConnection, id: Uuid, e: &SyncCompleted) -> Result<(), sqlx::Error> {
-    let phases: Vec<SyncPhase> = imported(connection, id)
+    let phase = |name: &str, resource: String, done: i64, skipped: i64| SyncPhase {
+        name: name.into(),
+        resource,
+        done,
+        total: Some(done),
+        skipped,
+    };
+    let mut phases: Vec<SyncPhase> = imported(connection, id)
         .await?
         .into_iter()
-        .map(|(resource, (rows, skipped))| {
-            let done = rows + skipped;
-            SyncPhase { name: "list".into(), resource, done, total: Some(done), skipped }
-        })
+        .map(|(resource, (rows, skipped))| phase("list", resource, rows + skipped, skipped))
         .collect();
+    phases.extend(
+        e.hydrated.map(|done| phase("hydrate", "orders".into(), done, e.hydration_skipped.unwrap_or(0))),
+    );
     sqlx::query(
         "UPDATE sync_jobs SET status = 'completed', completed_at = $2, eta_seconds = 0, phases = $3 WHERE job_id = $1",
     )
@@ -173,7 +182,8 @@ impl Fold<SyncProgress> for Progress {
     /// Progress counts only for the run and under no older epoch than the events have told.
     async fn fold(&self, connection: &mut PgConnection, p: &SyncProgress) -> Result<(), ProjectionError> {
         sqlx::query(
-            "UPDATE sync_jobs SET phases = $4, rate_per_minute = $5, eta_seconds = $6, reported_at = $7
+            "UPDATE sync_jobs SET phases = $4, rate_per_minute = $5, eta_seconds = $6, reported_at = $7,
+                 calls_done = $8, calls_total = $9
              WHERE job_id = $1 AND run_id = $2 AND epoch <= $3 AND status <> 'completed' AND (reported_at IS NULL OR reported_at < $7)",
         )
         .bind(p.job_id.0)
@@ -183,6 +193,8 @@ impl Fold<SyncProgress> for Progress {
         .bind(p.rate_per_minute)
         .bind(p.eta_seconds)
         .bind(p.reported_at.to_utc())
+        .bind(p.calls_done)
+        .bind(p.calls_total)
         .execute(connection)
         .await?;
         Ok(())
@@ -199,6 +211,8 @@ pub struct SyncStatusView {
     pub status: String,
     pub depth_in_months: i32,
     pub phases: Vec<SyncPhase>,
+    pub calls_done: Option<i64>,
+    pub calls_total: Option<i64>,
     pub rate_per_minute: Option<f64>,
     pub eta_seconds: Option<i64>,
     pub requested_at: DateTime<Utc>,
@@ -214,7 +228,7 @@ pub async fn latest(pool: &PgPool, merchant: MerchantId) -> Result<Option<SyncSt
     let mut transaction = for_merchant(pool, merchant).await?;
     let row = sqlx::query(
         "SELECT job_id, sequence, run_id, status, depth_in_months, phases, rate_per_minute, eta_seconds, requested_at,
-             started_at, completed_at, paused_until, cause, advice
+             started_at, completed_at, paused_until, cause, advice, calls_done, calls_total
          FROM sync_jobs WHERE merchant_id = $1 ORDER BY requested_at DESC LIMIT 1",
     )
     .bind(merchant.0)
@@ -237,6 +251,8 @@ pub async fn latest(pool: &PgPool, merchant: MerchantId) -> Result<Option<SyncSt
         paused_until: row.try_get(11)?,
         cause: row.try_get(12)?,
         advice: row.try_get(13)?,
+        calls_done: row.try_get(14)?,
+        calls_total: row.try_get(15)?,
     }))
 }
 

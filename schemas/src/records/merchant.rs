@@ -87,3 +87,50 @@ pub struct StoreDisconnected {
     pub disconnected_at: Millis,
 }
 avro_record!(StoreDisconnected, "../../avsc/StoreDisconnected.avsc");
+
+/// Salla accepts our access no longer, or soon will not: only the merchant can authorise us again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReauthorisationNeeded {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// Which pair of tokens: grows with every refresh and authorisation of the connection.
+    pub generation: i64,
+    /// Why, as a stable code: 'refresh_answer_lost', 'access_refused'; an open set.
+    pub cause: String,
+    /// What the merchant can do about it.
+    pub advice: String,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub needed_at: Millis,
+}
+avro_record!(ReauthorisationNeeded, "../../avsc/ReauthorisationNeeded.avsc");
+
+/// The merchant authorised us again for the same connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccessRestored {
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
+    /// the first part of it.
+    pub merchant_id: MerchantId,
+    /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
+    pub connection_id: ConnectionId,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// Which pair of tokens: grows with every refresh and authorisation of the connection.
+    pub generation: i64,
+    /// Plan of the store at Salla; null where unknown.
+    #[serde(default)]
+    pub store_plan: Option<String>,
+    /// Scopes that Salla granted.
+    #[serde(default)]
+    pub scopes: Vec<String>,
+    /// Who authorised it. A user id (UUID); null where nobody asked.
+    #[serde(default)]
+    pub requested_by: Option<UserId>,
+    /// When it happened. Milliseconds since the Unix epoch, UTC.
+    pub restored_at: Millis,
+}
+avro_record!(AccessRestored, "../../avsc/AccessRestored.avsc");

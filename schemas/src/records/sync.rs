@@ -147,6 +147,12 @@ pub struct SyncCompleted {
     pub products: i64,
     /// Rows that did not map, of all resources.
     pub skipped: i64,
+    /// Orders whose details and items were read; null where not known.
+    #[serde(default)]
+    pub hydrated: Option<i64>,
+    /// Of them those that did not map; null where not known.
+    #[serde(default)]
+    pub hydration_skipped: Option<i64>,
     /// When it happened. Milliseconds since the Unix epoch, UTC.
     pub completed_at: Millis,
 }
@@ -224,7 +230,13 @@ pub struct SyncProgress {
     /// Progress by phase and resource.
     #[serde(default)]
     pub phases: Vec<SyncPhase>,
-    /// Rows a minute, over the last minute or less.
+    /// Calls of Salla's API that the run no longer needs; null where not known.
+    #[serde(default)]
+    pub calls_done: Option<i64>,
+    /// Calls that the whole run needs, as far as it can be told; null until known.
+    #[serde(default)]
+    pub calls_total: Option<i64>,
+    /// Calls of Salla's API a minute, over the last minutes of this worker.
     pub rate_per_minute: f64,
     /// Predicted seconds until the run is complete; null until it can be told.
     #[serde(default)]

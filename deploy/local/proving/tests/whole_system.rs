@@ -82,7 +82,9 @@ fn an_import_ends_with_equal_totals_everywhere_and_no_personal_value_in_clear() 
         merchant.start_import(MONTHS).await?;
         let _turn = FAULTS.lock().await;
         let status = merchant.watch_import(PATIENCE, |_| {}).await?;
-        ensure!(status.phases.len() == 3, "{status:?}");
+        ensure!(status.phases.len() == 4, "{status:?}");
+        let hydrated = status.phases.iter().find(|p| p.name == "hydrate").context("no pass 2")?;
+        ensure!(hydrated.done > 100 && hydrated.total == Some(hydrated.done), "{status:?}");
         let places = places(world).await?;
         let counted = places.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
         ensure!(counted.differences().is_empty(), "{:?}", counted.differences());

@@ -27,7 +27,7 @@ pub fn orders(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
     }
     let (from, to) = match (day(query, "from_date"), day(query, "to_date")) {
         (Ok(from), Ok(to)) => (from, to),
-        (Err(refusal), _) | (_, Err(refusal)) => return refusal,
+        (Err(refusal), _) | (_, Err(refusal)) => return *refusal,
     };
     let (first, last) = bounds(from, to, world.switches.inclusive_dates);
     if lie == Some(Lie::Vanishing) {
@@ -65,7 +65,7 @@ pub fn customers(world: &mut World, store_id: u64, query: &Parameters) -> Answer
     let Some(store) = world.stores.get(&store_id) else { return not_found() };
     let (mut from, mut to) = match (day(query, "date_from"), day(query, "date_to")) {
         (Ok(from), Ok(to)) => (from, to),
-        (Err(refusal), _) | (_, Err(refusal)) => return refusal,
+        (Err(refusal), _) | (_, Err(refusal)) => return *refusal,
     };
     if world.switches.swapped_customer_dates {
         std::mem::swap(&mut from, &mut to);
@@ -103,12 +103,12 @@ fn draw(world: &mut World, store: u64) -> Option<Lie> {
     world.lies.get_mut(&store).and_then(|lies| lies.draw(dice))
 }
 
-fn day(query: &Parameters, name: &str) -> Result<Option<NaiveDate>, Answer> {
+fn day(query: &Parameters, name: &str) -> Result<Option<NaiveDate>, Box<Answer>> {
     query
         .get(name)
         .map(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d"))
         .transpose()
-        .map_err(|_| invalid(name, "صيغة التاريخ غير صحيحة"))
+        .map_err(|_| Box::new(invalid(name, "صيغة التاريخ غير صحيحة")))
 }
 
 /// First and last day that bounds let through.

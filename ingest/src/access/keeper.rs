@@ -1,0 +1,116 @@
+//! Keeping access: tokens are refreshed ahead of their end, intents whose writers are gone are given up, and merchants are
+//! told, within a minute, what only they can mend.
+
+use std::time::Duration;
+
+use qafila_aggregates::commands::Commands;
+use qafila_aggregates::merchant::{Merchant, MerchantCommand};
+use qafila_schemas::ids::ConnectionId;
+use sqlx::Row;
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::{AccessError, AccessTokens, LOST, REFUSED};
+
+/// Salla suggests about a day (FACTS §2.5). Refreshing every two weeks also keeps an idle merchant's refresh token alive.
+const AHEAD: chrono::Duration = chrono::Duration::days(1);
+const LOOK: Duration = Duration::from_secs(5);
+const AT_ONCE: i64 = 50;
+
+impl AccessTokens {
+    /// Runs until `shutdown`.
+    pub async fn keep(&self, merchants: Commands<Merchant>, shutdown: CancellationToken) {
+        while !shutdown.is_cancelled() {
+            if let Err(error) = self.keep_once(&merchants).await {
+                tracing::warn!(event = "access not looked after", error = %error);
+            }
+            tokio::select! {
+                () = tokio::time::sleep(LOOK) => {}
+                () = shutdown.cancelled() => {}
+            }
+        }
+    }
+
+    async fn keep_once(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
+        self.give_up_orphans().await?;
+        self.refresh_ahead().await?;
+        self.tell(merchants).await
+    }
+
+    async fn give_up_orphans(&self) -> Result<(), AccessError> {
+        let orphans = sqlx::query(
+            "SELECT connection_id, refresh_hash FROM token_refreshes
+             WHERE outcome IS NULL AND answer_until < clock_timestamp() LIMIT $1",
+        )
+        .bind(AT_ONCE)
+        .fetch_all(&self.inner.pool)
+        .await?;
+        for orphan in orphans {
+            let (id, hash): (Uuid, Vec<u8>) = (orphan.try_get(0)?, orphan.try_get(1)?);
+            let mut transaction = self.inner.pool.begin().await?;
+            super::refresh::give_up(&mut transaction, ConnectionId(id), &hash).await?;
+            transaction.commit().await?;
+            tracing::warn!(event = "refresh answer lost", connectionId = %id, reason = "whoever sent it did not come back");
+        }
+        Ok(())
+    }
+
+    async fn refresh_ahead(&self) -> Result<(), AccessError> {
+        let due = sqlx::query(
+            "SELECT connection_id, generation FROM salla_connections
+             WHERE wiped_at IS NULL AND refresh_state = 'usable' AND expires_at < now() + $1
+             ORDER BY expires_at LIMIT $2",
+        )
+        .bind(AHEAD)
+        .bind(AT_ONCE)
+        .fetch_all(&self.inner.pool)
+        .await?;
+        let renewals = due.into_iter().map(|row| async move {
+            let (id, generation): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
+            match self.renewed(ConnectionId(id), generation).await {
+                // What the merchant must mend is told below; the rest is tried again.
+                Ok(_) | Err(AccessError::NotConnected) => Ok(()),
+                Err(error) => {
+                    tracing::warn!(event = "access not refreshed ahead", connectionId = %id, error = %error);
+                    Ok(())
+                }
+            }
+        });
+        futures::future::join_all(renewals).await.into_iter().collect::<Result<(), sqlx::Error>>()?;
+        Ok(())
+    }
+
+    async fn tell(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
+        let untold = sqlx::query(
+            "SELECT connection_id, merchant_id, generation, refresh_state FROM salla_connections
+             WHERE wiped_at IS NULL AND told_at IS NULL AND refresh_state IN ('unknown', 'refused') LIMIT $1",
+        )
+        .bind(AT_ONCE)
+        .fetch_all(&self.inner.pool)
+        .await?;
+        for row in untold {
+            let (id, merchant): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+            let generation: i64 = row.try_get(2)?;
+            let (cause, advice) = if row.try_get::<&str, _>(3)? == "unknown" { LOST } else { REFUSED };
+            let report = MerchantCommand::ReportAccessLost {
+                connection_id: ConnectionId(id),
+                generation,
+                cause: cause.into(),
+                advice: advice.into(),
+            };
+            if let Err(error) = merchants.execute(&merchant.to_string(), report).await {
+                tracing::warn!(event = "merchant not told yet", merchantId = %merchant, error = %error);
+                continue;
+            }
+            tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause);
+            sqlx::query(
+                "UPDATE salla_connections SET told_at = now() WHERE connection_id = $1 AND generation = $2",
+            )
+            .bind(id)
+            .bind(generation)
+            .execute(&self.inner.pool)
+            .await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,198 @@
+//! Access to a store: a working access token for whoever asks, its refresh redeemed at most once across all processes
+//! (FACTS §2.5), and the merchant told when only they can help.
+//!
+//! [`refresh`] redeems refresh tokens, [`keeper`] does it ahead of time and tells merchants.
+
+pub mod keeper;
+pub mod refresh;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::envelope::OperatorKeys;
+use qafila_schemas::ids::ConnectionId;
+use sqlx::PgPool;
+use tokio::sync::Mutex as AsyncMutex;
+
+use crate::salla::{SallaConfig, Secret};
+use crate::vault::{Vault, VaultError};
+
+/// An access token that ends so soon is as good as expired.
+const TOO_SHORT: chrono::Duration = chrono::Duration::seconds(5);
+/// Tokens are read anew at least so often: another process may have refreshed them, or wiped them.
+const CACHED_FOR: Duration = Duration::from_secs(60);
+
+/// Why there is no access.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum AccessError {
+    /// The connection has ended.
+    #[error("no store is connected")]
+    NotConnected,
+    /// The refresh token was sent and its answer was lost; only the merchant can authorise us again.
+    #[error("the answer to a refresh was lost, and the access token works no longer")]
+    RefreshAnswerLost {
+        /// Pair of tokens.
+        generation: i64,
+    },
+    /// Salla refuses us; only the merchant can authorise us again.
+    #[error("Salla refuses our access")]
+    Refused {
+        /// Pair of tokens.
+        generation: i64,
+    },
+    /// It may work later.
+    #[error("access is not known at the moment: {0}")]
+    Unavailable(String),
+}
+
+impl AccessError {
+    /// Stable code and advice, and which pair of tokens is of no use, where only the merchant can help.
+    pub fn needs_merchant(&self) -> Option<(&'static str, &'static str, i64)> {
+        match self {
+            Self::RefreshAnswerLost { generation } => Some((LOST.0, LOST.1, *generation)),
+            Self::Refused { generation } => Some((REFUSED.0, REFUSED.1, *generation)),
+            Self::NotConnected | Self::Unavailable(_) => None,
+        }
+    }
+}
+
+/// Cause and advice where a refresh's answer was lost.
+pub(crate) const LOST: (&str, &str) = (
+    "refresh_answer_lost",
+    "Salla's answer to a renewal of our access was lost. Connect your store again; what was imported stays, and the import goes on.",
+);
+/// Cause and advice where Salla refuses us.
+pub(crate) const REFUSED: (&str, &str) = (
+    "access_refused",
+    "Salla no longer accepts our access, perhaps because the app was removed. Connect your store again; what was imported stays, and the import goes on.",
+);
+
+impl From<sqlx::Error> for AccessError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<VaultError> for AccessError {
+    fn from(error: VaultError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// How long a refresh may take.
+#[derive(Debug, Clone, Copy)]
+pub struct RefreshTimes {
+    /// An answer that takes longer is given up as lost.
+    pub answer_within: Duration,
+    /// Beyond that, so long is left for storing it before others give it up.
+    pub store_within: Duration,
+}
+
+impl Default for RefreshTimes {
+    fn default() -> Self {
+        Self { answer_within: Duration::from_secs(75), store_within: Duration::from_secs(30) }
+    }
+}
+
+/// A token that a call can be made with.
+#[derive(Debug, Clone)]
+pub struct Access {
+    /// The token.
+    pub token: Secret,
+    /// Which pair of tokens it is of.
+    pub generation: i64,
+}
+
+/// Access to all connections. One a process; clones share everything.
+#[derive(Clone)]
+pub struct AccessTokens {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    vault: Vault,
+    /// Without kept-alive connections: a token sent over one that is just being closed might be sent twice.
+    http: reqwest::Client,
+    salla: Arc<SallaConfig>,
+    times: RefreshTimes,
+    connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
+}
+
+/// One connection in this process.
+#[derive(Default)]
+struct Connection {
+    known: Mutex<Option<Known>>,
+    /// Callers of one process refresh one at a time.
+    refreshing: AsyncMutex<()>,
+}
+
+#[derive(Clone)]
+struct Known {
+    access: Access,
+    expires_at: DateTime<Utc>,
+    read_at: std::time::Instant,
+}
+
+impl AccessTokens {
+    /// Tokens in the vault behind `pool`, the ingest role's.
+    pub fn new(
+        pool: PgPool,
+        keys: OperatorKeys,
+        salla: Arc<SallaConfig>,
+        times: RefreshTimes,
+    ) -> Result<Self, reqwest::Error> {
+        let http = refresh::http_client(times.answer_within)?;
+        let inner =
+            Inner { pool, vault: Vault::new(keys), http, salla, times, connections: Mutex::default() };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// A token to call Salla with.
+    pub async fn token(&self, id: ConnectionId) -> Result<Access, AccessError> {
+        if let Some(access) = self.cached(id) {
+            return Ok(access);
+        }
+        let stored = self.load(id).await?.ok_or(AccessError::NotConnected)?;
+        if stored.expires_at > Utc::now() + TOO_SHORT {
+            return Ok(self.remember(id, &stored));
+        }
+        self.renewed(id, stored.generation).await
+    }
+
+    /// Another token, after Salla answered 401 to the one of `generation`.
+    pub async fn renewed(&self, id: ConnectionId, generation: i64) -> Result<Access, AccessError> {
+        let connection = self.connection(id);
+        let _alone = connection.refreshing.lock().await;
+        if let Some(access) = self.cached(id).filter(|access| access.generation > generation) {
+            return Ok(access);
+        }
+        let stored = self.refresh(id, generation).await?;
+        Ok(self.remember(id, &stored))
+    }
+
+    fn connection(&self, id: ConnectionId) -> Arc<Connection> {
+        let mut all = self.inner.connections.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(id).or_default())
+    }
+
+    fn cached(&self, id: ConnectionId) -> Option<Access> {
+        let connection = self.connection(id);
+        let known = connection.known.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
+        let fresh = known.expires_at > Utc::now() + TOO_SHORT && known.read_at.elapsed() < CACHED_FOR;
+        fresh.then_some(known.access)
+    }
+
+    fn remember(&self, id: ConnectionId, stored: &crate::vault::StoredTokens) -> Access {
+        let access = Access { token: stored.access.clone(), generation: stored.generation };
+        let known = Known {
+            access: access.clone(),
+            expires_at: stored.expires_at,
+            read_at: std::time::Instant::now(),
+        };
+        *self.connection(id).known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);
+        access
+    }
+}

@@ -1,0 +1,324 @@
+//! Pass 2: details and items of every order of which only a thin list row is known, newest first (ARCHITECTURE §5). The
+//! cursor moves only after Kafka has acknowledged what lies above it, so a crash reads at most one page again.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use futures::stream::{self, Stream, TryStreamExt};
+use qafila_aggregates::sync_job::Lease;
+use qafila_schemas::ids::RunId;
+use qafila_schemas::open_set::Source;
+use sqlx::{PgPool, Row};
+
+use super::intake::{Intake, Taken};
+use super::stored::{Range, ThinOrder};
+use super::work::LeasedRun;
+use super::{Stop, Tools, plan};
+use crate::mapping::order_details::{items_within, whole};
+use crate::mapping::Unmappable;
+use crate::salla::client::{Answer, SallaClient, SallaError};
+
+/// Orders read side by side; the store's rate limit decides the speed, not this.
+const ORDERS_AT_ONCE: usize = 10;
+/// Orders a checkpoint; with those under way no more than a page of a list.
+const CHUNK: usize = 20;
+/// Chunks on their way to Kafka at once.
+const WRITES_AT_ONCE: usize = 2;
+const LOOK_AHEAD: i64 = 500;
+/// Rounds over what the rounds before left thin, such as orders that came meanwhile.
+const MOST_ROUNDS: i32 = 5;
+/// How long the read models may be behind.
+const STORED_WITHIN: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(50);
+const LONGEST_GLANCE: Duration = Duration::from_secs(1);
+
+/// How far pass 2 of a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HydrationState {
+    /// Which round.
+    pub round: i32,
+    /// Everything above it has been read in this round.
+    pub cursor: Option<ThinOrder>,
+    /// Orders to read.
+    pub total: i64,
+    /// Orders read.
+    pub done: i64,
+    /// Of them those that did not map.
+    pub skipped: i64,
+    /// All were read.
+    pub finished: bool,
+}
+
+/// The table.
+#[derive(Clone)]
+pub struct HydrationStore {
+    pool: PgPool,
+}
+
+impl HydrationStore {
+    /// Hydrations behind `pool`.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// How far a run is; none before pass 2 has begun.
+    pub async fn of(&self, run: RunId) -> Result<Option<HydrationState>, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT round, cursor_created, cursor_id, total, done, skipped, finished_at IS NOT NULL
+             FROM sync_hydrations WHERE run_id = $1",
+        )
+        .bind(run.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let cursor = row.try_get::<Option<_>, _>(1)?.zip(row.try_get::<Option<_>, _>(2)?);
+        Ok(Some(HydrationState {
+            round: row.try_get(0)?,
+            cursor: cursor.map(|(created_at, order_id)| ThinOrder { order_id, created_at }),
+            total: row.try_get(3)?,
+            done: row.try_get(4)?,
+            skipped: row.try_get(5)?,
+            finished: row.try_get(6)?,
+        }))
+    }
+
+    async fn begin(&self, lease: Lease, total: i64) -> Result<(), sqlx::Error> {
+        sqlx::query("INSERT INTO sync_hydrations (run_id, total) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+            .bind(lease.run_id.0)
+            .bind(total)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// False where the lease is not ours any more.
+    async fn checkpoint(
+        &self,
+        lease: Lease,
+        cursor: ThinOrder,
+        done: i64,
+        skipped: &[i64],
+    ) -> Result<bool, sqlx::Error> {
+        let moved: i64 = sqlx::query_scalar(
+            "WITH moved AS (
+                 UPDATE sync_hydrations h SET cursor_created = $3, cursor_id = $4, done = done + $5, skipped = h.skipped + $6,
+                     total = greatest(total, done + $5)
+                 FROM sync_runs r WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open' AND h.run_id = r.run_id
+                 RETURNING 1
+             ), kept AS (
+                 INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id, skipped)
+                 SELECT $1, 'orders', $7, 1, id, true FROM unnest($8::bigint[]) AS id WHERE EXISTS (SELECT FROM moved)
+                 ON CONFLICT DO NOTHING
+             )
+             SELECT count(*) FROM moved",
+        )
+        .bind(lease.run_id.0)
+        .bind(lease.epoch)
+        .bind(cursor.created_at)
+        .bind(cursor.order_id)
+        .bind(done)
+        .bind(skipped.len() as i64)
+        .bind(HYDRATION)
+        .bind(skipped)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(moved == 1)
+    }
+
+    async fn next_round(&self, lease: Lease, finished: bool) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE sync_hydrations h SET round = round + CASE WHEN $3 THEN 0 ELSE 1 END, cursor_created = NULL,
+                 cursor_id = NULL, finished_at = CASE WHEN $3 THEN now() END
+             FROM sync_runs r WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open' AND h.run_id = r.run_id",
+        )
+        .bind(lease.run_id.0)
+        .bind(lease.epoch)
+        .bind(finished)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Orders that could not be read in this run.
+    async fn skipped(&self, run: RunId) -> Result<Vec<i64>, sqlx::Error> {
+        sqlx::query_scalar("SELECT salla_id FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2")
+            .bind(run.0)
+            .bind(HYDRATION)
+            .fetch_all(&self.pool)
+            .await
+    }
+}
+
+/// Name of what pass 2 remembers among the ids that were seen.
+const HYDRATION: &str = "hydration";
+
+/// Reads details and items for one run.
+#[derive(Clone)]
+pub struct Hydrator {
+    /// What every run shares.
+    pub tools: Arc<Tools>,
+    /// The run.
+    pub run: Arc<LeasedRun>,
+    /// Salla, as the store sees it.
+    pub client: SallaClient,
+    /// Where orders go.
+    pub intake: Intake,
+    /// Orders that were written; the read models may not have them yet.
+    pub written: Arc<Mutex<HashSet<i64>>>,
+}
+
+/// What was read of one order.
+enum Read {
+    Whole { details: Answer, items: Box<serde_json::value::RawValue> },
+    Gone(qafila_schemas::millis::Millis),
+    Refused(SallaError),
+}
+
+impl Hydrator {
+    /// Reads until no order of the run is thin but those that do not map.
+    pub async fn run(&self) -> Result<(), Stop> {
+        let total = self.tools.stored.count_thin_orders(self.range()).await.map_err(Stop::ours)?;
+        self.tools.hydrations.begin(self.run.lease, total).await.map_err(Stop::ours)?;
+        loop {
+            let state = self.state().await?;
+            self.round(state.cursor).await?;
+            let left = self.left().await?;
+            if left == 0 {
+                return self.tools.hydrations.next_round(self.run.lease, true).await.map_err(Stop::ours);
+            }
+            if state.round >= MOST_ROUNDS {
+                return Err(Stop::Ours(format!("{left} orders are still thin after {MOST_ROUNDS} rounds")));
+            }
+            self.tools.hydrations.next_round(self.run.lease, false).await.map_err(Stop::ours)?;
+        }
+    }
+
+    async fn state(&self) -> Result<HydrationState, Stop> {
+        let state = self.tools.hydrations.of(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        state.ok_or_else(|| Stop::Ours("pass 2 has no row".into()))
+    }
+
+    fn range(&self) -> Range<'static> {
+        let window = plan::Window { first: self.run.from_day, last: self.run.until_day };
+        Range {
+            merchant_id: self.run.merchant_id,
+            store_id: self.run.store_id,
+            resource: "orders",
+            created: Some(window.span()),
+        }
+    }
+
+    /// One pass over what is thin below `cursor`.
+    async fn round(&self, cursor: Option<ThinOrder>) -> Result<(), Stop> {
+        let skipped = self.tools.hydrations.skipped(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let chunks = self
+            .thin(cursor)
+            .try_filter(|order| std::future::ready(!skipped.contains(&order.order_id)))
+            .map_ok(|order| async move { Ok((order, self.read(order).await?)) })
+            .try_buffered(ORDERS_AT_ONCE)
+            .try_chunks(CHUNK)
+            .map_err(|error| error.1);
+        let written = chunks.map_ok(|chunk| self.write(chunk)).try_buffered(WRITES_AT_ONCE);
+        written
+            .try_for_each(|(cursor, done, skipped)| async move {
+                let lease = self.run.lease;
+                match self.tools.hydrations.checkpoint(lease, cursor, done, &skipped).await {
+                    Ok(true) => Ok(()),
+                    Ok(false) => Err(Stop::Lost),
+                    Err(error) => Err(Stop::ours(error)),
+                }
+            })
+            .await
+    }
+
+    /// Thin orders, newest first.
+    fn thin(&self, cursor: Option<ThinOrder>) -> impl Stream<Item = Result<ThinOrder, Stop>> + '_ {
+        stream::try_unfold((cursor, false), move |(cursor, ended)| async move {
+            if ended {
+                return Ok(None);
+            }
+            let page = self.tools.stored.thin_orders(self.range(), cursor, LOOK_AHEAD).await;
+            let page = page.map_err(Stop::ours)?;
+            let ended = (page.len() as i64) < LOOK_AHEAD;
+            let cursor = page.last().copied();
+            Ok::<_, Stop>(Some((stream::iter(page.into_iter().map(Ok)), (cursor, ended))))
+        })
+        .try_flatten()
+    }
+
+    async fn read(&self, order: ThinOrder) -> Result<Read, Stop> {
+        let asked_at = self.client.salla_now();
+        let details = match self.client.get(&format!("orders/{}", order.order_id), &[]).await {
+            Ok(details) => details,
+            Err(SallaError::NotFound) => return Ok(Read::Gone(asked_at)),
+            Err(error @ SallaError::Refused { .. }) => return Ok(Read::Refused(error)),
+            Err(error) => return Err(error.into()),
+        };
+        if let Some(items) = items_within(details.data.get()) {
+            return Ok(Read::Whole { details, items });
+        }
+        let query = [("order_id", order.order_id.to_string())];
+        match self.client.get("orders/items", &query).await {
+            Ok(items) => Ok(Read::Whole { details, items: items.data }),
+            // It went between the two calls.
+            Err(SallaError::NotFound) => Ok(Read::Gone(self.client.salla_now())),
+            Err(error @ SallaError::Refused { .. }) => Ok(Read::Refused(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes a chunk; says how far that is, how many orders it holds, and which of them did not map.
+    async fn write(&self, chunk: Vec<(ThinOrder, Read)>) -> Result<(ThinOrder, i64, Vec<i64>), Stop> {
+        let Some((cursor, _)) = chunk.last() else { return Err(Stop::Ours("an empty chunk".into())) };
+        let (cursor, done) = (*cursor, chunk.len() as i64);
+        let (mut taken, mut skipped) = (Taken::default(), Vec::new());
+        let ids: Vec<i64> = chunk.iter().map(|(order, _)| order.order_id).collect();
+        for (order, read) in chunk {
+            match read {
+                Read::Gone(asked_at) => self.intake.gone(&mut taken, "orders", order.order_id, asked_at),
+                Read::Refused(error) => {
+                    skipped.push(order.order_id);
+                    let refusal = Unmappable { path: String::new(), reason: error.to_string() };
+                    self.intake.refuse(&mut taken, &format!("{{\"id\":{}}}", order.order_id), &refusal)?;
+                }
+                Read::Whole { details, items } => {
+                    let provenance = self.intake.provenance(Source::Details, details.asked_at);
+                    match whole(details.data.get(), items.get(), &provenance) {
+                        Ok(unsealed) => taken.add(unsealed),
+                        Err(error) => {
+                            skipped.push(order.order_id);
+                            let both = format!("{{\"details\":{},\"items\":{}}}", details.data, items);
+                            self.intake.refuse(&mut taken, &both, &error)?;
+                        }
+                    }
+                }
+            }
+        }
+        self.intake.write(taken).await?;
+        self.written().extend(ids);
+        Ok((cursor, done, skipped))
+    }
+
+    /// Orders that are still thin and could be read, once the read models had time for what was just read.
+    async fn left(&self) -> Result<usize, Stop> {
+        let skipped = self.tools.hydrations.skipped(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let most = LOOK_AHEAD.max(skipped.len() as i64 + 1);
+        let (mut glance, deadline) = (GLANCE, Instant::now() + STORED_WITHIN);
+        loop {
+            let thin = self.tools.stored.thin_orders(self.range(), None, most).await.map_err(Stop::ours)?;
+            let left: Vec<_> = thin.iter().filter(|order| !skipped.contains(&order.order_id)).collect();
+            // What was never read needs no waiting for.
+            let waited_for = left.iter().any(|order| self.written().contains(&order.order_id));
+            if !waited_for || Instant::now() > deadline {
+                return Ok(left.len());
+            }
+            tokio::time::sleep(glance).await;
+            glance = (glance * 2).min(LONGEST_GLANCE);
+        }
+    }
+
+    fn written(&self) -> std::sync::MutexGuard<'_, HashSet<i64>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,383 @@
+//! Pass 1: a slice is read page by page until it agrees. A page counts only after Kafka has acknowledged its observations, so
+//! a crash reads at most that page again. A slice closes only when the ids that were read, the number that the source says and
+//! the rows that are stored agree; otherwise it is scanned again, and says why.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chrono::{DateTime, NaiveDate, Utc};
+use futures::stream::{self, TryStreamExt};
+use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::open_set::Source;
+
+use super::intake::{Intake, Taken};
+use super::slices::{PageOutcome, SliceState, Tally};
+use super::stored::{Range, StoredRow};
+use super::work::LeasedRun;
+use super::{Stop, Tools, plan};
+use crate::mapping::{customers, products};
+use crate::salla::client::{Page, SallaClient, SallaError};
+
+/// Slices read side by side; the store's rate limit decides the speed, not this.
+const SLICES_AT_ONCE: usize = 4;
+/// Scans of a slice before others have their turn.
+const SCANS_AT_ONCE: i32 = 4;
+/// How long the read models may be behind.
+const STORED_WITHIN: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(20);
+const LONGEST_GLANCE: Duration = Duration::from_secs(1);
+/// More rows than so many, and than one in a hundred, do not vanish: then it is the list that is in doubt.
+const FEW_VANISHED: usize = 20;
+
+/// Reads the slices of one run.
+#[derive(Clone)]
+pub struct Scanner {
+    /// What every run shares.
+    pub tools: Arc<Tools>,
+    /// The run.
+    pub run: Arc<LeasedRun>,
+    /// Salla, as the store sees it.
+    pub client: SallaClient,
+    /// Where rows go.
+    pub intake: Intake,
+}
+
+/// What came of looking at a scan that was read to its end.
+enum Verdict {
+    Agrees(Tally),
+    Again(Option<String>),
+}
+
+impl Scanner {
+    /// Reads all open slices that `of` picks, until they agree or have had their turns.
+    pub async fn read(&self, of: impl Fn(&SliceState) -> bool) -> Result<(), Stop> {
+        loop {
+            let slices = self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)?;
+            let open: Vec<SliceState> = slices.into_iter().filter(|s| !(s.closed && s.reported) && of(s)).collect();
+            // A slice that was split leaves new ones behind.
+            let split = stream::iter(open.into_iter().map(Ok))
+                .map_ok(|slice| async move { self.read_slice(slice).await })
+                .try_buffer_unordered(SLICES_AT_ONCE)
+                .try_fold(false, |any, split| async move { Ok(any | split) })
+                .await?;
+            if !split {
+                return Ok(());
+            }
+        }
+    }
+
+    /// True where the slice was split.
+    async fn read_slice(&self, mut slice: SliceState) -> Result<bool, Stop> {
+        let mut scans = 0;
+        while !slice.closed {
+            if self.read_pages(&mut slice).await? {
+                return Ok(true);
+            }
+            match self.judge(&slice).await? {
+                Verdict::Agrees(tally) => {
+                    held(self.tools.slices.close(self.run.lease, &slice, &tally).await)?;
+                    slice.closed = true;
+                    slice.ids = tally.ids;
+                }
+                Verdict::Again(doubt) => {
+                    if let Some(doubt) = &doubt {
+                        scans += 1;
+                        tracing::info!(event = "slice in doubt", merchantId = %self.run.merchant_id, resource = slice.resource,
+                            slice = slice.name, scan = slice.scan, doubt);
+                        metrics::counter!("qafila_sync_slices_in_doubt_total").increment(1);
+                    }
+                    held(self.tools.slices.scan_again(self.run.lease, &slice, doubt.as_deref()).await)?;
+                    slice = SliceState {
+                        resource: slice.resource,
+                        name: slice.name,
+                        scan: slice.scan + 1,
+                        next_page: 1,
+                        doubt: doubt.or(slice.doubt),
+                        ..SliceState::default()
+                    };
+                    if scans == SCANS_AT_ONCE {
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        self.report(&slice).await.map(|()| false)
+    }
+
+    async fn report(&self, slice: &SliceState) -> Result<(), Stop> {
+        let report = SliceReport {
+            resource: slice.resource.clone(),
+            slice: slice.name.clone(),
+            total: slice.total.unwrap_or_default(),
+            imported: slice.imported,
+            skipped: slice.skipped,
+        };
+        let lease = self.run.lease;
+        self.tools.command(&self.run, SyncJobCommand::ReportSlice { lease, report }).await?;
+        self.tools.slices.reported(lease, slice).await.map_err(Stop::ours)
+    }
+
+    /// Reads the pages of a scan that are missing; true where the slice was split instead.
+    async fn read_pages(&self, slice: &mut SliceState) -> Result<bool, Stop> {
+        let window = self.window(slice);
+        while !self.is_read(slice) {
+            let page = self.fetch(slice, slice.next_page, self.per_page(&slice.resource)).await?;
+            let parts = self.parts(slice, &page);
+            if slice.next_page == 1 && !parts.is_empty() {
+                held(self.tools.slices.split(self.run.lease, slice, &parts).await)?;
+                return Ok(true);
+            }
+            let (taken, rows) = self.intake.page(&slice.resource, window, &page)?;
+            let outcome = PageOutcome {
+                total: page.total,
+                imported: taken.mapped(),
+                skipped: taken.skipped(),
+                asked_at: Some(page.asked_at),
+                rows,
+            };
+            self.intake.write(taken).await?;
+            held(self.tools.slices.checkpoint(self.run.lease, slice, &outcome).await)?;
+            slice.next_page += 1;
+            slice.total = Some(outcome.total);
+            slice.first_total = slice.first_total.or(slice.total);
+            slice.scan_began_at = slice.scan_began_at.or(outcome.asked_at.map(Millis::to_utc));
+            slice.imported += outcome.imported;
+            slice.skipped += outcome.skipped;
+            slice.seen += outcome.rows.len() as i64;
+            if !page.has_next || page.rows.is_empty() {
+                break;
+            }
+        }
+        Ok(false)
+    }
+
+    /// Whether the last page of the scan was read before we were interrupted.
+    fn is_read(&self, slice: &SliceState) -> bool {
+        let per_page = i64::from(self.per_page(&slice.resource));
+        slice.next_page > 1
+            && slice.total.is_some_and(|total| i64::from(slice.next_page - 1) * per_page >= total)
+    }
+
+    fn per_page(&self, resource: &str) -> u32 {
+        let config = self.client.config();
+        if resource == "orders" { config.orders_per_page } else { config.others_per_page }
+    }
+
+    /// Smaller slices, where this one is too large for deep pages.
+    fn parts(&self, slice: &SliceState, page: &Page) -> Vec<plan::Slice> {
+        if page.total <= i64::from(self.client.config().deepest_rows) {
+            return vec![];
+        }
+        plan::split(&slice.resource, &slice.name, self.run.from_day, self.run.until_day)
+    }
+
+    /// A page of a slice.
+    async fn fetch(&self, slice: &SliceState, page: i32, per_page: u32) -> Result<Page, Stop> {
+        let mut query = vec![("page", page.to_string()), ("per_page", per_page.to_string())];
+        if let Some(window) = self.window(slice) {
+            query.push(("sort_by", "created_at-asc".into()));
+            query.extend(order_days(window.asked()));
+        }
+        query.extend(plan::status(&slice.name).map(|status| ("status", status.to_owned())));
+        Ok(self.client.page(&slice.resource, &query).await?)
+    }
+
+    fn window(&self, slice: &SliceState) -> Option<plan::Window> {
+        let (from, until) = (self.run.from_day, self.run.until_day);
+        (slice.resource == "orders").then(|| plan::days(&slice.name, from, until)).flatten()
+    }
+
+    /// Looks at a scan that was read to its end: first against what the source says, then against what is stored.
+    async fn judge(&self, slice: &SliceState) -> Result<Verdict, Stop> {
+        let tally = self.tools.slices.tally(self.run.lease.run_id, slice).await.map_err(Stop::ours)?;
+        let (distinct, total) = (tally.distinct(), slice.total.unwrap_or_default());
+        let first = slice.first_total.unwrap_or(total);
+        if total < first {
+            return Ok(Verdict::Again(Some(format!("the number of rows fell from {first} to {total} during the scan"))));
+        }
+        if distinct != total {
+            let read = format!("{distinct} different rows were read where the source says {total}");
+            return Ok(Verdict::Again(Some(read)));
+        }
+        if slice.resource == "orders" {
+            let count = self.fetch(slice, 1, 1).await?.total;
+            if count != distinct {
+                let doubt = format!("{distinct} rows were read, then the source says {count}");
+                return Ok(Verdict::Again(Some(doubt)));
+            }
+        } else if slice.scan == 1 {
+            // No date to sort or ask by: complete when two scans agree (ARCHITECTURE §5).
+            return Ok(Verdict::Again(None));
+        } else if tally.before != distinct || tally.again != distinct {
+            let doubt = format!("two scans differ: {} rows, then {distinct}, {} in both", tally.before, tally.again);
+            return Ok(Verdict::Again(Some(doubt)));
+        }
+        Ok(match self.stored(slice).await? {
+            Some(doubt) => Verdict::Again(Some(doubt)),
+            None => Verdict::Agrees(tally),
+        })
+    }
+
+    /// Waits until what was read is stored, and confirms that what is stored and was not read is gone. Some doubt where the
+    /// list and the details contradict each other.
+    async fn stored(&self, slice: &SliceState) -> Result<Option<String>, Stop> {
+        let (ids, skipped) =
+            self.tools.slices.seen(self.run.lease.run_id, slice).await.map_err(Stop::ours)?;
+        let rows = self.wait_for(slice, &ids).await?;
+        let known: HashSet<i64> = ids.iter().chain(&skipped).copied().collect();
+        let began = slice.scan_began_at.unwrap_or_default() - self.list_cache_window();
+        let missing: Vec<i64> = rows
+            .values()
+            .filter(|row| !row.deleted && !known.contains(&row.salla_id))
+            // What came while we were reading need not be in the list yet.
+            .filter(|row| row.created_at.is_none_or(|at| at < began))
+            .map(|row| row.salla_id)
+            .collect();
+        let revived = ids.iter().copied().filter(|id| rows.get(id).is_some_and(|row| row.deleted));
+        let doubtful: Vec<i64> = missing.iter().copied().chain(revived).collect();
+        if doubtful.len() > FEW_VANISHED && doubtful.len() * 100 > known.len() {
+            return Ok(Some(format!("{} stored rows are not in the list", doubtful.len())));
+        }
+        for salla_id in doubtful {
+            if self.still_there(&slice.resource, salla_id).await? && missing.contains(&salla_id) {
+                return Ok(Some(format!("the list leaves out {salla_id}, which is there")));
+            }
+        }
+        Ok(None)
+    }
+
+    fn list_cache_window(&self) -> chrono::Duration {
+        chrono::Duration::from_std(self.client.config().list_cache_window).unwrap_or_default()
+    }
+
+    /// Asks for one entity and writes what it is: there, or gone.
+    async fn still_there(&self, resource: &str, salla_id: i64) -> Result<bool, Stop> {
+        let asked_at = self.client.salla_now();
+        let mut taken = Taken::default();
+        let there = match self.client.get(&format!("{resource}/{salla_id}"), &[]).await {
+            Ok(answer) => {
+                let provenance = self.intake.provenance(Source::Details, answer.asked_at);
+                let row = answer.data.get();
+                let mapped = match resource {
+                    "customers" => customers::from_row(row, &provenance),
+                    "products" => products::from_row(row, &provenance),
+                    // Its details and items are read by pass 2.
+                    _ => return Ok(true),
+                };
+                match mapped {
+                    Ok(unsealed) => taken.add(unsealed),
+                    Err(error) => self.intake.refuse(&mut taken, row, &error)?,
+                }
+                true
+            }
+            Err(SallaError::NotFound) => {
+                self.intake.gone(&mut taken, resource, salla_id, asked_at);
+                false
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.intake.write(taken).await?;
+        Ok(there)
+    }
+
+    /// The stored rows of a slice, once `ids` are among them.
+    async fn wait_for(&self, slice: &SliceState, ids: &[i64]) -> Result<HashMap<i64, StoredRow>, Stop> {
+        let range = Range {
+            merchant_id: self.run.merchant_id,
+            store_id: self.run.store_id,
+            resource: &slice.resource,
+            created: self.window(slice).map(plan::Window::span),
+        };
+        let (mut glance, deadline) = (GLANCE, Instant::now() + STORED_WITHIN);
+        loop {
+            let rows = self.tools.stored.rows(range).await.map_err(Stop::ours)?;
+            let rows: HashMap<i64, StoredRow> = rows.into_iter().map(|row| (row.salla_id, row)).collect();
+            let missing = ids.iter().filter(|id| !rows.contains_key(id)).count();
+            if missing == 0 {
+                return Ok(rows);
+            }
+            if Instant::now() > deadline {
+                return Err(Stop::Ours(format!(
+                    "{missing} rows of {} {} are not stored after {STORED_WITHIN:?}",
+                    slice.resource, slice.name
+                )));
+            }
+            tokio::time::sleep(glance).await;
+            glance = (glance * 2).min(LONGEST_GLANCE);
+        }
+    }
+
+    /// Compares all slices of orders with one count of the whole, and opens those again whose own count has changed. Some
+    /// doubt where the whole is not the sum of its parts.
+    pub async fn compare_whole(&self) -> Result<Option<String>, Stop> {
+        let slices = self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let today = |slice: &SliceState| self.window(slice).is_some_and(|w| w.first == w.last && w.last == self.run.until_day);
+        // Today moves by itself: it is asked again, and read again where it moved.
+        for slice in slices.iter().filter(|s| s.closed && today(s)) {
+            self.reopen_if_moved(slice).await?;
+        }
+        let orders: Vec<&SliceState> =
+            slices.iter().filter(|s| s.resource == "orders" && !today(s)).collect();
+        let first = orders.iter().filter_map(|s| self.window(s)).map(|w| w.first).min();
+        let last = orders.iter().filter_map(|s| self.window(s)).map(|w| w.last).max();
+        let Some((first, last)) = first.zip(last) else { return Ok(None) };
+        let sum: i64 = orders.iter().map(|s| s.ids[1]).sum();
+        // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
+        let inclusive = orders.iter().any(|s| s.ids[0] + s.ids[2] > 0);
+        let whole = plan::Window { first, last };
+        let count = self.count(if inclusive { (first, last) } else { whole.asked() }).await?;
+        if count == sum {
+            return Ok(None);
+        }
+        let mut moved = false;
+        for slice in orders {
+            moved |= self.reopen_if_moved(slice).await?;
+        }
+        let doubt = format!("{sum} orders were read from {first} to {last}, and the source says {count}");
+        Ok((!moved).then_some(doubt))
+    }
+
+    /// Orders that the source says there are from one day to another.
+    async fn count(&self, days: (NaiveDate, NaiveDate)) -> Result<i64, Stop> {
+        let mut query = vec![("page", "1".to_owned()), ("per_page", "1".to_owned())];
+        query.extend(order_days(days));
+        Ok(self.client.page("orders", &query).await?.total)
+    }
+
+    /// True where the slice has another number of rows than when it was closed, and is open again.
+    async fn reopen_if_moved(&self, slice: &SliceState) -> Result<bool, Stop> {
+        let count = self.fetch(slice, 1, 1).await?.total;
+        let known: i64 = slice.ids.iter().sum();
+        if count == known {
+            return Ok(false);
+        }
+        let doubt = format!("{known} rows were read, and now the source says {count}");
+        held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+        Ok(true)
+    }
+
+    /// When the accepted scans of a resource began, the earliest that still moves counts; none while one is open.
+    pub fn complete_to(&self, slices: &[SliceState], resource: &str) -> Option<DateTime<Utc>> {
+        let of: Vec<_> = slices.iter().filter(|s| s.resource == resource).collect();
+        if of.iter().any(|s| !s.closed) {
+            return None;
+        }
+        let moving = |s: &&&SliceState| self.window(s).is_none_or(|w| w.last == self.run.until_day);
+        of.iter().filter(moving).filter_map(|s| s.scan_began_at).min().map(|at| at - self.list_cache_window())
+    }
+}
+
+fn order_days((from, to): (NaiveDate, NaiveDate)) -> [(&'static str, String); 2] {
+    [("from_date", from.to_string()), ("to_date", to.to_string())]
+}
+
+/// Whether a change under our lease happened.
+fn held(changed: Result<bool, sqlx::Error>) -> Result<(), Stop> {
+    match changed {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Stop::Lost),
+        Err(error) => Err(Stop::ours(error)),
+    }
+}

@@ -1,0 +1,122 @@
+//! Why a run stops before its end, and what that means for it: tried again, waiting for somebody, or failed.
+
+use std::time::Duration;
+
+use super::tolerance::Excess;
+use crate::access::AccessError;
+use crate::salla::client::SallaError;
+
+/// Salla blocks us for a while after abuse (FACTS §6).
+const FORBIDDEN: u16 = 403;
+const BLOCKED_FOR: Duration = Duration::from_secs(15 * 60);
+
+/// Why a run stopped before its end.
+#[derive(Debug, thiserror::Error)]
+pub enum Stop {
+    /// Somebody else has it.
+    #[error("the lease is lost, or the run was ended by others")]
+    Lost,
+    /// Salla.
+    #[error(transparent)]
+    Salla(#[from] SallaError),
+    /// Too many rows do not map.
+    #[error("{} of {} rows of {} could not be read", .0.skipped, .0.rows, .0.resource)]
+    Invalid(Excess),
+    /// The source contradicts itself; nothing is claimed to be complete.
+    #[error("Salla's answers do not agree yet: {0}")]
+    Disagrees(String),
+    /// Something of ours.
+    #[error("{0}")]
+    Ours(String),
+}
+
+/// What becomes of the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fate {
+    /// It is left as it is and taken up again soon, by whoever comes.
+    TriedAgain,
+    /// It waits, and says why.
+    Paused {
+        /// Stable code.
+        cause: &'static str,
+        /// What the user can do, or that nothing is needed.
+        advice: String,
+        /// Until a later pair of tokens than this one; until then otherwise.
+        waits_for: WaitsFor,
+    },
+    /// It has failed; a restart goes on where it stopped.
+    Failed {
+        /// Stable code.
+        cause: &'static str,
+        /// What the user can do.
+        advice: &'static str,
+    },
+}
+
+/// What a paused run waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// A later pair of tokens than this one.
+    Access(i64),
+    /// Some time.
+    Time(Duration),
+    /// A pause that grows with every try.
+    GrowingTime,
+}
+
+impl Stop {
+    pub(super) fn ours(error: impl std::fmt::Display) -> Self {
+        Self::Ours(error.to_string())
+    }
+
+    /// What becomes of the run.
+    pub fn fate(&self) -> Fate {
+        match self {
+            Self::Lost | Self::Ours(_) => Fate::TriedAgain,
+            Self::Invalid(_) => Fate::Failed {
+                cause: "too_many_invalid_rows",
+                advice: "Too many of the store's rows could not be read. They are kept: contact support with the job's id.",
+            },
+            Self::Disagrees(doubt) => Fate::Paused {
+                cause: "source_disagrees",
+                advice: format!("Salla's lists contradict themselves ({doubt}). Nothing is needed: we ask again until they agree."),
+                waits_for: WaitsFor::GrowingTime,
+            },
+            Self::Salla(error) => of_salla(error),
+        }
+    }
+}
+
+fn of_salla(error: &SallaError) -> Fate {
+    match error {
+        SallaError::Access(AccessError::NotConnected) => Fate::Failed {
+            cause: "not_connected",
+            advice: "Connect your Salla store again, then start the import again.",
+        },
+        SallaError::Access(access) => match access.needs_merchant() {
+            Some((cause, advice, generation)) => Fate::Paused {
+                cause,
+                advice: advice.into(),
+                waits_for: WaitsFor::Access(generation),
+            },
+            None => Fate::TriedAgain,
+        },
+        SallaError::ScopeMissing(_) => Fate::Failed {
+            cause: "scope_missing",
+            advice: "Salla did not grant us everything an import needs. Connect your store again and approve all that is asked for, then resume the import.",
+        },
+        SallaError::Refused { status: FORBIDDEN, .. } => Fate::Paused {
+            cause: "salla_blocks_us",
+            advice: "Salla refuses our calls for a while. Nothing is needed: the import goes on by itself.".into(),
+            waits_for: WaitsFor::Time(BLOCKED_FOR),
+        },
+        SallaError::Unavailable { .. } => Fate::Failed {
+            cause: "salla_unavailable",
+            advice: "Salla did not answer. Resume the import in a while; nothing is lost.",
+        },
+        SallaError::Refused { .. } | SallaError::NotFound => Fate::Failed {
+            cause: "salla_refused",
+            advice: "Salla refused a request. Contact support with the job's id.",
+        },
+    }
+}

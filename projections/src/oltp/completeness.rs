@@ -1,0 +1,101 @@
+//! Read model `store_completeness`: up to when a store is complete, per resource, from `qafila.completeness`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::catalogue::COMPLETENESS;
+use qafila_schemas::codec::{Decoder, split_header};
+use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::ids::MerchantId;
+use qafila_schemas::millis::Millis;
+use qafila_schemas::reader::{Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable};
+use qafila_schemas::records::sync::Completeness;
+use qafila_schemas::writer::TopicWriter;
+use rdkafka::message::{BorrowedMessage, Message};
+use sqlx::{PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
+
+use super::events::{Fold, follow};
+use super::offsets::ProjectionOffsets;
+use super::scope::for_merchant;
+use super::{OltpRole, ProjectionError};
+
+const PROJECTION: &str = "store_completeness";
+
+/// Builds the read model.
+pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    let config = ReaderConfig {
+        group: format!("qafila-projection-{PROJECTION}"),
+        slot: role.slot.clone(),
+        topics: vec![COMPLETENESS.name.into()],
+        max_records: 500,
+        max_bytes: 4 << 20,
+        max_age: Duration::from_millis(50),
+        offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), PROJECTION))),
+    };
+    let decode = DecodeCompleteness(role.contract.registry.decoder()?);
+    let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
+    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, PROJECTION);
+    follow(&role.pool, PROJECTION, reader, dead_letters, Statements, shutdown).await
+}
+
+struct DecodeCompleteness(Decoder<Completeness>);
+
+impl Decode for DecodeCompleteness {
+    type Item = Completeness;
+    const KEEPS_RECORDS: bool = true;
+
+    fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<Completeness> {
+        let Some(bytes) = message.payload() else { return Decoded::Ignored };
+        match self.0.decode(bytes) {
+            Ok(Some(statement)) => Decoded::Item(statement),
+            Ok(None) => Decoded::UnknownSchema(split_header(bytes).map(|(id, _)| id).unwrap_or_default()),
+            Err(error) => Decoded::Bad(undecodable(&error.to_string())),
+        }
+    }
+}
+
+struct Statements;
+
+impl Fold<Completeness> for Statements {
+    async fn fold(&self, connection: &mut PgConnection, said: &Completeness) -> Result<(), ProjectionError> {
+        for one in &said.resources {
+            sqlx::query(
+                "INSERT INTO store_completeness AS known (merchant_id, store_id, resource, complete_from, complete_to, stated_at)
+                 VALUES ($1, $2, $3, $4, $5, $6)
+                 ON CONFLICT (merchant_id, store_id, resource) DO UPDATE SET complete_from = $4, complete_to = $5, stated_at = $6
+                 WHERE known.stated_at < $6",
+            )
+            .bind(said.merchant_id.0)
+            .bind(said.store_id)
+            .bind(&one.resource)
+            .bind(one.complete_from.map(Millis::to_utc))
+            .bind(one.complete_to.map(Millis::to_utc))
+            .bind(said.stated_at.to_utc())
+            .execute(&mut *connection)
+            .await?;
+        }
+        Ok(())
+    }
+}
+
+/// Up to when a resource of a merchant's store is complete; none until that is known. `pool` is the query role's.
+pub async fn complete_to(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    let mut transaction = for_merchant(pool, merchant).await?;
+    let known: Option<Option<DateTime<Utc>>> = sqlx::query_scalar(
+        "SELECT complete_to FROM store_completeness WHERE merchant_id = $1 AND store_id = $2 AND resource = $3",
+    )
+    .bind(merchant.0)
+    .bind(store_id)
+    .bind(resource)
+    .fetch_optional(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(known.flatten())
+}

@@ -1,0 +1,50 @@
+//! Joins the sync's port on the read models to the functions that answer it: neither crate names the other
+//! (ARCHITECTURE §2).
+
+use async_trait::async_trait;
+use qafila_ingest::sync::stored::{Range, StoredError, StoredRow, StoredView, ThinOrder};
+use qafila_projections::oltp::stored;
+use sqlx::PgPool;
+
+/// The read models, behind the projection role's pool.
+pub struct ReadModels {
+    /// Pool.
+    pub pool: PgPool,
+}
+
+#[async_trait]
+impl StoredView for ReadModels {
+    async fn rows(&self, range: Range<'_>) -> Result<Vec<StoredRow>, StoredError> {
+        let rows =
+            stored::rows(&self.pool, range.merchant_id, range.store_id, range.resource, range.created).await;
+        let row = |(salla_id, deleted, created_at)| StoredRow { salla_id, deleted, created_at };
+        Ok(rows.map_err(failed)?.into_iter().map(row).collect())
+    }
+
+    async fn thin_orders(
+        &self,
+        range: Range<'_>,
+        before: Option<ThinOrder>,
+        limit: i64,
+    ) -> Result<Vec<ThinOrder>, StoredError> {
+        let Some(created) = range.created else { return Err(no_span()) };
+        let before = before.map(|order| (order.created_at, order.order_id));
+        let rows =
+            stored::thin_orders(&self.pool, range.merchant_id, range.store_id, created, before, limit).await;
+        let order = |(order_id, created_at)| ThinOrder { order_id, created_at };
+        Ok(rows.map_err(failed)?.into_iter().map(order).collect())
+    }
+
+    async fn count_thin_orders(&self, range: Range<'_>) -> Result<i64, StoredError> {
+        let Some(created) = range.created else { return Err(no_span()) };
+        stored::count_thin_orders(&self.pool, range.merchant_id, range.store_id, created).await.map_err(failed)
+    }
+}
+
+fn failed(error: sqlx::Error) -> StoredError {
+    StoredError(error.to_string())
+}
+
+fn no_span() -> StoredError {
+    StoredError("orders are asked for by a span of creation".into())
+}
