@@ -1,6 +1,7 @@
 //! Taking in what was read: mapped, sealed and written, with dead letters for what does not map. It returns once Kafka has
 //! all of it, so a checkpoint may follow.
 
+use std::collections::HashSet;
 use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
@@ -48,11 +49,6 @@ impl Taken {
         self.mapped.len() as i64
     }
 
-    /// Rows that did not.
-    pub fn skipped(&self) -> i64 {
-        self.letters.len() as i64
-    }
-
     /// Adds an observation.
     pub fn add(&mut self, unsealed: Unsealed) {
         self.mapped.push(unsealed);
@@ -72,11 +68,13 @@ impl Intake {
         Self { tools, run }
     }
 
-    /// Maps a page of a list. A neighbour's day is read, and counted, in the neighbour.
+    /// Maps a page of a list. A neighbour's day is read, and counted, in the neighbour; `told` are rows whose dead letters an
+    /// earlier scan has written.
     pub fn page(
         &self,
         resource: &str,
         window: Option<Window>,
+        told: &HashSet<i64>,
         page: &Page,
     ) -> Result<(Taken, Vec<SeenRow>), Stop> {
         let provenance = self.provenance(Source::List, page.asked_at);
@@ -90,6 +88,7 @@ impl Intake {
             if side == 0 {
                 match map(resource, row, &provenance) {
                     Ok(unsealed) => taken.add(unsealed),
+                    Err(_) if told.contains(&salla_id) => skipped = true,
                     Err(error) => {
                         skipped = true;
                         self.refuse(&mut taken, row, &error)?;

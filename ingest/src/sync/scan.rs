@@ -122,23 +122,25 @@ impl Scanner {
     /// Reads the pages of a scan that are missing; true where the slice was split instead.
     async fn read_pages(&self, slice: &mut SliceState) -> Result<bool, Stop> {
         let window = self.window(slice);
+        let lease = self.run.lease;
+        let told = self.tools.slices.skipped_before(lease.run_id, slice).await.map_err(Stop::ours)?;
         while !self.is_read(slice) {
             let page = self.fetch(slice, slice.next_page, self.per_page(&slice.resource)).await?;
             let parts = self.parts(slice, &page);
             if slice.next_page == 1 && !parts.is_empty() {
-                held(self.tools.slices.split(self.run.lease, slice, &parts).await)?;
+                held(self.tools.slices.split(lease, slice, &parts).await)?;
                 return Ok(true);
             }
-            let (taken, rows) = self.intake.page(&slice.resource, window, &page)?;
+            let (taken, rows) = self.intake.page(&slice.resource, window, &told, &page)?;
             let outcome = PageOutcome {
                 total: page.total,
                 imported: taken.mapped(),
-                skipped: taken.skipped(),
+                skipped: rows.iter().filter(|row| row.skipped).count() as i64,
                 asked_at: Some(page.asked_at),
                 rows,
             };
             self.intake.write(taken).await?;
-            held(self.tools.slices.checkpoint(self.run.lease, slice, &outcome).await)?;
+            held(self.tools.slices.checkpoint(lease, slice, &outcome).await)?;
             slice.next_page += 1;
             slice.total = Some(outcome.total);
             slice.first_total = slice.first_total.or(slice.total);

@@ -1,6 +1,8 @@
 //! Slices of a run in Postgres: page checkpoints that only the lease's holder moves, the ids of the scan under way, and
 //! what closed a slice.
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use qafila_aggregates::sync_job::Lease;
 use qafila_schemas::ids::RunId;
@@ -207,6 +209,21 @@ impl SliceStore {
         let (skipped, mapped): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, skipped)| *skipped);
         let ids = |rows: Vec<(i64, bool)>| rows.into_iter().map(|(id, _)| id).collect();
         Ok((ids(mapped), ids(skipped)))
+    }
+
+    /// Rows that did not map in the scan before.
+    pub async fn skipped_before(&self, run: RunId, slice: &SliceState) -> Result<HashSet<i64>, sqlx::Error> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT salla_id FROM sync_seen
+             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 - 1 AND skipped",
+        )
+        .bind(run.0)
+        .bind(&slice.resource)
+        .bind(&slice.name)
+        .bind(slice.scan)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().collect())
     }
 
     /// Starts another scan of a slice, and says why. False where the lease is not ours any more.
