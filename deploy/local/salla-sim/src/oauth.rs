@@ -49,6 +49,8 @@ pub struct Grants {
     pub reuses: u64,
     /// Refresh answers lost on purpose.
     pub lost_answers: u64,
+    /// Refreshes answered with 503, unredeemed.
+    pub unavailable: u64,
 }
 
 impl Grants {
@@ -200,7 +202,10 @@ pub async fn token(sim: &Sim, form: &Parameters) -> Answer {
         .flatten();
     match mishap {
         None => exchange(sim, form),
-        Some(TokenMishap::Unavailable) => plain(StatusCode::SERVICE_UNAVAILABLE, "upstream connect error"),
+        Some(TokenMishap::Unavailable) => {
+            sim.world().grants.unavailable += 1;
+            plain(StatusCode::SERVICE_UNAVAILABLE, "upstream connect error")
+        }
         Some(TokenMishap::Late(seconds)) => {
             let answer = exchange(sim, form);
             tokio::time::sleep(std::time::Duration::from_secs_f64(seconds)).await;

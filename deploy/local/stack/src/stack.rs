@@ -168,6 +168,8 @@ impl Stack {
             ("QAFILA_TOKEN_KEY", self.secrets.base64("TOKEN_KEY").unwrap_or_default()),
             ("QAFILA_SALLA_API_URL", format!("{salla}/admin/v2")),
             ("QAFILA_SALLA_ACCOUNTS_URL", salla),
+            // The simulator's stores of the plan `unlimited` have no customers budget.
+            ("QAFILA_SALLA_CUSTOMERS_BUDGET", "1000000".to_owned()),
             ("QAFILA_SALLA_CLIENT_ID", salla::CLIENT_ID.to_owned()),
             ("QAFILA_SALLA_CLIENT_SECRET", self.secrets.get("SALLA_CLIENT_SECRET").to_owned()),
             ("QAFILA_SALLA_REDIRECT_URL", format!("http://127.0.0.1:{}/oauth/callback", ports.gateway)),

@@ -8,14 +8,15 @@ use qafila_proving::record::{Ordeal, append};
 use qafila_proving::torture::RunOutcome;
 use qafila_proving::torture::import_kill::ImportKill;
 use qafila_proving::torture::relay_order::RelayOrder;
+use qafila_proving::torture::token_refresh::{TokenRefresh, work_if_asked};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [(&str, u64); 2] = [("import_kill", 20), ("relay_order", 10_000)];
+const SCENARIOS: [(&str, u64); 3] = [("import_kill", 20), ("relay_order", 10_000), ("token_refresh", 1_000)];
 
 #[derive(Parser)]
 struct Cli {
     /// Scenarios; all of them where none is named.
-    #[arg(value_parser = ["import_kill", "relay_order"])]
+    #[arg(value_parser = ["import_kill", "relay_order", "token_refresh"])]
     names: Vec<String>,
     /// Runs of each scenario.
     #[arg(long, env = "RUNS")]
@@ -27,6 +28,9 @@ struct Cli {
 
 #[tokio::main]
 async fn main() -> Result<()> {
+    if work_if_asked().await? {
+        return Ok(());
+    }
     let cli = Cli::parse();
     let root = Layout::find()?.root;
     let mut table = Table::new();
@@ -73,15 +77,29 @@ async fn endure(ordeal: &mut Ordeal) -> Result<()> {
         }
         return scenario.finish().await;
     }
+    if ordeal.name == "token_refresh" {
+        let mut scenario = TokenRefresh::prepare().await?;
+        for seed in seeds {
+            let outcome = scenario.run(seed).await;
+            count(ordeal, seed, outcome);
+            told(ordeal, seed, 100);
+        }
+        return scenario.finish().await;
+    }
     let scenario = RelayOrder::prepare().await?;
     for seed in seeds {
         let outcome = scenario.run(seed).await;
         count(ordeal, seed, outcome);
-        if (seed + 1).is_multiple_of(500) {
-            println!("  {} of {} schedules", seed + 1 - ordeal.seed, ordeal.runs);
-        }
+        told(ordeal, seed, 500);
     }
     scenario.finish().await
+}
+
+fn told(ordeal: &Ordeal, seed: u64, every: u64) {
+    let done = seed + 1 - ordeal.seed;
+    if done.is_multiple_of(every) {
+        println!("  {done} of {} runs", ordeal.runs);
+    }
 }
 
 fn count(ordeal: &mut Ordeal, seed: u64, outcome: Result<RunOutcome>) {
