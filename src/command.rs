@@ -48,6 +48,8 @@ pub enum Projection {
     Oltp,
     /// ClickHouse.
     Olap,
+    /// What people are told.
+    Notify,
 }
 
 /// What `qafila topics` does.

@@ -11,10 +11,12 @@ use qafila_gateway::GatewayRole;
 use qafila_gateway::client_address::TrustedProxies;
 use qafila_ingest::access::{AccessTokens, RefreshTimes};
 use qafila_ingest::connect::Connector;
+use qafila_ingest::estimate::Estimator;
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::salla::budget::Budgets;
 use qafila_ingest::salla::client::{SallaApi, http_client};
 use qafila_ingest::sync::SyncRole;
+use qafila_projections::notify;
 use qafila_projections::olap::{self, OlapRole, client};
 use qafila_projections::oltp::{self, OltpRole};
 use qafila_schemas::contract::Contract;
@@ -42,6 +44,7 @@ pub async fn all(config: Config) -> Result<()> {
     process.ingest()?;
     process.oltp()?;
     process.olap();
+    process.notify()?;
     process.gateway().await?;
     process.run().await
 }
@@ -70,11 +73,15 @@ pub async fn ingest(config: Config) -> Result<()> {
 /// Kafka → read models.
 pub async fn project(config: Config, which: Option<Projection>) -> Result<()> {
     let mut process = Process::start(config).await?;
-    if which != Some(Projection::Olap) {
+    let wanted = |one| which.is_none_or(|which| which == one);
+    if wanted(Projection::Oltp) {
         process.oltp()?;
     }
-    if which != Some(Projection::Oltp) {
+    if wanted(Projection::Olap) {
         process.olap();
+    }
+    if wanted(Projection::Notify) {
+        process.notify()?;
     }
     process.run().await
 }
@@ -198,13 +205,23 @@ impl Process {
         Ok(())
     }
 
-    fn oltp(&mut self) -> Result<()> {
-        let role = OltpRole {
+    fn oltp_role(&self) -> Result<OltpRole> {
+        Ok(OltpRole {
             pool: self.pool("qafila_oltp")?,
             contract: self.contract.clone(),
             slot: self.config.slot.clone(),
             list_cache_window: self.config.salla.list_cache_window,
-        };
+        })
+    }
+
+    fn notify(&mut self) -> Result<()> {
+        let (role, shutdown) = (self.oltp_role()?, self.shutdown.clone());
+        self.tasks.spawn(async move { Ok(notify::run(role, shutdown).await?) });
+        Ok(())
+    }
+
+    fn oltp(&mut self) -> Result<()> {
+        let role = self.oltp_role()?;
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move { Ok(oltp::run(role, shutdown).await?) });
         Ok(())
@@ -237,7 +254,9 @@ impl Process {
             Arc::new(self.config.salla.clone()),
             self.commands(&command_pool),
         );
+        let (_, salla) = self.salla(&self.pool("qafila_ingest")?)?;
         let role = GatewayRole {
+            estimator: Estimator::new(salla),
             sync_jobs: self.commands(&command_pool),
             command_pool,
             query_pool: self.pool("qafila_query")?,

@@ -8,6 +8,7 @@ use qafila_aggregates::commands::Commands;
 use qafila_aggregates::merchant::Merchant;
 use qafila_aggregates::sync_job::SyncJob;
 use qafila_ingest::connect::Connector;
+use qafila_ingest::estimate::Estimator;
 use qafila_schemas::kafka::KafkaConfig;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
@@ -43,6 +44,8 @@ pub struct GatewayRole {
     pub sync_jobs: Commands<SyncJob>,
     /// Connects stores.
     pub connector: Connector,
+    /// Estimates imports.
+    pub estimator: Estimator,
     /// Key of access tokens and attempt counters, at least 32 bytes.
     pub token_key: Vec<u8>,
     /// Cookies without `Secure`, for plain HTTP on one machine.
@@ -67,6 +70,8 @@ pub struct App {
     pub sync_jobs: Commands<SyncJob>,
     /// Connects stores.
     pub connector: Connector,
+    /// Estimates imports.
+    pub estimator: Estimator,
     /// Users.
     pub registration: Registration,
     /// Refresh tokens.
@@ -111,6 +116,7 @@ pub async fn run(
         merchants: role.merchants,
         sync_jobs: role.sync_jobs,
         connector: role.connector,
+        estimator: role.estimator,
         health,
         insecure_cookies: role.insecure_cookies,
         metrics: role.metrics,

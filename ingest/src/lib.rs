@@ -5,6 +5,7 @@
 
 pub mod access;
 pub mod connect;
+pub mod estimate;
 pub mod keys;
 pub mod mapping;
 pub mod salla;

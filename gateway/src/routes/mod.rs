@@ -3,6 +3,7 @@
 pub mod auth;
 pub mod jobs;
 pub mod me;
+pub mod notifications;
 pub mod openapi;
 pub mod operations;
 pub mod reports;
@@ -58,6 +59,14 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify()
                 .or(get(path!("sync" / "status"), &app, sync::status))
                 .unify()
+                .or(get(path!("sync" / "estimate"), &app, sync::estimate))
+                .unify()
+                .or(get(path!("notifications"), &app, notifications::list))
+                .unify()
+                .or(post(path!("notifications" / "read-all"), &app, notifications::read_all))
+                .unify()
+                .or(post_of(path!("notifications" / String / "read"), &app, notifications::read))
+                .unify()
                 .or(get(path!("reports" / "summary"), &app, reports::summary))
                 .unify()
                 .or(get(path!("reports" / "sales-trend"), &app, reports::sales_trend))
@@ -100,6 +109,23 @@ method!(get);
 method!(post);
 method!(patch);
 method!(delete);
+
+/// A POST about one thing, whose id is in the path.
+fn post_of<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
+where
+    P: Filter<Extract = (String,), Error = Rejection> + Clone + Send + Sync + 'static,
+    H: Fn(Arc<App>, Call, String) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Answer> + Send + 'static,
+{
+    let app = Arc::clone(app);
+    path.and(warp::post())
+        .and(call())
+        .then(move |id: String, call: Call| {
+            let answering = handler(Arc::clone(&app), call, id);
+            async move { answering.await.unwrap_or_else(Reply::into_response) }
+        })
+        .boxed()
+}
 
 fn handled<H, F>(matched: BoxedFilter<()>, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
 where

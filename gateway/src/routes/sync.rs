@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Months, Utc};
 use http::StatusCode;
 use qafila_aggregates::commands::CommandError;
 use qafila_aggregates::sync_job::{StartRun, SyncJobCommand, SyncJobError, job_id};
+use qafila_ingest::access::AccessError;
 use qafila_ingest::mapping::values::riyadh;
+use qafila_ingest::salla::client::SallaError;
 use qafila_projections::oltp::sync_jobs::{self, SyncStatusView};
 use qafila_schemas::ids::{MerchantId, RunId, UserId};
 use serde::{Deserialize, Serialize};
@@ -17,6 +19,9 @@ use crate::app::App;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;
 use crate::wait;
+
+/// A person does not wait longer for an estimate.
+const LONGEST_ESTIMATE: std::time::Duration = std::time::Duration::from_secs(10);
 
 /// How far back to import.
 #[derive(Deserialize, ToSchema)]
@@ -98,9 +103,7 @@ pub(super) async fn start(
     if sequence == 0 {
         return Err(unknown_merchant());
     }
-    let connection = known.connection().ok_or_else(|| {
-        Problem::new(StatusCode::PRECONDITION_FAILED, "not-connected", "Connect your Salla store first.")
-    })?;
+    let connection = known.connection().ok_or_else(not_connected)?;
     let job = job_id(connection.connection_id);
     let run_id = RunId::generate();
     let start = StartRun {
@@ -119,6 +122,80 @@ pub(super) async fn start(
         run_id: run_id.to_string(),
         position: committed.position.to_string(),
     })
+}
+
+/// What an import would cost.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct EstimateBody {
+    depth_in_months: i32,
+    orders: i64,
+    customers: i64,
+    products: i64,
+    /// Calls of Salla's API.
+    calls: i64,
+    /// Calls a minute that Salla lets the store make; null where it does not say.
+    calls_per_minute: Option<u32>,
+    /// Until every order is known with total, status and date; null where the rate is unknown.
+    minutes_until_useful: Option<f64>,
+    /// Until details and items of every order are known, too.
+    hours_until_complete: Option<f64>,
+}
+
+/// What an import would cost, from the store's counts and plan.
+#[utoipa::path(get, path = "/api/v1/sync/estimate", tag = "sync", security(("bearer" = [])),
+    params(("depthInMonths" = i32, Query, description = "12 or 24")),
+    responses((status = 200, body = EstimateBody), (status = 412, body = Problem), (status = 422, body = Problem),
+        (status = 502, body = Problem)))]
+pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let parameters = call.parameters();
+    let depth_in_months = match parameters.as_slice() {
+        [(name, value)] if name == "depthInMonths" => match value.as_str() {
+            "12" => 12,
+            "24" => 24,
+            _ => return Err(Problem::invalid_field("depthInMonths", "must be 12 or 24")),
+        },
+        _ => return Err(Problem::invalid_field("depthInMonths", "is the one parameter, and is needed")),
+    };
+    let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
+    let (merchant, _) = merchant.map_err(|e| Problem::unavailable("event store", &e))?;
+    let connection = merchant.connection().ok_or_else(not_connected)?;
+    let until = Utc::now().with_timezone(&riyadh()).date_naive();
+    let from = until.checked_sub_months(Months::new(depth_in_months)).unwrap_or(until);
+    let asked = app.estimator.estimate(connection.connection_id, connection.store_id, from, until);
+    let estimate = tokio::time::timeout(LONGEST_ESTIMATE, asked)
+        .await
+        .map_err(|_| Problem::unavailable("salla", &"Salla did not answer in time"))?
+        .map_err(|error| match error {
+            SallaError::Access(access) if access.needs_merchant().is_some() => Problem::new(
+                StatusCode::PRECONDITION_FAILED,
+                "reauthorisation-needed",
+                "Salla no longer accepts our access. Connect your store again.",
+            ),
+            SallaError::Access(AccessError::NotConnected) => not_connected(),
+            SallaError::Access(_) | SallaError::Unavailable { .. } => Problem::unavailable("salla", &error),
+            error => {
+                tracing::warn!(event = "estimate refused", merchantId = %identity.merchant_id, error = %error);
+                Problem::new(StatusCode::BAD_GATEWAY, "salla-failed", "Salla refused to tell. Try again in a while.")
+            }
+        })?;
+    let body = EstimateBody {
+        depth_in_months: i32::try_from(depth_in_months).unwrap_or_default(),
+        orders: estimate.orders,
+        customers: estimate.customers,
+        products: estimate.products,
+        calls: estimate.calls,
+        calls_per_minute: estimate.calls_per_minute,
+        minutes_until_useful: estimate.minutes_until_useful,
+        hours_until_complete: estimate.hours_until_complete,
+    };
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// 412.
+fn not_connected() -> Problem {
+    Problem::new(StatusCode::PRECONDITION_FAILED, "not-connected", "Connect your Salla store first.")
 }
 
 /// 404.

@@ -28,6 +28,8 @@ const SCANS_AT_ONCE: i32 = 4;
 const STORED_WITHIN: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(20);
 const LONGEST_GLANCE: Duration = Duration::from_secs(1);
+/// Pauses after which a resource without a single row is asked for again.
+const TIMES_NOTHING_IS_ASKED: usize = 3;
 /// More rows than so many, and than one in a hundred, do not vanish: then it is the list that is in doubt.
 const FEW_VANISHED: usize = 20;
 
@@ -311,15 +313,16 @@ impl Scanner {
         }
     }
 
-    /// Compares all slices of orders with one count of the whole, and opens those again whose own count has changed. Some
-    /// doubt where the whole is not the sum of its parts.
+    /// Compares what was read with what the source says in the end: slices whose own count has changed are opened again. Some
+    /// doubt where the whole of the orders is not the sum of its slices.
     pub async fn compare_whole(&self) -> Result<Option<String>, Stop> {
         let slices = self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)?;
         let today = |slice: &SliceState| self.window(slice).is_some_and(|w| w.first == w.last && w.last == self.run.until_day);
-        // Today moves by itself: it is asked again, and read again where it moved.
-        for slice in slices.iter().filter(|s| s.closed && today(s)) {
+        // Today moves by itself, and the others were read whole: they are asked again, and read again where they moved.
+        for slice in slices.iter().filter(|s| s.closed && (s.resource != "orders" || today(s))) {
             self.reopen_if_moved(slice).await?;
         }
+        self.confirm_nothing(&slices).await?;
         let orders: Vec<&SliceState> =
             slices.iter().filter(|s| s.resource == "orders" && !today(s)).collect();
         let first = orders.iter().filter_map(|s| self.window(s)).map(|w| w.first).min();
@@ -339,6 +342,25 @@ impl Scanner {
         }
         let doubt = format!("{sum} orders were read from {first} to {last}, and the source says {count}");
         Ok((!moved).then_some(doubt))
+    }
+
+    /// That a store has nothing at all of something is asked several times: an empty answer is the cheapest mistake.
+    async fn confirm_nothing(&self, slices: &[SliceState]) -> Result<(), Stop> {
+        for resource in ["orders", "customers", "products"] {
+            let of: Vec<_> = slices.iter().filter(|s| s.resource == resource && s.closed).collect();
+            if of.is_empty() || of.iter().any(|slice| slice.ids.iter().sum::<i64>() > 0) {
+                continue;
+            }
+            for _ in 0..TIMES_NOTHING_IS_ASKED {
+                tokio::time::sleep(self.client.config().minute / 60).await;
+                for slice in &of {
+                    if self.reopen_if_moved(slice).await? {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Orders that the source says there are from one day to another.

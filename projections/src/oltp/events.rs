@@ -22,7 +22,7 @@ use super::{OltpRole, ProjectionError, merchants, sync_jobs};
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Folds one record into a read model, within the batch's transaction.
-pub(super) trait Fold<T>: Send + Sync + 'static {
+pub(crate) trait Fold<T>: Send + Sync + 'static {
     /// Applies `record`.
     fn fold(
         &self,
@@ -128,7 +128,7 @@ where
 }
 
 /// Applies batch after batch; a failure is tried again from the stored offsets.
-pub(super) async fn follow<T: Send + Sync + 'static>(
+pub(crate) async fn follow<T: Send + Sync + 'static>(
     pool: &PgPool,
     projection: &'static str,
     mut reader: Reader<T>,

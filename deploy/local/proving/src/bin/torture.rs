@@ -8,15 +8,22 @@ use qafila_proving::record::{Ordeal, append};
 use qafila_proving::torture::RunOutcome;
 use qafila_proving::torture::import_kill::ImportKill;
 use qafila_proving::torture::relay_order::RelayOrder;
+use qafila_proving::torture::sync_runs::{BESIDE, Hardship, SyncRuns};
 use qafila_proving::torture::token_refresh::{TokenRefresh, work_if_asked};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [(&str, u64); 3] = [("import_kill", 20), ("relay_order", 10_000), ("token_refresh", 1_000)];
+const SCENARIOS: [(&str, u64); 5] = [
+    ("import_kill", 20),
+    ("relay_order", 10_000),
+    ("token_refresh", 1_000),
+    ("sync_faults", 200),
+    ("sync_lies", 100),
+];
 
 #[derive(Parser)]
 struct Cli {
     /// Scenarios; all of them where none is named.
-    #[arg(value_parser = ["import_kill", "relay_order", "token_refresh"])]
+    #[arg(value_parser = SCENARIOS.map(|(name, _)| name))]
     names: Vec<String>,
     /// Runs of each scenario.
     #[arg(long, env = "RUNS")]
@@ -74,6 +81,20 @@ async fn endure(ordeal: &mut Ordeal) -> Result<()> {
         for seed in seeds {
             let outcome = scenario.run(seed).await;
             count(ordeal, seed, outcome);
+        }
+        return scenario.finish().await;
+    }
+    let hardship = match ordeal.name.as_str() {
+        "sync_faults" => Some(Hardship::Faults),
+        "sync_lies" => Some(Hardship::Lies),
+        _ => None,
+    };
+    if let Some(hardship) = hardship {
+        let mut scenario = SyncRuns::prepare(hardship).await?;
+        for first in seeds.clone().step_by(BESIDE as usize) {
+            for (seed, outcome) in scenario.run(first..(first + BESIDE).min(seeds.end)).await {
+                count(ordeal, seed, outcome);
+            }
         }
         return scenario.finish().await;
     }

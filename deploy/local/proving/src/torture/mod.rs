@@ -2,6 +2,7 @@
 
 pub mod import_kill;
 pub mod relay_order;
+pub mod sync_runs;
 pub mod token_refresh;
 
 /// What one run of a scenario ended with.

@@ -23,7 +23,7 @@ use rand_chacha::ChaCha8Rng;
 use salla_sim::faults::Faults;
 use salla_sim::store::Plan;
 use sqlx::PgPool;
-use sqlx::postgres::PgPoolOptions;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 
@@ -144,10 +144,10 @@ impl TokenRefresh {
             self.mishaps += 1;
             self.harm(victim, signal).await?;
         }
-        let told = self.reports(mishap.map(|_| victim)).await?;
+        let told = self.reports(seed, mishap.map(|_| victim)).await?;
         if mishap == Some(Signal::SIGSTOP) {
             kill(self.pid(victim)?, Signal::SIGCONT)?;
-            self.reports_of(victim).await?;
+            self.reports_of(seed, victim).await?;
         }
         let (lost, reuses) = {
             let sim = self.world.sim.world();
@@ -181,17 +181,23 @@ impl TokenRefresh {
     }
 
     /// What the workers report, but the one that was harmed.
-    async fn reports(&mut self, but: Option<usize>) -> Result<Vec<String>> {
+    async fn reports(&mut self, seed: u64, but: Option<usize>) -> Result<Vec<String>> {
         let mut told = Vec::new();
         for worker in (0..PROCESSES).filter(|index| Some(*index) != but) {
-            told.push(self.reports_of(worker).await?);
+            told.push(self.reports_of(seed, worker).await?);
         }
         Ok(told)
     }
 
-    async fn reports_of(&mut self, worker: usize) -> Result<String> {
-        let line = tokio::time::timeout(PATIENCE, self.workers[worker].reports.next_line()).await;
-        line.context("a worker says nothing")??.context("a worker has ended")
+    /// What a worker reports of this round; reports of a round that was given up are passed over.
+    async fn reports_of(&mut self, seed: u64, worker: usize) -> Result<String> {
+        loop {
+            let line = tokio::time::timeout(PATIENCE, self.workers[worker].reports.next_line()).await;
+            let line = line.context("a worker says nothing")??.context("a worker has ended")?;
+            if let Some(report) = line.strip_prefix(&format!("{seed} ")) {
+                return Ok(report.to_owned());
+            }
+        }
     }
 
     /// What the merchant does when asked.
@@ -242,12 +248,15 @@ pub async fn work_if_asked() -> Result<bool> {
     let Ok(connection) = std::env::var(WORKER) else { return Ok(false) };
     let connection = ConnectionId(connection.parse()?);
     let config = Config::from_env()?;
-    let pool = PgPoolOptions::new().max_connections(4).connect(config.role_url("qafila_ingest").as_str()).await?;
+    // As in production, a process that is frozen inside a transaction loses it, and its locks.
+    let options: PgConnectOptions = config.role_url("qafila_ingest").as_str().parse()?;
+    let options = options.options([("idle_in_transaction_session_timeout", "1s")]);
+    let pool = PgPoolOptions::new().max_connections(4).connect_with(options).await?;
     let salla = Arc::new(config.salla);
     let access = AccessTokens::new(pool, config.operator_keys, Arc::clone(&salla), times())?;
     let http = reqwest::Client::new();
     let mut rounds = BufReader::new(tokio::io::stdin()).lines();
-    while rounds.next_line().await?.is_some() {
+    while let Some(round) = rounds.next_line().await? {
         let calls = (0..CALLERS).map(|_| call(&access, connection, &http, &salla));
         let told = join_all(calls).await.into_iter().collect::<Result<Vec<_>>>();
         let told = match told {
@@ -255,7 +264,7 @@ pub async fn work_if_asked() -> Result<bool> {
             Err(error) => format!("{error:#}"),
         };
         let mut out = std::io::stdout();
-        writeln!(out, "{told}")?;
+        writeln!(out, "{round} {told}")?;
         out.flush()?;
     }
     Ok(true)

@@ -1,0 +1,130 @@
+//! `/api/v1/notifications`: what a user is told in the app.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use qafila_projections::notify::bell::{self, Cursor};
+use qafila_projections::notify::texts::words;
+use serde::Serialize;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::Answer;
+use crate::app::App;
+use crate::call::{Call, json, no_content};
+use crate::problem::Problem;
+
+const DEFAULT_LIMIT: i64 = 20;
+const MOST: i64 = 100;
+
+/// A page of notifications, newest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationsBody {
+    items: Vec<NotificationBody>,
+    /// Give it as `cursor` for the next page; null on the last one.
+    next_cursor: Option<String>,
+    /// Unread ones in all.
+    unread: i64,
+}
+
+/// One notification, in the user's language.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NotificationBody {
+    id: String,
+    /// `sync_completed`, `sync_failed`, `connection_lost`, `reauthorisation_needed`; values may be added.
+    kind: String,
+    title: String,
+    /// What happened, and what to do.
+    body: String,
+    /// Stable code of the cause.
+    cause: Option<String>,
+    job_id: Option<String>,
+    created_at: DateTime<Utc>,
+    read_at: Option<DateTime<Utc>>,
+}
+
+/// The user's notifications.
+#[utoipa::path(get, path = "/api/v1/notifications", tag = "notifications", security(("bearer" = [])),
+    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+        ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
+    responses((status = 200, body = NotificationsBody), (status = 422, body = Problem)))]
+pub async fn list(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let (mut cursor, mut limit) = (None, DEFAULT_LIMIT);
+    for (name, value) in call.parameters() {
+        match name.as_str() {
+            "cursor" => cursor = Some(parse_cursor(&value)?),
+            "limit" => {
+                let parsed = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
+                limit = parsed.ok_or_else(|| Problem::invalid_field("limit", "must be 1 to 100"))?;
+            }
+            other => return Err(Problem::invalid_field(other, "is not a parameter of this route")),
+        }
+    }
+    let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
+    let (mut found, unread) =
+        bell::list(&app.query_pool, identity.merchant_id, identity.user_id, cursor, limit + 1).await?;
+    let more = found.len() as i64 > limit;
+    found.truncate(usize::try_from(limit).unwrap_or_default());
+    let next = found.last().filter(|_| more).map(|last| show_cursor((last.created_at, last.id)));
+    let items = found
+        .into_iter()
+        .map(|notification| {
+            let words = words(&notification, &user.locale);
+            NotificationBody {
+                id: notification.id.to_string(),
+                kind: notification.kind,
+                title: words.title,
+                body: words.body,
+                cause: notification.cause,
+                job_id: notification.job_id.map(|job| job.to_string()),
+                created_at: notification.created_at,
+                read_at: notification.read_at,
+            }
+        })
+        .collect();
+    Ok(json(StatusCode::OK, &NotificationsBody { items, next_cursor: next, unread }))
+}
+
+/// Marks one as read.
+#[utoipa::path(post, path = "/api/v1/notifications/{id}/read", tag = "notifications", security(("bearer" = [])),
+    params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let known = match id.parse::<Uuid>() {
+        Ok(id) => bell::mark_read(&app.query_pool, identity.merchant_id, identity.user_id, Some(id)).await?,
+        Err(_) => false,
+    };
+    if !known {
+        let detail = "You have no notification with this id.";
+        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-notification", detail));
+    }
+    Ok(no_content())
+}
+
+/// Marks all as read.
+#[utoipa::path(post, path = "/api/v1/notifications/read-all", tag = "notifications", security(("bearer" = [])),
+    responses((status = 204)))]
+pub async fn read_all(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    bell::mark_read(&app.query_pool, identity.merchant_id, identity.user_id, None).await?;
+    Ok(no_content())
+}
+
+fn show_cursor((created_at, id): Cursor) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{}:{id}", created_at.timestamp_micros()))
+}
+
+fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
+    let parsed = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| {
+        let text = String::from_utf8(bytes).ok()?;
+        let (micros, id) = text.split_once(':')?;
+        Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
+    });
+    parsed.ok_or_else(|| Problem::invalid_field("cursor", "must be a nextCursor of this route"))
+}

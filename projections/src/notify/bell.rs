@@ -1,0 +1,329 @@
+//! Read model `notifications`: what a merchant is told in the app. One event is one notification, after any crash: its id is
+//! made from the event's place.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
+use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::events::{
+    DecodeEvents, EventDecoders, EventRecord, MerchantEventDecoders, MerchantEventRecord, SyncJobEventDecoders,
+    SyncJobEventRecord,
+};
+use qafila_schemas::ids::{JobId, MerchantId, UserId};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::reader::{OffsetKeeper, Reader, ReaderConfig};
+use qafila_schemas::writer::TopicWriter;
+use serde::{Deserialize, Serialize};
+use sqlx::types::Json;
+use sqlx::{PgConnection, PgPool, Row};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use crate::oltp::events::{Fold, follow};
+use crate::oltp::offsets::ProjectionOffsets;
+use crate::oltp::scope::for_merchant;
+use crate::oltp::{OltpRole, ProjectionError};
+
+const OF_MERCHANTS: &str = "notifications_merchants";
+const OF_SYNC_JOBS: &str = "notifications_sync_jobs";
+/// Names of notifications' ids.
+const NAMESPACE: Uuid = Uuid::from_u128(0x8d2c_6f10_44c1_4f0e_9a75_0d5b_36a1_c0de);
+
+/// What a notification is about; a documented, open list.
+pub mod kind {
+    /// An import has completed.
+    pub const SYNC_COMPLETED: &str = "sync_completed";
+    /// An import has failed.
+    pub const SYNC_FAILED: &str = "sync_failed";
+    /// Salla refuses our access.
+    pub const CONNECTION_LOST: &str = "connection_lost";
+    /// Only a new authorisation gives us access again.
+    pub const REAUTHORISATION_NEEDED: &str = "reauthorisation_needed";
+}
+
+/// Figures that a text may name.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct NotificationFigures {
+    /// Orders imported.
+    pub orders: i64,
+    /// Customers imported.
+    pub customers: i64,
+    /// Products imported.
+    pub products: i64,
+    /// Rows that did not map.
+    pub skipped: i64,
+}
+
+/// One notification, before it has its words.
+#[derive(Debug, Clone)]
+pub struct Notification {
+    /// Id.
+    pub id: Uuid,
+    /// What it is about, one of [`kind`].
+    pub kind: String,
+    /// Why, as a stable code.
+    pub cause: Option<String>,
+    /// Job it is about.
+    pub job_id: Option<JobId>,
+    /// Figures.
+    pub figures: NotificationFigures,
+    /// When it happened.
+    pub created_at: DateTime<Utc>,
+    /// When this user read it.
+    pub read_at: Option<DateTime<Utc>>,
+}
+
+/// Tells of merchants' events.
+pub async fn run_merchants(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    run::<MerchantEventDecoders>(role, OF_MERCHANTS, &MERCHANT_EVENTS, OfMerchants, shutdown).await
+}
+
+/// Tells of sync jobs' events.
+pub async fn run_sync_jobs(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    run::<SyncJobEventDecoders>(role, OF_SYNC_JOBS, &SYNC_JOB_EVENTS, OfSyncJobs, shutdown).await
+}
+
+async fn run<D: EventDecoders>(
+    role: OltpRole,
+    projection: &'static str,
+    topic: &Topic,
+    fold: impl Fold<EventRecord<D::Event>>,
+    shutdown: CancellationToken,
+) -> Result<(), ProjectionError>
+where
+    D::Event: Sync,
+{
+    let config = ReaderConfig {
+        group: format!("qafila-projection-{projection}"),
+        slot: role.slot.clone(),
+        topics: vec![topic.name.into()],
+        max_records: 500,
+        max_bytes: 4 << 20,
+        max_age: Duration::from_millis(20),
+        offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), projection))),
+    };
+    let decode = DecodeEvents(D::new(&role.contract.registry)?);
+    let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
+    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, projection);
+    follow(&role.pool, projection, reader, dead_letters, fold, shutdown).await
+}
+
+/// What is written for one event.
+struct Told<'e> {
+    merchant: MerchantId,
+    user: Option<Uuid>,
+    kind: &'static str,
+    cause: Option<&'e str>,
+    job: Option<JobId>,
+    figures: NotificationFigures,
+    at: Millis,
+}
+
+struct OfMerchants;
+
+impl Fold<EventRecord<MerchantEventRecord>> for OfMerchants {
+    async fn fold(
+        &self,
+        connection: &mut PgConnection,
+        record: &EventRecord<MerchantEventRecord>,
+    ) -> Result<(), ProjectionError> {
+        let told = match &record.event {
+            Some(MerchantEventRecord::ReauthorisationNeeded(e)) => Told {
+                merchant: e.merchant_id,
+                user: None,
+                kind: if e.cause == "access_refused" {
+                    kind::CONNECTION_LOST
+                } else {
+                    kind::REAUTHORISATION_NEEDED
+                },
+                cause: Some(&e.cause),
+                job: None,
+                figures: NotificationFigures::default(),
+                at: e.needed_at,
+            },
+            Some(MerchantEventRecord::StoreDisconnected(e)) if e.reason == "uninstalled" => Told {
+                merchant: e.merchant_id,
+                user: None,
+                kind: kind::CONNECTION_LOST,
+                cause: Some(&e.reason),
+                job: None,
+                figures: NotificationFigures::default(),
+                at: e.disconnected_at,
+            },
+            _ => return Ok(()),
+        };
+        Ok(tell(connection, "merchant", record.aggregate_id, record.sequence, told).await?)
+    }
+}
+
+struct OfSyncJobs;
+
+impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
+    async fn fold(
+        &self,
+        connection: &mut PgConnection,
+        record: &EventRecord<SyncJobEventRecord>,
+    ) -> Result<(), ProjectionError> {
+        let told = match &record.event {
+            Some(SyncJobEventRecord::Requested(e)) => {
+                return Ok(asked_by(connection, e.run_id.0, e.requested_by).await?);
+            }
+            Some(SyncJobEventRecord::Resumed(e)) if e.requested_by.is_some() => {
+                return Ok(asked_by(connection, e.run_id.0, e.requested_by).await?);
+            }
+            Some(SyncJobEventRecord::Completed(e)) => Told {
+                merchant: e.merchant_id,
+                user: who_asked(connection, e.run_id.0).await?,
+                kind: kind::SYNC_COMPLETED,
+                cause: None,
+                job: Some(e.job_id),
+                figures: NotificationFigures {
+                    orders: e.orders,
+                    customers: e.customers,
+                    products: e.products,
+                    skipped: e.skipped + e.hydration_skipped.unwrap_or(0),
+                },
+                at: e.completed_at,
+            },
+            Some(SyncJobEventRecord::Failed(e)) => Told {
+                merchant: e.merchant_id,
+                user: who_asked(connection, e.run_id.0).await?,
+                kind: kind::SYNC_FAILED,
+                cause: Some(&e.cause),
+                job: Some(e.job_id),
+                figures: NotificationFigures::default(),
+                at: e.failed_at,
+            },
+            _ => return Ok(()),
+        };
+        Ok(tell(connection, "sync-job", record.aggregate_id, record.sequence, told).await?)
+    }
+}
+
+async fn asked_by(connection: &mut PgConnection, run: Uuid, user: Option<UserId>) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO notify_runs (run_id, requested_by) VALUES ($1, $2)
+         ON CONFLICT (run_id) DO UPDATE SET requested_by = $2",
+    )
+    .bind(run)
+    .bind(user.map(|user| user.0))
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+async fn who_asked(connection: &mut PgConnection, run: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+    let user: Option<Option<Uuid>> =
+        sqlx::query_scalar("SELECT requested_by FROM notify_runs WHERE run_id = $1")
+            .bind(run)
+            .fetch_optional(connection)
+            .await?;
+    Ok(user.flatten())
+}
+
+async fn tell(
+    connection: &mut PgConnection,
+    aggregate: &str,
+    id: Uuid,
+    sequence: i64,
+    told: Told<'_>,
+) -> Result<(), sqlx::Error> {
+    let notification = Uuid::new_v5(&NAMESPACE, format!("{aggregate}:{id}:{sequence}").as_bytes());
+    sqlx::query(
+        "INSERT INTO notifications (notification_id, merchant_id, user_id, kind, cause, job_id, figures, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
+    )
+    .bind(notification)
+    .bind(told.merchant.0)
+    .bind(told.user)
+    .bind(told.kind)
+    .bind(told.cause)
+    .bind(told.job.map(|job| job.0))
+    .bind(Json(told.figures))
+    .bind(told.at.to_utc())
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Where a page of notifications begins: behind this one.
+pub type Cursor = (DateTime<Utc>, Uuid);
+
+/// A user's notifications, newest first, and how many of all are unread. `pool` is the query role's.
+pub async fn list(
+    pool: &PgPool,
+    merchant: MerchantId,
+    user: UserId,
+    after: Option<Cursor>,
+    limit: i64,
+) -> Result<(Vec<Notification>, i64), sqlx::Error> {
+    let mut transaction = for_merchant(pool, merchant).await?;
+    let (created, id) = after.unzip();
+    let rows = sqlx::query(
+        "SELECT n.notification_id, n.kind, n.cause, n.job_id, n.figures, n.created_at, r.read_at FROM notifications n
+         LEFT JOIN notification_reads r ON r.notification_id = n.notification_id AND r.user_id = $2
+         WHERE n.merchant_id = $1 AND (n.user_id IS NULL OR n.user_id = $2)
+           AND ($3::timestamptz IS NULL OR (n.created_at, n.notification_id) < ($3, $4))
+         ORDER BY n.created_at DESC, n.notification_id DESC LIMIT $5",
+    )
+    .bind(merchant.0)
+    .bind(user.0)
+    .bind(created)
+    .bind(id)
+    .bind(limit)
+    .fetch_all(&mut *transaction)
+    .await?;
+    let unread: i64 = sqlx::query_scalar(
+        "SELECT count(*) FROM notifications n WHERE n.merchant_id = $1 AND (n.user_id IS NULL OR n.user_id = $2)
+           AND NOT EXISTS (SELECT FROM notification_reads r WHERE r.notification_id = n.notification_id AND r.user_id = $2)",
+    )
+    .bind(merchant.0)
+    .bind(user.0)
+    .fetch_one(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    let notifications = rows.iter().map(read).collect::<Result<_, _>>()?;
+    Ok((notifications, unread))
+}
+
+fn read(row: &sqlx::postgres::PgRow) -> Result<Notification, sqlx::Error> {
+    Ok(Notification {
+        id: row.try_get(0)?,
+        kind: row.try_get(1)?,
+        cause: row.try_get(2)?,
+        job_id: row.try_get::<Option<Uuid>, _>(3)?.map(JobId),
+        figures: row.try_get::<Json<NotificationFigures>, _>(4)?.0,
+        created_at: row.try_get(5)?,
+        read_at: row.try_get(6)?,
+    })
+}
+
+/// Marks one notification as read by a user, or all of them with `None`. False where the user has no such notification.
+pub async fn mark_read(
+    pool: &PgPool,
+    merchant: MerchantId,
+    user: UserId,
+    notification: Option<Uuid>,
+) -> Result<bool, sqlx::Error> {
+    let mut transaction = for_merchant(pool, merchant).await?;
+    let known: i64 = sqlx::query_scalar(
+        "WITH mine AS (
+             SELECT notification_id FROM notifications
+             WHERE merchant_id = $1 AND (user_id IS NULL OR user_id = $2) AND ($3::uuid IS NULL OR notification_id = $3)
+         ), marked AS (
+             INSERT INTO notification_reads (notification_id, user_id, merchant_id) SELECT notification_id, $2, $1 FROM mine
+             ON CONFLICT DO NOTHING
+         )
+         SELECT count(*) FROM mine",
+    )
+    .bind(merchant.0)
+    .bind(user.0)
+    .bind(notification)
+    .fetch_one(&mut *transaction)
+    .await?;
+    transaction.commit().await?;
+    Ok(notification.is_none() || known > 0)
+}
