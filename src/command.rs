@@ -6,7 +6,7 @@ use qafila_schemas::registry::Registry;
 use qafila_schemas::topics;
 
 use crate::config::{Config, ConfigError};
-use crate::{migrate, roles};
+use crate::{doctor, migrate, roles};
 
 /// Qafila: a Salla merchant's business in Kafka, PostgreSQL and ClickHouse.
 #[derive(Parser)]
@@ -33,6 +33,8 @@ enum Command {
     },
     /// Makes roles and tables in Postgres and ClickHouse; safe to repeat.
     Migrate,
+    /// Looks at everything Qafila needs, changes nothing, and says what to do.
+    Doctor,
     /// Lists the topics, or makes what is missing.
     Topics {
         /// What to do.
@@ -75,6 +77,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Ingest => roles::ingest(config).await,
         Command::Project { which } => roles::project(config, which).await,
         Command::Migrate => migrate::run(&config).await,
+        Command::Doctor => doctor::run(&config).await,
         Command::Topics { .. } => {
             let registry = Registry::new(config.registry_url.as_str())?;
             registry.require_full_transitive().await?;

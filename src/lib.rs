@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod config;
+pub mod doctor;
 pub mod logging;
 pub mod migrate;
 pub mod preflight;

@@ -17,6 +17,11 @@ pub async fn run(config: &Config) -> Result<()> {
     clickhouse(config).await
 }
 
+/// Versions of the migrations of Postgres.
+pub fn versions() -> impl Iterator<Item = i64> {
+    POSTGRES.iter().map(|migration| migration.version)
+}
+
 async fn postgres(config: &Config) -> Result<()> {
     let mut owner = PgConnection::connect(config.owner_url.as_str())
         .await

@@ -14,6 +14,7 @@ use tokio::sync::Mutex;
 use crate::codec::{CodecError, Decoder, Encoder, WriterSchemas};
 use crate::records::AvroRecord;
 
+const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Why the registry did not help.
@@ -97,6 +98,39 @@ impl Registry {
         Ok(self.schemas.learn(schema_id, &answer.schema)?)
     }
 
+    /// Whether `schema` is registered under `subject`.
+    pub async fn knows(&self, subject: &str, schema: &str) -> Result<bool, RegistryError> {
+        let what = format!("asking for {subject}");
+        let fault = |reason: String| RegistryError::Call { what: what.clone(), reason };
+        let answer = reqwest::Client::new()
+            .post(format!("{}/subjects/{subject}", self.url))
+            .timeout(CALL_TIMEOUT)
+            .header("content-type", MEDIA_TYPE)
+            .body(serde_json::json!({"schema": schema}).to_string())
+            .send()
+            .await
+            .map_err(|e| fault(e.without_url().to_string()))?;
+        match answer.status().as_u16() {
+            200 => Ok(true),
+            404 => Ok(false),
+            status => Err(fault(format!("HTTP {status}"))),
+        }
+    }
+
+    /// The compatibility that every subject keeps unless it says otherwise.
+    pub async fn compatibility(&self) -> Result<String, RegistryError> {
+        let fault = |reason: String| RegistryError::Call { what: "asking for the compatibility".into(), reason };
+        let answer = reqwest::Client::new()
+            .get(format!("{}/config", self.url))
+            .timeout(CALL_TIMEOUT)
+            .send()
+            .await
+            .map_err(|e| fault(e.without_url().to_string()))?;
+        let body = answer.text().await.map_err(|e| fault(e.without_url().to_string()))?;
+        let told: serde_json::Value = serde_json::from_str(&body).map_err(|e| fault(e.to_string()))?;
+        Ok(told["compatibilityLevel"].as_str().unwrap_or("unknown").to_owned())
+    }
+
     /// Sets the compatibility that every subject keeps unless it says otherwise.
     pub async fn require_full_transitive(&self) -> Result<(), RegistryError> {
         let what = "setting FULL_TRANSITIVE";
@@ -104,7 +138,7 @@ impl Registry {
         let answer = reqwest::Client::new()
             .put(format!("{}/config", self.url))
             .timeout(CALL_TIMEOUT)
-            .header("content-type", "application/vnd.schemaregistry.v1+json")
+            .header("content-type", MEDIA_TYPE)
             .body(r#"{"compatibility":"FULL_TRANSITIVE"}"#)
             .send()
             .await

@@ -1,9 +1,11 @@
-//! Creating the topics of the catalogue and their dead letters, and registering their schemas.
+//! Creating the topics of the catalogue and their dead letters, registering their schemas, and telling what differs.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
 use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::types::RDKafkaErrorCode;
 
@@ -62,6 +64,57 @@ async fn create(kafka: &KafkaConfig, replication: i32) -> Result<(), TopicError>
         }
     }
     Ok(())
+}
+
+/// Schemas of this version that are not registered, by subject.
+pub async fn missing_schemas(kafka: &KafkaConfig, registry: &Registry) -> Result<Vec<String>, TopicError> {
+    let mut missing = Vec::new();
+    for topic in TOPICS {
+        let name = kafka.topic(topic.name);
+        for record in topic.records {
+            let subject = topic.subject(&name, record.full_name);
+            if !registry.knows(&subject, record.schema).await? {
+                missing.push(subject);
+            }
+        }
+    }
+    Ok(missing)
+}
+
+/// What differs on the brokers from what the catalogue says, in words.
+pub async fn faults(kafka: &KafkaConfig) -> Result<Vec<String>, TopicError> {
+    let plans: Vec<Plan> = TOPICS.iter().flat_map(|topic| Plan::with_dead_letters(kafka, topic)).collect();
+    let client = kafka.client();
+    let partitions: HashMap<String, usize> = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = client.create()?;
+        let metadata = consumer.fetch_metadata(None, DEADLINE)?;
+        Ok::<_, KafkaError>(
+            metadata.topics().iter().map(|t| (t.name().to_owned(), t.partitions().len())).collect(),
+        )
+    })
+    .await
+    .map_err(|_| KafkaError::Canceled)??;
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create()?;
+    let (existing, missing): (Vec<&Plan>, Vec<&Plan>) =
+        plans.iter().partition(|plan| partitions.contains_key(&plan.name));
+    let mut faults: Vec<String> = missing.iter().map(|plan| format!("{} is missing", plan.name)).collect();
+    let asked: Vec<ResourceSpecifier<'_>> =
+        existing.iter().map(|plan| ResourceSpecifier::Topic(&plan.name)).collect();
+    let options = AdminOptions::new().request_timeout(Some(DEADLINE));
+    let answers = admin.describe_configs(&asked, &options).await?;
+    for (plan, answer) in existing.iter().zip(answers) {
+        if partitions.get(&plan.name) != usize::try_from(plan.partitions).ok().as_ref() {
+            faults.push(format!("{} has not {} partitions", plan.name, plan.partitions));
+        }
+        let Ok(told) = answer else { continue };
+        for (key, wanted) in &plan.settings {
+            let value = told.get(key).and_then(|entry| entry.value.clone());
+            if value.as_ref() != Some(wanted) {
+                faults.push(format!("{}: {key} is {}, not {wanted}", plan.name, value.unwrap_or_default()));
+            }
+        }
+    }
+    Ok(faults)
 }
 
 /// One topic as it is asked for.

@@ -1,7 +1,7 @@
 //! The history sync in two passes (ARCHITECTURE §5): lists by creation-date slices, then details and items of every order.
 //!
 //! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`import`] carries one run to its end.
-//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out; pass 2 is [`hydrate`]. Both write through [`intake`] and ask
+//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`]. Both write through [`intake`] and ask
 //! [`stored`] what the read models have. [`progress`] tells how far a run is, [`completeness`] what may be said after it,
 //! [`stop`] what becomes of one that stops.
 
@@ -17,6 +17,7 @@ pub mod slices;
 pub mod stop;
 pub mod stored;
 pub mod tolerance;
+pub mod whole;
 pub mod work;
 
 use std::sync::Arc;

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
@@ -28,8 +28,6 @@ const SCANS_AT_ONCE: i32 = 4;
 const STORED_WITHIN: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(20);
 const LONGEST_GLANCE: Duration = Duration::from_secs(1);
-/// Pauses after which a resource without a single row is asked for again.
-const TIMES_NOTHING_IS_ASKED: usize = 3;
 /// More rows than so many, and than one in a hundred, do not vanish: then it is the list that is in doubt.
 const FEW_VANISHED: usize = 20;
 
@@ -178,7 +176,7 @@ impl Scanner {
     }
 
     /// A page of a slice.
-    async fn fetch(&self, slice: &SliceState, page: i32, per_page: u32) -> Result<Page, Stop> {
+    pub(super) async fn fetch(&self, slice: &SliceState, page: i32, per_page: u32) -> Result<Page, Stop> {
         let mut query = vec![("page", page.to_string()), ("per_page", per_page.to_string())];
         if let Some(window) = self.window(slice) {
             query.push(("sort_by", "created_at-asc".into()));
@@ -188,7 +186,7 @@ impl Scanner {
         Ok(self.client.page(&slice.resource, &query).await?)
     }
 
-    fn window(&self, slice: &SliceState) -> Option<plan::Window> {
+    pub(super) fn window(&self, slice: &SliceState) -> Option<plan::Window> {
         let (from, until) = (self.run.from_day, self.run.until_day);
         (slice.resource == "orders").then(|| plan::days(&slice.name, from, until)).flatten()
     }
@@ -252,7 +250,7 @@ impl Scanner {
         Ok(None)
     }
 
-    fn list_cache_window(&self) -> chrono::Duration {
+    pub(super) fn list_cache_window(&self) -> chrono::Duration {
         chrono::Duration::from_std(self.client.config().list_cache_window).unwrap_or_default()
     }
 
@@ -312,93 +310,14 @@ impl Scanner {
             glance = (glance * 2).min(LONGEST_GLANCE);
         }
     }
-
-    /// Compares what was read with what the source says in the end: slices whose own count has changed are opened again. Some
-    /// doubt where the whole of the orders is not the sum of its slices.
-    pub async fn compare_whole(&self) -> Result<Option<String>, Stop> {
-        let slices = self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        let today = |slice: &SliceState| self.window(slice).is_some_and(|w| w.first == w.last && w.last == self.run.until_day);
-        // Today moves by itself, and the others were read whole: they are asked again, and read again where they moved.
-        for slice in slices.iter().filter(|s| s.closed && (s.resource != "orders" || today(s))) {
-            self.reopen_if_moved(slice).await?;
-        }
-        self.confirm_nothing(&slices).await?;
-        let orders: Vec<&SliceState> =
-            slices.iter().filter(|s| s.resource == "orders" && !today(s)).collect();
-        let first = orders.iter().filter_map(|s| self.window(s)).map(|w| w.first).min();
-        let last = orders.iter().filter_map(|s| self.window(s)).map(|w| w.last).max();
-        let Some((first, last)) = first.zip(last) else { return Ok(None) };
-        let sum: i64 = orders.iter().map(|s| s.ids[1]).sum();
-        // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
-        let inclusive = orders.iter().any(|s| s.ids[0] + s.ids[2] > 0);
-        let whole = plan::Window { first, last };
-        let count = self.count(if inclusive { (first, last) } else { whole.asked() }).await?;
-        if count == sum {
-            return Ok(None);
-        }
-        let mut moved = false;
-        for slice in orders {
-            moved |= self.reopen_if_moved(slice).await?;
-        }
-        let doubt = format!("{sum} orders were read from {first} to {last}, and the source says {count}");
-        Ok((!moved).then_some(doubt))
-    }
-
-    /// That a store has nothing at all of something is asked several times: an empty answer is the cheapest mistake.
-    async fn confirm_nothing(&self, slices: &[SliceState]) -> Result<(), Stop> {
-        for resource in ["orders", "customers", "products"] {
-            let of: Vec<_> = slices.iter().filter(|s| s.resource == resource && s.closed).collect();
-            if of.is_empty() || of.iter().any(|slice| slice.ids.iter().sum::<i64>() > 0) {
-                continue;
-            }
-            for _ in 0..TIMES_NOTHING_IS_ASKED {
-                tokio::time::sleep(self.client.config().minute / 60).await;
-                for slice in &of {
-                    if self.reopen_if_moved(slice).await? {
-                        return Ok(());
-                    }
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Orders that the source says there are from one day to another.
-    async fn count(&self, days: (NaiveDate, NaiveDate)) -> Result<i64, Stop> {
-        let mut query = vec![("page", "1".to_owned()), ("per_page", "1".to_owned())];
-        query.extend(order_days(days));
-        Ok(self.client.page("orders", &query).await?.total)
-    }
-
-    /// True where the slice has another number of rows than when it was closed, and is open again.
-    async fn reopen_if_moved(&self, slice: &SliceState) -> Result<bool, Stop> {
-        let count = self.fetch(slice, 1, 1).await?.total;
-        let known: i64 = slice.ids.iter().sum();
-        if count == known {
-            return Ok(false);
-        }
-        let doubt = format!("{known} rows were read, and now the source says {count}");
-        held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
-        Ok(true)
-    }
-
-    /// When the accepted scans of a resource began, the earliest that still moves counts; none while one is open.
-    pub fn complete_to(&self, slices: &[SliceState], resource: &str) -> Option<DateTime<Utc>> {
-        let of: Vec<_> = slices.iter().filter(|s| s.resource == resource).collect();
-        if of.iter().any(|s| !s.closed) {
-            return None;
-        }
-        let moving = |s: &&&SliceState| self.window(s).is_none_or(|w| w.last == self.run.until_day);
-        of.iter().filter(moving).filter_map(|s| s.scan_began_at).min().map(|at| at - self.list_cache_window())
-    }
 }
 
-fn order_days((from, to): (NaiveDate, NaiveDate)) -> [(&'static str, String); 2] {
+pub(super) fn order_days((from, to): (NaiveDate, NaiveDate)) -> [(&'static str, String); 2] {
     [("from_date", from.to_string()), ("to_date", to.to_string())]
 }
 
 /// Whether a change under our lease happened.
-fn held(changed: Result<bool, sqlx::Error>) -> Result<(), Stop> {
+pub(super) fn held(changed: Result<bool, sqlx::Error>) -> Result<(), Stop> {
     match changed {
         Ok(true) => Ok(()),
         Ok(false) => Err(Stop::Lost),

@@ -86,7 +86,8 @@ impl WorkStore {
         )
         .bind(lease.run_id.0)
         .bind(lease.epoch)
-        .bind(pause)
+        // Postgres knows microseconds.
+        .bind(Duration::from_micros(u64::try_from(pause.as_micros()).unwrap_or(u64::MAX)))
         .execute(&self.pool)
         .await?;
         Ok(())

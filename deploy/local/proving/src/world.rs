@@ -112,6 +112,12 @@ impl World {
         Ok(world)
     }
 
+    /// Lets merchants register beyond the number that one address may.
+    pub fn with_many_merchants(mut self) -> Self {
+        self.environment.insert("QAFILA_TRUSTED_PROXIES".into(), "127.0.0.1/32".into());
+        self
+    }
+
     /// Runs an operator's command to its end.
     pub async fn run(&self, arguments: &[&str]) -> Result<String> {
         let output = self.command(arguments, &self.environment).output().await?;

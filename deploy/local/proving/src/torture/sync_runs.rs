@@ -42,7 +42,7 @@ pub struct SyncRuns {
 impl SyncRuns {
     /// Makes a world and starts Qafila in it.
     pub async fn prepare(hardship: Hardship) -> Result<Self> {
-        let mut world = World::make("torture_sync").await?;
+        let mut world = World::make("torture_sync").await?.with_many_merchants();
         world.start()?;
         world.ready().await?;
         let places = Places {

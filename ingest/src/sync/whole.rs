@@ -1,0 +1,102 @@
+//! The end of pass 1: what was read is compared once more with what the source says now, and orders with one count of them
+//! all. Slices whose count has moved are opened again.
+
+use chrono::{DateTime, NaiveDate, Utc};
+
+use super::scan::{Scanner, held, order_days};
+use super::slices::SliceState;
+use super::{Stop, plan};
+
+/// Pauses after which a resource without a single row is asked for again.
+const TIMES_NOTHING_IS_ASKED: usize = 3;
+
+impl Scanner {
+    /// Some doubt where something does not agree; what can be read again is open again then. Today moves by itself, so it is
+    /// asked last.
+    pub async fn compare_whole(&self) -> Result<Option<String>, Stop> {
+        let slices = self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let (today, orders): (Vec<_>, Vec<_>) = slices
+            .iter()
+            .filter(|slice| slice.closed && slice.resource == "orders")
+            .partition(|slice| self.is_today(slice));
+        if let Some(doubt) = self.compare_orders(&orders).await? {
+            return Ok(Some(doubt));
+        }
+        let read_whole: Vec<_> = slices.iter().filter(|s| s.closed && s.resource != "orders").collect();
+        let moved = self.reopen_moved(&read_whole).await?
+            || self.confirm_nothing(&slices).await?
+            || self.reopen_moved(&today).await?;
+        Ok(moved.then(|| "the source counts differently than before".into()))
+    }
+
+    fn is_today(&self, slice: &SliceState) -> bool {
+        self.window(slice).is_some_and(|w| w.first == w.last && w.last == self.run.until_day)
+    }
+
+    /// The sum of the slices against one count of the whole.
+    async fn compare_orders(&self, slices: &[&SliceState]) -> Result<Option<String>, Stop> {
+        let windows = || slices.iter().filter_map(|slice| self.window(slice));
+        let (first, last) = (windows().map(|w| w.first).min(), windows().map(|w| w.last).max());
+        let Some((first, last)) = first.zip(last) else { return Ok(None) };
+        let sum: i64 = slices.iter().map(|slice| slice.ids[1]).sum();
+        // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
+        let inclusive = slices.iter().any(|slice| slice.ids[0] + slice.ids[2] > 0);
+        let whole = plan::Window { first, last };
+        let count = self.count(if inclusive { (first, last) } else { whole.asked() }).await?;
+        if count == sum {
+            return Ok(None);
+        }
+        self.reopen_moved(slices).await?;
+        Ok(Some(format!("{sum} orders were read from {first} to {last}, and the source says {count}")))
+    }
+
+    /// That a store has nothing at all of something is asked several times: an empty answer is the cheapest mistake. True
+    /// where slices are open again.
+    async fn confirm_nothing(&self, slices: &[SliceState]) -> Result<bool, Stop> {
+        for resource in ["orders", "customers", "products"] {
+            let of: Vec<_> = slices.iter().filter(|s| s.resource == resource && s.closed).collect();
+            if of.is_empty() || of.iter().any(|slice| slice.ids.iter().sum::<i64>() > 0) {
+                continue;
+            }
+            for _ in 0..TIMES_NOTHING_IS_ASKED {
+                tokio::time::sleep(self.client.config().minute / 60).await;
+                if self.reopen_moved(&of).await? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Orders that the source says there are from one day to another.
+    async fn count(&self, days: (NaiveDate, NaiveDate)) -> Result<i64, Stop> {
+        let mut query = vec![("page", "1".to_owned()), ("per_page", "1".to_owned())];
+        query.extend(order_days(days));
+        Ok(self.client.page("orders", &query).await?.total)
+    }
+
+    /// Opens the slices again that have another number of rows than when they were closed; true where there are any.
+    async fn reopen_moved(&self, slices: &[&SliceState]) -> Result<bool, Stop> {
+        let mut moved = false;
+        for slice in slices {
+            let count = self.fetch(slice, 1, 1).await?.total;
+            let known: i64 = slice.ids.iter().sum();
+            if count != known {
+                let doubt = format!("{known} rows were read, and now the source says {count}");
+                held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+                moved = true;
+            }
+        }
+        Ok(moved)
+    }
+
+    /// When the accepted scans of a resource began, the earliest that still moves counts; none while one is open.
+    pub fn complete_to(&self, slices: &[SliceState], resource: &str) -> Option<DateTime<Utc>> {
+        let of: Vec<_> = slices.iter().filter(|s| s.resource == resource).collect();
+        if of.iter().any(|s| !s.closed) {
+            return None;
+        }
+        let moving = |s: &&&SliceState| self.window(s).is_none_or(|w| w.last == self.run.until_day);
+        of.iter().filter(moving).filter_map(|s| s.scan_began_at).min().map(|at| at - self.list_cache_window())
+    }
+}

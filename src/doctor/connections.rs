@@ -1,0 +1,101 @@
+//! Stores and imports that wait for somebody.
+
+use sqlx::{PgConnection, Row};
+
+use super::{Finding, postgres};
+use crate::config::Config;
+
+/// A run that nobody has taken up for so long.
+const IDLE_RUN: &str = "5 minutes";
+/// The last event of a run that is done is late after so long.
+const LATE_END: &str = "1 minute";
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let mut connection = match postgres::connect(config.role_url("qafila_ingest").as_str()).await {
+        Ok(connection) => connection,
+        // Told among the roles already.
+        Err(_) => return vec![],
+    };
+    let looked = async {
+        Ok::<_, sqlx::Error>(vec![
+            access(&mut connection).await?,
+            ends(&mut connection).await?,
+            idle(&mut connection).await?,
+            doubts(&mut connection).await?,
+        ])
+    };
+    looked.await.unwrap_or_else(|error| {
+        vec![Finding::broken("imports", error.to_string(), "Run `qafila migrate`.")]
+    })
+}
+
+async fn access(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT count(*), count(*) FILTER (WHERE refresh_state IN ('unknown', 'refused')),
+             count(*) FILTER (WHERE refresh_state = 'usable' AND expires_at < now())
+         FROM salla_connections WHERE wiped_at IS NULL",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (all, lost, expired): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(if expired > 0 {
+        let found = format!("{expired} of {all} connections have expired and were not refreshed");
+        Finding::broken("access to stores", found, "Start `qafila ingest`, or `qafila all`.")
+    } else if lost > 0 {
+        let found = format!("{lost} of {all} merchants have to authorise us again");
+        Finding::attention("access to stores", found, "They were told in the app; nothing else helps.")
+    } else {
+        Finding::fine("access to stores", format!("{all} connections"))
+    })
+}
+
+/// An import that is done but whose last event is missing looks unfinished to everybody.
+async fn ends(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let late: Vec<String> = sqlx::query_scalar(&format!(
+        "SELECT job_id::text FROM sync_runs WHERE state = 'open' AND done_at < now() - interval '{LATE_END}'"
+    ))
+    .fetch_all(connection)
+    .await?;
+    Ok(match late.first() {
+        None => Finding::fine("ends of imports", "none is late"),
+        Some(first) => Finding::broken(
+            "ends of imports",
+            format!("{} are done but cannot say so, such as job {first}", late.len()),
+            "The event store refuses their last event; the log says why (`end of a sync not appended`). It is tried until it is there.",
+        ),
+    })
+}
+
+async fn idle(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let row = sqlx::query(&format!(
+        "SELECT count(*), count(*) FILTER (WHERE waits_for IS NULL AND not_before < now() - interval '{IDLE_RUN}'
+             AND (lease_until IS NULL OR lease_until < now() - interval '{IDLE_RUN}'))
+         FROM sync_runs WHERE state = 'open'"
+    ))
+    .fetch_one(connection)
+    .await?;
+    let (open, idle): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(if idle > 0 {
+        let found = format!("nobody works on {idle} of {open} open imports");
+        Finding::broken("imports", found, "Start `qafila ingest`, or `qafila all`.")
+    } else {
+        Finding::fine("imports", format!("{open} open"))
+    })
+}
+
+async fn doubts(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let doubts: Vec<(String, String, String)> = sqlx::query_as(
+        "SELECT s.resource, s.slice, s.doubt FROM sync_slices s JOIN sync_runs r USING (run_id)
+         WHERE r.state = 'open' AND s.finished_at IS NULL AND s.doubt IS NOT NULL AND s.scan > 5 ORDER BY s.scan DESC LIMIT 20",
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(match doubts.first() {
+        None => Finding::fine("completeness", "no source contradicts itself"),
+        Some((resource, slice, doubt)) => Finding::attention(
+            "completeness",
+            format!("{} slices do not close, such as {resource} {slice}: {doubt}", doubts.len()),
+            "They are asked again until they agree; where that lasts, Salla's support can tell why its lists differ.",
+        ),
+    })
+}

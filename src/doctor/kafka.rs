@@ -1,0 +1,144 @@
+//! Kafka: brokers, topics as the catalogue says, how far each consumer is behind, dead letters.
+
+use std::collections::BTreeMap;
+
+use qafila_projections::oltp::merge;
+use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, dead_letter_topic};
+use qafila_schemas::topics;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::{Offset, TopicPartitionList};
+
+use super::{DEADLINE, Finding, postgres};
+use crate::config::Config;
+
+const FAR_BEHIND: i64 = 100_000;
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let way_out = "Start the brokers, or check QAFILA_KAFKA_BROKERS and QAFILA_KAFKA_PROPERTIES.";
+    let faults = match topics::faults(&config.kafka).await {
+        Ok(faults) => faults,
+        Err(error) => return vec![Finding::broken("kafka", error.to_string(), way_out)],
+    };
+    let topics = match faults.first() {
+        None => Finding::fine("topics", format!("{} and their dead letters are as the catalogue says", TOPICS.len())),
+        Some(first) => Finding::broken(
+            "topics",
+            format!("{} differ from the catalogue, such as {first}", faults.len()),
+            "`qafila topics apply` makes what is missing; settings that differ are changed with Kafka's own tools.",
+        ),
+    };
+    let mut findings = vec![topics];
+    findings.extend(lags(config).await);
+    findings.push(dead_letters(config).await);
+    findings
+}
+
+/// Ends of the partitions of a topic: first and next offset.
+async fn ends(config: &Config, topic: String) -> Result<Vec<(i64, i64)>, String> {
+    let client = config.kafka.client();
+    let asked = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = client.create()?;
+        let metadata = consumer.fetch_metadata(Some(&topic), DEADLINE)?;
+        let partitions = metadata.topics().first().map_or(0, |t| t.partitions().len());
+        (0..i32::try_from(partitions).unwrap_or(0))
+            .map(|partition| consumer.fetch_watermarks(&topic, partition, DEADLINE))
+            .collect::<Result<Vec<_>, _>>()
+    });
+    asked.await.map_err(|e| e.to_string())?.map_err(|e: rdkafka::error::KafkaError| e.to_string())
+}
+
+async fn lags(config: &Config) -> Vec<Finding> {
+    let stored = match stored_offsets(config).await {
+        Ok(stored) => stored,
+        Err(error) => return vec![Finding::broken("consumers", error, "Run `qafila migrate`.")],
+    };
+    let mut findings = Vec::new();
+    for (consumer, topic, offsets) in stored {
+        findings.push(lag(config, &consumer, &topic, &offsets).await);
+    }
+    let merged = merge_offsets(config).await;
+    findings.push(match merged {
+        Ok(offsets) => lag(config, "merge", OBSERVATIONS.name, &offsets).await,
+        Err(error) => Finding::broken("lag of merge", error, "Check QAFILA_KAFKA_BROKERS."),
+    });
+    findings
+}
+
+async fn lag(config: &Config, consumer: &str, topic: &str, offsets: &BTreeMap<i32, i64>) -> Finding {
+    let what = format!("lag of {consumer}");
+    let ends = match ends(config, config.kafka.topic(topic)).await {
+        Ok(ends) => ends,
+        Err(error) => return Finding::broken(what, error, "Check QAFILA_KAFKA_BROKERS."),
+    };
+    let behind: i64 = (0_i32..)
+        .zip(ends)
+        .map(|(partition, (first, next))| {
+            (next - offsets.get(&partition).copied().unwrap_or(first).max(first)).max(0)
+        })
+        .sum();
+    if behind > FAR_BEHIND {
+        let advice = "Start more processes of its role, or look for what holds it up in its log.";
+        return Finding::attention(what, format!("{behind} records"), advice);
+    }
+    Finding::fine(what, format!("{behind} records"))
+}
+
+type Offsets = Vec<(String, String, BTreeMap<i32, i64>)>;
+
+/// Where consumers that keep their offsets in Postgres are.
+async fn stored_offsets(config: &Config) -> Result<Offsets, String> {
+    let mut owner = postgres::connect(config.owner_url.as_str()).await?;
+    let rows: Vec<(String, String, i32, i64)> = sqlx::query_as(
+        "SELECT projection, topic, partition, next_offset FROM projection_offsets
+         UNION ALL SELECT 'sync feed', topic, partition, next_offset FROM ingest_offsets ORDER BY 1, 2, 3",
+    )
+    .fetch_all(&mut owner)
+    .await
+    .map_err(|error| error.to_string())?;
+    let mut all: BTreeMap<(String, String), BTreeMap<i32, i64>> = BTreeMap::new();
+    for (consumer, topic, partition, next) in rows {
+        let topic = topic.strip_prefix(&config.kafka.prefix).unwrap_or(&topic).to_owned();
+        all.entry((consumer, topic)).or_default().insert(partition, next);
+    }
+    Ok(all.into_iter().map(|((consumer, topic), offsets)| (consumer, topic, offsets)).collect())
+}
+
+/// Where the merge is: its offsets are the broker's.
+async fn merge_offsets(config: &Config) -> Result<BTreeMap<i32, i64>, String> {
+    let (mut client, topic) = (config.kafka.client(), config.kafka.topic(OBSERVATIONS.name));
+    let group = config.kafka.topic(merge::GROUP);
+    let asked = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = client.set("group.id", &group).create()?;
+        let mut wanted = TopicPartitionList::new();
+        wanted.add_partition_range(&topic, 0, OBSERVATIONS.partitions - 1);
+        let committed = consumer.committed_offsets(wanted, DEADLINE)?;
+        let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
+        let known = committed.elements().iter().filter_map(|e| Some((e.partition(), offset(e.offset())?))).collect();
+        Ok::<BTreeMap<i32, i64>, rdkafka::error::KafkaError>(known)
+    });
+    asked.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
+}
+
+async fn dead_letters(config: &Config) -> Finding {
+    let mut waiting = BTreeMap::new();
+    for topic in TOPICS {
+        match ends(config, dead_letter_topic(&config.kafka.topic(topic.name))).await {
+            Ok(ends) => {
+                let letters: i64 = ends.iter().map(|(first, next)| next - first).sum();
+                if letters > 0 {
+                    waiting.insert(topic.name, letters);
+                }
+            }
+            Err(error) => return Finding::broken("dead letters", error, "Run `qafila topics apply`."),
+        }
+    }
+    if waiting.is_empty() {
+        return Finding::fine("dead letters", "none");
+    }
+    let found: Vec<String> = waiting.iter().map(|(topic, letters)| format!("{letters} of {topic}")).collect();
+    Finding::attention(
+        "dead letters",
+        found.join(", "),
+        "Their headers say why, where and since when; nothing behind them is held up.",
+    )
+}

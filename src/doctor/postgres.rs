@@ -1,0 +1,100 @@
+//! Postgres: roles, migrations, long transactions, and how far the relay is behind.
+
+use std::time::Duration;
+
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions, PgConnection, Row};
+
+use super::{DEADLINE, Finding};
+use crate::config::{Config, DATABASE_ROLES};
+use crate::migrate;
+
+const LONG_TRANSACTION_SECONDS: f64 = 60.0;
+const RELAY_BEHIND_SECONDS: f64 = 30.0;
+
+pub(super) async fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (variable, role) in DATABASE_ROLES {
+        if let Err(error) = connect(config.role_url(role).as_str()).await {
+            let advice = format!("Check {variable}; run `qafila migrate`, which makes roles and tables.");
+            findings.push(Finding::broken(format!("postgres as {role}"), error, advice));
+        }
+    }
+    if findings.is_empty() {
+        findings.push(Finding::fine("postgres", format!("{} roles log in", DATABASE_ROLES.len())));
+    }
+    match connect(config.owner_url.as_str()).await {
+        Ok(mut owner) => findings.extend(as_owner(&mut owner).await),
+        Err(error) => {
+            findings.push(Finding::broken("postgres as owner", error, "Check QAFILA_DATABASE_OWNER_URL."));
+        }
+    }
+    findings
+}
+
+/// A connection that cannot write.
+pub(super) async fn connect(url: &str) -> Result<PgConnection, String> {
+    let options: PgConnectOptions = url.parse().map_err(|e: sqlx::Error| e.to_string())?;
+    let options = options
+        .application_name("qafila doctor")
+        .options([("default_transaction_read_only", "on"), ("statement_timeout", "10s")]);
+    match tokio::time::timeout(DEADLINE, options.connect()).await {
+        Ok(connected) => connected.map_err(|error| error.to_string()),
+        Err(_) => Err("does not answer".into()),
+    }
+}
+
+async fn as_owner(owner: &mut PgConnection) -> Vec<Finding> {
+    let failed = |what: &'static str| move |e: sqlx::Error| Finding::broken(what, e.to_string(), "Run `qafila migrate`.");
+    vec![
+        migrations(owner).await.unwrap_or_else(failed("migrations")),
+        transactions(owner).await.unwrap_or_else(failed("transactions")),
+        relay(owner).await.unwrap_or_else(failed("relay")),
+    ]
+}
+
+async fn migrations(owner: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let applied: Vec<i64> =
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(owner).await?;
+    let missing = migrate::versions().filter(|version| !applied.contains(version)).count();
+    Ok(if missing == 0 {
+        Finding::fine("migrations", format!("all {} applied", applied.len()))
+    } else {
+        Finding::broken("migrations", format!("{missing} are missing"), "Run `qafila migrate`.")
+    })
+}
+
+/// An open transaction that has written holds back the relay for the whole server (ARCHITECTURE §4).
+async fn transactions(owner: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let oldest: Option<f64> = sqlx::query_scalar(
+        "SELECT extract(epoch FROM max(now() - xact_start))::float8 FROM pg_stat_activity WHERE backend_xid IS NOT NULL",
+    )
+    .fetch_one(owner)
+    .await?;
+    Ok(match oldest {
+        Some(seconds) if seconds > LONG_TRANSACTION_SECONDS => Finding::attention(
+            "oldest transaction",
+            format!("open for {seconds:.0} s"),
+            "It holds back the relay. Find it in pg_stat_activity and end it.",
+        ),
+        _ => Finding::fine("oldest transaction", "none holds back the relay"),
+    })
+}
+
+async fn relay(owner: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT count(*), extract(epoch FROM now() - min(e.timestamp))::float8 FROM events e, relay_cursor c
+         WHERE c.name = 'events' AND (e.tx, e.position) > (c.tx, c.position)",
+    )
+    .fetch_one(owner)
+    .await?;
+    let (behind, age): (i64, Option<f64>) = (row.try_get(0)?, row.try_get(1)?);
+    Ok(match age {
+        Some(age) if age > RELAY_BEHIND_SECONDS => Finding::broken(
+            "relay",
+            format!("{behind} events wait, the oldest for {:?}", Duration::from_secs(age as u64)),
+            "Start `qafila relay`, or `qafila all`; where one runs, its log says what it waits for.",
+        ),
+        _ => Finding::fine("relay", format!("{behind} events wait")),
+    })
+}
