@@ -37,7 +37,9 @@ impl StoredView for ReadModels {
 
     async fn count_thin_orders(&self, range: Range<'_>) -> Result<i64, StoredError> {
         let Some(created) = range.created else { return Err(no_span()) };
-        stored::count_thin_orders(&self.pool, range.merchant_id, range.store_id, created).await.map_err(failed)
+        stored::count_thin_orders(&self.pool, range.merchant_id, range.store_id, created)
+            .await
+            .map_err(failed)
     }
 }
 

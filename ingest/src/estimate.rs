@@ -60,7 +60,8 @@ impl Estimator {
         let config = client.config();
         let pages = |rows: i64, per_page: u32| (rows + i64::from(per_page) - 1) / i64::from(per_page);
         // A slice ends with a page that is not full and is counted once more; what has no dates is read twice.
-        let slices = plan::slices(from, until).iter().filter(|slice| slice.resource == "orders").count() as i64;
+        let slices =
+            plan::slices(from, until).iter().filter(|slice| slice.resource == "orders").count() as i64;
         let order_lists = pages(orders, config.orders_per_page) + 2 * slices;
         let product_lists = 2 * pages(products, config.others_per_page).max(1);
         let customer_lists = 2 * pages(customers, config.others_per_page).max(1);

@@ -119,7 +119,8 @@ impl Registry {
 
     /// The compatibility that every subject keeps unless it says otherwise.
     pub async fn compatibility(&self) -> Result<String, RegistryError> {
-        let fault = |reason: String| RegistryError::Call { what: "asking for the compatibility".into(), reason };
+        let fault =
+            |reason: String| RegistryError::Call { what: "asking for the compatibility".into(), reason };
         let answer = reqwest::Client::new()
             .get(format!("{}/config", self.url))
             .timeout(CALL_TIMEOUT)

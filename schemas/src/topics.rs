@@ -24,7 +24,7 @@ const DEADLINE: Duration = Duration::from_secs(30);
 #[derive(Debug, thiserror::Error)]
 pub enum TopicError {
     /// Kafka could not be reached or refused.
-    #[error("Kafka at QAFILA_KAFKA_BROKERS, creating topics: {0}")]
+    #[error("Kafka at QAFILA_KAFKA_BROKERS, topics: {0}")]
     Kafka(#[from] KafkaError),
     /// One topic could not be made.
     #[error("topic {topic}: {code} (copies of each partition: QAFILA_KAFKA_REPLICATION)")]
@@ -98,6 +98,9 @@ pub async fn faults(kafka: &KafkaConfig) -> Result<Vec<String>, TopicError> {
     let (existing, missing): (Vec<&Plan>, Vec<&Plan>) =
         plans.iter().partition(|plan| partitions.contains_key(&plan.name));
     let mut faults: Vec<String> = missing.iter().map(|plan| format!("{} is missing", plan.name)).collect();
+    if existing.is_empty() {
+        return Ok(faults);
+    }
     let asked: Vec<ResourceSpecifier<'_>> =
         existing.iter().map(|plan| ResourceSpecifier::Topic(&plan.name)).collect();
     let options = AdminOptions::new().request_timeout(Some(DEADLINE));

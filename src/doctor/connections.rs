@@ -11,10 +11,9 @@ const IDLE_RUN: &str = "5 minutes";
 const LATE_END: &str = "1 minute";
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    let mut connection = match postgres::connect(config.role_url("qafila_ingest").as_str()).await {
-        Ok(connection) => connection,
-        // Told among the roles already.
-        Err(_) => return vec![],
+    // A role that cannot log in is told among the roles already.
+    let Ok(mut connection) = postgres::connect(config.role_url("qafila_ingest").as_str()).await else {
+        return vec![];
     };
     let looked = async {
         Ok::<_, sqlx::Error>(vec![
@@ -24,9 +23,9 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
             doubts(&mut connection).await?,
         ])
     };
-    looked.await.unwrap_or_else(|error| {
-        vec![Finding::broken("imports", error.to_string(), "Run `qafila migrate`.")]
-    })
+    looked
+        .await
+        .unwrap_or_else(|error| vec![Finding::broken("imports", error.to_string(), "Run `qafila migrate`.")])
 }
 
 async fn access(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {

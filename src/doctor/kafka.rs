@@ -20,7 +20,10 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::broken("kafka", error.to_string(), way_out)],
     };
     let topics = match faults.first() {
-        None => Finding::fine("topics", format!("{} and their dead letters are as the catalogue says", TOPICS.len())),
+        None => Finding::fine(
+            "topics",
+            format!("{} and their dead letters are as the catalogue says", TOPICS.len()),
+        ),
         Some(first) => Finding::broken(
             "topics",
             format!("{} differ from the catalogue, such as {first}", faults.len()),
@@ -113,7 +116,8 @@ async fn merge_offsets(config: &Config) -> Result<BTreeMap<i32, i64>, String> {
         wanted.add_partition_range(&topic, 0, OBSERVATIONS.partitions - 1);
         let committed = consumer.committed_offsets(wanted, DEADLINE)?;
         let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
-        let known = committed.elements().iter().filter_map(|e| Some((e.partition(), offset(e.offset())?))).collect();
+        let known =
+            committed.elements().iter().filter_map(|e| Some((e.partition(), offset(e.offset())?))).collect();
         Ok::<BTreeMap<i32, i64>, rdkafka::error::KafkaError>(known)
     });
     asked.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())

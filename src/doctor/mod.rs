@@ -59,7 +59,12 @@ impl Finding {
 
     /// Something does not work.
     pub fn broken(what: impl Into<String>, found: impl Into<String>, advice: impl Into<String>) -> Self {
-        Self { severity: Severity::Broken, what: what.into(), found: found.into(), advice: Some(advice.into()) }
+        Self {
+            severity: Severity::Broken,
+            what: what.into(),
+            found: found.into(),
+            advice: Some(advice.into()),
+        }
     }
 }
 
@@ -113,7 +118,11 @@ async fn clickhouse(config: &Config) -> Finding {
             error.to_string(),
             "Check QAFILA_CLICKHOUSE_URL; where the server answers but a table is missing, run `qafila migrate`.",
         ),
-        Err(_) => Finding::broken("clickhouse", "does not answer", "Start the server, or check QAFILA_CLICKHOUSE_URL."),
+        Err(_) => Finding::broken(
+            "clickhouse",
+            "does not answer",
+            "Start the server, or check QAFILA_CLICKHOUSE_URL.",
+        ),
     }
 }
 

@@ -45,7 +45,9 @@ pub(super) async fn connect(url: &str) -> Result<PgConnection, String> {
 }
 
 async fn as_owner(owner: &mut PgConnection) -> Vec<Finding> {
-    let failed = |what: &'static str| move |e: sqlx::Error| Finding::broken(what, e.to_string(), "Run `qafila migrate`.");
+    let failed = |what: &'static str| {
+        move |e: sqlx::Error| Finding::broken(what, e.to_string(), "Run `qafila migrate`.")
+    };
     vec![
         migrations(owner).await.unwrap_or_else(failed("migrations")),
         transactions(owner).await.unwrap_or_else(failed("transactions")),

@@ -2,7 +2,8 @@
 
 use cqrs_es::DomainEvent;
 use qafila_schemas::records::merchant::{
-    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected, StoreDisconnected,
+    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected,
+    StoreDisconnected,
 };
 use serde::{Deserialize, Serialize};
 

@@ -4,7 +4,8 @@ use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
 use qafila_schemas::records::merchant::{
-    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected, StoreDisconnected,
+    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected,
+    StoreDisconnected,
 };
 use serde::{Deserialize, Serialize};
 
@@ -89,8 +90,10 @@ impl Merchant {
             }
             MerchantCommand::ReportAccessLost { connection_id, generation, cause, advice } => {
                 let merchant_id = self.registered()?.merchant_id;
-                let present =
-                    self.connection.as_ref().filter(|c| c.connection_id == connection_id && c.lost < generation);
+                let present = self
+                    .connection
+                    .as_ref()
+                    .filter(|c| c.connection_id == connection_id && c.lost < generation);
                 let lost = present.map(|c| {
                     MerchantEvent::ReauthorisationNeeded(ReauthorisationNeeded {
                         merchant_id,

@@ -2,7 +2,8 @@ use cqrs_es::test::TestFramework;
 use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::merchant::{
-    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected, StoreDisconnected,
+    AccessRestored, MerchantRegistered, MerchantRenamed, ReauthorisationNeeded, StoreConnected,
+    StoreDisconnected,
 };
 use uuid::Uuid;
 

@@ -163,10 +163,7 @@ pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
 
 /// Reports of the merchant's present store, and up to when its orders are complete. Without a store there is nothing yet,
 /// and no store has the number 0.
-async fn of_store(
-    app: &App,
-    merchant: MerchantId,
-) -> Result<(Reports<'_>, Option<DateTime<Utc>>), Problem> {
+async fn of_store(app: &App, merchant: MerchantId) -> Result<(Reports<'_>, Option<DateTime<Utc>>), Problem> {
     let store = merchants::find(&app.query_pool, merchant).await?.and_then(|known| known.store_id);
     let store = store.unwrap_or(0);
     let complete_to = completeness::complete_to(&app.query_pool, merchant, store, "orders").await?;

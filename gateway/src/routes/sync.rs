@@ -330,7 +330,9 @@ fn percentage(status: &str, calls: Option<(i64, i64)>) -> f64 {
         return 100.0;
     }
     match calls {
-        Some((done, total)) if total > 0 => ((done as f64 / total as f64) * 1_000.0).floor().clamp(0.0, 999.0) / 10.0,
+        Some((done, total)) if total > 0 => {
+            ((done as f64 / total as f64) * 1_000.0).floor().clamp(0.0, 999.0) / 10.0
+        }
         _ => 0.0,
     }
 }

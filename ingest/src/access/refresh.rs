@@ -103,7 +103,9 @@ impl AccessTokens {
         }
         match stored.refresh_state {
             RefreshState::Usable => {}
-            RefreshState::Unknown => return Err(AccessError::RefreshAnswerLost { generation: stored.generation }),
+            RefreshState::Unknown => {
+                return Err(AccessError::RefreshAnswerLost { generation: stored.generation });
+            }
             RefreshState::Refused => return Err(AccessError::Refused { generation: stored.generation }),
             RefreshState::Absent => {
                 set_state(&mut transaction, id, "refused").await?;

@@ -3,16 +3,15 @@
 use qafila_schemas::amount::Amount;
 use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::{
-    OrderAmounts, OrderBreakdown, OrderDetails, OrderHeader, OrderItems, OrderLine, OrderObservation, OrderStatus,
+    OrderAmounts, OrderBreakdown, OrderDetails, OrderHeader, OrderItems, OrderLine, OrderObservation,
+    OrderStatus,
 };
 use qafila_schemas::sealed::Subject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::orders::Status;
-use super::values::{
-    Money, Number, PhpDate, currency, id, lenient, optional_id, optional_text, phone,
-};
+use super::values::{Money, Number, PhpDate, currency, id, lenient, optional_id, optional_text, phone};
 use super::{Provenance, Unmappable, Unsealed, observation, read};
 
 #[derive(Deserialize)]
@@ -144,7 +143,9 @@ pub fn items_within(details: &str) -> Option<Box<RawValue>> {
         items: Option<Box<RawValue>>,
     }
     let items = serde_json::from_str::<Holder>(details).ok()?.items?;
-    serde_json::from_str::<Vec<Item>>(items.get()).is_ok_and(|items| items.iter().all(is_whole)).then_some(items)
+    serde_json::from_str::<Vec<Item>>(items.get())
+        .is_ok_and(|items| items.iter().all(is_whole))
+        .then_some(items)
 }
 
 /// Whether an item says what the items endpoint would.
@@ -209,11 +210,8 @@ fn parties(
     channel: Option<String>,
     updated_at: Option<PhpDate>,
 ) -> OrderDetails {
-    let mut details = OrderDetails {
-        channel,
-        salla_updated_at: updated_at.map(|date| date.0),
-        ..OrderDetails::default()
-    };
+    let mut details =
+        OrderDetails { channel, salla_updated_at: updated_at.map(|date| date.0), ..OrderDetails::default() };
     if let Some(customer) = customer {
         let names: Vec<String> = [customer.first_name, customer.last_name].into_iter().flatten().collect();
         details.customer_id = Some(customer.id);

@@ -64,7 +64,8 @@ impl Breaker {
         if state.failures < MOST_FAILURES && !half_open {
             return false;
         }
-        let ceiling = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(state.opened.min(10))).min(LONGEST_PAUSE);
+        let ceiling =
+            FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(state.opened.min(10))).min(LONGEST_PAUSE);
         state.open_until = Some(Instant::now() + ceiling.mul_f64(rand::rng().random_range(0.5..=1.0)));
         state.opened += 1;
         state.opened == 1

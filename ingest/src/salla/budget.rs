@@ -269,18 +269,19 @@ impl StoreBudget {
     async fn ask(&self, limit: i32, want: i32, urgency: Urgency) -> Result<(i32, f64, f64), sqlx::Error> {
         let now = Instant::now();
         let news = self.seen().news.filter(|(_, ends)| *ends > now);
-        let row =
-            sqlx::query("SELECT granted, ends_in, wait FROM take_salla_calls($1, $2, $3, $4, $5, $6, $7, $8)")
-                .bind(self.store_id)
-                .bind(interval(self.shared.minute))
-                .bind(limit)
-                .bind(want)
-                .bind(urgency == Urgency::Urgent)
-                .bind(URGENT_SHARE)
-                .bind(news.map(|(left, _)| left))
-                .bind(news.map(|(_, ends)| interval(ends - now)))
-                .fetch_one(&self.shared.pool)
-                .await?;
+        let row = sqlx::query(
+            "SELECT granted, ends_in, wait FROM take_salla_calls($1, $2, $3, $4, $5, $6, $7, $8)",
+        )
+        .bind(self.store_id)
+        .bind(interval(self.shared.minute))
+        .bind(limit)
+        .bind(want)
+        .bind(urgency == Urgency::Urgent)
+        .bind(URGENT_SHARE)
+        .bind(news.map(|(left, _)| left))
+        .bind(news.map(|(_, ends)| interval(ends - now)))
+        .fetch_one(&self.shared.pool)
+        .await?;
         Ok((row.try_get(0)?, row.try_get(1)?, row.try_get(2)?))
     }
 

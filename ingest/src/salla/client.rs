@@ -292,19 +292,16 @@ impl SallaClient {
         let _permit = self.budget.permit(self.urgency).await;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = self.send(path, query, access, read).await;
-        match &outcome {
-            Err(Failure::Passing(reason)) => {
-                if self.api.host.failed() {
-                    tracing::warn!(event = "circuit breaker opened", of = "host", reason);
-                }
-                if self.breaker.failed() {
-                    tracing::warn!(event = "circuit breaker opened", of = "store", connectionId = %self.connection_id, reason);
-                }
+        if let Err(Failure::Passing(reason)) = &outcome {
+            if self.api.host.failed() {
+                tracing::warn!(event = "circuit breaker opened", of = "host", reason);
             }
-            _ => {
-                self.api.host.worked();
-                self.breaker.worked();
+            if self.breaker.failed() {
+                tracing::warn!(event = "circuit breaker opened", of = "store", connectionId = %self.connection_id, reason);
             }
+        } else {
+            self.api.host.worked();
+            self.breaker.worked();
         }
         outcome
     }

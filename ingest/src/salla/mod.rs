@@ -6,7 +6,6 @@ pub mod client;
 pub mod clock;
 pub mod oauth;
 
-
 use std::fmt;
 use std::time::Duration;
 

@@ -89,11 +89,8 @@ pub async fn redeem_code(
     config: &SallaConfig,
     code: &str,
 ) -> Result<Tokens, OAuthError> {
-    let grant = [
-        ("grant_type", "authorization_code"),
-        ("code", code),
-        ("redirect_uri", config.redirect.as_str()),
-    ];
+    let grant =
+        [("grant_type", "authorization_code"), ("code", code), ("redirect_uri", config.redirect.as_str())];
     exchange(http.clone(), config, &grant, Some(TIMEOUT)).await
 }
 
@@ -114,8 +111,7 @@ async fn exchange(
     grant: &[(&str, &str)],
     timeout: Option<Duration>,
 ) -> Result<Tokens, OAuthError> {
-    let client =
-        [("client_id", config.client_id.as_str()), ("client_secret", config.client_secret.expose())];
+    let client = [("client_id", config.client_id.as_str()), ("client_secret", config.client_secret.expose())];
     let form: Vec<_> = grant.iter().copied().chain(client).collect();
     let url = config.accounts.join("/oauth2/token").map_err(|e| OAuthError::NotSent(e.to_string()))?;
     let request = http.post(url).form(&form);

@@ -91,12 +91,8 @@ pub async fn state(tools: &Tools, run: &LeasedRun, complete: &[Complete]) -> Res
     };
     let key = run.merchant_id.to_string();
     let id = format!("{key}:completeness:{}", stated_at.0);
-    let event = CloudEvent {
-        id: &id,
-        kind: COMPLETENESS.records[0].full_name,
-        subject: &key,
-        time: stated_at,
-    };
+    let event =
+        CloudEvent { id: &id, kind: COMPLETENESS.records[0].full_name, subject: &key, time: stated_at };
     let record = Outgoing {
         topic: tools.contract.kafka.topic(COMPLETENESS.name),
         headers: event.headers(),

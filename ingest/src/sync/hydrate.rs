@@ -15,8 +15,8 @@ use super::intake::{Intake, Taken};
 use super::stored::{Range, ThinOrder};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
-use crate::mapping::order_details::{items_within, whole};
 use crate::mapping::Unmappable;
+use crate::mapping::order_details::{items_within, whole};
 use crate::salla::client::{Answer, SallaClient, SallaError};
 
 /// Orders read side by side; the store's rate limit decides the speed, not this.
@@ -142,11 +142,13 @@ impl HydrationStore {
 
     /// Orders that could not be read in this run.
     async fn skipped(&self, run: RunId) -> Result<Vec<i64>, sqlx::Error> {
-        sqlx::query_scalar("SELECT salla_id FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2")
-            .bind(run.0)
-            .bind(HYDRATION)
-            .fetch_all(&self.pool)
-            .await
+        sqlx::query_scalar(
+            "SELECT salla_id FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2",
+        )
+        .bind(run.0)
+        .bind(HYDRATION)
+        .fetch_all(&self.pool)
+        .await
     }
 }
 

@@ -93,7 +93,8 @@ impl Importer {
                     WaitsFor::Access(_) => None,
                 };
                 let until = pause.map(|pause| Millis(Millis::now().0 + pause.as_millis() as i64));
-                let command = SyncJobCommand::Pause { lease, cause: cause.into(), advice: Some(advice), until };
+                let command =
+                    SyncJobCommand::Pause { lease, cause: cause.into(), advice: Some(advice), until };
                 if self.tools.command(&self.run, command).await.is_ok() {
                     tracing::warn!(event = "sync paused", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
                 }
@@ -112,7 +113,13 @@ impl Importer {
         let run = &self.run;
         let record = format!(
             "{{\"jobId\":\"{}\",\"runId\":\"{}\",\"connectionId\":\"{}\",\"storeId\":{},\"fromDay\":\"{}\",\"untilDay\":\"{}\",\"epoch\":{}}}",
-            run.job_id, run.lease.run_id, run.connection_id, run.store_id, run.from_day, run.until_day, run.lease.epoch
+            run.job_id,
+            run.lease.run_id,
+            run.connection_id,
+            run.store_id,
+            run.from_day,
+            run.until_day,
+            run.lease.epoch
         );
         let letter = DeadLetter {
             topic: self.tools.contract.kafka.topic(SYNC_JOB_EVENTS.name),
@@ -222,7 +229,12 @@ impl Importer {
         }
         let open = self.slices().await?.into_iter().find(|slice| !slice.closed);
         let doubt = open.map(|slice| {
-            format!("{} {}: {}", slice.resource, slice.name, slice.doubt.unwrap_or_else(|| "not read to its end".into()))
+            format!(
+                "{} {}: {}",
+                slice.resource,
+                slice.name,
+                slice.doubt.unwrap_or_else(|| "not read to its end".into())
+            )
         });
         Err(Stop::Disagrees(doubt.unwrap_or_else(|| "the whole is not the sum of its parts".into())))
     }

@@ -124,7 +124,8 @@ impl Intake {
     /// What we say of an observation. A list may come from a cache of Salla's, so what it says may be as old as the cache
     /// window.
     pub fn provenance(&self, source: Source, asked_at: Millis) -> Provenance {
-        let window = i64::try_from(self.tools.salla.config().list_cache_window.as_millis()).unwrap_or(i64::MAX);
+        let window =
+            i64::try_from(self.tools.salla.config().list_cache_window.as_millis()).unwrap_or(i64::MAX);
         Provenance {
             merchant_id: self.run.merchant_id,
             connection_id: self.run.connection_id,

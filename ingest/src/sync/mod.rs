@@ -126,7 +126,8 @@ pub struct Tools {
 
 /// Runs until `shutdown`: takes in requests and works on runs.
 pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), SyncError> {
-    let worker = format!("{}-{}-{}", hostname(), std::process::id(), role.slot);
+    let slot = format!("{}/{}/", hostname(), role.slot);
+    let worker = format!("{slot}{}", std::process::id());
     let tools = Arc::new(Tools {
         work: WorkStore::new(role.pool.clone(), worker.clone()),
         slices: SliceStore::new(role.pool.clone()),
@@ -146,6 +147,10 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Sync
     });
     let feed = feed::run(role.pool, role.contract, tools.writer.clone(), role.slot, shutdown.clone());
     let work = async {
+        if let Err(error) = tools.work.inherit(&slot).await {
+            // They end by themselves in a moment.
+            tracing::warn!(event = "leases of this slot not ended", error = %error);
+        }
         work_on_runs(tools, worker, shutdown).await;
         Ok(())
     };

@@ -79,12 +79,9 @@ pub fn slices(from: NaiveDate, until: NaiveDate) -> Vec<Slice> {
 
 /// The days of the slice `name` that lie in the run's window; none for a slice that is not of days.
 pub fn days(name: &str, from: NaiveDate, until: NaiveDate) -> Option<Window> {
-    let (first, last) = match name.split_once("..") {
-        Some((first, last)) => (first.parse().ok()?, last.parse().ok()?),
-        None => {
-            let first: NaiveDate = format!("{name}-01").parse().ok()?;
-            (first, first.checked_add_months(Months::new(1))?.pred_opt()?)
-        }
+    let (first, last) = if let Some((first, last)) = name.split_once("..") { (first.parse().ok()?, last.parse().ok()?) } else {
+        let first: NaiveDate = format!("{name}-01").parse().ok()?;
+        (first, first.checked_add_months(Months::new(1))?.pred_opt()?)
     };
     Some(Window { first: first.max(from), last: last.min(until) })
 }
@@ -156,8 +153,7 @@ mod tests {
         assert_covered_once(&windows(&halves, from, until), day("2026-09-05"), day("2026-09-30"));
         assert!(split("orders", "2026-09-07..2026-09-07", from, until).is_empty());
         assert!(split("customers", "all", from, until).is_empty());
-        let statuses: Vec<_> =
-            split("products", "all", from, until).into_iter().map(|s| s.name).collect();
+        let statuses: Vec<_> = split("products", "all", from, until).into_iter().map(|s| s.name).collect();
         assert_eq!(statuses, ["status=sale", "status=out", "status=hidden"]);
         assert_eq!(status("status=out"), Some("out"));
     }

@@ -132,11 +132,12 @@ impl Meter {
         while self.samples.len() > 2 && self.samples.get(1).is_some_and(|(at, _)| now - *at >= window) {
             self.samples.pop_front();
         }
-        let measured = self.samples.front().filter(|(at, _)| now > *at).map(|(at, before)| {
-            ((done - before) as f64 * 60.0 / (now - *at).as_secs_f64(), now - *at)
-        });
-        let promised =
-            allowed.map(|calls| f64::from(calls) * USED * 60.0 / self.minute.as_secs_f64());
+        let measured = self
+            .samples
+            .front()
+            .filter(|(at, _)| now > *at)
+            .map(|(at, before)| ((done - before) as f64 * 60.0 / (now - *at).as_secs_f64(), now - *at));
+        let promised = allowed.map(|calls| f64::from(calls) * USED * 60.0 / self.minute.as_secs_f64());
         match (measured, promised) {
             (Some((rate, seen)), Some(promised)) if seen < window => {
                 let weight = seen.as_secs_f64() / window.as_secs_f64();

@@ -55,7 +55,8 @@ impl Scanner {
     pub async fn read(&self, of: impl Fn(&SliceState) -> bool) -> Result<(), Stop> {
         loop {
             let slices = self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)?;
-            let open: Vec<SliceState> = slices.into_iter().filter(|s| !(s.closed && s.reported) && of(s)).collect();
+            let open: Vec<SliceState> =
+                slices.into_iter().filter(|s| !(s.closed && s.reported) && of(s)).collect();
             // A slice that was split leaves new ones behind.
             let split = stream::iter(open.into_iter().map(Ok))
                 .map_ok(|slice| async move { self.read_slice(slice).await })
@@ -197,7 +198,9 @@ impl Scanner {
         let (distinct, total) = (tally.distinct(), slice.total.unwrap_or_default());
         let first = slice.first_total.unwrap_or(total);
         if total < first {
-            return Ok(Verdict::Again(Some(format!("the number of rows fell from {first} to {total} during the scan"))));
+            return Ok(Verdict::Again(Some(format!(
+                "the number of rows fell from {first} to {total} during the scan"
+            ))));
         }
         if distinct != total {
             let read = format!("{distinct} different rows were read where the source says {total}");
@@ -213,7 +216,8 @@ impl Scanner {
             // No date to sort or ask by: complete when two scans agree (ARCHITECTURE §5).
             return Ok(Verdict::Again(None));
         } else if tally.before != distinct || tally.again != distinct {
-            let doubt = format!("two scans differ: {} rows, then {distinct}, {} in both", tally.before, tally.again);
+            let doubt =
+                format!("two scans differ: {} rows, then {distinct}, {} in both", tally.before, tally.again);
             return Ok(Verdict::Again(Some(doubt)));
         }
         Ok(match self.stored(slice).await? {

@@ -293,7 +293,12 @@ impl SliceStore {
     }
 
     /// Puts smaller slices in the place of one that Salla's deep pages cannot hold.
-    pub async fn split(&self, lease: Lease, slice: &SliceState, parts: &[Slice]) -> Result<bool, sqlx::Error> {
+    pub async fn split(
+        &self,
+        lease: Lease,
+        slice: &SliceState,
+        parts: &[Slice],
+    ) -> Result<bool, sqlx::Error> {
         let names: Vec<&str> = parts.iter().map(|part| part.name.as_str()).collect();
         let made: i64 = sqlx::query_scalar(
             "WITH gone AS (

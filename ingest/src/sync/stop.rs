@@ -79,7 +79,9 @@ impl Stop {
             },
             Self::Disagrees(doubt) => Fate::Paused {
                 cause: "source_disagrees",
-                advice: format!("Salla's lists contradict themselves ({doubt}). Nothing is needed: we ask again until they agree."),
+                advice: format!(
+                    "Salla's lists contradict themselves ({doubt}). Nothing is needed: we ask again until they agree."
+                ),
                 waits_for: WaitsFor::GrowingTime,
             },
             Self::Salla(error) => of_salla(error),
@@ -94,11 +96,9 @@ fn of_salla(error: &SallaError) -> Fate {
             advice: "Connect your Salla store again, then start the import again.",
         },
         SallaError::Access(access) => match access.needs_merchant() {
-            Some((cause, advice, generation)) => Fate::Paused {
-                cause,
-                advice: advice.into(),
-                waits_for: WaitsFor::Access(generation),
-            },
+            Some((cause, advice, generation)) => {
+                Fate::Paused { cause, advice: advice.into(), waits_for: WaitsFor::Access(generation) }
+            }
             None => Fate::TriedAgain,
         },
         SallaError::ScopeMissing(_) => Fate::Failed {
@@ -107,7 +107,8 @@ fn of_salla(error: &SallaError) -> Fate {
         },
         SallaError::Refused { status: FORBIDDEN, .. } => Fate::Paused {
             cause: "salla_blocks_us",
-            advice: "Salla refuses our calls for a while. Nothing is needed: the import goes on by itself.".into(),
+            advice: "Salla refuses our calls for a while. Nothing is needed: the import goes on by itself."
+                .into(),
             waits_for: WaitsFor::Time(BLOCKED_FOR),
         },
         SallaError::Unavailable { .. } => Fate::Failed {

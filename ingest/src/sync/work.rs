@@ -44,6 +44,15 @@ impl WorkStore {
         Self { pool, worker }
     }
 
+    /// Ends the leases of the process that had this slot before: it is gone, or frozen, and then its epoch is refused.
+    pub async fn inherit(&self, slot: &str) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE sync_runs SET lease_until = NULL WHERE lease_until > now() AND starts_with(lease_owner, $1)")
+            .bind(slot)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
     /// Takes an open run that nobody holds, under a new epoch.
     pub async fn lease(&self) -> Result<Option<LeasedRun>, sqlx::Error> {
         let row = sqlx::query(

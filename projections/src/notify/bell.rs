@@ -8,8 +8,8 @@ use chrono::{DateTime, Utc};
 use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
 use qafila_schemas::dead_letter::DeadLetters;
 use qafila_schemas::events::{
-    DecodeEvents, EventDecoders, EventRecord, MerchantEventDecoders, MerchantEventRecord, SyncJobEventDecoders,
-    SyncJobEventRecord,
+    DecodeEvents, EventDecoders, EventRecord, MerchantEventDecoders, MerchantEventRecord,
+    SyncJobEventDecoders, SyncJobEventRecord,
 };
 use qafila_schemas::ids::{JobId, MerchantId, UserId};
 use qafila_schemas::millis::Millis;

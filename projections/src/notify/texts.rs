@@ -73,7 +73,9 @@ fn imported_in_arabic(notification: &Notification) -> String {
 fn advice(cause: &str) -> &'static str {
     match cause {
         "not_connected" => "No store is connected. Connect your store, then start the import again.",
-        "salla_unavailable" => "Salla did not answer for a long time. Resume the import in a while; nothing is lost.",
+        "salla_unavailable" => {
+            "Salla did not answer for a long time. Resume the import in a while; nothing is lost."
+        }
         "scope_missing" => {
             "Salla did not grant us everything an import needs. Connect your store again and approve all that is asked for, \
              then resume the import."
@@ -92,7 +94,9 @@ fn advice_in_arabic(cause: &str) -> &'static str {
         "scope_missing" => {
             "لم تمنحنا سلة كل الصلاحيات اللازمة للاستيراد. اربط متجرك من جديد ووافق على كل ما يُطلب، ثم استأنف الاستيراد."
         }
-        "too_many_invalid_rows" => "تعذّرت قراءة عدد كبير من سجلات المتجر وهي محفوظة. تواصل مع الدعم مع ذكر رقم المهمة.",
+        "too_many_invalid_rows" => {
+            "تعذّرت قراءة عدد كبير من سجلات المتجر وهي محفوظة. تواصل مع الدعم مع ذكر رقم المهمة."
+        }
         _ => "استأنف الاستيراد بعد قليل. إن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.",
     }
 }

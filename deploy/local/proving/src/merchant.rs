@@ -57,8 +57,10 @@ impl Merchant {
         let email = format!("merchant{:012x}@example.com", rand::rng().random::<u64>() >> 16);
         let body = json!({"email": email, "password": PASSWORD, "storeName": "متجر القافلة", "locale": "ar"});
         // Where this machine counts as a trusted proxy, every merchant comes from an address of its own.
-        let address = format!("10.{}.{}.{}", rand::random::<u8>(), rand::random::<u8>(), rand::random::<u8>());
-        let registering = http.post(format!("{gateway}/api/v1/auth/register")).header("x-forwarded-for", address);
+        let address =
+            format!("10.{}.{}.{}", rand::random::<u8>(), rand::random::<u8>(), rand::random::<u8>());
+        let registering =
+            http.post(format!("{gateway}/api/v1/auth/register")).header("x-forwarded-for", address);
         let answer = registering.json(&body).send().await?;
         let body = expect(answer, StatusCode::CREATED).await?;
         let text = |pointer: &str| body.pointer(pointer).and_then(Value::as_str).map(str::to_owned);

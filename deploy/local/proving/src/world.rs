@@ -113,6 +113,7 @@ impl World {
     }
 
     /// Lets merchants register beyond the number that one address may.
+    #[must_use]
     pub fn with_many_merchants(mut self) -> Self {
         self.environment.insert("QAFILA_TRUSTED_PROXIES".into(), "127.0.0.1/32".into());
         self

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 use crate::faults::Mishap;
 use crate::limits::Standing;
 use crate::server::{Answer, Call, cut, hang, json_answer, plain};
-use crate::{lists, shapes};
 use crate::state::{Sim, World};
 use crate::store::{Order, Store};
 use crate::webhooks;
+use crate::{lists, shapes};
 
 /// Answers one call.
 pub async fn answer(sim: &Sim, call: &Call) -> Answer {

@@ -71,7 +71,11 @@ fn lists_details_and_items_have_the_documented_fields() {
         &sample("orders.list.json")["data"][0],
         &["exchange_rate"],
     );
-    assert_same(&shapes::order_details(&store, order, false), &sample("order.details.light.json")["data"], &[]);
+    assert_same(
+        &shapes::order_details(&store, order, false),
+        &sample("order.details.light.json")["data"],
+        &[],
+    );
     assert_same(&shapes::order_items(&store, order), &sample("order.items.list.json")["data"], &[]);
     assert_same(
         &shapes::customer(&store.customers[0], false),

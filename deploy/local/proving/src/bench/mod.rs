@@ -6,6 +6,7 @@ pub mod facts;
 pub mod import;
 pub mod merge;
 pub mod observations;
+pub mod sync;
 
 use std::time::{Duration, Instant};
 

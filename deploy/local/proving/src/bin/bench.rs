@@ -3,12 +3,23 @@
 use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
-use qafila_proving::bench::{avro, commands, facts, import, merge};
+use qafila_proving::bench::{avro, commands, facts, import, merge, sync};
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 6] =
-    ["avro_encode", "avro_decode", "commands", "merge_postgres", "insert_clickhouse", "import_50k"];
+const SCENARIOS: [&str; 11] = [
+    "avro_encode",
+    "avro_decode",
+    "commands",
+    "merge_postgres",
+    "insert_clickhouse",
+    "import_50k",
+    "sync_rate_floor",
+    "sync_fairness",
+    "sync_eta",
+    "sync_50k_plan",
+    "import_500k",
+];
 
 #[derive(Parser)]
 struct Cli {
@@ -27,30 +38,39 @@ async fn main() -> Result<()> {
         SCENARIOS.into_iter().filter(|name| cli.names.is_empty() || cli.names.iter().any(|n| n == name))
     {
         println!("{name}");
-        let Measurement { ours, limit, unit, ratio, cpu_s, rss_mb, .. } = &measure(name, &root).await?;
-        table.add_row([
-            name.to_owned(),
-            ours.to_string(),
-            limit.to_string(),
-            unit.clone(),
-            ratio.to_string(),
-            cpu_s.to_string(),
-            rss_mb.to_string(),
-        ]);
+        for measured in measure(name).await? {
+            append(&root, "bench.json", &measured)?;
+            let Measurement { name, ours, limit, unit, ratio, cpu_s, rss_mb, .. } = measured;
+            let figures = [ours, limit].map(|figure| figure.to_string());
+            let [ours, limit] = figures;
+            table.add_row([
+                name,
+                ours,
+                limit,
+                unit,
+                ratio.to_string(),
+                cpu_s.to_string(),
+                rss_mb.to_string(),
+            ]);
+        }
     }
     println!("{table}");
     Ok(())
 }
 
-async fn measure(name: &str, root: &std::path::Path) -> Result<Measurement> {
+async fn measure(name: &str) -> Result<Vec<Measurement>> {
     let measured = match name {
         "avro_encode" => avro::encode()?,
         "avro_decode" => avro::decode()?,
         "commands" => commands::commands().await?,
         "merge_postgres" => merge::merge_postgres().await?,
         "insert_clickhouse" => facts::insert().await?,
+        "sync_rate_floor" => sync::sync_rate_floor().await?,
+        "sync_fairness" => sync::sync_fairness().await?,
+        "sync_eta" => sync::sync_eta().await?,
+        "sync_50k_plan" => return sync::sync_50k_plan().await,
+        "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
     };
-    append(root, "bench.json", &measured)?;
-    Ok(measured)
+    Ok(vec![measured])
 }

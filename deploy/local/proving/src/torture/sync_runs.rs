@@ -59,7 +59,8 @@ impl SyncRuns {
     pub async fn run(&mut self, seeds: std::ops::Range<u64>) -> Vec<(u64, Result<RunOutcome>)> {
         let mut dice = ChaCha8Rng::seed_from_u64(seeds.start);
         let began = Instant::now();
-        let (kills, gateway, hardship) = (dice.random_range(1..=3), self.world.gateway.clone(), self.hardship);
+        let (kills, gateway, hardship) =
+            (dice.random_range(1..=3), self.world.gateway.clone(), self.hardship);
         let (sim, sim_url) = (self.world.sim.clone(), self.world.sim_url.clone());
         sim.world().faults = faults(hardship, &mut dice);
         let imports = seeds.clone().map(|seed| {
@@ -181,8 +182,7 @@ async fn import(
     for difference in counted.differences() {
         println!("  seed {seed}{}: {difference}", if lying { " (still lying)" } else { "" });
     }
-    let mut outcome =
-        RunOutcome { wrong: !counted.differences().is_empty(), ..RunOutcome::default() };
+    let mut outcome = RunOutcome { wrong: !counted.differences().is_empty(), ..RunOutcome::default() };
     for place in [&counted.postgres, &counted.clickhouse, &counted.topics] {
         outcome.lost += counted.simulator.orders.saturating_sub(place.orders);
         outcome.duplicated += place.orders.saturating_sub(counted.simulator.orders);

@@ -205,8 +205,7 @@ impl TokenRefresh {
         self.reauthorisations += 1;
         let tokens = granted(&self.world, self.store.store_id.cast_unsigned())?;
         let mut transaction = self.pool.begin().await?;
-        let live =
-            self.vault.reauthorise(&mut transaction, self.merchant, &self.store, &tokens).await?;
+        let live = self.vault.reauthorise(&mut transaction, self.merchant, &self.store, &tokens).await?;
         ensure!(live == Some(self.connection), "the connection has ended");
         Ok(transaction.commit().await?)
     }

@@ -1,0 +1,344 @@
+//! The history sync where it is hard: sources that lie, access that ends, processes that die, budgets that are shared.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use qafila_ingest::salla::budget::{Budgets, Urgency};
+use qafila_proving::merchant::{Merchant, expect, make_store};
+use qafila_proving::totals::Places;
+use qafila_proving::waiting::until;
+use qafila_proving::world::World;
+use reqwest::StatusCode;
+use reqwest::header::HeaderMap;
+use salla_sim::faults::Faults;
+use salla_sim::lies::Lies;
+use salla_sim::store::Plan;
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, OnceCell};
+
+const PATIENCE: Duration = Duration::from_secs(120);
+const MONTHS: u32 = 12;
+
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
+static WORLD: OnceCell<World> = OnceCell::const_new();
+/// Faults of the simulator are everybody's; tests that set them take turns.
+static FAULTS: Mutex<()> = Mutex::const_new(());
+
+/// Runs a test on the shared runtime's own threads, which outlive the test: Qafila ends with the thread that started it.
+fn run(test: impl Future<Output = Result<()>> + Send + 'static) {
+    let outcome = RUNTIME.block_on(RUNTIME.spawn(test)).expect("the test did not panic");
+    outcome.expect("the rule holds");
+}
+
+async fn world() -> Result<&'static World> {
+    WORLD
+        .get_or_try_init(|| async {
+            let mut world = World::make("history").await?;
+            world.start()?;
+            world.ready().await?;
+            anyhow::Ok(world)
+        })
+        .await
+}
+
+async fn connected(world: &World, seed: u64, orders: usize) -> Result<(Merchant, u64)> {
+    let plan = Plan { seed, orders, customers: orders / 3 + 1, products: orders / 10 + 1, ..Plan::default() };
+    let store = make_store(&world.sim_url, &plan).await?;
+    let merchant = Merchant::register(&world.gateway).await?;
+    merchant.connect(store).await?;
+    Ok((merchant, store))
+}
+
+async fn status(merchant: &Merchant) -> Result<Value> {
+    expect(merchant.get("/api/v1/sync/status").await?, StatusCode::OK).await
+}
+
+async fn agree(world: &World, merchant: &Merchant, store: u64) -> Result<()> {
+    let places = Places {
+        simulator: world.sim_url.clone(),
+        postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
+        clickhouse: world.clickhouse(),
+        kafka: world.kafka()?,
+        registry: world.registry()?,
+    };
+    let counted = places.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+    ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
+    Ok(())
+}
+
+async fn notifications(merchant: &Merchant) -> Result<Vec<Value>> {
+    let page = expect(merchant.get("/api/v1/notifications").await?, StatusCode::OK).await?;
+    Ok(page["items"].as_array().cloned().unwrap_or_default())
+}
+
+#[test]
+fn a_source_that_lies_keeps_the_import_open_and_visible_until_it_tells_the_truth() {
+    run(async {
+        let world = world().await?;
+        let (merchant, store) = connected(world, 301, 120).await?;
+        world.sim.world().lies.insert(store, Lies { cut_pages: 1.0, answers: u32::MAX, ..Lies::default() });
+        merchant.start_import(MONTHS).await?;
+        let paused = until(|| status(&merchant), |s| s["status"] == "paused").await?;
+        ensure!(paused["cause"] == "source_disagrees", "{paused}");
+        ensure!(paused["advice"].as_str().is_some_and(|a| a.contains("different rows")), "{paused}");
+        ensure!(paused["progressPercentage"].as_f64().is_some_and(|p| p < 100.0), "{paused}");
+        world.sim.world().lies.remove(&store);
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(world, &merchant, store).await
+    });
+}
+
+#[test]
+fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_totals() {
+    run(async {
+        let world = world().await?;
+        let (merchant, store) = connected(world, 302, 200).await?;
+        let lies = Lies {
+            moved_totals: 0.2,
+            duplicates: 0.2,
+            arrivals: 0.2,
+            vanishings: 0.2,
+            empty_success: 0.1,
+            answers: 25,
+            ..Lies::default()
+        };
+        world.sim.world().lies.insert(store, lies);
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(world, &merchant, store).await
+    });
+}
+
+#[test]
+fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, store) = connected(world, 303, 200).await?;
+        let before = world.sim.world().grants.refreshes;
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["progressPercentage"].as_f64().is_some_and(|p| p > 10.0)).await?;
+        world.sim.world().grants.expire_store(store);
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        let (refreshes, reuses) = {
+            let sim = world.sim.world();
+            (sim.grants.refreshes - before, sim.grants.reuses)
+        };
+        ensure!((refreshes, reuses) == (1, 0), "{refreshes} refreshes, {reuses} tokens redeemed twice");
+        agree(world, &merchant, store).await
+    });
+}
+
+#[test]
+fn a_lost_answer_to_a_refresh_pauses_the_import_until_the_merchant_connects_again_and_says_so() {
+    run(async {
+        let world = world().await?;
+        let _turn = FAULTS.lock().await;
+        let (merchant, store) = connected(world, 304, 150).await?;
+        world.sim.world().faults = Faults { chance_token_lost: 1.0, ..Faults::default() };
+        world.sim.world().grants.expire_store(store);
+        merchant.start_import(MONTHS).await?;
+        let paused = until(|| status(&merchant), |s| s["status"] == "paused").await;
+        let told = until(
+            || notifications(&merchant),
+            |items| items.iter().any(|n| n["kind"] == "reauthorisation_needed"),
+        )
+        .await;
+        world.sim.world().faults = Faults::default();
+        let paused = paused?;
+        ensure!(paused["cause"] == "refresh_answer_lost" && paused["advice"].is_string(), "{paused}");
+        ensure!(told?[0]["body"].as_str().is_some_and(|body| !body.is_ascii()), "in the user's language");
+        let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
+        ensure!(me["connection"]["access"] == "reauthorisation_needed", "{me}");
+
+        merchant.connect(store).await?;
+        let completed = until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        ensure!(completed["runId"] == paused["runId"], "the same run went on: {completed}");
+        ensure!(world.sim.world().grants.reuses == 0, "a refresh token was redeemed twice");
+        let me = until(
+            || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await },
+            |me| me["connection"]["access"] == "working",
+        )
+        .await?;
+        ensure!(me["connection"]["advice"].is_null(), "{me}");
+        agree(world, &merchant, store).await
+    });
+}
+
+#[test]
+fn whoever_asked_is_told_of_the_end_and_can_mark_it_as_read() {
+    run(async {
+        let world = world().await?;
+        let (merchant, _) = connected(world, 305, 40).await?;
+        let (stranger, _) = connected(world, 306, 1).await?;
+        merchant.start_import(MONTHS).await?;
+        let told = until(|| notifications(&merchant), |items| !items.is_empty()).await?;
+        ensure!(told[0]["kind"] == "sync_completed" && told[0]["readAt"].is_null(), "{told:?}");
+        let id = told[0]["id"].as_str().context("an id")?;
+        ensure!(notifications(&stranger).await?.is_empty(), "another merchant sees it");
+        let path = format!("/api/v1/notifications/{id}/read");
+        let marked = stranger.post(&path, &Value::Null).await?.status();
+        ensure!(marked == StatusCode::NOT_FOUND, "another merchant marked it: {marked}");
+        let marked = merchant.post(&path, &Value::Null).await?.status();
+        ensure!(marked == StatusCode::NO_CONTENT, "it was not marked: {marked}");
+        let page = expect(merchant.get("/api/v1/notifications?limit=1").await?, StatusCode::OK).await?;
+        ensure!(page["items"][0]["readAt"].is_string() && page["unread"] == 0, "{page}");
+        ensure!(page["nextCursor"].is_null(), "{page}");
+        let all = merchant.post("/api/v1/notifications/read-all", &Value::Null).await?;
+        ensure!(all.status() == StatusCode::NO_CONTENT, "{}", all.status());
+        for (path, status) in [("?limit=0", 422), ("?cursor=x", 422), ("?page=2", 422)] {
+            let answer = merchant.get(&format!("/api/v1/notifications{path}")).await?;
+            ensure!(answer.status().as_u16() == status, "{path}: {}", answer.status());
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn an_estimate_counts_the_calls_of_both_passes_and_needs_a_connected_store() {
+    run(async {
+        let world = world().await?;
+        let plan = Plan { seed: 307, orders: 3_000, plan: "plus".into(), ..Plan::default() };
+        let store = make_store(&world.sim_url, &plan).await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        let ask = |months: &'static str| {
+            let path = format!("/api/v1/sync/estimate?depthInMonths={months}");
+            let merchant = &merchant;
+            async move { merchant.get(&path).await }
+        };
+        expect(ask("24").await?, StatusCode::PRECONDITION_FAILED).await?;
+        expect(ask("13").await?, StatusCode::UNPROCESSABLE_ENTITY).await?;
+        merchant.connect(store).await?;
+        let told = expect(ask("24").await?, StatusCode::OK).await?;
+        let (orders, calls) = (told["orders"].as_i64().context("orders")?, told["calls"].as_i64());
+        ensure!(orders == 3_000 && told["callsPerMinute"] == 120, "{told}");
+        ensure!(calls.is_some_and(|calls| (6_100..6_400).contains(&calls)), "{told}");
+        let hours = told["hoursUntilComplete"].as_f64().context("hours")?;
+        ensure!((0.8..1.0).contains(&hours), "{told}");
+        Ok(())
+    });
+}
+
+#[test]
+fn another_process_takes_over_the_import_of_one_that_was_killed() {
+    run(async {
+        let mut world = World::make("takeover").await?;
+        world.start()?;
+        world.ready().await?;
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut beside: BTreeMap<String, String> = world.environment.clone();
+        beside.insert("QAFILA_LISTEN".into(), format!("127.0.0.1:{port}"));
+        beside.insert("QAFILA_SLOT".into(), "1".into());
+        let mut second = world.command(&["all"], &beside);
+        let log = std::fs::File::create(world.log().with_extension("second.log"))?;
+        let successor = second.stdout(log.try_clone()?).stderr(log).kill_on_drop(true).spawn()?;
+        let gateway = format!("http://127.0.0.1:{port}");
+        let ready = || async {
+            Ok(reqwest::get(format!("{gateway}/health/ready")).await.is_ok_and(|a| a.status().is_success()))
+        };
+        until(ready, |ready| *ready).await?;
+
+        let plan = Plan { seed: 308, orders: 1_500, ..Plan::default() };
+        let store = make_store(&world.sim_url, &plan).await?;
+        let merchant = Merchant::register(&gateway).await?;
+        merchant.connect(store).await?;
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["progressPercentage"].as_f64().is_some_and(|p| p > 5.0)).await?;
+        world.kill()?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(&world, &merchant, store).await?;
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        // Two workers of one job would both have told of their slices.
+        let doubled: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM (SELECT payload->'SliceImported'->>'slice' AS slice, payload->'SliceImported'->>'resource' AS resource
+               FROM events WHERE event_type = 'SliceImported') s GROUP BY slice, resource HAVING count(*) > 1 LIMIT 1",
+        )
+        .fetch_optional(&owner)
+        .await?
+        .unwrap_or(0);
+        ensure!(doubled == 0, "a slice was told twice");
+        owner.close().await;
+        drop(successor);
+        world.remove().await
+    });
+}
+
+#[test]
+fn processes_share_a_stores_minute_and_an_urgent_call_finds_its_share() {
+    run(async {
+        const LIMIT: u32 = 60;
+        let world = world().await?;
+        let pool = world.pool("QAFILA_DATABASE_INGEST_URL").await?;
+        let minute = Duration::from_secs(60);
+        let processes: Vec<_> =
+            (0..3).map(|_| Budgets::new(pool.clone(), minute, 490).store(990_001)).collect();
+        let mut headers = HeaderMap::new();
+        headers.insert("x-ratelimit-limit", LIMIT.into());
+        for process in &processes {
+            process.learn(StatusCode::OK, &headers, 0, false);
+        }
+        let taken = |urgency, seconds: f64| {
+            let processes = processes.clone();
+            async move {
+                let permits = processes.iter().flat_map(|process| {
+                    (0..LIMIT).map(move |_| {
+                        tokio::time::timeout(Duration::from_secs_f64(seconds), process.permit(urgency))
+                    })
+                });
+                futures::future::join_all(permits).await.into_iter().flatten().count()
+            }
+        };
+        let background = taken(Urgency::Background, 3.0).await;
+        ensure!(background > 0, "background work got nothing");
+        ensure!(background <= 20, "{background} calls at the start of a minute: they are not spread");
+        let urgent = taken(Urgency::Urgent, 1.0).await;
+        ensure!(background + urgent == LIMIT as usize, "{background} and {urgent} calls of {LIMIT}");
+        Ok(())
+    });
+}
+
+#[test]
+fn doctor_names_what_is_broken_and_what_to_do_and_changes_nothing() {
+    run(async {
+        let world = world().await?;
+        let said = world.run(&["doctor"]).await?;
+        ensure!(said.contains("0 broken") && said.contains("lag of merge"), "{said}");
+        let mut environment = world.environment.clone();
+        environment.insert("QAFILA_REGISTRY_URL".into(), "http://127.0.0.1:9".into());
+        environment.insert("QAFILA_TOPIC_PREFIX".into(), "nobody-made-these.".into());
+        let output = world.command(&["doctor"], &environment).output().await?;
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        ensure!(output.status.code() == Some(1), "{said}");
+        for line in ["FAIL  schema registry", "FAIL  topics", "qafila topics apply"] {
+            ensure!(said.contains(line), "{line} in\n{said}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn details_and_items_of_every_order_are_read_sealed_and_rows_that_do_not_map_are_counted() {
+    run(async {
+        let world = world().await?;
+        let (merchant, _) = connected(world, 309, 90).await?;
+        merchant.start_import(MONTHS).await?;
+        let ended = until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        let hydrated =
+            ended["phases"].as_array().and_then(|p| p.iter().find(|p| p["name"] == "hydrate").cloned());
+        ensure!(hydrated.is_some_and(|p| p["done"] == p["total"] && p["done"] != json!(0)), "{ended}");
+        let pool = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
+        let (all, whole, sealed): (i64, i64, i64) = sqlx::query_as(
+            "SELECT count(*), count(*) FILTER (WHERE lines_complete AND read_at IS NOT NULL AND customer_id IS NOT NULL),
+                 count(*) FILTER (WHERE customer_name LIKE 'pii:1:%' AND receiver_phone LIKE 'pii:1:%')
+             FROM orders WHERE merchant_id = $1",
+        )
+        .bind(merchant.id.parse::<uuid::Uuid>()?)
+        .fetch_one(&pool)
+        .await?;
+        ensure!(all > 0 && (all, all) == (whole, sealed), "{all} orders, {whole} whole, {sealed} sealed");
+        Ok(())
+    });
+}
