@@ -189,6 +189,7 @@ impl Importer {
             run: Arc::clone(&run),
             client: client.clone(),
             intake: intake.clone(),
+            customer_dates: Arc::default(),
         };
         let hydrator = Hydrator {
             tools: Arc::clone(&self.tools),
@@ -204,7 +205,9 @@ impl Importer {
         }
         self.publish_progress(&mut self.meter(), &client, &expected).await?;
         let slices = self.slices().await?;
-        if let Some(excess) = self.tools.tolerance.exceeded(&slices) {
+        let hydration = self.tools.hydrations.of(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let details = hydration.map_or((0, 0), |h| (h.done, h.skipped));
+        if let Some(excess) = self.tools.tolerance.exceeded(&slices, details) {
             return Err(Stop::Invalid(excess));
         }
         self.state_completeness(&scanner, &slices).await

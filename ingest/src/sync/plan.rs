@@ -8,12 +8,17 @@ use crate::mapping::values::riyadh;
 /// Statuses that the products list can be asked for (FACTS §4.5).
 const PRODUCT_STATUSES: [&str; 3] = ["sale", "out", "hidden"];
 
+/// What a slice of customers by creation begins with.
+const CREATED: &str = "created=";
+/// No store at Salla is older.
+const EARLIEST: (i32, u32, u32) = (2010, 1, 1);
+
 /// One slice of one resource.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Slice {
     /// `orders`, `customers` or `products`.
     pub resource: String,
-    /// `YYYY-MM`, `YYYY-MM-DD..YYYY-MM-DD`, `status=…` or `all`.
+    /// `YYYY-MM`, `YYYY-MM-DD..YYYY-MM-DD`, `created=YYYY-MM-DD..YYYY-MM-DD`, `status=…` or `all`.
     pub name: String,
 }
 
@@ -48,6 +53,19 @@ impl Window {
 
     fn name(self) -> String {
         format!("{}..{}", self.first, self.last)
+    }
+
+    /// The later and the earlier half; none of a single day.
+    fn halves(self) -> Option<[Self; 2]> {
+        if self.first >= self.last {
+            return None;
+        }
+        let half = (self.last - self.first).num_days() / 2;
+        let middle = self.first.checked_add_signed(chrono::Duration::days(half))?;
+        Some([
+            Self { first: middle.succ_opt()?, last: self.last },
+            Self { first: self.first, last: middle },
+        ])
     }
 }
 
@@ -86,6 +104,12 @@ pub fn days(name: &str, from: NaiveDate, until: NaiveDate) -> Option<Window> {
     Some(Window { first: first.max(from), last: last.min(until) })
 }
 
+/// The days of creation that a slice of customers asks for.
+pub fn created(name: &str) -> Option<Window> {
+    let (first, last) = name.strip_prefix(CREATED)?.split_once("..")?;
+    Some(Window { first: first.parse().ok()?, last: last.parse().ok()? })
+}
+
 /// The status that a slice of products asks for.
 pub fn status(name: &str) -> Option<&str> {
     name.strip_prefix("status=")
@@ -94,16 +118,20 @@ pub fn status(name: &str) -> Option<&str> {
 /// The slices that a too large one falls into; none where it cannot be split.
 pub fn split(resource: &str, name: &str, from: NaiveDate, until: NaiveDate) -> Vec<Slice> {
     let slice = |name: String| Slice { resource: resource.to_owned(), name };
-    if resource == "products" && name == "all" {
-        return PRODUCT_STATUSES.iter().map(|status| slice(format!("status={status}"))).collect();
+    let halves = |window: Window| window.halves().into_iter().flatten();
+    match (resource, name) {
+        ("products", "all") => PRODUCT_STATUSES.iter().map(|status| slice(format!("status={status}"))).collect(),
+        ("customers", _) => {
+            let (year, month, day) = EARLIEST;
+            let whole = NaiveDate::from_ymd_opt(year, month, day).map(|first| Window { first, last: until });
+            let window = if name == "all" { whole } else { created(name) };
+            window.into_iter().flat_map(halves).map(|half| slice(format!("{CREATED}{}", half.name()))).collect()
+        }
+        ("orders", _) => {
+            days(name, from, until).into_iter().flat_map(halves).map(|half| slice(half.name())).collect()
+        }
+        _ => vec![],
     }
-    let Some(window) = days(name, from, until).filter(|w| resource == "orders" && w.first < w.last) else {
-        return vec![];
-    };
-    let half = (window.last - window.first).num_days() / 2;
-    let Some(middle) = window.first.checked_add_signed(chrono::Duration::days(half)) else { return vec![] };
-    let later = Window { first: middle.succ_opt().unwrap_or(middle), last: window.last };
-    vec![slice(later.name()), slice(Window { first: window.first, last: middle }.name())]
 }
 
 #[cfg(test)]
@@ -152,7 +180,10 @@ mod tests {
         let halves = split("orders", "2026-09", from, until);
         assert_covered_once(&windows(&halves, from, until), day("2026-09-05"), day("2026-09-30"));
         assert!(split("orders", "2026-09-07..2026-09-07", from, until).is_empty());
-        assert!(split("customers", "all", from, until).is_empty());
+        let customers = split("customers", "all", from, until);
+        let windows: Vec<_> = customers.iter().filter_map(|s| created(&s.name)).collect();
+        assert_covered_once(&windows, day("2010-01-01"), until);
+        assert_eq!(split("customers", &customers[0].name, from, until).len(), 2);
         let statuses: Vec<_> = split("products", "all", from, until).into_iter().map(|s| s.name).collect();
         assert_eq!(statuses, ["status=sale", "status=out", "status=hidden"]);
         assert_eq!(status("status=out"), Some("out"));

@@ -11,6 +11,7 @@ use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Source;
+use tokio::sync::OnceCell;
 
 use super::intake::{Intake, Taken};
 use super::slices::{PageOutcome, SliceState, Tally};
@@ -42,6 +43,8 @@ pub struct Scanner {
     pub client: SallaClient,
     /// Where rows go.
     pub intake: Intake,
+    /// Names of the bounds of a customer's creation, once they are known.
+    pub customer_dates: Arc<OnceCell<(&'static str, &'static str)>>,
 }
 
 /// What came of looking at a scan that was read to its end.
@@ -170,7 +173,10 @@ impl Scanner {
 
     /// Smaller slices, where this one is too large for deep pages.
     fn parts(&self, slice: &SliceState, page: &Page) -> Vec<plan::Slice> {
-        if page.total <= i64::from(self.client.config().deepest_rows) {
+        // The last page that Salla shows is one that ends within its depth.
+        let per_page = self.per_page(&slice.resource).max(1);
+        let reached = self.client.config().deepest_rows / per_page * per_page;
+        if page.total <= i64::from(reached) {
             return vec![];
         }
         plan::split(&slice.resource, &slice.name, self.run.from_day, self.run.until_day)
@@ -184,7 +190,27 @@ impl Scanner {
             query.extend(order_days(window.asked()));
         }
         query.extend(plan::status(&slice.name).map(|status| ("status", status.to_owned())));
+        if let Some(window) = plan::created(&slice.name) {
+            let (earlier, later) = window.asked();
+            let (from, to) = self.customer_dates().await?;
+            query.push((from, earlier.to_string()));
+            query.push((to, later.to_string()));
+        }
         Ok(self.client.page(&slice.resource, &query).await?)
+    }
+
+    /// Names of the bounds of creation: Salla's page describes them the wrong way round (FACTS §4.4), so both are tried with days
+    /// that hold everything.
+    async fn customer_dates(&self) -> Result<(&'static str, &'static str), Stop> {
+        let names = self.customer_dates.get_or_try_init(|| async {
+            let mut query = vec![("page", "1".to_owned()), ("per_page", "1".to_owned())];
+            let all = self.client.page("customers", &query).await?.total;
+            query.extend([("date_from", "1990-01-01".to_owned()), ("date_to", "2190-01-01".to_owned())]);
+            let found = self.client.page("customers", &query).await?.total;
+            let meant = found >= all;
+            Ok::<_, SallaError>(if meant { ("date_from", "date_to") } else { ("date_to", "date_from") })
+        });
+        Ok(*names.await?)
     }
 
     pub(super) fn window(&self, slice: &SliceState) -> Option<plan::Window> {
@@ -234,8 +260,11 @@ impl Scanner {
         let rows = self.wait_for(slice, &ids).await?;
         let known: HashSet<i64> = ids.iter().chain(&skipped).copied().collect();
         let began = slice.scan_began_at.unwrap_or_default() - self.list_cache_window();
+        // Parts of customers and products cannot be told apart among what is stored.
+        let comparable = slice.resource == "orders" || slice.name == "all";
         let missing: Vec<i64> = rows
             .values()
+            .filter(|_| comparable)
             .filter(|row| !row.deleted && !known.contains(&row.salla_id))
             // What came while we were reading need not be in the list yet.
             .filter(|row| row.created_at.is_none_or(|at| at < began))

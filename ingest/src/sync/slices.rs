@@ -211,6 +211,18 @@ impl SliceStore {
         Ok((ids(mapped), ids(skipped)))
     }
 
+    /// Different rows of a resource in the last scan of all its slices.
+    pub async fn union(&self, run: RunId, resource: &str) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT count(DISTINCT seen.salla_id) FROM sync_seen seen
+             JOIN sync_slices s USING (run_id, resource, slice, scan) WHERE run_id = $1 AND resource = $2",
+        )
+        .bind(run.0)
+        .bind(resource)
+        .fetch_one(&self.pool)
+        .await
+    }
+
     /// Rows that did not map in the scan before.
     pub async fn skipped_before(&self, run: RunId, slice: &SliceState) -> Result<HashSet<i64>, sqlx::Error> {
         let ids: Vec<i64> = sqlx::query_scalar(
@@ -280,7 +292,8 @@ impl SliceStore {
         .bind(tally.ids[2])
         .execute(&mut *transaction)
         .await?;
-        if closed.rows_affected() == 1 {
+        // Parts of customers and products may overlap, so their ids are counted together in the end.
+        if closed.rows_affected() == 1 && (slice.resource == "orders" || slice.name == "all") {
             sqlx::query("DELETE FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3")
                 .bind(lease.run_id.0)
                 .bind(&slice.resource)

@@ -17,7 +17,7 @@ pub struct Tolerance {
 /// A resource of which too much is invalid.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Excess {
-    /// `orders`, `customers` or `products`.
+    /// `orders`, `customers`, `products` or `details of orders`.
     pub resource: String,
     /// Rows that did not map.
     pub skipped: i64,
@@ -26,14 +26,16 @@ pub struct Excess {
 }
 
 impl Tolerance {
-    /// The first resource of a run that goes beyond it.
-    pub fn exceeded(self, slices: &[SliceState]) -> Option<Excess> {
+    /// The first resource of a run that goes beyond it; `details` are the orders whose details were read, and those of them
+    /// that did not map.
+    pub fn exceeded(self, slices: &[SliceState], details: (i64, i64)) -> Option<Excess> {
         let mut resources: BTreeMap<&str, (i64, i64)> = BTreeMap::new();
         for slice in slices {
             let (skipped, rows) = resources.entry(&slice.resource).or_default();
             *skipped += slice.skipped;
             *rows += slice.imported + slice.skipped;
         }
+        resources.insert("details of orders", (details.1, details.0));
         resources
             .into_iter()
             .find(|(_, (skipped, rows))| *skipped > FEW && skipped * 100 > rows * i64::from(self.percent))
@@ -61,10 +63,12 @@ mod tests {
     #[test]
     fn more_than_the_part_allowed_of_any_resource_is_too_much_unless_it_is_only_a_few_rows() {
         let tolerance = Tolerance { percent: 5 };
-        assert_eq!(tolerance.exceeded(&[slice("orders", 950, 50), slice("products", 1, 10)]), None);
+        assert_eq!(tolerance.exceeded(&[slice("orders", 950, 50), slice("products", 1, 10)], (100, 5)), None);
+        let details = Excess { resource: "details of orders".into(), skipped: 11, rows: 100 };
+        assert_eq!(tolerance.exceeded(&[], (100, 11)), Some(details));
         let months = [slice("customers", 1_000, 0), slice("orders", 470, 30), slice("orders", 479, 21)];
         let excess = Excess { resource: "orders".into(), skipped: 51, rows: 1_000 };
-        assert_eq!(tolerance.exceeded(&months), Some(excess), "slices of a resource count together");
-        assert_eq!(Tolerance { percent: 100 }.exceeded(&[slice("orders", 0, 500)]), None);
+        assert_eq!(tolerance.exceeded(&months, (0, 0)), Some(excess), "slices of a resource count together");
+        assert_eq!(Tolerance { percent: 100 }.exceeded(&[slice("orders", 0, 500)], (0, 0)), None);
     }
 }

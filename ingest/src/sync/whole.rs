@@ -23,6 +23,12 @@ impl Scanner {
             return Ok(Some(doubt));
         }
         let read_whole: Vec<_> = slices.iter().filter(|s| s.closed && s.resource != "orders").collect();
+        for resource in ["customers", "products"] {
+            let parts: Vec<_> = read_whole.iter().copied().filter(|s| s.resource == resource && s.name != "all").collect();
+            if let Some(doubt) = self.compare_parts(resource, &parts).await? {
+                return Ok(Some(doubt));
+            }
+        }
         let moved = self.reopen_moved(&read_whole).await?
             || self.confirm_nothing(&slices).await?
             || self.reopen_moved(&today).await?;
@@ -48,6 +54,24 @@ impl Scanner {
         }
         self.reopen_moved(slices).await?;
         Ok(Some(format!("{sum} orders were read from {first} to {last}, and the source says {count}")))
+    }
+
+    /// The parts of customers or products together against one count of the whole.
+    async fn compare_parts(&self, resource: &str, parts: &[&SliceState]) -> Result<Option<String>, Stop> {
+        if parts.is_empty() {
+            return Ok(None);
+        }
+        let query = [("page", "1".to_owned()), ("per_page", "1".to_owned())];
+        let count = self.client.page(resource, &query).await?.total;
+        let known = self.tools.slices.union(self.run.lease.run_id, resource).await.map_err(Stop::ours)?;
+        if known == count {
+            return Ok(None);
+        }
+        let doubt = format!("{known} {resource} were read in parts, and the source says {count}");
+        for slice in parts {
+            held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+        }
+        Ok(Some(doubt))
     }
 
     /// That a store has nothing at all of something is asked several times: an empty answer is the cheapest mistake. True

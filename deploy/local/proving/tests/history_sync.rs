@@ -119,9 +119,13 @@ fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
         let _turn = FAULTS.lock().await;
         let (merchant, store) = connected(world, 303, 200).await?;
         let before = world.sim.world().grants.refreshes;
+        // Salla lets nothing through until the token has ended.
+        world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
         merchant.start_import(MONTHS).await?;
-        until(|| status(&merchant), |s| s["progressPercentage"].as_f64().is_some_and(|p| p > 10.0)).await?;
+        let running = until(|| status(&merchant), |s| s["status"] == "running").await;
         world.sim.world().grants.expire_store(store);
+        world.sim.world().faults = Faults::default();
+        running?;
         until(|| status(&merchant), |s| s["status"] == "completed").await?;
         let (refreshes, reuses) = {
             let sim = world.sim.world();
@@ -340,5 +344,63 @@ fn details_and_items_of_every_order_are_read_sealed_and_rows_that_do_not_map_are
         .await?;
         ensure!(all > 0 && (all, all) == (whole, sealed), "{all} orders, {whole} whole, {sealed} sealed");
         Ok(())
+    });
+}
+
+#[test]
+fn lists_beyond_sallas_deep_pages_are_read_in_parts_whatever_its_customer_dates_mean() {
+    run(async {
+        const DEEPEST: usize = 100;
+        let mut world = World::make("deep").await?;
+        world.environment.insert("QAFILA_SALLA_DEEPEST_ROWS".into(), DEEPEST.to_string());
+        world.start()?;
+        world.ready().await?;
+        for (seed, swapped) in [(310, false), (311, true)] {
+            {
+                let mut sim = world.sim.world();
+                sim.switches.deep_page_rows = DEEPEST;
+                sim.switches.swapped_customer_dates = swapped;
+            }
+            let plan = Plan { seed, orders: 2_500, customers: 350, products: 50, ..Plan::default() };
+            let store = make_store(&world.sim_url, &plan).await?;
+            let merchant = Merchant::register(&world.gateway).await?;
+            merchant.connect(store).await?;
+            merchant.start_import(MONTHS).await?;
+            until(|| status(&merchant), |s| s["status"] == "completed").await?;
+            agree(&world, &merchant, store).await?;
+        }
+        world.remove().await
+    });
+}
+
+#[test]
+fn a_finished_import_whose_last_event_is_refused_tries_on_raises_the_alarm_and_is_named_by_doctor() {
+    run(async {
+        let mut world = World::make("last_event").await?;
+        world.start()?;
+        world.ready().await?;
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        sqlx::raw_sql(
+            "CREATE FUNCTION refuse_the_end() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                 RAISE EXCEPTION 'refused by the test'; END $$;
+             CREATE TRIGGER refuse_the_end BEFORE INSERT ON events FOR EACH ROW
+                 WHEN (NEW.event_type = 'SyncCompleted') EXECUTE FUNCTION refuse_the_end()",
+        )
+        .execute(&owner)
+        .await?;
+        let (merchant, store) = connected(&world, 312, 60).await?;
+        merchant.start_import(MONTHS).await?;
+        let log = || async { Ok(std::fs::read_to_string(world.log())?) };
+        until(log, |log| log.contains("end of a sync not appended")).await?;
+        ensure!(status(&merchant).await?["status"] == "running", "it is not said to be complete");
+        sqlx::query("UPDATE sync_runs SET done_at = done_at - interval '2 minutes'").execute(&owner).await?;
+        let doctor = world.command(&["doctor"], &world.environment).output().await?;
+        let said = String::from_utf8_lossy(&doctor.stdout).into_owned();
+        ensure!(said.contains("FAIL  ends of imports"), "{said}");
+        sqlx::raw_sql("DROP TRIGGER refuse_the_end ON events").execute(&owner).await?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(&world, &merchant, store).await?;
+        owner.close().await;
+        world.remove().await
     });
 }
