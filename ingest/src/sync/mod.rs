@@ -52,7 +52,7 @@ use work::WorkStore;
 /// Runs of one process at a time. Each mostly waits for its store's rate limit; a page or two of each is in memory.
 const MOST_RUNS: usize = 200;
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
-const LOOK_FOR_WORK: Duration = Duration::from_millis(300);
+const LOOK_FOR_WORK: Duration = Duration::from_millis(100);
 
 /// Why the sync role could not start.
 #[derive(Debug, thiserror::Error)]

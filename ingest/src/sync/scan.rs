@@ -22,7 +22,7 @@ use crate::mapping::{customers, products};
 use crate::salla::client::{Page, SallaClient, SallaError};
 
 /// Slices read side by side; the store's rate limit decides the speed, not this.
-const SLICES_AT_ONCE: usize = 4;
+const SLICES_AT_ONCE: usize = 8;
 /// Scans of a slice before others have their turn.
 const SCANS_AT_ONCE: i32 = 4;
 /// How long the read models may be behind.

@@ -59,7 +59,8 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         topics: vec![OBSERVATIONS.name.into()],
         max_records: BATCH_RECORDS,
         max_bytes: 16 << 20,
-        max_age: Duration::from_millis(20),
+        // Each batch is a Kafka transaction, whose cost is the same for one record and for thousands.
+        max_age: Duration::from_millis(80),
         offsets: OffsetKeeper::Broker,
     };
     let decode = DecodeObservations(role.contract.registry.decoder()?);

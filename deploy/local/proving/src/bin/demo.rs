@@ -149,10 +149,13 @@ fn show(bar: &ProgressBar, status: &SyncStatus) {
     let counts: Vec<String> = status
         .phases
         .iter()
-        .map(|p| format!("{} {}/{}", p.resource, p.done, p.total.map_or("?".into(), |t| t.to_string())))
+        .map(|p| {
+            let what = if p.name == "hydrate" { "details" } else { &p.resource };
+            format!("{what} {}/{}", p.done, p.total.map_or("?".into(), |t| t.to_string()))
+        })
         .collect();
     let rate =
-        status.rate_per_minute.filter(|r| *r > 0.0).map_or(String::new(), |r| format!(" · {r:.0} rows/min"));
+        status.rate_per_minute.filter(|r| *r > 0.0).map_or(String::new(), |r| format!(" · {r:.0} calls/min"));
     let eta = status.eta_seconds.map_or(String::new(), |s| format!(" · {s} s left"));
     bar.set_message(format!("{} {}{rate}{eta}", status.status, counts.join(" · ")));
 }
