@@ -14,9 +14,9 @@ pub struct ReadModels {
 
 #[async_trait]
 impl StoredView for ReadModels {
-    async fn rows(&self, range: Range<'_>) -> Result<Vec<StoredRow>, StoredError> {
-        let rows =
-            stored::rows(&self.pool, range.merchant_id, range.store_id, range.resource, range.created).await;
+    async fn rows(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<StoredRow>, StoredError> {
+        let Range { merchant_id, store_id, resource, created } = range;
+        let rows = stored::rows(&self.pool, merchant_id, store_id, resource, created, ids).await;
         let row = |(salla_id, deleted, created_at)| StoredRow { salla_id, deleted, created_at };
         Ok(rows.map_err(failed)?.into_iter().map(row).collect())
     }
@@ -31,7 +31,7 @@ impl StoredView for ReadModels {
         let before = before.map(|order| (order.created_at, order.order_id));
         let rows =
             stored::thin_orders(&self.pool, range.merchant_id, range.store_id, created, before, limit).await;
-        let order = |(order_id, created_at)| ThinOrder { order_id, created_at };
+        let order = |(order_id, created_at, was_read)| ThinOrder { order_id, created_at, was_read };
         Ok(rows.map_err(failed)?.into_iter().map(order).collect())
     }
 

@@ -321,11 +321,14 @@ impl Connector {
             return Ok(None);
         }
         let merchant = applicant.merchant_id;
-        let connection_id = if let Some(live) = self.vault.reauthorise(&mut transaction, merchant, store, tokens).await? { live } else {
-            let fresh = ConnectionId::generate();
-            self.vault.store(&mut transaction, fresh, merchant, store, tokens).await?;
-            fresh
-        };
+        let connection_id =
+            if let Some(live) = self.vault.reauthorise(&mut transaction, merchant, store, tokens).await? {
+                live
+            } else {
+                let fresh = ConnectionId::generate();
+                self.vault.store(&mut transaction, fresh, merchant, store, tokens).await?;
+                fresh
+            };
         sqlx::query("UPDATE oauth_states SET status = 'exchanged', connection_id = $2 WHERE state_hash = $1")
             .bind(hash(state))
             .bind(connection_id.0)

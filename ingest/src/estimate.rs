@@ -1,6 +1,7 @@
 //! What an import would cost, before it is started: calls, minutes until dashboards are useful, hours until complete (FACTS §6, §10).
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use qafila_schemas::ids::ConnectionId;
@@ -12,14 +13,16 @@ use crate::sync::plan;
 /// Part of the allowed rate that an import uses.
 const USED: f64 = 0.97;
 const CALLS_AN_ORDER: i64 = 2;
+/// A person waits no longer for the number of customers.
+const CUSTOMERS_WITHIN: Duration = Duration::from_millis(1_500);
 
 /// What an import would cost.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Estimate {
     /// Orders of the window.
     pub orders: i64,
-    /// Customers.
-    pub customers: i64,
+    /// Customers; none where their budget, which all stores share, is used up at the moment.
+    pub customers: Option<i64>,
     /// Products.
     pub products: i64,
     /// Calls of Salla's API.
@@ -55,7 +58,8 @@ impl Estimator {
         let client = self.salla.store(connection, store_id, Urgency::Urgent);
         let days = [("from_date", from.to_string()), ("to_date", until.to_string())];
         let orders = count(&client, "orders", &days).await?;
-        let customers = count(&client, "customers", &[]).await?;
+        let counting = count(&client, "customers", &[]);
+        let customers = tokio::time::timeout(CUSTOMERS_WITHIN, counting).await.ok().transpose()?;
         let products = count(&client, "products", &[]).await?;
         let config = client.config();
         let pages = |rows: i64, per_page: u32| (rows + i64::from(per_page) - 1) / i64::from(per_page);
@@ -64,7 +68,7 @@ impl Estimator {
             plan::slices(from, until).iter().filter(|slice| slice.resource == "orders").count() as i64;
         let order_lists = pages(orders, config.orders_per_page) + 2 * slices;
         let product_lists = 2 * pages(products, config.others_per_page).max(1);
-        let customer_lists = 2 * pages(customers, config.others_per_page).max(1);
+        let customer_lists = 2 * pages(customers.unwrap_or(0), config.others_per_page).max(1);
         let calls = order_lists + product_lists + customer_lists + CALLS_AN_ORDER * orders;
         let calls_per_minute = client.per_minute();
         let rate = calls_per_minute.map(|calls| f64::from(calls) * USED);

@@ -159,7 +159,7 @@ impl Vault {
         let sealed = self.seal(id, tokens)?;
         let replaced = sqlx::query(
             "UPDATE salla_connections SET key_id = $3, access_token = $4, refresh_token = $5, refresh_hash = $6,
-                 refresh_state = $7, expires_at = $8, generation = generation + 1, told_at = NULL
+                 refresh_state = $7, expires_at = $8, generation = generation + 1
              WHERE connection_id = $1 AND refresh_hash = $2 AND wiped_at IS NULL",
         )
         .bind(id.0)

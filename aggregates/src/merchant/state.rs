@@ -90,10 +90,9 @@ impl Merchant {
             }
             MerchantCommand::ReportAccessLost { connection_id, generation, cause, advice } => {
                 let merchant_id = self.registered()?.merchant_id;
-                let present = self
-                    .connection
-                    .as_ref()
-                    .filter(|c| c.connection_id == connection_id && c.lost < generation);
+                let present = self.connection.as_ref().filter(|c| {
+                    c.connection_id == connection_id && c.lost < generation && c.restored <= generation
+                });
                 let lost = present.map(|c| {
                     MerchantEvent::ReauthorisationNeeded(ReauthorisationNeeded {
                         merchant_id,

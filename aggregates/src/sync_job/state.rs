@@ -200,7 +200,9 @@ impl SyncJob {
 
     fn report(&self, lease: Lease, report: SliceReport, clock: Clock) -> Decision {
         let run = self.held(lease)?;
-        if run.slices.get(&report.resource).is_some_and(|slices| slices.contains_key(&report.slice)) {
+        // A slice that was read again says something else than before.
+        let known = run.slices.get(&report.resource).and_then(|slices| slices.get(&report.slice));
+        if known == Some(&(report.imported, report.skipped)) {
             return Ok(None);
         }
         Ok(Some(SyncJobEvent::SliceImported(s::SliceImported {

@@ -130,7 +130,8 @@ pub(super) async fn start(
 pub struct EstimateBody {
     depth_in_months: i32,
     orders: i64,
-    customers: i64,
+    /// Null where it cannot be told at the moment; the calls for them are then not counted.
+    customers: Option<i64>,
     products: i64,
     /// Calls of Salla's API.
     calls: i64,

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use qafila_aggregates::commands::Commands;
-use qafila_aggregates::merchant::{Merchant, MerchantCommand};
+use qafila_aggregates::merchant::{Merchant, MerchantCommand, StoreDetails};
 use qafila_schemas::ids::ConnectionId;
 use sqlx::Row;
 use tokio_util::sync::CancellationToken;
@@ -29,12 +29,14 @@ impl AccessTokens {
                 () = shutdown.cancelled() => {}
             }
         }
+        self.finished().await;
     }
 
     async fn keep_once(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
         self.give_up_orphans().await?;
         self.refresh_ahead().await?;
-        self.tell(merchants).await
+        self.tell(merchants).await?;
+        self.take_back(merchants).await
     }
 
     async fn give_up_orphans(&self) -> Result<(), AccessError> {
@@ -77,6 +79,46 @@ impl AccessTokens {
             }
         });
         futures::future::join_all(renewals).await.into_iter().collect::<Result<(), sqlx::Error>>()?;
+        Ok(())
+    }
+
+    /// Access that was told as lost and works again, because an answer was stored after all, is told as restored.
+    async fn take_back(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
+        let working = sqlx::query(
+            "SELECT connection_id, merchant_id, generation, store_id, store_name, store_domain, store_plan, scopes
+             FROM salla_connections WHERE wiped_at IS NULL AND told_at IS NOT NULL AND refresh_state = 'usable' LIMIT $1",
+        )
+        .bind(AT_ONCE)
+        .fetch_all(&self.inner.pool)
+        .await?;
+        for row in working {
+            let (id, merchant): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+            let generation: i64 = row.try_get(2)?;
+            let store = StoreDetails {
+                store_id: row.try_get(3)?,
+                name: row.try_get(4)?,
+                domain: row.try_get(5)?,
+                plan: row.try_get(6)?,
+                scopes: row.try_get(7)?,
+            };
+            let restore = MerchantCommand::RestoreAccess {
+                connection_id: ConnectionId(id),
+                generation,
+                store,
+                requested_by: None,
+            };
+            if let Err(error) = merchants.execute(&merchant.to_string(), restore).await {
+                tracing::warn!(event = "merchant not told yet", merchantId = %merchant, error = %error);
+                continue;
+            }
+            sqlx::query(
+                "UPDATE salla_connections SET told_at = NULL WHERE connection_id = $1 AND generation = $2",
+            )
+            .bind(id)
+            .bind(generation)
+            .execute(&self.inner.pool)
+            .await?;
+        }
         Ok(())
     }
 

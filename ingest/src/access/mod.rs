@@ -15,6 +15,7 @@ use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::ids::ConnectionId;
 use sqlx::PgPool;
 use tokio::sync::Mutex as AsyncMutex;
+use tokio_util::task::TaskTracker;
 
 use crate::salla::{SallaConfig, Secret};
 use crate::vault::{Vault, VaultError};
@@ -118,6 +119,8 @@ struct Inner {
     http: reqwest::Client,
     salla: Arc<SallaConfig>,
     times: RefreshTimes,
+    /// Refreshes under way: they outlive whoever asked, because what they learn nobody else can.
+    under_way: TaskTracker,
     connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
 }
 
@@ -145,8 +148,15 @@ impl AccessTokens {
         times: RefreshTimes,
     ) -> Result<Self, reqwest::Error> {
         let http = refresh::http_client(times.answer_within)?;
-        let inner =
-            Inner { pool, vault: Vault::new(keys), http, salla, times, connections: Mutex::default() };
+        let inner = Inner {
+            pool,
+            vault: Vault::new(keys),
+            http,
+            salla,
+            times,
+            under_way: TaskTracker::new(),
+            connections: Mutex::default(),
+        };
         Ok(Self { inner: Arc::new(inner) })
     }
 
@@ -162,8 +172,20 @@ impl AccessTokens {
         self.renewed(id, stored.generation).await
     }
 
-    /// Another token, after Salla answered 401 to the one of `generation`.
+    /// Another token, after Salla answered 401 to the one of `generation`. It goes on where the caller gives up waiting.
     pub async fn renewed(&self, id: ConnectionId, generation: i64) -> Result<Access, AccessError> {
+        let this = self.clone();
+        let renewing = self.inner.under_way.spawn(async move { this.renew(id, generation).await });
+        renewing.await.map_err(|error| AccessError::Unavailable(error.to_string()))?
+    }
+
+    /// Waits for the refreshes under way; none may be begun any more.
+    pub async fn finished(&self) {
+        self.inner.under_way.close();
+        self.inner.under_way.wait().await;
+    }
+
+    async fn renew(&self, id: ConnectionId, generation: i64) -> Result<Access, AccessError> {
         let connection = self.connection(id);
         let _alone = connection.refreshing.lock().await;
         if let Some(access) = self.cached(id).filter(|access| access.generation > generation) {

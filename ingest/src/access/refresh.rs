@@ -4,7 +4,7 @@
 //! send it once, nobody else ever. Both new tokens are durable before anybody uses them. A token of which nobody can tell
 //! whether it was redeemed is given up, by name, and the merchant is asked.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qafila_schemas::ids::ConnectionId;
 use sqlx::Row;
@@ -20,6 +20,8 @@ use crate::vault::{RefreshState, StoredTokens, token_hash};
 const TRIES_IF_NOT_SENT: u32 = 5;
 const GLANCE: Duration = Duration::from_millis(25);
 const LONGEST_GLANCE: Duration = Duration::from_millis(500);
+/// The database is waited for so long before an attempt is given up.
+const DATABASE_WITHIN: Duration = Duration::from_secs(600);
 const DATABASE_AWAY: Duration = Duration::from_millis(200);
 
 /// What became of asking for the right to redeem.
@@ -53,8 +55,17 @@ impl AccessTokens {
         let mut glance = GLANCE;
         let mut not_sent = 0;
         let attempt = Uuid::new_v4();
+        let database_until = Instant::now() + DATABASE_WITHIN;
         loop {
-            match self.turn(id, generation, attempt).await? {
+            let turn = match self.turn(id, generation, attempt).await {
+                // The intent may have been written: whoever asks with the same attempt finds out.
+                Err(AccessError::Unavailable(_)) if Instant::now() < database_until => {
+                    sleep(DATABASE_AWAY).await;
+                    continue;
+                }
+                turn => turn?,
+            };
+            match turn {
                 Turn::Done(stored) => return Ok(*stored),
                 Turn::Theirs => {
                     sleep(glance).await;

@@ -10,8 +10,6 @@ use rand::Rng;
 const MOST_FAILURES: u32 = 6;
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// A probe that is not heard of again is given up.
-const PROBE_LASTS: Duration = Duration::from_secs(60);
 
 /// One breaker.
 #[derive(Debug, Default)]
@@ -25,43 +23,67 @@ struct State {
     /// Times it was opened since it last worked.
     opened: u32,
     open_until: Option<Instant>,
-    probe_until: Option<Instant>,
+    probing: bool,
+}
+
+/// Leave to make one call. Dropped without [`worked`](Self::worked) or [`failed`](Self::failed), it says nothing.
+#[derive(Debug)]
+pub struct Admission<'b> {
+    breaker: &'b Breaker,
+    /// Times the breaker had been opened when the call was let through.
+    opened: u32,
+    probe: bool,
 }
 
 impl Breaker {
     /// Waits until a call may be tried.
-    pub async fn admitted(&self) {
-        while let Some(wait) = self.wait(Instant::now()) {
-            tokio::time::sleep(wait).await;
+    pub async fn admitted(&self) -> Admission<'_> {
+        loop {
+            match self.admit(Instant::now()) {
+                Ok(admission) => return admission,
+                Err(wait) => tokio::time::sleep(wait).await,
+            }
         }
     }
 
-    /// How long to wait before asking again; none where the call may be made.
-    fn wait(&self, now: Instant) -> Option<Duration> {
+    /// Leave to make a call, or how long to wait before asking again.
+    fn admit(&self, now: Instant) -> Result<Admission<'_>, Duration> {
         let mut state = self.lock();
-        let until = state.open_until?;
+        let opened = state.opened;
+        let Some(until) = state.open_until else {
+            return Ok(Admission { breaker: self, opened, probe: false });
+        };
         if now < until {
-            return Some(until - now);
+            return Err(until - now);
         }
         // Half-open: one call tries, the others wait for what becomes of it.
-        if state.probe_until.is_some_and(|until| now < until) {
-            return Some(FIRST_PAUSE / 5);
+        if state.probing {
+            return Err(FIRST_PAUSE / 5);
         }
-        state.probe_until = Some(now + PROBE_LASTS);
-        None
+        state.probing = true;
+        Ok(Admission { breaker: self, opened, probe: true })
     }
 
-    /// A call was answered, whatever the answer.
-    pub fn worked(&self) {
-        *self.lock() = State::default();
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Admission<'_> {
+    /// The call was answered, whatever the answer.
+    pub fn worked(self) {
+        *self.breaker.lock() = State::default();
     }
 
-    /// A call got no usable answer. True where this opened the breaker.
-    pub fn failed(&self) -> bool {
-        let mut state = self.lock();
+    /// The call got no usable answer. True where this opened the breaker. Calls that were under way when it was opened say
+    /// nothing new.
+    pub fn failed(self) -> bool {
+        let mut state = self.breaker.lock();
+        if state.opened != self.opened {
+            return false;
+        }
         state.failures += 1;
-        let half_open = state.probe_until.take().is_some();
-        if state.failures < MOST_FAILURES && !half_open {
+        if state.failures < MOST_FAILURES && !self.probe {
             return false;
         }
         let ceiling =
@@ -70,9 +92,13 @@ impl Breaker {
         state.opened += 1;
         state.opened == 1
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        if self.probe {
+            self.breaker.lock().probing = false;
+        }
     }
 }
 
@@ -83,18 +109,20 @@ mod tests {
     #[test]
     fn it_opens_after_failures_in_a_row_and_lets_one_probe_through() {
         let (breaker, now) = (Breaker::default(), Instant::now());
+        let later = now + LONGEST_PAUSE * 2;
+        let beside = breaker.admit(now).expect("closed");
         for _ in 1..MOST_FAILURES {
-            assert!(!breaker.failed());
-            assert_eq!(breaker.wait(now), None, "still closed");
+            assert!(!breaker.admit(now).expect("still closed").failed());
         }
-        assert!(breaker.failed(), "told once");
-        assert!(breaker.wait(now).is_some(), "open");
-        let later = now + FIRST_PAUSE * 2;
-        assert_eq!(breaker.wait(later), None, "the probe");
-        assert!(breaker.wait(later).is_some(), "the others wait for it");
-        assert!(!breaker.failed());
-        assert!(breaker.wait(now).is_some(), "open again");
-        breaker.worked();
-        assert_eq!(breaker.wait(now), None);
+        assert!(breaker.admit(now).expect("still closed").failed(), "told once");
+        assert!(breaker.admit(now).is_err(), "open");
+        assert!(!beside.failed(), "it was under way before");
+        let probe = breaker.admit(later).expect("the probe");
+        assert!(breaker.admit(later).is_err(), "the others wait for it");
+        drop(probe);
+        assert!(!breaker.admit(later).expect("another probe").failed());
+        assert!(breaker.admit(now).is_err(), "open again");
+        breaker.admit(later).expect("a probe").worked();
+        assert!(breaker.admit(now).is_ok());
     }
 }

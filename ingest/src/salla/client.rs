@@ -26,8 +26,8 @@ const LARGEST_ANSWER: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// 429 is waited out for so long in all, per call: the customers budget may take ten minutes, and others share it.
 const MOST_HELD: Duration = Duration::from_secs(45 * 60);
-/// Pairs of tokens tried for one call; the first renewal may be of another process that was just replaced again.
-const MOST_RENEWALS: u32 = 3;
+/// A call renews access at most so often.
+const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -159,6 +159,7 @@ impl SallaApi {
             connection_id,
             urgency,
             calls: Arc::default(),
+            worked_at: Arc::default(),
         }
     }
 
@@ -177,6 +178,7 @@ pub struct SallaClient {
     connection_id: ConnectionId,
     urgency: Urgency,
     calls: Arc<AtomicI64>,
+    worked_at: Arc<Mutex<Option<Instant>>>,
 }
 
 /// One failure, and whether asking again may help.
@@ -198,6 +200,12 @@ impl SallaClient {
     /// Calls that were sent so far.
     pub fn calls(&self) -> i64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Whether any call of this store was answered within the last `span`.
+    pub fn worked_within(&self, span: Duration) -> bool {
+        let worked_at = *self.worked_at.lock().unwrap_or_else(PoisonError::into_inner);
+        worked_at.is_some_and(|at| at.elapsed() < span)
     }
 
     /// Calls a minute that Salla lets this store make; none where it does not say.
@@ -241,7 +249,7 @@ impl SallaClient {
         read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
     ) -> Result<T, SallaError> {
         let (mut failing_since, mut held_since) = (None, None);
-        let (mut attempt, mut renewals) = (0, 0);
+        let (mut attempt, mut renewed_at) = (0, None);
         loop {
             let access = self.api.access.token(self.connection_id).await?;
             let last = match self.attempt(path, query, &access, &read).await {
@@ -254,15 +262,19 @@ impl SallaClient {
                     continue;
                 }
                 Err(Failure::Unauthorized(message)) => {
-                    if renewals == MOST_RENEWALS {
+                    // A token that is fresh and refused may be a passing fault of Salla's; each refresh costs a token.
+                    if renewed_at.is_none_or(|at: Instant| at.elapsed() > RENEWAL_PAUSE) {
+                        renewed_at = Some(Instant::now());
+                        self.api.access.renewed(self.connection_id, access.generation).await?;
+                        continue;
+                    }
+                    if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                         let generation = access.generation;
                         self.api.access.refused(self.connection_id, generation).await?;
                         tracing::warn!(event = "fresh access refused", connectionId = %self.connection_id, message);
                         return Err(AccessError::Refused { generation }.into());
                     }
-                    renewals += 1;
-                    self.api.access.renewed(self.connection_id, access.generation).await?;
-                    continue;
+                    message
                 }
                 Err(Failure::Passing(last)) => last,
             };
@@ -287,21 +299,23 @@ impl SallaClient {
         if is_customers(path) {
             self.api.budgets.customer_call().await;
         }
-        self.api.host.admitted().await;
-        self.breaker.admitted().await;
+        let store = self.breaker.admitted().await;
         let _permit = self.budget.permit(self.urgency).await;
+        // Last: its one probe must not wait for anything of this store's.
+        let host = self.api.host.admitted().await;
         self.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = self.send(path, query, access, read).await;
         if let Err(Failure::Passing(reason)) = &outcome {
-            if self.api.host.failed() {
+            if host.failed() {
                 tracing::warn!(event = "circuit breaker opened", of = "host", reason);
             }
-            if self.breaker.failed() {
+            if store.failed() {
                 tracing::warn!(event = "circuit breaker opened", of = "store", connectionId = %self.connection_id, reason);
             }
         } else {
-            self.api.host.worked();
-            self.breaker.worked();
+            host.worked();
+            store.worked();
+            *self.worked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         outcome
     }

@@ -89,7 +89,14 @@ async fn apply_event(
         SyncJobEventRecord::Requested(e) => open_run(connection, sequence, e).await,
         SyncJobEventRecord::Completed(e) => set_state(connection, sequence, e.run_id, "ended").await,
         SyncJobEventRecord::Failed(e) => set_state(connection, sequence, e.run_id, "ended").await,
-        SyncJobEventRecord::Cancelled(e) => set_state(connection, sequence, e.run_id, "ended").await,
+        SyncJobEventRecord::Cancelled(e) => {
+            set_state(connection, sequence, e.run_id, "ended").await?;
+            sqlx::query("DELETE FROM sync_seen WHERE run_id = $1")
+                .bind(e.run_id.0)
+                .execute(connection)
+                .await
+                .map(drop)
+        }
         SyncJobEventRecord::Resumed(e) => set_state(connection, sequence, e.run_id, "open").await,
         SyncJobEventRecord::TakenOver(_)
         | SyncJobEventRecord::SliceImported(_)

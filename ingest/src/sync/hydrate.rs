@@ -28,6 +28,8 @@ const WRITES_AT_ONCE: usize = 2;
 const LOOK_AHEAD: i64 = 500;
 /// Rounds over what the rounds before left thin, such as orders that came meanwhile.
 const MOST_ROUNDS: i32 = 5;
+/// Other calls of the store were answered so lately that a failure is the order's own.
+const OTHERS_WORK: Duration = Duration::from_secs(30);
 /// How long the read models may be behind.
 const STORED_WITHIN: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
@@ -75,7 +77,7 @@ impl HydrationStore {
         let cursor = row.try_get::<Option<_>, _>(1)?.zip(row.try_get::<Option<_>, _>(2)?);
         Ok(Some(HydrationState {
             round: row.try_get(0)?,
-            cursor: cursor.map(|(created_at, order_id)| ThinOrder { order_id, created_at }),
+            cursor: cursor.map(|(created_at, order_id)| ThinOrder { order_id, created_at, was_read: false }),
             total: row.try_get(3)?,
             done: row.try_get(4)?,
             skipped: row.try_get(5)?,
@@ -250,11 +252,10 @@ impl Hydrator {
     }
 
     async fn read(&self, order: ThinOrder) -> Result<Read, Stop> {
-        let asked_at = self.client.salla_now();
         let details = match self.client.get(&format!("orders/{}", order.order_id), &[]).await {
             Ok(details) => details,
-            Err(SallaError::NotFound) => return Ok(Read::Gone(asked_at)),
-            Err(error @ SallaError::Refused { .. }) => return Ok(Read::Refused(error)),
+            Err(SallaError::NotFound) => return self.gone(order).await,
+            Err(error) if self.is_its_own(&error) => return Ok(Read::Refused(error)),
             Err(error) => return Err(error.into()),
         };
         if let Some(items) = items_within(details.data.get()) {
@@ -263,10 +264,31 @@ impl Hydrator {
         let query = [("order_id", order.order_id.to_string())];
         match self.client.get("orders/items", &query).await {
             Ok(items) => Ok(Read::Whole { details, items: items.data }),
-            // It went between the two calls.
-            Err(SallaError::NotFound) => Ok(Read::Gone(self.client.salla_now())),
-            Err(error @ SallaError::Refused { .. }) => Ok(Read::Refused(error)),
+            // It went between the two calls, or it has no items to show.
+            Err(SallaError::NotFound) => self.gone(order).await,
+            Err(error) if self.is_its_own(&error) => Ok(Read::Refused(error)),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An order is gone when Salla says so twice.
+    async fn gone(&self, order: ThinOrder) -> Result<Read, Stop> {
+        let asked_at = self.client.salla_now();
+        match self.client.get(&format!("orders/{}", order.order_id), &[]).await {
+            Err(SallaError::NotFound) => Ok(Read::Gone(asked_at)),
+            Ok(_) => Ok(Read::Refused(SallaError::NotFound)),
+            Err(error) if self.is_its_own(&error) => Ok(Read::Refused(error)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether a refusal is about this very order, so that the others can be read: 400, 410 and 422, and 5xx or garbage while
+    /// other calls of the store are answered.
+    fn is_its_own(&self, error: &SallaError) -> bool {
+        match error {
+            SallaError::Refused { status, .. } => matches!(status, 400 | 410 | 422),
+            SallaError::Unavailable { .. } => self.client.worked_within(OTHERS_WORK),
+            _ => false,
         }
     }
 
@@ -309,7 +331,9 @@ impl Hydrator {
         let (mut glance, deadline) = (GLANCE, Instant::now() + STORED_WITHIN);
         loop {
             let thin = self.tools.stored.thin_orders(self.range(), None, most).await.map_err(Stop::ours)?;
-            let left: Vec<_> = thin.iter().filter(|order| !skipped.contains(&order.order_id)).collect();
+            // One of which there was news since it was read is not this run's to wait for.
+            let left: Vec<_> =
+                thin.iter().filter(|o| !o.was_read && !skipped.contains(&o.order_id)).collect();
             // What was never read needs no waiting for.
             let waited_for = left.iter().any(|order| self.written().contains(&order.order_id));
             if !waited_for || Instant::now() > deadline {

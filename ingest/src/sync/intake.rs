@@ -201,6 +201,6 @@ fn row_id(row: &str) -> i64 {
 }
 
 /// The day of an instant in Asia/Riyadh.
-fn day(at: Millis) -> chrono::NaiveDate {
+pub(super) fn day(at: Millis) -> chrono::NaiveDate {
     at.to_utc().with_timezone(&riyadh()).date_naive()
 }

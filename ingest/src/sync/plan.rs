@@ -62,10 +62,7 @@ impl Window {
         }
         let half = (self.last - self.first).num_days() / 2;
         let middle = self.first.checked_add_signed(chrono::Duration::days(half))?;
-        Some([
-            Self { first: middle.succ_opt()?, last: self.last },
-            Self { first: self.first, last: middle },
-        ])
+        Some([Self { first: middle.succ_opt()?, last: self.last }, Self { first: self.first, last: middle }])
     }
 }
 
@@ -97,7 +94,9 @@ pub fn slices(from: NaiveDate, until: NaiveDate) -> Vec<Slice> {
 
 /// The days of the slice `name` that lie in the run's window; none for a slice that is not of days.
 pub fn days(name: &str, from: NaiveDate, until: NaiveDate) -> Option<Window> {
-    let (first, last) = if let Some((first, last)) = name.split_once("..") { (first.parse().ok()?, last.parse().ok()?) } else {
+    let (first, last) = if let Some((first, last)) = name.split_once("..") {
+        (first.parse().ok()?, last.parse().ok()?)
+    } else {
         let first: NaiveDate = format!("{name}-01").parse().ok()?;
         (first, first.checked_add_months(Months::new(1))?.pred_opt()?)
     };
@@ -110,6 +109,12 @@ pub fn created(name: &str) -> Option<Window> {
     Some(Window { first: first.parse().ok()?, last: last.parse().ok()? })
 }
 
+/// Whether a part of the customers is the first of all.
+pub fn is_earliest(window: Window) -> bool {
+    let (year, month, day) = EARLIEST;
+    NaiveDate::from_ymd_opt(year, month, day).is_some_and(|earliest| window.first <= earliest)
+}
+
 /// The status that a slice of products asks for.
 pub fn status(name: &str) -> Option<&str> {
     name.strip_prefix("status=")
@@ -120,12 +125,18 @@ pub fn split(resource: &str, name: &str, from: NaiveDate, until: NaiveDate) -> V
     let slice = |name: String| Slice { resource: resource.to_owned(), name };
     let halves = |window: Window| window.halves().into_iter().flatten();
     match (resource, name) {
-        ("products", "all") => PRODUCT_STATUSES.iter().map(|status| slice(format!("status={status}"))).collect(),
+        ("products", "all") => {
+            PRODUCT_STATUSES.iter().map(|status| slice(format!("status={status}"))).collect()
+        }
         ("customers", _) => {
             let (year, month, day) = EARLIEST;
             let whole = NaiveDate::from_ymd_opt(year, month, day).map(|first| Window { first, last: until });
             let window = if name == "all" { whole } else { created(name) };
-            window.into_iter().flat_map(halves).map(|half| slice(format!("{CREATED}{}", half.name()))).collect()
+            window
+                .into_iter()
+                .flat_map(halves)
+                .map(|half| slice(format!("{CREATED}{}", half.name())))
+                .collect()
         }
         ("orders", _) => {
             days(name, from, until).into_iter().flat_map(halves).map(|half| slice(half.name())).collect()

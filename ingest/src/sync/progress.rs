@@ -21,7 +21,7 @@ const USED: f64 = 0.97;
 const MINUTES: u32 = 2;
 const SHORTEST_WINDOW: Duration = Duration::from_secs(20);
 
-/// Rows that the source says each resource has in the run's window, asked once at the start.
+/// Rows that the source says orders and products have in the run's window, asked once at the start.
 pub type Expected = BTreeMap<String, i64>;
 
 /// What is known of a run at one moment.
@@ -119,7 +119,11 @@ impl Meter {
                 if slice.closed { all } else { (before + i64::from(slice.next_page) - 1).min(all - 1) };
         }
         if unknown > 0 {
-            let rows = (snapshot.expected.get(resource)? - known_rows).max(0);
+            let rows = match snapshot.expected.get(resource) {
+                Some(expected) => (expected - known_rows).max(0),
+                None if orders => return None,
+                None => 0,
+            };
             calls.total += if orders { rows / per_page + 2 * unknown } else { whole(rows) };
         }
         Some(calls)

@@ -13,12 +13,13 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Source;
 use tokio::sync::OnceCell;
 
-use super::intake::{Intake, Taken};
+use super::intake::{Intake, Taken, day};
 use super::slices::{PageOutcome, SliceState, Tally};
 use super::stored::{Range, StoredRow};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
-use crate::mapping::{customers, products};
+use crate::mapping::order_details::{items_within, whole};
+use crate::mapping::{customers, orders, products};
 use crate::salla::client::{Page, SallaClient, SallaError};
 
 /// Slices read side by side; the store's rate limit decides the speed, not this.
@@ -29,6 +30,11 @@ const SCANS_AT_ONCE: i32 = 4;
 const STORED_WITHIN: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(20);
 const LONGEST_GLANCE: Duration = Duration::from_secs(1);
+/// Days that lie before and after everything.
+const BEFORE_ALL: &str = "1990-01-01";
+const AFTER_ALL: &str = "2190-01-01";
+/// Rows of a scan that are asked for one by one.
+const MOST_CONFIRMED: usize = 500;
 /// More rows than so many, and than one in a hundred, do not vanish: then it is the list that is in doubt.
 const FEW_VANISHED: usize = 20;
 
@@ -128,7 +134,7 @@ impl Scanner {
         let window = self.window(slice);
         let lease = self.run.lease;
         let told = self.tools.slices.skipped_before(lease.run_id, slice).await.map_err(Stop::ours)?;
-        while !self.is_read(slice) {
+        while !Self::is_read(slice) {
             let page = self.fetch(slice, slice.next_page, self.per_page(&slice.resource)).await?;
             let parts = self.parts(slice, &page);
             if slice.next_page == 1 && !parts.is_empty() {
@@ -159,11 +165,9 @@ impl Scanner {
         Ok(false)
     }
 
-    /// Whether the last page of the scan was read before we were interrupted.
-    fn is_read(&self, slice: &SliceState) -> bool {
-        let per_page = i64::from(self.per_page(&slice.resource));
-        slice.next_page > 1
-            && slice.total.is_some_and(|total| i64::from(slice.next_page - 1) * per_page >= total)
+    /// Whether the scan was read to its end before we were interrupted; Salla may give smaller pages than we ask for.
+    fn is_read(slice: &SliceState) -> bool {
+        slice.next_page > 1 && slice.total.is_some_and(|total| slice.seen >= total)
     }
 
     fn per_page(&self, resource: &str) -> u32 {
@@ -176,7 +180,7 @@ impl Scanner {
         // The last page that Salla shows is one that ends within its depth.
         let per_page = self.per_page(&slice.resource).max(1);
         let reached = self.client.config().deepest_rows / per_page * per_page;
-        if page.total <= i64::from(reached) {
+        if page.total <= i64::from(reached) || slice.reported {
             return vec![];
         }
         plan::split(&slice.resource, &slice.name, self.run.from_day, self.run.until_day)
@@ -191,10 +195,13 @@ impl Scanner {
         }
         query.extend(plan::status(&slice.name).map(|status| ("status", status.to_owned())));
         if let Some(window) = plan::created(&slice.name) {
-            let (earlier, later) = window.asked();
             let (from, to) = self.customer_dates().await?;
-            query.push((from, earlier.to_string()));
-            query.push((to, later.to_string()));
+            let (earlier, later) = window.asked();
+            let is_first = plan::is_earliest(window);
+            query.push((from, if is_first { BEFORE_ALL.to_owned() } else { earlier.to_string() }));
+            // Customers come while we read: the last part has no end.
+            let is_last = window.last >= self.run.until_day;
+            query.push((to, if is_last { AFTER_ALL.to_owned() } else { later.to_string() }));
         }
         Ok(self.client.page(&slice.resource, &query).await?)
     }
@@ -205,7 +212,7 @@ impl Scanner {
         let names = self.customer_dates.get_or_try_init(|| async {
             let mut query = vec![("page", "1".to_owned()), ("per_page", "1".to_owned())];
             let all = self.client.page("customers", &query).await?.total;
-            query.extend([("date_from", "1990-01-01".to_owned()), ("date_to", "2190-01-01".to_owned())]);
+            query.extend([("date_from", BEFORE_ALL.to_owned()), ("date_to", AFTER_ALL.to_owned())]);
             let found = self.client.page("customers", &query).await?.total;
             let meant = found >= all;
             Ok::<_, SallaError>(if meant { ("date_from", "date_to") } else { ("date_to", "date_from") })
@@ -246,7 +253,8 @@ impl Scanner {
                 format!("two scans differ: {} rows, then {distinct}, {} in both", tally.before, tally.again);
             return Ok(Verdict::Again(Some(doubt)));
         }
-        Ok(match self.stored(slice).await? {
+        let scanned_twice = tally.before == distinct && tally.again == distinct;
+        Ok(match self.stored(slice, scanned_twice).await? {
             Some(doubt) => Verdict::Again(Some(doubt)),
             None => Verdict::Agrees(tally),
         })
@@ -254,7 +262,7 @@ impl Scanner {
 
     /// Waits until what was read is stored, and confirms that what is stored and was not read is gone. Some doubt where the
     /// list and the details contradict each other.
-    async fn stored(&self, slice: &SliceState) -> Result<Option<String>, Stop> {
+    async fn stored(&self, slice: &SliceState, scanned_twice: bool) -> Result<Option<String>, Stop> {
         let (ids, skipped) =
             self.tools.slices.seen(self.run.lease.run_id, slice).await.map_err(Stop::ours)?;
         let rows = self.wait_for(slice, &ids).await?;
@@ -272,23 +280,30 @@ impl Scanner {
             .collect();
         let revived = ids.iter().copied().filter(|id| rows.get(id).is_some_and(|row| row.deleted));
         let doubtful: Vec<i64> = missing.iter().copied().chain(revived).collect();
-        if doubtful.len() > FEW_VANISHED && doubtful.len() * 100 > known.len() {
+        let many = doubtful.len() > FEW_VANISHED && doubtful.len() * 100 > known.len();
+        if many && !scanned_twice {
             return Ok(Some(format!("{} stored rows are not in the list", doubtful.len())));
         }
-        for salla_id in doubtful {
-            if self.still_there(&slice.resource, salla_id).await? && missing.contains(&salla_id) {
+        for salla_id in doubtful.iter().take(MOST_CONFIRMED) {
+            let there = self.still_there(&slice.resource, *salla_id).await?;
+            // One whose date was changed belongs elsewhere.
+            let belongs_here = |created: Option<Millis>| {
+                self.window(slice).zip(created).is_none_or(|(window, at)| window.side(day(at)) == 0)
+            };
+            if missing.contains(salla_id) && there.is_some_and(belongs_here) {
                 return Ok(Some(format!("the list leaves out {salla_id}, which is there")));
             }
         }
-        Ok(None)
+        let left = doubtful.len().saturating_sub(MOST_CONFIRMED);
+        Ok((left > 0).then(|| format!("{left} more stored rows are not in the list")))
     }
 
     pub(super) fn list_cache_window(&self) -> chrono::Duration {
         chrono::Duration::from_std(self.client.config().list_cache_window).unwrap_or_default()
     }
 
-    /// Asks for one entity and writes what it is: there, or gone.
-    async fn still_there(&self, resource: &str, salla_id: i64) -> Result<bool, Stop> {
+    /// Asks for one entity and writes what it is: there, with the creation that it tells, or gone.
+    async fn still_there(&self, resource: &str, salla_id: i64) -> Result<Option<Option<Millis>>, Stop> {
         let asked_at = self.client.salla_now();
         let mut taken = Taken::default();
         let there = match self.client.get(&format!("{resource}/{salla_id}"), &[]).await {
@@ -298,18 +313,24 @@ impl Scanner {
                 let mapped = match resource {
                     "customers" => customers::from_row(row, &provenance),
                     "products" => products::from_row(row, &provenance),
-                    // Its details and items are read by pass 2.
-                    _ => return Ok(true),
+                    _ => {
+                        let query = [("order_id", salla_id.to_string())];
+                        let items = match items_within(row) {
+                            Some(items) => items,
+                            None => self.client.get("orders/items", &query).await?.data,
+                        };
+                        whole(row, items.get(), &provenance)
+                    }
                 };
                 match mapped {
                     Ok(unsealed) => taken.add(unsealed),
                     Err(error) => self.intake.refuse(&mut taken, row, &error)?,
                 }
-                true
+                Some(orders::created_at(row))
             }
             Err(SallaError::NotFound) => {
                 self.intake.gone(&mut taken, resource, salla_id, asked_at);
-                false
+                None
             }
             Err(error) => return Err(error.into()),
         };
@@ -317,17 +338,27 @@ impl Scanner {
         Ok(there)
     }
 
-    /// The stored rows of a slice, once `ids` are among them.
-    async fn wait_for(&self, slice: &SliceState, ids: &[i64]) -> Result<HashMap<i64, StoredRow>, Stop> {
-        let range = Range {
+    /// Rows of a slice that are stored and not deleted.
+    pub(super) async fn alive(&self, slice: &SliceState) -> Result<i64, Stop> {
+        let rows = self.tools.stored.rows(self.range(slice), &[]).await.map_err(Stop::ours)?;
+        Ok(rows.iter().filter(|row| !row.deleted).count() as i64)
+    }
+
+    fn range<'s>(&self, slice: &'s SliceState) -> Range<'s> {
+        Range {
             merchant_id: self.run.merchant_id,
             store_id: self.run.store_id,
             resource: &slice.resource,
             created: self.window(slice).map(plan::Window::span),
-        };
+        }
+    }
+
+    /// The stored rows of a slice, once `ids` are among them.
+    async fn wait_for(&self, slice: &SliceState, ids: &[i64]) -> Result<HashMap<i64, StoredRow>, Stop> {
+        let range = self.range(slice);
         let (mut glance, deadline) = (GLANCE, Instant::now() + STORED_WITHIN);
         loop {
-            let rows = self.tools.stored.rows(range).await.map_err(Stop::ours)?;
+            let rows = self.tools.stored.rows(range, ids).await.map_err(Stop::ours)?;
             let rows: HashMap<i64, StoredRow> = rows.into_iter().map(|row| (row.salla_id, row)).collect();
             let missing = ids.iter().filter(|id| !rows.contains_key(id)).count();
             if missing == 0 {

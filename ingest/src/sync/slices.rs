@@ -248,7 +248,7 @@ impl SliceStore {
         let mut transaction = self.pool.begin().await?;
         let begun = sqlx::query(
             "UPDATE sync_slices s SET scan = scan + 1, scan_began_at = NULL, next_page = 1, first_total = NULL, seen = 0,
-                 imported = 0, skipped = 0, finished_at = NULL, doubt = coalesce($6, doubt)
+                 imported = 0, skipped = 0, finished_at = NULL, reported_at = NULL, doubt = coalesce($6, doubt)
              FROM sync_runs r
              WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open'
                AND s.run_id = r.run_id AND s.resource = $3 AND s.slice = $4 AND s.scan = $5",

@@ -10,6 +10,11 @@ use crate::salla::client::SallaError;
 const FORBIDDEN: u16 = 403;
 const BLOCKED_FOR: Duration = Duration::from_secs(15 * 60);
 
+/// A run that stops for a reason of ours says so from the next time on.
+const QUIET_TIMES: i64 = 8;
+/// Some days, with the longest pause between them: each time is an event or two, and an aggregate's stream stays short.
+const MOST_TIMES: i64 = 150;
+
 /// Why a run stopped before its end.
 #[derive(Debug, thiserror::Error)]
 pub enum Stop {
@@ -69,9 +74,19 @@ impl Stop {
         Self::Ours(error.to_string())
     }
 
-    /// What becomes of the run.
-    pub fn fate(&self) -> Fate {
+    /// What becomes of the run, which was taken up `times`.
+    pub fn fate(&self, times: i64) -> Fate {
         match self {
+            Self::Disagrees(_) | Self::Ours(_) if times > MOST_TIMES => Fate::Failed {
+                cause: if matches!(self, Self::Ours(_)) { "internal_trouble" } else { "source_disagrees" },
+                advice: "It was tried for days. Resume the import, or contact support with the job's id.",
+            },
+            Self::Ours(_) if times > QUIET_TIMES => Fate::Paused {
+                cause: "internal_trouble",
+                advice: "Something of ours does not work. Nothing is needed: the import goes on by itself."
+                    .into(),
+                waits_for: WaitsFor::GrowingTime,
+            },
             Self::Lost | Self::Ours(_) => Fate::TriedAgain,
             Self::Invalid(_) => Fate::Failed {
                 cause: "too_many_invalid_rows",

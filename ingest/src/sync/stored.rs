@@ -33,22 +33,24 @@ pub struct StoredRow {
     pub created_at: Option<DateTime<Utc>>,
 }
 
-/// An order of which only the thin row of a list is known.
+/// An order of which only the thin row of a list is known, or which is stale.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ThinOrder {
     /// Salla's id.
     pub order_id: i64,
-    /// When it was placed.
+    /// When it was placed; of an order without a date the end of the span that was asked for.
     pub created_at: DateTime<Utc>,
+    /// Its details were read once, and news came since.
+    pub was_read: bool,
 }
 
 /// Answers from the read models.
 #[async_trait]
 pub trait StoredView: Send + Sync {
-    /// All rows of a range, deleted ones too.
-    async fn rows(&self, range: Range<'_>) -> Result<Vec<StoredRow>, StoredError>;
+    /// All rows of a range, deleted ones too, and those of `ids` wherever they are.
+    async fn rows(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<StoredRow>, StoredError>;
 
-    /// Orders of a range of which no details were read yet, newest first, from before `before`.
+    /// Orders of a range of which no details were read yet, or none since there was news, newest first, from before `before`.
     async fn thin_orders(
         &self,
         range: Range<'_>,
@@ -56,6 +58,6 @@ pub trait StoredView: Send + Sync {
         limit: i64,
     ) -> Result<Vec<ThinOrder>, StoredError>;
 
-    /// How many orders of a range have no details yet.
+    /// How many orders of a range are thin or stale.
     async fn count_thin_orders(&self, range: Range<'_>) -> Result<i64, StoredError>;
 }

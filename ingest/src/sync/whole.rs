@@ -9,6 +9,8 @@ use super::{Stop, plan};
 
 /// Pauses after which a resource without a single row is asked for again.
 const TIMES_NOTHING_IS_ASKED: usize = 3;
+/// A slice is not read more often for orders that are gone: one whose date was changed counts elsewhere for ever.
+const MOST_SCANS_FOR_THE_GONE: i32 = 6;
 
 impl Scanner {
     /// Some doubt where something does not agree; what can be read again is open again then. Today moves by itself, so it is
@@ -22,9 +24,13 @@ impl Scanner {
         if let Some(doubt) = self.compare_orders(&orders).await? {
             return Ok(Some(doubt));
         }
+        if self.reopen_shrunk(slices.iter().filter(|s| s.closed && s.resource == "orders")).await? {
+            return Ok(Some("orders that were read are gone since".into()));
+        }
         let read_whole: Vec<_> = slices.iter().filter(|s| s.closed && s.resource != "orders").collect();
         for resource in ["customers", "products"] {
-            let parts: Vec<_> = read_whole.iter().copied().filter(|s| s.resource == resource && s.name != "all").collect();
+            let parts: Vec<_> =
+                read_whole.iter().copied().filter(|s| s.resource == resource && s.name != "all").collect();
             if let Some(doubt) = self.compare_parts(resource, &parts).await? {
                 return Ok(Some(doubt));
             }
@@ -52,8 +58,34 @@ impl Scanner {
         if count == sum {
             return Ok(None);
         }
+        // Where Salla's days begin at another hour than ours, the days around the whole tell (FACTS §5).
+        let at = |day, side: usize| {
+            let outermost = |s: &&&SliceState| {
+                self.window(s).is_some_and(|w| if side == 0 { w.first == day } else { w.last == day })
+            };
+            slices.iter().filter(outermost).map(|s| s.ids[side]).sum::<i64>()
+        };
+        if inclusive && self.count(whole.asked()).await? == sum + at(first, 0) + at(last, 2) {
+            return Ok(None);
+        }
         self.reopen_moved(slices).await?;
         Ok(Some(format!("{sum} orders were read from {first} to {last}, and the source says {count}")))
+    }
+
+    /// Opens the slices again of which fewer orders are stored and alive than were read: one was deleted meanwhile, and if that
+    /// was during the scan, the pages moved and another may have been passed over. True where there are any.
+    async fn reopen_shrunk<'s>(&self, slices: impl Iterator<Item = &'s SliceState>) -> Result<bool, Stop> {
+        let mut shrunk = false;
+        for slice in slices {
+            let alive = self.alive(slice).await?;
+            let read = slice.ids[1] - slice.skipped;
+            if alive < read && slice.scan < MOST_SCANS_FOR_THE_GONE {
+                let doubt = format!("{read} orders were read, and {alive} of them are still there");
+                held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+                shrunk = true;
+            }
+        }
+        Ok(shrunk)
     }
 
     /// The parts of customers or products together against one count of the whole.
@@ -121,6 +153,10 @@ impl Scanner {
             return None;
         }
         let moving = |s: &&&SliceState| self.window(s).is_none_or(|w| w.last == self.run.until_day);
-        of.iter().filter(moving).filter_map(|s| s.scan_began_at).min().map(|at| at - self.list_cache_window())
+        let began = of.iter().filter(moving).filter_map(|s| s.scan_began_at).min()?;
+        let read_to = began - self.list_cache_window();
+        // Orders are listed up to the end of the run's last day, however late that is read.
+        let last_day = plan::Window { first: self.run.until_day, last: self.run.until_day };
+        Some(if resource == "orders" { read_to.min(last_day.span().1) } else { read_to })
     }
 }

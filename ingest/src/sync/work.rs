@@ -141,6 +141,14 @@ impl WorkStore {
         .bind(sequence)
         .execute(&self.pool)
         .await?;
+        // A failed run that is restarted needs the ids of its scans.
+        sqlx::query(
+            "DELETE FROM sync_seen WHERE run_id = $1
+             AND EXISTS (SELECT FROM sync_runs WHERE run_id = $1 AND state = 'ended' AND done_at IS NOT NULL)",
+        )
+        .bind(lease.run_id.0)
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 }

@@ -199,7 +199,14 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
             },
             _ => return Ok(()),
         };
-        Ok(tell(connection, "sync-job", record.aggregate_id, record.sequence, told).await?)
+        tell(connection, "sync-job", record.aggregate_id, record.sequence, told).await?;
+        if let Some(SyncJobEventRecord::Completed(e)) = &record.event {
+            sqlx::query("DELETE FROM notify_runs WHERE run_id = $1")
+                .bind(e.run_id.0)
+                .execute(connection)
+                .await?;
+        }
+        Ok(())
     }
 }
 

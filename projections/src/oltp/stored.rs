@@ -1,5 +1,5 @@
-//! What the merge has stored, for whoever compares it with the source: rows of a range, and orders of which no details were
-//! read yet. For the sync, by way of the root (ARCHITECTURE §2).
+//! What the merge has stored, for whoever compares it with the source: rows of a range, and orders that are thin or stale. For
+//! the sync, by way of the root (ARCHITECTURE §2).
 
 use chrono::{DateTime, Utc};
 use qafila_schemas::ids::MerchantId;
@@ -7,14 +7,22 @@ use sqlx::PgPool;
 
 /// A span of creation: from here on, and before there.
 pub type Span = (DateTime<Utc>, DateTime<Utc>);
+/// Creation and id of a row that the next page begins behind.
+pub type Before = (DateTime<Utc>, i64);
 
-/// `(id, deleted, created)` of a resource of one store: `orders`, `customers` or `products`. Nothing for another resource.
+/// Not deleted, and no details were read, or none since there was news.
+const TO_READ: &str =
+    "coalesce(deleted_at <= read_at, deleted_at IS NULL) AND (read_at IS NULL OR stale_since > read_at)";
+
+/// `(id, deleted, created)` of a resource of one store (`orders`, `customers` or `products`): all of the span, and those of
+/// `ids` wherever they are. Nothing for another resource.
 pub async fn rows(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
     resource: &str,
     created: Option<Span>,
+    ids: &[i64],
 ) -> Result<Vec<(i64, bool, Option<DateTime<Utc>>)>, sqlx::Error> {
     let (table, id) = match resource {
         "orders" => ("orders", "order_id"),
@@ -24,55 +32,76 @@ pub async fn rows(
     };
     let query = format!(
         "SELECT {id}, coalesce(deleted_at > coalesce(read_at, '-infinity'), false), created_at FROM {table}
-         WHERE merchant_id = $1 AND store_id = $2 AND ($3::timestamptz IS NULL OR (created_at >= $3 AND created_at < $4))"
+         WHERE merchant_id = $1 AND store_id = $2
+           AND ($3::timestamptz IS NULL OR (created_at >= $3 AND created_at < $4) OR {id} = ANY($5))"
     );
     let (from, to) = created.unzip();
-    sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(from).bind(to).fetch_all(pool).await
+    sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(from).bind(to).bind(ids).fetch_all(pool).await
 }
 
-/// Orders of a span of which no details were read yet, newest first, from before `before` (creation and id).
+/// `(id, created, read before)` of orders of a span that are thin or stale, newest first, from before `before`. Those without a
+/// date come first, as if they were placed at the end of the span.
 pub async fn thin_orders(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
     created: Span,
-    before: Option<(DateTime<Utc>, i64)>,
+    before: Option<Before>,
     limit: i64,
-) -> Result<Vec<(i64, DateTime<Utc>)>, sqlx::Error> {
+) -> Result<Vec<(i64, DateTime<Utc>, bool)>, sqlx::Error> {
     let (created_before, id_before) = before.unzip();
-    sqlx::query_as(
-        "SELECT order_id, created_at FROM orders
-         WHERE merchant_id = $1 AND store_id = $2 AND created_at >= $3 AND created_at < $4
-           AND read_at IS NULL AND deleted_at IS NULL
+    let mut found = Vec::new();
+    if created_before.is_none_or(|at| at >= created.1) {
+        let undated = format!(
+            "SELECT order_id, $3::timestamptz, read_at IS NOT NULL FROM orders
+             WHERE merchant_id = $1 AND store_id = $2 AND created_at IS NULL AND {TO_READ} AND ($4::bigint IS NULL OR order_id < $4)
+             ORDER BY order_id DESC LIMIT $5"
+        );
+        found = sqlx::query_as(&undated)
+            .bind(merchant.0)
+            .bind(store_id)
+            .bind(created.1)
+            .bind(id_before)
+            .bind(limit)
+            .fetch_all(pool)
+            .await?;
+    }
+    let dated = format!(
+        "SELECT order_id, created_at, read_at IS NOT NULL FROM orders
+         WHERE merchant_id = $1 AND store_id = $2 AND created_at >= $3 AND created_at < $4 AND {TO_READ}
            AND ($5::timestamptz IS NULL OR (created_at, order_id) < ($5, $6))
-         ORDER BY created_at DESC, order_id DESC LIMIT $7",
-    )
-    .bind(merchant.0)
-    .bind(store_id)
-    .bind(created.0)
-    .bind(created.1)
-    .bind(created_before)
-    .bind(id_before)
-    .bind(limit)
-    .fetch_all(pool)
-    .await
+         ORDER BY created_at DESC, order_id DESC LIMIT $7"
+    );
+    let rows: Vec<(i64, DateTime<Utc>, bool)> = sqlx::query_as(&dated)
+        .bind(merchant.0)
+        .bind(store_id)
+        .bind(created.0)
+        .bind(created.1)
+        .bind(created_before)
+        .bind(id_before)
+        .bind(limit - found.len() as i64)
+        .fetch_all(pool)
+        .await?;
+    found.extend(rows);
+    Ok(found)
 }
 
-/// How many orders of a span have no details yet.
+/// How many orders of a span are thin or stale.
 pub async fn count_thin_orders(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
     created: Span,
 ) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT count(*) FROM orders WHERE merchant_id = $1 AND store_id = $2 AND created_at >= $3 AND created_at < $4
-           AND read_at IS NULL AND deleted_at IS NULL",
-    )
-    .bind(merchant.0)
-    .bind(store_id)
-    .bind(created.0)
-    .bind(created.1)
-    .fetch_one(pool)
-    .await
+    let query = format!(
+        "SELECT count(*) FROM orders WHERE merchant_id = $1 AND store_id = $2
+           AND (created_at IS NULL OR (created_at >= $3 AND created_at < $4)) AND {TO_READ}"
+    );
+    sqlx::query_scalar(&query)
+        .bind(merchant.0)
+        .bind(store_id)
+        .bind(created.0)
+        .bind(created.1)
+        .fetch_one(pool)
+        .await
 }

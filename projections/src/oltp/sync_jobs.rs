@@ -90,8 +90,8 @@ impl EventFold<SyncJobEventRecord> for SyncJobs {
     }
 }
 
-/// Rows imported and skipped, by resource.
-type Imported = BTreeMap<String, (i64, i64)>;
+/// Rows imported and skipped, by resource and slice.
+type Imported = BTreeMap<String, BTreeMap<String, (i64, i64)>>;
 
 async fn imported(connection: &mut PgConnection, id: Uuid) -> Result<Imported, sqlx::Error> {
     let stored: Option<Json<Imported>> =
@@ -104,9 +104,7 @@ async fn imported(connection: &mut PgConnection, id: Uuid) -> Result<Imported, s
 
 async fn count_slice(connection: &mut PgConnection, id: Uuid, e: &SliceImported) -> Result<(), sqlx::Error> {
     let mut imported = imported(connection, id).await?;
-    let (rows, skipped) = imported.entry(e.resource.clone()).or_default();
-    *rows += e.imported;
-    *skipped += e.skipped;
+    imported.entry(e.resource.clone()).or_default().insert(e.slice.clone(), (e.imported, e.skipped));
     sqlx::query("UPDATE sync_jobs SET imported = $2 WHERE job_id = $1")
         .bind(id)
         .bind(Json(&imported))
@@ -127,7 +125,11 @@ async fn complete(connection: &mut PgConnection, id: Uuid, e: &SyncCompleted) ->
     let mut phases: Vec<SyncPhase> = imported(connection, id)
         .await?
         .into_iter()
-        .map(|(resource, (rows, skipped))| phase("list", resource, rows + skipped, skipped))
+        .map(|(resource, slices)| {
+            let skipped: i64 = slices.values().map(|(_, skipped)| skipped).sum();
+            let rows: i64 = slices.values().map(|(rows, _)| rows).sum();
+            phase("list", resource, rows + skipped, skipped)
+        })
         .collect();
     phases.extend(
         e.hydrated.map(|done| phase("hydrate", "orders".into(), done, e.hydration_skipped.unwrap_or(0))),

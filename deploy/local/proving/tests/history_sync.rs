@@ -348,18 +348,24 @@ fn details_and_items_of_every_order_are_read_sealed_and_rows_that_do_not_map_are
 }
 
 #[test]
-fn lists_beyond_sallas_deep_pages_are_read_in_parts_whatever_its_customer_dates_mean() {
+fn lists_are_read_whole_beyond_deep_pages_and_whatever_salla_leaves_unknown() {
     run(async {
         const DEEPEST: usize = 100;
         let mut world = World::make("deep").await?;
         world.environment.insert("QAFILA_SALLA_DEEPEST_ROWS".into(), DEEPEST.to_string());
         world.start()?;
         world.ready().await?;
-        for (seed, swapped) in [(310, false), (311, true)] {
+        for (seed, otherwise) in [(310, false), (311, true)] {
             {
-                let mut sim = world.sim.world();
-                sim.switches.deep_page_rows = DEEPEST;
-                sim.switches.swapped_customer_dates = swapped;
+                let switches = &mut world.sim.world().switches;
+                switches.deep_page_rows = DEEPEST;
+                switches.swapped_customer_dates = otherwise;
+                switches.inclusive_dates = !otherwise;
+                switches.full_details = otherwise;
+                if otherwise {
+                    switches.orders_per_page = 15;
+                    switches.others_per_page = 20;
+                }
             }
             let plan = Plan { seed, orders: 2_500, customers: 350, products: 50, ..Plan::default() };
             let store = make_store(&world.sim_url, &plan).await?;

@@ -81,7 +81,7 @@ async fn finished(world: World, name: &str, ours: f64, limit: f64, unit: &str) -
 
 /// Seconds of an import at 360 calls a minute, the clock scaled, beside calls ÷ rate.
 pub async fn sync_rate_floor() -> Result<Measurement> {
-    const SCALE: f64 = 50.0;
+    const SCALE: f64 = 30.0;
     let world = scaled("bench_rate", SCALE).await?;
     let (merchant, store) = connected(&world, &plan(71, 10_000, "pro")).await?;
     let before = calls(&world, store);
@@ -103,7 +103,7 @@ pub async fn sync_rate_floor() -> Result<Measurement> {
 
 /// Seconds of the slowest of 49 equal imports beside a large one, next to the same import alone.
 pub async fn sync_fairness() -> Result<Measurement> {
-    const SCALE: f64 = 4.0;
+    const SCALE: f64 = 2.0;
     const STORES: u64 = 49;
     const ORDERS: usize = 150;
     let world = scaled("bench_fairness", SCALE).await?;
