@@ -94,6 +94,8 @@ struct Process {
     tasks: JoinSet<Result<()>>,
     metrics: PrometheusHandle,
     wake: Option<Wake>,
+    /// Refreshes of these may be under way, and what they learn nobody else can.
+    access: Vec<AccessTokens>,
 }
 
 impl Process {
@@ -111,6 +113,7 @@ impl Process {
             tasks: JoinSet::new(),
             metrics,
             wake: None,
+            access: vec![],
         })
     }
 
@@ -138,6 +141,9 @@ impl Process {
         while let Some(ended) = self.tasks.join_next().await {
             let ended = ended.context("a role panicked").and_then(|r| r);
             outcome = outcome.and(ended);
+        }
+        for access in &self.access {
+            access.finished().await;
         }
         outcome
     }
@@ -171,10 +177,11 @@ impl Process {
     }
 
     /// Access to stores, and Salla's API with it. Each role of a process has its own; what must be shared is in Postgres.
-    fn salla(&self, pool: &PgPool) -> Result<(AccessTokens, Arc<SallaApi>)> {
+    fn salla(&mut self, pool: &PgPool) -> Result<(AccessTokens, Arc<SallaApi>)> {
         let config = Arc::new(self.config.salla.clone());
         let keys = self.config.operator_keys.clone();
         let access = AccessTokens::new(pool.clone(), keys, Arc::clone(&config), RefreshTimes::default())?;
+        self.access.push(access.clone());
         let budgets = Budgets::new(pool.clone(), config.minute, config.customers_per_window);
         let api = SallaApi::new(http_client()?, config, access.clone(), budgets);
         Ok((access, Arc::new(api)))
@@ -254,7 +261,8 @@ impl Process {
             Arc::new(self.config.salla.clone()),
             self.commands(&command_pool),
         );
-        let (_, salla) = self.salla(&self.pool("qafila_ingest")?)?;
+        let pool = self.pool("qafila_ingest")?;
+        let (_, salla) = self.salla(&pool)?;
         let role = GatewayRole {
             estimator: Estimator::new(salla),
             sync_jobs: self.commands(&command_pool),

@@ -17,7 +17,7 @@ impl StoredView for ReadModels {
     async fn rows(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<StoredRow>, StoredError> {
         let Range { merchant_id, store_id, resource, created } = range;
         let rows = stored::rows(&self.pool, merchant_id, store_id, resource, created, ids).await;
-        let row = |(salla_id, deleted, created_at)| StoredRow { salla_id, deleted, created_at };
+        let row = |(salla_id, deleted_at, created_at)| StoredRow { salla_id, deleted_at, created_at };
         Ok(rows.map_err(failed)?.into_iter().map(row).collect())
     }
 

@@ -175,7 +175,7 @@ pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
                 "Salla no longer accepts our access. Connect your store again.",
             ),
             SallaError::Access(AccessError::NotConnected) => not_connected(),
-            SallaError::Access(_) | SallaError::Unavailable { .. } => Problem::unavailable("salla", &error),
+            SallaError::Access(_) | SallaError::Unavailable { .. } | SallaError::Throttled => Problem::unavailable("salla", &error),
             error => {
                 tracing::warn!(event = "estimate refused", merchantId = %identity.merchant_id, error = %error);
                 Problem::new(StatusCode::BAD_GATEWAY, "salla-failed", "Salla refused to tell. Try again in a while.")

@@ -1,6 +1,7 @@
 //! Keeping access: tokens are refreshed ahead of their end, intents whose writers are gone are given up, and merchants are
 //! told, within a minute, what only they can mend.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use qafila_aggregates::commands::Commands;
@@ -29,7 +30,6 @@ impl AccessTokens {
                 () = shutdown.cancelled() => {}
             }
         }
-        self.finished().await;
     }
 
     async fn keep_once(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
@@ -67,19 +67,27 @@ impl AccessTokens {
         .bind(AT_ONCE)
         .fetch_all(&self.inner.pool)
         .await?;
-        let renewals = due.into_iter().map(|row| async move {
+        for row in due {
             let (id, generation): (Uuid, i64) = (row.try_get(0)?, row.try_get(1)?);
-            match self.renewed(ConnectionId(id), generation).await {
-                // What the merchant must mend is told below; the rest is tried again.
-                Ok(_) | Err(AccessError::NotConnected) => Ok(()),
-                Err(error) => {
-                    tracing::warn!(event = "access not refreshed ahead", connectionId = %id, error = %error);
-                    Ok(())
-                }
-            }
-        });
-        futures::future::join_all(renewals).await.into_iter().collect::<Result<(), sqlx::Error>>()?;
+            self.begin_ahead(ConnectionId(id), generation);
+        }
         Ok(())
+    }
+
+    /// Refreshes beside everything else, each connection once at a time: one that is slow holds up no other.
+    fn begin_ahead(&self, id: ConnectionId, generation: i64) {
+        let ahead = |this: &Self| this.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
+        if !ahead(self) {
+            return;
+        }
+        let this = self.clone();
+        tokio::spawn(async move {
+            // What the merchant must mend is told; the rest is tried again.
+            if let Err(error) = this.renewed(id, generation).await {
+                tracing::warn!(event = "access not refreshed ahead", connectionId = %id, error = %error);
+            }
+            this.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+        });
     }
 
     /// Access that was told as lost and works again, because an answer was stored after all, is told as restored.
@@ -145,13 +153,10 @@ impl AccessTokens {
                 continue;
             }
             tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause);
-            sqlx::query(
-                "UPDATE salla_connections SET told_at = now() WHERE connection_id = $1 AND generation = $2",
-            )
-            .bind(id)
-            .bind(generation)
-            .execute(&self.inner.pool)
-            .await?;
+            sqlx::query("UPDATE salla_connections SET told_at = now() WHERE connection_id = $1")
+                .bind(id)
+                .execute(&self.inner.pool)
+                .await?;
         }
         Ok(())
     }

@@ -6,7 +6,7 @@
 pub mod keeper;
 pub mod refresh;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -43,6 +43,9 @@ pub enum AccessError {
         /// Pair of tokens.
         generation: i64,
     },
+    /// The vault holds what our keys do not open.
+    #[error("the tokens cannot be read: {0}")]
+    Unreadable(String),
     /// It may work later.
     #[error("access is not known at the moment: {0}")]
     Unavailable(String),
@@ -54,7 +57,7 @@ impl AccessError {
         match self {
             Self::RefreshAnswerLost { generation } => Some((LOST.0, LOST.1, *generation)),
             Self::Refused { generation } => Some((REFUSED.0, REFUSED.1, *generation)),
-            Self::NotConnected | Self::Unavailable(_) => None,
+            Self::NotConnected | Self::Unreadable(_) | Self::Unavailable(_) => None,
         }
     }
 }
@@ -78,7 +81,10 @@ impl From<sqlx::Error> for AccessError {
 
 impl From<VaultError> for AccessError {
     fn from(error: VaultError) -> Self {
-        Self::Unavailable(error.to_string())
+        match error {
+            VaultError::Database(error) => error.into(),
+            VaultError::Seal(error) => Self::Unreadable(error.to_string()),
+        }
     }
 }
 
@@ -122,6 +128,8 @@ struct Inner {
     /// Refreshes under way: they outlive whoever asked, because what they learn nobody else can.
     under_way: TaskTracker,
     connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
+    /// Connections that the keeper refreshes at this moment.
+    ahead: Mutex<HashSet<ConnectionId>>,
 }
 
 /// One connection in this process.
@@ -156,6 +164,7 @@ impl AccessTokens {
             times,
             under_way: TaskTracker::new(),
             connections: Mutex::default(),
+            ahead: Mutex::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -21,7 +21,7 @@ const TRIES_IF_NOT_SENT: u32 = 5;
 const GLANCE: Duration = Duration::from_millis(25);
 const LONGEST_GLANCE: Duration = Duration::from_millis(500);
 /// The database is waited for so long before an attempt is given up.
-const DATABASE_WITHIN: Duration = Duration::from_secs(600);
+const DATABASE_WITHIN: Duration = Duration::from_secs(60);
 const DATABASE_AWAY: Duration = Duration::from_millis(200);
 
 /// What became of asking for the right to redeem.

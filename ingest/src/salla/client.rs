@@ -51,7 +51,10 @@ pub enum SallaError {
         /// Salla's message.
         message: String,
     },
-    /// 429, 5xx, time-outs, cut or unreadable answers, for longer than our patience.
+    /// 429, for longer than any documented wait.
+    #[error("Salla answers 429 for {}s", MOST_HELD.as_secs())]
+    Throttled,
+    /// 5xx, time-outs, cut or unreadable answers, for longer than our patience.
     #[error("Salla did not answer for {}s: {last}", PATIENCE.as_secs())]
     Unavailable {
         /// The last failure.
@@ -159,7 +162,6 @@ impl SallaApi {
             connection_id,
             urgency,
             calls: Arc::default(),
-            worked_at: Arc::default(),
         }
     }
 
@@ -178,7 +180,6 @@ pub struct SallaClient {
     connection_id: ConnectionId,
     urgency: Urgency,
     calls: Arc<AtomicI64>,
-    worked_at: Arc<Mutex<Option<Instant>>>,
 }
 
 /// One failure, and whether asking again may help.
@@ -200,12 +201,6 @@ impl SallaClient {
     /// Calls that were sent so far.
     pub fn calls(&self) -> i64 {
         self.calls.load(Ordering::Relaxed)
-    }
-
-    /// Whether any call of this store was answered within the last `span`.
-    pub fn worked_within(&self, span: Duration) -> bool {
-        let worked_at = *self.worked_at.lock().unwrap_or_else(PoisonError::into_inner);
-        worked_at.is_some_and(|at| at.elapsed() < span)
     }
 
     /// Calls a minute that Salla lets this store make; none where it does not say.
@@ -257,7 +252,7 @@ impl SallaClient {
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::TooMany) => {
                     if held_since.get_or_insert_with(Instant::now).elapsed() > MOST_HELD {
-                        return Err(SallaError::Unavailable { last: "429 too many requests".into() });
+                        return Err(SallaError::Throttled);
                     }
                     continue;
                 }
@@ -315,7 +310,6 @@ impl SallaClient {
         } else {
             host.worked();
             store.worked();
-            *self.worked_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         }
         outcome
     }

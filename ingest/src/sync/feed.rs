@@ -87,17 +87,10 @@ async fn apply_event(
 ) -> Result<(), sqlx::Error> {
     match event {
         SyncJobEventRecord::Requested(e) => open_run(connection, sequence, e).await,
-        SyncJobEventRecord::Completed(e) => set_state(connection, sequence, e.run_id, "ended").await,
-        SyncJobEventRecord::Failed(e) => set_state(connection, sequence, e.run_id, "ended").await,
-        SyncJobEventRecord::Cancelled(e) => {
-            set_state(connection, sequence, e.run_id, "ended").await?;
-            sqlx::query("DELETE FROM sync_seen WHERE run_id = $1")
-                .bind(e.run_id.0)
-                .execute(connection)
-                .await
-                .map(drop)
-        }
-        SyncJobEventRecord::Resumed(e) => set_state(connection, sequence, e.run_id, "open").await,
+        SyncJobEventRecord::Completed(e) => end_for_good(connection, sequence, e.run_id).await,
+        SyncJobEventRecord::Failed(e) => set_state(connection, sequence, e.run_id, "ended").await.map(drop),
+        SyncJobEventRecord::Cancelled(e) => end_for_good(connection, sequence, e.run_id).await,
+        SyncJobEventRecord::Resumed(e) => resume(connection, sequence, e.run_id).await,
         SyncJobEventRecord::TakenOver(_)
         | SyncJobEventRecord::SliceImported(_)
         | SyncJobEventRecord::Paused(_) => Ok(()),
@@ -138,14 +131,38 @@ async fn open_run(
     Ok(())
 }
 
-/// Opens or ends a run, unless a later event has decided.
+/// Ends a run that is never taken up again.
+async fn end_for_good(connection: &mut PgConnection, sequence: i64, run: RunId) -> Result<(), sqlx::Error> {
+    set_state(connection, sequence, run, "ended").await?;
+    sqlx::query("DELETE FROM sync_seen WHERE run_id = $1").bind(run.0).execute(connection).await.map(drop)
+}
+
+/// Opens a run again; what could not be read is tried once more.
+async fn resume(connection: &mut PgConnection, sequence: i64, run: RunId) -> Result<(), sqlx::Error> {
+    if !set_state(connection, sequence, run, "open").await? {
+        return Ok(());
+    }
+    for statement in [
+        "UPDATE sync_runs SET tries = 0 WHERE run_id = $1",
+        "UPDATE sync_slices SET scan = scan + 1, scan_began_at = NULL, next_page = 1, first_total = NULL, seen = 0, imported = 0,
+             skipped = 0, finished_at = NULL, reported_at = NULL WHERE run_id = $1 AND finished_at IS NOT NULL AND skipped > 0",
+        "DELETE FROM sync_seen WHERE run_id = $1 AND slice = 'hydration'",
+        "UPDATE sync_hydrations SET done = done - skipped, skipped = 0, round = 1, cursor_created = NULL, cursor_id = NULL,
+             finished_at = NULL WHERE run_id = $1",
+    ] {
+        sqlx::query(statement).bind(run.0).execute(&mut *connection).await?;
+    }
+    Ok(())
+}
+
+/// Opens or ends a run, unless a later event has decided; true where it did.
 async fn set_state(
     connection: &mut PgConnection,
     sequence: i64,
     run: RunId,
     state: &str,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
+) -> Result<bool, sqlx::Error> {
+    let changed = sqlx::query(
         "UPDATE sync_runs SET state = $2, sequence = $3, not_before = now() WHERE run_id = $1 AND sequence < $3",
     )
     .bind(run.0)
@@ -153,7 +170,7 @@ async fn set_state(
     .bind(sequence)
     .execute(connection)
     .await?;
-    Ok(())
+    Ok(changed.rows_affected() == 1)
 }
 
 struct Offsets {

@@ -12,12 +12,11 @@ use qafila_schemas::open_set::Source;
 use sqlx::{PgPool, Row};
 
 use super::intake::{Intake, Taken};
+use super::order::{OrderRead, OrderReader};
 use super::stored::{Range, ThinOrder};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
-use crate::mapping::Unmappable;
-use crate::mapping::order_details::{items_within, whole};
-use crate::salla::client::{Answer, SallaClient, SallaError};
+use crate::mapping::order_details::whole;
 
 /// Orders read side by side; the store's rate limit decides the speed, not this.
 const ORDERS_AT_ONCE: usize = 10;
@@ -28,8 +27,6 @@ const WRITES_AT_ONCE: usize = 2;
 const LOOK_AHEAD: i64 = 500;
 /// Rounds over what the rounds before left thin, such as orders that came meanwhile.
 const MOST_ROUNDS: i32 = 5;
-/// Other calls of the store were answered so lately that a failure is the order's own.
-const OTHERS_WORK: Duration = Duration::from_secs(30);
 /// How long the read models may be behind.
 const STORED_WITHIN: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(50);
@@ -164,19 +161,12 @@ pub struct Hydrator {
     pub tools: Arc<Tools>,
     /// The run.
     pub run: Arc<LeasedRun>,
-    /// Salla, as the store sees it.
-    pub client: SallaClient,
+    /// Reads an order whole.
+    pub reader: OrderReader,
     /// Where orders go.
     pub intake: Intake,
     /// Orders that were written; the read models may not have them yet.
     pub written: Arc<Mutex<HashSet<i64>>>,
-}
-
-/// What was read of one order.
-enum Read {
-    Whole { details: Answer, items: Box<serde_json::value::RawValue> },
-    Gone(qafila_schemas::millis::Millis),
-    Refused(SallaError),
 }
 
 impl Hydrator {
@@ -219,7 +209,7 @@ impl Hydrator {
         let chunks = self
             .thin(cursor)
             .try_filter(|order| std::future::ready(!skipped.contains(&order.order_id)))
-            .map_ok(|order| async move { Ok((order, self.read(order).await?)) })
+            .map_ok(|order| async move { Ok((order, self.reader.read(order.order_id).await?)) })
             .try_buffered(ORDERS_AT_ONCE)
             .try_chunks(CHUNK)
             .map_err(|error| error.1);
@@ -228,7 +218,10 @@ impl Hydrator {
             .try_for_each(|(cursor, done, skipped)| async move {
                 let lease = self.run.lease;
                 match self.tools.hydrations.checkpoint(lease, cursor, done, &skipped).await {
-                    Ok(true) => Ok(()),
+                    Ok(true) => {
+                        self.run.progressed();
+                        Ok(())
+                    }
                     Ok(false) => Err(Stop::Lost),
                     Err(error) => Err(Stop::ours(error)),
                 }
@@ -251,62 +244,20 @@ impl Hydrator {
         .try_flatten()
     }
 
-    async fn read(&self, order: ThinOrder) -> Result<Read, Stop> {
-        let details = match self.client.get(&format!("orders/{}", order.order_id), &[]).await {
-            Ok(details) => details,
-            Err(SallaError::NotFound) => return self.gone(order).await,
-            Err(error) if self.is_its_own(&error) => return Ok(Read::Refused(error)),
-            Err(error) => return Err(error.into()),
-        };
-        if let Some(items) = items_within(details.data.get()) {
-            return Ok(Read::Whole { details, items });
-        }
-        let query = [("order_id", order.order_id.to_string())];
-        match self.client.get("orders/items", &query).await {
-            Ok(items) => Ok(Read::Whole { details, items: items.data }),
-            // It went between the two calls, or it has no items to show.
-            Err(SallaError::NotFound) => self.gone(order).await,
-            Err(error) if self.is_its_own(&error) => Ok(Read::Refused(error)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// An order is gone when Salla says so twice.
-    async fn gone(&self, order: ThinOrder) -> Result<Read, Stop> {
-        let asked_at = self.client.salla_now();
-        match self.client.get(&format!("orders/{}", order.order_id), &[]).await {
-            Err(SallaError::NotFound) => Ok(Read::Gone(asked_at)),
-            Ok(_) => Ok(Read::Refused(SallaError::NotFound)),
-            Err(error) if self.is_its_own(&error) => Ok(Read::Refused(error)),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Whether a refusal is about this very order, so that the others can be read: 400, 410 and 422, and 5xx or garbage while
-    /// other calls of the store are answered.
-    fn is_its_own(&self, error: &SallaError) -> bool {
-        match error {
-            SallaError::Refused { status, .. } => matches!(status, 400 | 410 | 422),
-            SallaError::Unavailable { .. } => self.client.worked_within(OTHERS_WORK),
-            _ => false,
-        }
-    }
-
     /// Writes a chunk; says how far that is, how many orders it holds, and which of them did not map.
-    async fn write(&self, chunk: Vec<(ThinOrder, Read)>) -> Result<(ThinOrder, i64, Vec<i64>), Stop> {
+    async fn write(&self, chunk: Vec<(ThinOrder, OrderRead)>) -> Result<(ThinOrder, i64, Vec<i64>), Stop> {
         let Some((cursor, _)) = chunk.last() else { return Err(Stop::Ours("an empty chunk".into())) };
         let (cursor, done) = (*cursor, chunk.len() as i64);
         let (mut taken, mut skipped) = (Taken::default(), Vec::new());
         let ids: Vec<i64> = chunk.iter().map(|(order, _)| order.order_id).collect();
         for (order, read) in chunk {
             match read {
-                Read::Gone(asked_at) => self.intake.gone(&mut taken, "orders", order.order_id, asked_at),
-                Read::Refused(error) => {
+                OrderRead::Gone(asked_at) => self.intake.gone(&mut taken, "orders", order.order_id, asked_at),
+                OrderRead::Refused(error) => {
                     skipped.push(order.order_id);
-                    let refusal = Unmappable { path: String::new(), reason: error.to_string() };
-                    self.intake.refuse(&mut taken, &format!("{{\"id\":{}}}", order.order_id), &refusal)?;
+                    self.intake.refuse_unread(&mut taken, order.order_id, &error)?;
                 }
-                Read::Whole { details, items } => {
+                OrderRead::Whole { details, items } => {
                     let provenance = self.intake.provenance(Source::Details, details.asked_at);
                     match whole(details.data.get(), items.get(), &provenance) {
                         Ok(unsealed) => taken.add(unsealed),

@@ -16,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::completeness::{self, Complete};
 use super::hydrate::Hydrator;
 use super::intake::Intake;
+use super::order::OrderReader;
 use super::progress::{Expected, Meter, Snapshot};
 use super::scan::Scanner;
 use super::slices::SliceState;
@@ -28,7 +29,7 @@ use crate::salla::client::SallaClient;
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// A pause doubles with every few tries, because each of them is an event and some calls.
-const TRIES_A_DOUBLING: i64 = 6;
+const TRIES_A_DOUBLING: i32 = 6;
 const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
 /// Times that open slices are read again before others have their turn.
 const ROUNDS: usize = 3;
@@ -73,12 +74,12 @@ impl Importer {
     async fn put_down(&self, stop: Stop) -> Result<(), sqlx::Error> {
         let lease = self.run.lease;
         tracing::warn!(event = "sync interrupted", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, reason = %stop);
-        match stop.fate(lease.epoch) {
-            Fate::TriedAgain => self.tools.work.release(lease, self.pause()).await,
+        match stop.fate(self.run.vain_tries()) {
+            Fate::TriedAgain => self.tools.work.release(&self.run, self.pause()).await,
             Fate::Failed { cause, advice } => {
                 let fail = SyncJobCommand::Fail { lease, cause: cause.into(), advice: advice.into() };
                 let Ok(sequence) = self.tools.command(&self.run, fail).await else {
-                    return self.tools.work.release(lease, self.pause()).await;
+                    return self.tools.work.release(&self.run, self.pause()).await;
                 };
                 tracing::warn!(event = "sync failed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
                 if let Err(error) = self.bury(cause, &stop).await {
@@ -101,7 +102,7 @@ impl Importer {
                 match waits_for {
                     WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
                     WaitsFor::Time(_) | WaitsFor::GrowingTime => {
-                        self.tools.work.release(lease, pause.unwrap_or(TRY_AGAIN)).await
+                        self.tools.work.release(&self.run, pause.unwrap_or(TRY_AGAIN)).await
                     }
                 }
             }
@@ -138,10 +139,10 @@ impl Importer {
         letters.write(vec![letter]).await.map_err(Stop::ours)
     }
 
-    /// Grows with the times the run was taken up.
+    /// Grows with the times the run was taken up in vain.
     fn pause(&self) -> Duration {
-        let doublings = (self.run.lease.epoch / TRIES_A_DOUBLING).clamp(0, 16);
-        let ceiling = TRY_AGAIN.mul_f64(2_f64.powi(doublings as i32)).min(LONGEST_PAUSE);
+        let doublings = (self.run.vain_tries() / TRIES_A_DOUBLING).clamp(0, 16);
+        let ceiling = TRY_AGAIN.mul_f64(2_f64.powi(doublings)).min(LONGEST_PAUSE);
         ceiling.mul_f64(rand::rng().random_range(0.5..=1.0))
     }
 
@@ -184,20 +185,17 @@ impl Importer {
         let run = Arc::clone(&self.run);
         let client = self.tools.salla.store(run.connection_id, run.store_id, Urgency::Background);
         let intake = Intake::new(Arc::clone(&self.tools), Arc::clone(&run));
+        let reader = OrderReader::new(client.clone());
         let scanner = Scanner {
             tools: Arc::clone(&self.tools),
             run: Arc::clone(&run),
             client: client.clone(),
             intake: intake.clone(),
+            reader: reader.clone(),
             customer_dates: Arc::default(),
         };
-        let hydrator = Hydrator {
-            tools: Arc::clone(&self.tools),
-            run,
-            client: client.clone(),
-            intake,
-            written: Arc::default(),
-        };
+        let hydrator =
+            Hydrator { tools: Arc::clone(&self.tools), run, reader, intake, written: Arc::default() };
         let expected = self.expected(&client).await?;
         tokio::select! {
             outcome = self.both_passes(&scanner, &hydrator) => outcome?,

@@ -23,14 +23,17 @@ use super::{Stop, Tools};
 use crate::mapping::seal::seal_all;
 use crate::mapping::values::{id, riyadh};
 use crate::mapping::{Provenance, Unmappable, Unsealed, customers, observation_key, orders, products};
-use crate::salla::client::Page;
+use crate::salla::client::{Page, SallaError};
+
+/// Side of a row that does not tell its date.
+pub const UNDATED: i16 = 2;
 
 /// A row that was read, by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenRow {
     /// Salla's id; of a row that has none a negative number made from its text.
     pub salla_id: i64,
-    /// Before the slice (-1), in it (0), after it (1).
+    /// Before the slice (-1), in it (0), after it (1), or [`UNDATED`].
     pub side: i16,
     /// It did not map.
     pub skipped: bool,
@@ -82,10 +85,10 @@ impl Intake {
         for row in &page.rows {
             let row = row.get();
             let salla_id = row_id(row);
-            let created = window.and_then(|w| orders::created_at(row).map(|at| w.side(day(at))));
-            let side = created.unwrap_or(0);
+            // A row without a date is listed by every slice it might belong to, and counted once by itself.
+            let side = window.map_or(0, |w| orders::created_at(row).map_or(UNDATED, |at| w.side(day(at))));
             let mut skipped = false;
-            if side == 0 {
+            if matches!(side, 0 | UNDATED) {
                 match map(resource, row, &provenance) {
                     Ok(unsealed) => taken.add(unsealed),
                     Err(_) if told.contains(&salla_id) => skipped = true,
@@ -119,6 +122,12 @@ impl Intake {
             },
         });
         Ok(())
+    }
+
+    /// Sets aside that an entity could not be read at all.
+    pub fn refuse_unread(&self, taken: &mut Taken, salla_id: i64, error: &SallaError) -> Result<(), Stop> {
+        let refusal = Unmappable { path: String::new(), reason: error.to_string() };
+        self.refuse(taken, &format!("{{\"id\":{salla_id}}}"), &refusal)
     }
 
     /// What we say of an observation. A list may come from a cache of Salla's, so what it says may be as old as the cache

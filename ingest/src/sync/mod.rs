@@ -1,7 +1,7 @@
 //! The history sync in two passes (ARCHITECTURE §5): lists by creation-date slices, then details and items of every order.
 //!
 //! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`import`] carries one run to its end.
-//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`]. Both write through [`intake`] and ask
+//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [`order`]. Both write through [`intake`] and ask
 //! [`stored`] what the read models have. [`progress`] tells how far a run is, [`completeness`] what may be said after it,
 //! [`stop`] what becomes of one that stops.
 
@@ -10,6 +10,7 @@ pub mod feed;
 pub mod hydrate;
 pub mod import;
 pub mod intake;
+pub mod order;
 pub mod plan;
 pub mod progress;
 pub mod scan;

@@ -32,12 +32,12 @@ pub struct Window {
 }
 
 impl Window {
-    /// The days to ask Salla for: a day more on each side, because nobody says whether its bounds are included
-    /// (FACTS §4.1).
+    /// The days to ask Salla for: two more on each side, because nobody says whether its bounds are included, nor where its days
+    /// begin (FACTS §4.1, §5).
     pub fn asked(self) -> (NaiveDate, NaiveDate) {
         (
-            self.first.checked_sub_days(Days::new(1)).unwrap_or(self.first),
-            self.last.checked_add_days(Days::new(1)).unwrap_or(self.last),
+            self.first.checked_sub_days(Days::new(2)).unwrap_or(self.first),
+            self.last.checked_add_days(Days::new(2)).unwrap_or(self.last),
         )
     }
 
@@ -175,13 +175,13 @@ mod tests {
     }
 
     #[test]
-    fn newest_slices_come_first_and_a_day_is_asked_for_on_each_side() {
+    fn newest_slices_come_first_and_two_days_are_asked_for_on_each_side() {
         let slices = slices(day("2026-09-05"), day("2026-11-21"));
         let names: Vec<&str> = slices.iter().map(|s| s.name.as_str()).collect();
         let orders = ["2026-11-21..2026-11-21", "2026-11-01..2026-11-20", "2026-10", "2026-09"];
         assert_eq!(names, [&["all"][..], &orders, &["all"]].concat());
         let september = days("2026-09", day("2026-09-05"), day("2026-11-21")).expect("a month");
-        assert_eq!(september.asked(), (day("2026-09-04"), day("2026-10-01")));
+        assert_eq!(september.asked(), (day("2026-09-03"), day("2026-10-02")));
         assert_eq!(september.span().0.to_rfc3339(), "2026-09-04T21:00:00+00:00");
     }
 

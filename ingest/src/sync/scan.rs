@@ -14,16 +14,20 @@ use qafila_schemas::open_set::Source;
 use tokio::sync::OnceCell;
 
 use super::intake::{Intake, Taken, day};
+use super::order::{OrderRead, OrderReader};
 use super::slices::{PageOutcome, SliceState, Tally};
 use super::stored::{Range, StoredRow};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
-use crate::mapping::order_details::{items_within, whole};
+use crate::mapping::order_details::whole;
 use crate::mapping::{customers, orders, products};
 use crate::salla::client::{Page, SallaClient, SallaError};
 
-/// Slices read side by side; the store's rate limit decides the speed, not this.
-const SLICES_AT_ONCE: usize = 8;
+/// Slices read side by side where Salla lets few calls through, so that the newest are read first.
+const FEWEST_SLICES_AT_ONCE: usize = 4;
+const MOST_SLICES_AT_ONCE: usize = 16;
+/// What a page takes from its call to its checkpoint, seconds.
+const SECONDS_A_PAGE: f64 = 0.05;
 /// Scans of a slice before others have their turn.
 const SCANS_AT_ONCE: i32 = 4;
 /// How long the read models may be behind.
@@ -49,6 +53,8 @@ pub struct Scanner {
     pub client: SallaClient,
     /// Where rows go.
     pub intake: Intake,
+    /// Reads an order whole.
+    pub reader: OrderReader,
     /// Names of the bounds of a customer's creation, once they are known.
     pub customer_dates: Arc<OnceCell<(&'static str, &'static str)>>,
 }
@@ -57,6 +63,15 @@ pub struct Scanner {
 enum Verdict {
     Agrees(Tally),
     Again(Option<String>),
+}
+
+/// Whether an entity that a list leaves out is there.
+enum Presence {
+    /// With the creation that it tells, where it does.
+    There(Option<Millis>),
+    Gone,
+    /// Salla refuses to say.
+    Unknown,
 }
 
 impl Scanner {
@@ -69,13 +84,23 @@ impl Scanner {
             // A slice that was split leaves new ones behind.
             let split = stream::iter(open.into_iter().map(Ok))
                 .map_ok(|slice| async move { self.read_slice(slice).await })
-                .try_buffer_unordered(SLICES_AT_ONCE)
+                .try_buffer_unordered(self.slices_at_once())
                 .try_fold(false, |any, split| async move { Ok(any | split) })
                 .await?;
             if !split {
                 return Ok(());
             }
         }
+    }
+
+    /// As many as the allowed rate keeps busy.
+    fn slices_at_once(&self) -> usize {
+        let seconds = self.client.config().minute.as_secs_f64();
+        let wanted = self
+            .client
+            .per_minute()
+            .map_or(f64::INFINITY, |calls| f64::from(calls) / seconds * SECONDS_A_PAGE);
+        (wanted.ceil() as usize).clamp(FEWEST_SLICES_AT_ONCE, MOST_SLICES_AT_ONCE)
     }
 
     /// True where the slice was split.
@@ -90,6 +115,7 @@ impl Scanner {
                     held(self.tools.slices.close(self.run.lease, &slice, &tally).await)?;
                     slice.closed = true;
                     slice.ids = tally.ids;
+                    slice.undated = tally.undated;
                 }
                 Verdict::Again(doubt) => {
                     if let Some(doubt) = &doubt {
@@ -117,6 +143,11 @@ impl Scanner {
     }
 
     async fn report(&self, slice: &SliceState) -> Result<(), Stop> {
+        self.tell(slice).await?;
+        self.tools.slices.reported(self.run.lease, slice).await.map_err(Stop::ours)
+    }
+
+    async fn tell(&self, slice: &SliceState) -> Result<(), Stop> {
         let report = SliceReport {
             resource: slice.resource.clone(),
             slice: slice.name.clone(),
@@ -125,8 +156,7 @@ impl Scanner {
             skipped: slice.skipped,
         };
         let lease = self.run.lease;
-        self.tools.command(&self.run, SyncJobCommand::ReportSlice { lease, report }).await?;
-        self.tools.slices.reported(lease, slice).await.map_err(Stop::ours)
+        self.tools.command(&self.run, SyncJobCommand::ReportSlice { lease, report }).await.map(drop)
     }
 
     /// Reads the pages of a scan that are missing; true where the slice was split instead.
@@ -138,6 +168,12 @@ impl Scanner {
             let page = self.fetch(slice, slice.next_page, self.per_page(&slice.resource)).await?;
             let parts = self.parts(slice, &page);
             if slice.next_page == 1 && !parts.is_empty() {
+                if slice.scan > 1 {
+                    // What was told of it is told by its parts from now on.
+                    slice.imported = 0;
+                    slice.skipped = 0;
+                    self.tell(slice).await?;
+                }
                 held(self.tools.slices.split(lease, slice, &parts).await)?;
                 return Ok(true);
             }
@@ -151,6 +187,7 @@ impl Scanner {
             };
             self.intake.write(taken).await?;
             held(self.tools.slices.checkpoint(lease, slice, &outcome).await)?;
+            self.run.progressed();
             slice.next_page += 1;
             slice.total = Some(outcome.total);
             slice.first_total = slice.first_total.or(slice.total);
@@ -180,7 +217,7 @@ impl Scanner {
         // The last page that Salla shows is one that ends within its depth.
         let per_page = self.per_page(&slice.resource).max(1);
         let reached = self.client.config().deepest_rows / per_page * per_page;
-        if page.total <= i64::from(reached) || slice.reported {
+        if page.total <= i64::from(reached) {
             return vec![];
         }
         plan::split(&slice.resource, &slice.name, self.run.from_day, self.run.until_day)
@@ -273,24 +310,24 @@ impl Scanner {
         let missing: Vec<i64> = rows
             .values()
             .filter(|_| comparable)
-            .filter(|row| !row.deleted && !known.contains(&row.salla_id))
+            .filter(|row| row.deleted_at.is_none() && !known.contains(&row.salla_id))
             // What came while we were reading need not be in the list yet.
             .filter(|row| row.created_at.is_none_or(|at| at < began))
             .map(|row| row.salla_id)
             .collect();
-        let revived = ids.iter().copied().filter(|id| rows.get(id).is_some_and(|row| row.deleted));
+        let revived =
+            ids.iter().copied().filter(|id| rows.get(id).is_some_and(|row| row.deleted_at.is_some()));
         let doubtful: Vec<i64> = missing.iter().copied().chain(revived).collect();
         let many = doubtful.len() > FEW_VANISHED && doubtful.len() * 100 > known.len();
         if many && !scanned_twice {
             return Ok(Some(format!("{} stored rows are not in the list", doubtful.len())));
         }
         for salla_id in doubtful.iter().take(MOST_CONFIRMED) {
-            let there = self.still_there(&slice.resource, *salla_id).await?;
+            let Presence::There(created) = self.presence(&slice.resource, *salla_id).await? else { continue };
             // One whose date was changed belongs elsewhere.
-            let belongs_here = |created: Option<Millis>| {
-                self.window(slice).zip(created).is_none_or(|(window, at)| window.side(day(at)) == 0)
-            };
-            if missing.contains(salla_id) && there.is_some_and(belongs_here) {
+            let belongs_here =
+                self.window(slice).zip(created).is_none_or(|(window, at)| window.side(day(at)) == 0);
+            if belongs_here && missing.contains(salla_id) {
                 return Ok(Some(format!("the list leaves out {salla_id}, which is there")));
             }
         }
@@ -302,46 +339,77 @@ impl Scanner {
         chrono::Duration::from_std(self.client.config().list_cache_window).unwrap_or_default()
     }
 
-    /// Asks for one entity and writes what it is: there, with the creation that it tells, or gone.
-    async fn still_there(&self, resource: &str, salla_id: i64) -> Result<Option<Option<Millis>>, Stop> {
-        let asked_at = self.client.salla_now();
+    /// Asks for one entity and writes what it is.
+    async fn presence(&self, resource: &str, salla_id: i64) -> Result<Presence, Stop> {
         let mut taken = Taken::default();
-        let there = match self.client.get(&format!("{resource}/{salla_id}"), &[]).await {
+        let presence = if resource == "orders" {
+            self.presence_of_order(salla_id, &mut taken).await?
+        } else {
+            self.presence_of_other(resource, salla_id, &mut taken).await?
+        };
+        self.intake.write(taken).await?;
+        Ok(presence)
+    }
+
+    async fn presence_of_order(&self, order_id: i64, taken: &mut Taken) -> Result<Presence, Stop> {
+        match self.reader.read(order_id).await? {
+            OrderRead::Gone(asked_at) => {
+                self.intake.gone(taken, "orders", order_id, asked_at);
+                Ok(Presence::Gone)
+            }
+            OrderRead::Refused(error) => {
+                self.intake.refuse_unread(taken, order_id, &error)?;
+                Ok(Presence::Unknown)
+            }
+            OrderRead::Whole { details, items } => {
+                let (row, provenance) =
+                    (details.data.get(), self.intake.provenance(Source::Details, details.asked_at));
+                match whole(row, items.get(), &provenance) {
+                    Ok(unsealed) => taken.add(unsealed),
+                    Err(error) => self.intake.refuse(taken, row, &error)?,
+                }
+                Ok(Presence::There(orders::created_at(row)))
+            }
+        }
+    }
+
+    async fn presence_of_other(
+        &self,
+        resource: &str,
+        salla_id: i64,
+        taken: &mut Taken,
+    ) -> Result<Presence, Stop> {
+        let asked_at = self.client.salla_now();
+        match self.client.get(&format!("{resource}/{salla_id}"), &[]).await {
             Ok(answer) => {
-                let provenance = self.intake.provenance(Source::Details, answer.asked_at);
                 let row = answer.data.get();
+                let provenance = self.intake.provenance(Source::Details, answer.asked_at);
                 let mapped = match resource {
                     "customers" => customers::from_row(row, &provenance),
-                    "products" => products::from_row(row, &provenance),
-                    _ => {
-                        let query = [("order_id", salla_id.to_string())];
-                        let items = match items_within(row) {
-                            Some(items) => items,
-                            None => self.client.get("orders/items", &query).await?.data,
-                        };
-                        whole(row, items.get(), &provenance)
-                    }
+                    _ => products::from_row(row, &provenance),
                 };
                 match mapped {
                     Ok(unsealed) => taken.add(unsealed),
-                    Err(error) => self.intake.refuse(&mut taken, row, &error)?,
+                    Err(error) => self.intake.refuse(taken, row, &error)?,
                 }
-                Some(orders::created_at(row))
+                Ok(Presence::There(None))
             }
             Err(SallaError::NotFound) => {
-                self.intake.gone(&mut taken, resource, salla_id, asked_at);
-                None
+                self.intake.gone(taken, resource, salla_id, asked_at);
+                Ok(Presence::Gone)
             }
-            Err(error) => return Err(error.into()),
-        };
-        self.intake.write(taken).await?;
-        Ok(there)
+            Err(error @ SallaError::Refused { status: 400 | 410 | 422, .. }) => {
+                self.intake.refuse_unread(taken, salla_id, &error)?;
+                Ok(Presence::Unknown)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Rows of a slice that are stored and not deleted.
-    pub(super) async fn alive(&self, slice: &SliceState) -> Result<i64, Stop> {
+    /// Whether a row of the slice was found to be gone after its accepted scan began.
+    pub(super) async fn lost_since(&self, slice: &SliceState) -> Result<bool, Stop> {
         let rows = self.tools.stored.rows(self.range(slice), &[]).await.map_err(Stop::ours)?;
-        Ok(rows.iter().filter(|row| !row.deleted).count() as i64)
+        Ok(rows.iter().any(|row| row.deleted_at.is_some() && row.deleted_at > slice.scan_began_at))
     }
 
     fn range<'s>(&self, slice: &'s SliceState) -> Range<'s> {

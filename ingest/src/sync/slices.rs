@@ -41,8 +41,17 @@ pub struct SliceState {
     pub reported: bool,
     /// Why it is still open though it was read to its end.
     pub doubt: Option<String>,
-    /// Rows of the accepted scan on the day before, in the slice, and on the day after.
+    /// Rows of the accepted scan on the days before, in the slice, and on the days after.
     pub ids: [i64; 3],
+    /// Rows of the accepted scan without a date.
+    pub undated: i64,
+}
+
+impl SliceState {
+    /// Rows of the accepted scan, as the source counts them.
+    pub fn known(&self) -> i64 {
+        self.ids.iter().sum::<i64>() + self.undated
+    }
 }
 
 /// What one page added.
@@ -63,8 +72,10 @@ pub struct PageOutcome {
 /// What a scan has read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Tally {
-    /// Different rows on the day before, in the slice, and on the day after.
+    /// Different rows on the days before, in the slice, and on the days after.
     pub ids: [i64; 3],
+    /// Different rows without a date.
+    pub undated: i64,
     /// Different rows that the scan before had too; none where there was none.
     pub again: i64,
     /// Different rows of the scan before.
@@ -74,9 +85,12 @@ pub struct Tally {
 impl Tally {
     /// Different rows in all.
     pub fn distinct(&self) -> i64 {
-        self.ids.iter().sum()
+        self.ids.iter().sum::<i64>() + self.undated
     }
 }
+
+/// Name under which rows without a date are remembered.
+const UNDATED_ROWS: &str = "undated";
 
 /// The tables.
 #[derive(Clone)]
@@ -94,7 +108,7 @@ impl SliceStore {
     pub async fn all(&self, run: RunId) -> Result<Vec<SliceState>, sqlx::Error> {
         let rows = sqlx::query(
             "SELECT resource, slice, scan, scan_began_at, next_page, first_total, total, seen, imported, skipped,
-                 finished_at IS NOT NULL, reported_at IS NOT NULL, doubt, ids_before, ids_within, ids_after
+                 finished_at IS NOT NULL, reported_at IS NOT NULL, doubt, ids_before, ids_within, ids_after, ids_undated
              FROM sync_slices WHERE run_id = $1 ORDER BY ordinal, slice DESC",
         )
         .bind(run.0)
@@ -117,6 +131,7 @@ impl SliceStore {
                     reported: row.try_get(11)?,
                     doubt: row.try_get(12)?,
                     ids: [row.try_get(13)?, row.try_get(14)?, row.try_get(15)?],
+                    undated: row.try_get(16)?,
                 })
             })
             .collect()
@@ -174,7 +189,7 @@ impl SliceStore {
     pub async fn tally(&self, run: RunId, slice: &SliceState) -> Result<Tally, sqlx::Error> {
         let row = sqlx::query(
             "SELECT count(*) FILTER (WHERE now.side < 0), count(*) FILTER (WHERE now.side = 0),
-                 count(*) FILTER (WHERE now.side > 0), count(earlier.salla_id),
+                 count(*) FILTER (WHERE now.side = 1), count(*) FILTER (WHERE now.side = 2), count(earlier.salla_id),
                  (SELECT count(*) FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 - 1)
              FROM sync_seen now
              LEFT JOIN sync_seen earlier ON earlier.run_id = $1 AND earlier.resource = $2 AND earlier.slice = $3
@@ -189,8 +204,9 @@ impl SliceStore {
         .await?;
         Ok(Tally {
             ids: [row.try_get(0)?, row.try_get(1)?, row.try_get(2)?],
-            again: row.try_get(3)?,
-            before: row.try_get(4)?,
+            undated: row.try_get(3)?,
+            again: row.try_get(4)?,
+            before: row.try_get(5)?,
         })
     }
 
@@ -198,7 +214,7 @@ impl SliceStore {
     pub async fn seen(&self, run: RunId, slice: &SliceState) -> Result<(Vec<i64>, Vec<i64>), sqlx::Error> {
         let rows: Vec<(i64, bool)> = sqlx::query_as(
             "SELECT salla_id, skipped FROM sync_seen
-             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side = 0",
+             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN (0, 2)",
         )
         .bind(run.0)
         .bind(&slice.resource)
@@ -209,6 +225,17 @@ impl SliceStore {
         let (skipped, mapped): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(_, skipped)| *skipped);
         let ids = |rows: Vec<(i64, bool)>| rows.into_iter().map(|(id, _)| id).collect();
         Ok((ids(mapped), ids(skipped)))
+    }
+
+    /// Different orders without a date in all closed slices.
+    pub async fn undated(&self, run: RunId) -> Result<i64, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT count(*) FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2",
+        )
+        .bind(run.0)
+        .bind(UNDATED_ROWS)
+        .fetch_one(&self.pool)
+        .await
     }
 
     /// Different rows of a resource in the last scan of all its slices.
@@ -277,7 +304,8 @@ impl SliceStore {
     pub async fn close(&self, lease: Lease, slice: &SliceState, tally: &Tally) -> Result<bool, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         let closed = sqlx::query(
-            "UPDATE sync_slices s SET finished_at = now(), doubt = NULL, ids_before = $6, ids_within = $7, ids_after = $8
+            "UPDATE sync_slices s SET finished_at = now(), doubt = NULL, ids_before = $6, ids_within = $7, ids_after = $8,
+                 ids_undated = $9
              FROM sync_runs r
              WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open'
                AND s.run_id = r.run_id AND s.resource = $3 AND s.slice = $4 AND s.scan = $5",
@@ -290,8 +318,23 @@ impl SliceStore {
         .bind(tally.ids[0])
         .bind(tally.ids[1])
         .bind(tally.ids[2])
+        .bind(tally.undated)
         .execute(&mut *transaction)
         .await?;
+        if tally.undated > 0 {
+            sqlx::query(
+                "INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id)
+                 SELECT run_id, resource, $5, 1, salla_id FROM sync_seen
+                 WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side = 2 ON CONFLICT DO NOTHING",
+            )
+            .bind(lease.run_id.0)
+            .bind(&slice.resource)
+            .bind(&slice.name)
+            .bind(slice.scan)
+            .bind(UNDATED_ROWS)
+            .execute(&mut *transaction)
+            .await?;
+        }
         // Parts of customers and products may overlap, so their ids are counted together in the end.
         if closed.rows_affected() == 1 && (slice.resource == "orders" || slice.name == "all") {
             sqlx::query("DELETE FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3")

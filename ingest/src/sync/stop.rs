@@ -11,9 +11,9 @@ const FORBIDDEN: u16 = 403;
 const BLOCKED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// A run that stops for a reason of ours says so from the next time on.
-const QUIET_TIMES: i64 = 8;
+const QUIET_TIMES: i32 = 8;
 /// Some days, with the longest pause between them: each time is an event or two, and an aggregate's stream stays short.
-const MOST_TIMES: i64 = 150;
+const MOST_TIMES: i32 = 150;
 
 /// Why a run stopped before its end.
 #[derive(Debug, thiserror::Error)]
@@ -74,8 +74,8 @@ impl Stop {
         Self::Ours(error.to_string())
     }
 
-    /// What becomes of the run, which was taken up `times`.
-    pub fn fate(&self, times: i64) -> Fate {
+    /// What becomes of the run, which was taken up `times` without getting further.
+    pub fn fate(&self, times: i32) -> Fate {
         match self {
             Self::Disagrees(_) | Self::Ours(_) if times > MOST_TIMES => Fate::Failed {
                 cause: if matches!(self, Self::Ours(_)) { "internal_trouble" } else { "source_disagrees" },
@@ -124,6 +124,11 @@ fn of_salla(error: &SallaError) -> Fate {
             cause: "salla_blocks_us",
             advice: "Salla refuses our calls for a while. Nothing is needed: the import goes on by itself."
                 .into(),
+            waits_for: WaitsFor::Time(BLOCKED_FOR),
+        },
+        SallaError::Throttled => Fate::Paused {
+            cause: "salla_blocks_us",
+            advice: "Salla lets no call through. Nothing is needed: the import goes on by itself.".into(),
             waits_for: WaitsFor::Time(BLOCKED_FOR),
         },
         SallaError::Unavailable { .. } => Fate::Failed {

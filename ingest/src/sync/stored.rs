@@ -27,8 +27,8 @@ pub struct Range<'r> {
 pub struct StoredRow {
     /// Salla's id.
     pub salla_id: i64,
-    /// Known to be deleted.
-    pub deleted: bool,
+    /// Since when it is known to be deleted; none where it is not.
+    pub deleted_at: Option<DateTime<Utc>>,
     /// When it was created, where known.
     pub created_at: Option<DateTime<Utc>>,
 }

@@ -9,8 +9,6 @@ use super::{Stop, plan};
 
 /// Pauses after which a resource without a single row is asked for again.
 const TIMES_NOTHING_IS_ASKED: usize = 3;
-/// A slice is not read more often for orders that are gone: one whose date was changed counts elsewhere for ever.
-const MOST_SCANS_FOR_THE_GONE: i32 = 6;
 
 impl Scanner {
     /// Some doubt where something does not agree; what can be read again is open again then. Today moves by itself, so it is
@@ -50,7 +48,8 @@ impl Scanner {
         let windows = || slices.iter().filter_map(|slice| self.window(slice));
         let (first, last) = (windows().map(|w| w.first).min(), windows().map(|w| w.last).max());
         let Some((first, last)) = first.zip(last) else { return Ok(None) };
-        let sum: i64 = slices.iter().map(|slice| slice.ids[1]).sum();
+        let undated = self.tools.slices.undated(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        let sum = slices.iter().map(|slice| slice.ids[1]).sum::<i64>() + undated;
         // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
         let inclusive = slices.iter().any(|slice| slice.ids[0] + slice.ids[2] > 0);
         let whole = plan::Window { first, last };
@@ -72,16 +71,14 @@ impl Scanner {
         Ok(Some(format!("{sum} orders were read from {first} to {last}, and the source says {count}")))
     }
 
-    /// Opens the slices again of which fewer orders are stored and alive than were read: one was deleted meanwhile, and if that
-    /// was during the scan, the pages moved and another may have been passed over. True where there are any.
+    /// Opens the slices again of which an order was found to be gone since: if it went during the scan, the pages moved and
+    /// another may have been passed over. True where there are any.
     async fn reopen_shrunk<'s>(&self, slices: impl Iterator<Item = &'s SliceState>) -> Result<bool, Stop> {
         let mut shrunk = false;
         for slice in slices {
-            let alive = self.alive(slice).await?;
-            let read = slice.ids[1] - slice.skipped;
-            if alive < read && slice.scan < MOST_SCANS_FOR_THE_GONE {
-                let doubt = format!("{read} orders were read, and {alive} of them are still there");
-                held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+            if self.lost_since(slice).await? {
+                let doubt = "an order that was read is gone since";
+                held(self.tools.slices.scan_again(self.run.lease, slice, Some(doubt)).await)?;
                 shrunk = true;
             }
         }
@@ -136,7 +133,7 @@ impl Scanner {
         let mut moved = false;
         for slice in slices {
             let count = self.fetch(slice, 1, 1).await?.total;
-            let known: i64 = slice.ids.iter().sum();
+            let known = slice.known();
             if count != known {
                 let doubt = format!("{known} rows were read, and now the source says {count}");
                 held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;

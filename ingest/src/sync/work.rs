@@ -1,5 +1,7 @@
 //! Work on sync runs in Postgres: leases with an epoch, and when a run is to be taken up again.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use chrono::NaiveDate;
@@ -30,6 +32,22 @@ pub struct LeasedRun {
     pub until_day: NaiveDate,
     /// Everything is read and agrees; only the job's last event is missing.
     pub done: bool,
+    /// Times it was taken up since it last got further, or was resumed.
+    pub tries: i32,
+    /// Whether it has got further under this lease.
+    got_further: Arc<AtomicBool>,
+}
+
+impl LeasedRun {
+    /// A checkpoint moved.
+    pub fn progressed(&self) {
+        self.got_further.store(true, Ordering::Relaxed);
+    }
+
+    /// Tries without any progress, this one counted.
+    pub fn vain_tries(&self) -> i32 {
+        if self.got_further.load(Ordering::Relaxed) { 0 } else { self.tries }
+    }
 }
 
 /// The tables, for one worker.
@@ -56,7 +74,7 @@ impl WorkStore {
     /// Takes an open run that nobody holds, under a new epoch.
     pub async fn lease(&self) -> Result<Option<LeasedRun>, sqlx::Error> {
         let row = sqlx::query(
-            "UPDATE sync_runs SET lease_owner = $1, lease_until = now() + $2, epoch = epoch + 1
+            "UPDATE sync_runs SET lease_owner = $1, lease_until = now() + $2, epoch = epoch + 1, tries = tries + 1
              WHERE run_id = (
                  SELECT run_id FROM sync_runs
                  WHERE state = 'open' AND not_before <= now() AND (lease_until IS NULL OR lease_until < now())
@@ -64,7 +82,7 @@ impl WorkStore {
                        SELECT FROM salla_connections c WHERE c.connection_id = sync_runs.connection_id
                          AND c.wiped_at IS NULL AND c.generation <= waits_for))
                  ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING run_id, epoch, job_id, merchant_id, connection_id, store_id, from_day, until_day, done_at IS NOT NULL",
+             RETURNING run_id, epoch, job_id, merchant_id, connection_id, store_id, from_day, until_day, done_at IS NOT NULL, tries",
         )
         .bind(&self.worker)
         .bind(LEASE)
@@ -88,15 +106,17 @@ impl WorkStore {
     }
 
     /// Lets go of a run, to be taken again after `pause`.
-    pub async fn release(&self, lease: Lease, pause: Duration) -> Result<(), sqlx::Error> {
+    pub async fn release(&self, run: &LeasedRun, pause: Duration) -> Result<(), sqlx::Error> {
+        let lease = run.lease;
         sqlx::query(
-            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now() + $3
+            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now() + $3, tries = $4
              WHERE run_id = $1 AND epoch = $2",
         )
         .bind(lease.run_id.0)
         .bind(lease.epoch)
         // Postgres knows microseconds.
         .bind(Duration::from_micros(u64::try_from(pause.as_micros()).unwrap_or(u64::MAX)))
+        .bind(run.vain_tries())
         .execute(&self.pool)
         .await?;
         Ok(())
@@ -105,7 +125,7 @@ impl WorkStore {
     /// Lets go of a run until the connection has other tokens than those of `generation`.
     pub async fn wait_for_access(&self, lease: Lease, generation: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now(), waits_for = $3
+            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now(), waits_for = $3, tries = 0
              WHERE run_id = $1 AND epoch = $2",
         )
         .bind(lease.run_id.0)
@@ -163,5 +183,7 @@ fn leased(row: &PgRow) -> Result<LeasedRun, sqlx::Error> {
         from_day: row.try_get(6)?,
         until_day: row.try_get(7)?,
         done: row.try_get(8)?,
+        tries: row.try_get(9)?,
+        got_further: Arc::default(),
     })
 }

@@ -188,6 +188,7 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
                 },
                 at: e.completed_at,
             },
+            Some(SyncJobEventRecord::Cancelled(e)) => return Ok(forget(connection, e.run_id.0).await?),
             Some(SyncJobEventRecord::Failed(e)) => Told {
                 merchant: e.merchant_id,
                 user: who_asked(connection, e.run_id.0).await?,
@@ -201,10 +202,7 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
         };
         tell(connection, "sync-job", record.aggregate_id, record.sequence, told).await?;
         if let Some(SyncJobEventRecord::Completed(e)) = &record.event {
-            sqlx::query("DELETE FROM notify_runs WHERE run_id = $1")
-                .bind(e.run_id.0)
-                .execute(connection)
-                .await?;
+            forget(connection, e.run_id.0).await?;
         }
         Ok(())
     }
@@ -220,6 +218,10 @@ async fn asked_by(connection: &mut PgConnection, run: Uuid, user: Option<UserId>
     .execute(connection)
     .await
     .map(drop)
+}
+
+async fn forget(connection: &mut PgConnection, run: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM notify_runs WHERE run_id = $1").bind(run).execute(connection).await.map(drop)
 }
 
 async fn who_asked(connection: &mut PgConnection, run: Uuid) -> Result<Option<Uuid>, sqlx::Error> {

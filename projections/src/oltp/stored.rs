@@ -14,7 +14,7 @@ pub type Before = (DateTime<Utc>, i64);
 const TO_READ: &str =
     "coalesce(deleted_at <= read_at, deleted_at IS NULL) AND (read_at IS NULL OR stale_since > read_at)";
 
-/// `(id, deleted, created)` of a resource of one store (`orders`, `customers` or `products`): all of the span, and those of
+/// `(id, deleted since, created)` of a resource of one store (`orders`, `customers` or `products`): all of the span, and those of
 /// `ids` wherever they are. Nothing for another resource.
 pub async fn rows(
     pool: &PgPool,
@@ -23,7 +23,7 @@ pub async fn rows(
     resource: &str,
     created: Option<Span>,
     ids: &[i64],
-) -> Result<Vec<(i64, bool, Option<DateTime<Utc>>)>, sqlx::Error> {
+) -> Result<Vec<(i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>)>, sqlx::Error> {
     let (table, id) = match resource {
         "orders" => ("orders", "order_id"),
         "customers" => ("customers", "customer_id"),
@@ -31,7 +31,7 @@ pub async fn rows(
         _ => return Ok(vec![]),
     };
     let query = format!(
-        "SELECT {id}, coalesce(deleted_at > coalesce(read_at, '-infinity'), false), created_at FROM {table}
+        "SELECT {id}, CASE WHEN deleted_at > coalesce(read_at, '-infinity') THEN deleted_at END, created_at FROM {table}
          WHERE merchant_id = $1 AND store_id = $2
            AND ($3::timestamptz IS NULL OR (created_at >= $3 AND created_at < $4) OR {id} = ANY($5))"
     );

@@ -144,7 +144,7 @@ pub async fn sync_fairness() -> Result<Measurement> {
 /// 50,000 orders at each plan's real limits: hours until complete beside the least number of calls.
 pub async fn sync_50k_plan() -> Result<Vec<Measurement>> {
     let mut measured = Vec::new();
-    for (name, per_minute, scale) in [("plus", 120.0, 150.0), ("pro", 360.0, 50.0), ("special", 720.0, 30.0)]
+    for (name, per_minute, scale) in [("plus", 120.0, 100.0), ("pro", 360.0, 50.0), ("special", 720.0, 30.0)]
     {
         let world = scaled("bench_plan", scale).await?;
         let store_plan = plan(50_000, 50_000, name);
