@@ -9,6 +9,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use fs2::FileExt as _;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 
@@ -26,27 +27,31 @@ const NAMES: [&str; 6] = [
 ];
 
 impl Secrets {
-    /// Reads the file, adding what it lacks.
+    /// Reads the file, adding what it lacks. Several may do so at once: whoever reads sees the old file or the new one, whole, and
+    /// one alone makes secrets.
     pub fn load(file: &Path) -> Result<Self> {
-        let mut secrets: BTreeMap<String, String> = fs::read_to_string(file)
-            .unwrap_or_default()
-            .lines()
-            .filter_map(|line| line.split_once('='))
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let known = read(file);
+        if NAMES.iter().all(|name| known.contains_key(*name)) {
+            return Ok(Self(known));
+        }
+        let dir = file.parent().context("the file of secrets lies in a folder")?;
+        fs::create_dir_all(dir)?;
+        let alone = fs::File::create(file.with_extension("lock"))?;
+        alone.lock_exclusive()?;
+        let mut secrets = read(file);
         for name in NAMES {
             if !secrets.contains_key(name) {
                 secrets.insert(name.to_owned(), random()?);
             }
         }
-        if let Some(dir) = file.parent() {
-            fs::create_dir_all(dir)?;
-        }
+        let fresh = file.with_extension("new");
         let mut out =
-            fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(file)?;
+            fs::OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&fresh)?;
         for (name, value) in &secrets {
             writeln!(out, "{name}={value}")?;
         }
+        out.sync_all()?;
+        fs::rename(&fresh, file)?;
         Ok(Self(secrets))
     }
 
@@ -61,8 +66,35 @@ impl Secrets {
     }
 }
 
+fn read(file: &Path) -> BTreeMap<String, String> {
+    fs::read_to_string(file)
+        .unwrap_or_default()
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .collect()
+}
+
 fn random() -> Result<String> {
     let mut bytes = [0_u8; 32];
     OsRng.try_fill_bytes(&mut bytes).context("the operating system gives no random bytes")?;
     Ok(hex::encode(bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_loads_at_the_same_time_gets_the_same_secrets() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("inner").join("secrets.env");
+        let loaded: Vec<String> = std::thread::scope(|scope| {
+            let loading: Vec<_> = (0..16)
+                .map(|_| scope.spawn(|| Secrets::load(&file).expect("secrets").get("TOKEN_KEY").to_owned()))
+                .collect();
+            loading.into_iter().map(|thread| thread.join().expect("no panic")).collect()
+        });
+        assert!(loaded.iter().all(|secret| !secret.is_empty() && *secret == loaded[0]), "{loaded:?}");
+    }
 }

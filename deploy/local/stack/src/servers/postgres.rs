@@ -131,7 +131,7 @@ impl Postgres {
         command.arg("-D").arg(&self.data).args(["-p", &self.port.to_string(), "-k", ""]);
         for setting in [
             "listen_addresses=127.0.0.1",
-            "max_connections=300",
+            "max_connections=600",
             "shared_buffers=256MB",
             "max_wal_size=2GB",
             "idle_in_transaction_session_timeout=60s",
