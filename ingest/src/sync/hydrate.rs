@@ -10,6 +10,7 @@ use qafila_aggregates::sync_job::Lease;
 use qafila_schemas::ids::RunId;
 use qafila_schemas::open_set::Source;
 use sqlx::{PgPool, Row};
+use tokio::sync::mpsc;
 
 use super::intake::{Intake, Taken};
 use super::order::{OrderRead, OrderReader};
@@ -20,10 +21,9 @@ use crate::mapping::order_details::whole;
 
 /// Orders read side by side; the store's rate limit decides the speed, not this.
 const ORDERS_AT_ONCE: usize = 10;
-/// Orders a checkpoint; with those under way no more than a page of a list.
-const CHUNK: usize = 20;
-/// Chunks on their way to Kafka at once.
-const WRITES_AT_ONCE: usize = 2;
+/// Orders a checkpoint at most, and orders that wait for one: with those under way no more than a page of a list.
+const CHUNK: usize = 10;
+const WAITING: usize = 10;
 const LOOK_AHEAD: i64 = 500;
 /// Rounds over what the rounds before left thin, such as orders that came meanwhile.
 const MOST_ROUNDS: i32 = 5;
@@ -206,27 +206,31 @@ impl Hydrator {
     /// One pass over what is thin below `cursor`.
     async fn round(&self, cursor: Option<ThinOrder>) -> Result<(), Stop> {
         let skipped = self.tools.hydrations.skipped(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        let chunks = self
-            .thin(cursor)
-            .try_filter(|order| std::future::ready(!skipped.contains(&order.order_id)))
-            .map_ok(|order| async move { Ok((order, self.reader.read(order.order_id).await?)) })
-            .try_buffered(ORDERS_AT_ONCE)
-            .try_chunks(CHUNK)
-            .map_err(|error| error.1);
-        let written = chunks.map_ok(|chunk| self.write(chunk)).try_buffered(WRITES_AT_ONCE);
-        written
-            .try_for_each(|(cursor, done, skipped)| async move {
+        let (read, mut to_write) = mpsc::channel(WAITING);
+        let reading = async move {
+            self.thin(cursor)
+                .try_filter(|order| std::future::ready(!skipped.contains(&order.order_id)))
+                .map_ok(|order| async move { Ok((order, self.reader.read(order.order_id).await?)) })
+                .try_buffered(ORDERS_AT_ONCE)
+                // The other half has stopped, with a reason of its own.
+                .try_for_each(|order| async { read.send(order).await.map_err(|_| Stop::Lost) })
+                .await
+        };
+        // Beside the reading, so that no call waits for a write.
+        let writing = async {
+            let mut chunk = Vec::new();
+            while to_write.recv_many(&mut chunk, CHUNK).await > 0 {
+                let (cursor, done, skipped) = self.write(std::mem::take(&mut chunk)).await?;
                 let lease = self.run.lease;
                 match self.tools.hydrations.checkpoint(lease, cursor, done, &skipped).await {
-                    Ok(true) => {
-                        self.run.progressed();
-                        Ok(())
-                    }
-                    Ok(false) => Err(Stop::Lost),
-                    Err(error) => Err(Stop::ours(error)),
+                    Ok(true) => self.run.progressed(),
+                    Ok(false) => return Err(Stop::Lost),
+                    Err(error) => return Err(Stop::ours(error)),
                 }
-            })
-            .await
+            }
+            Ok(())
+        };
+        tokio::try_join!(writing, reading).map(drop)
     }
 
     /// Thin orders, newest first.
