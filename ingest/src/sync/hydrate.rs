@@ -5,7 +5,8 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::stream::{self, Stream, TryStreamExt};
+use futures::future::BoxFuture;
+use futures::stream::{self, FuturesOrdered, Stream, StreamExt, TryStreamExt};
 use qafila_aggregates::sync_job::Lease;
 use qafila_schemas::ids::RunId;
 use qafila_schemas::open_set::Source;
@@ -21,9 +22,11 @@ use crate::mapping::order_details::whole;
 
 /// Orders read side by side; the store's rate limit decides the speed, not this.
 const ORDERS_AT_ONCE: usize = 10;
-/// Orders a checkpoint at most, and orders that wait for one: with those under way no more than a page of a list.
-const CHUNK: usize = 10;
+/// Orders a checkpoint at most, and orders that wait for one.
+const CHUNK: usize = 20;
 const WAITING: usize = 10;
+/// Chunks on their way to Kafka at once.
+const WRITES_AT_ONCE: usize = 3;
 const LOOK_AHEAD: i64 = 500;
 /// Rounds over what the rounds before left thin, such as orders that came meanwhile.
 const MOST_ROUNDS: i32 = 5;
@@ -169,6 +172,9 @@ pub struct Hydrator {
     pub written: Arc<Mutex<HashSet<i64>>>,
 }
 
+/// How far a chunk that was written is, how many orders it holds, and which of them did not map.
+type Written = (ThinOrder, i64, Vec<i64>);
+
 impl Hydrator {
     /// Reads until no order of the run is thin but those that do not map.
     pub async fn run(&self) -> Result<(), Stop> {
@@ -216,21 +222,37 @@ impl Hydrator {
                 .try_for_each(|order| async { read.send(order).await.map_err(|_| Stop::Lost) })
                 .await
         };
-        // Beside the reading, so that no call waits for a write.
-        let writing = async {
-            let mut chunk = Vec::new();
-            while to_write.recv_many(&mut chunk, CHUNK).await > 0 {
-                let (cursor, done, skipped) = self.write(std::mem::take(&mut chunk)).await?;
-                let lease = self.run.lease;
-                match self.tools.hydrations.checkpoint(lease, cursor, done, &skipped).await {
-                    Ok(true) => self.run.progressed(),
-                    Ok(false) => return Err(Stop::Lost),
-                    Err(error) => return Err(Stop::ours(error)),
+        // Beside the reading, so that no call waits for a write. Where Salla sets the pace each order is written at once.
+        let writing = async move {
+            let mut under_way: FuturesOrdered<BoxFuture<'_, Result<Written, Stop>>> = FuturesOrdered::new();
+            let mut open = true;
+            loop {
+                let mut chunk = Vec::new();
+                tokio::select! {
+                    Some(written) = under_way.next() => self.checkpoint(written?).await?,
+                    received = to_write.recv_many(&mut chunk, CHUNK), if open && under_way.len() < WRITES_AT_ONCE => {
+                        open = received > 0;
+                        if open {
+                            under_way.push_back(Box::pin(self.write(chunk)));
+                        }
+                    }
+                    else => return Ok(()),
                 }
             }
-            Ok(())
         };
         tokio::try_join!(writing, reading).map(drop)
+    }
+
+    async fn checkpoint(&self, (cursor, done, skipped): Written) -> Result<(), Stop> {
+        let moved = self.tools.hydrations.checkpoint(self.run.lease, cursor, done, &skipped).await;
+        match moved {
+            Ok(true) => {
+                self.run.progressed();
+                Ok(())
+            }
+            Ok(false) => Err(Stop::Lost),
+            Err(error) => Err(Stop::ours(error)),
+        }
     }
 
     /// Thin orders, newest first.
@@ -249,7 +271,7 @@ impl Hydrator {
     }
 
     /// Writes a chunk; says how far that is, how many orders it holds, and which of them did not map.
-    async fn write(&self, chunk: Vec<(ThinOrder, OrderRead)>) -> Result<(ThinOrder, i64, Vec<i64>), Stop> {
+    async fn write(&self, chunk: Vec<(ThinOrder, OrderRead)>) -> Result<Written, Stop> {
         let Some((cursor, _)) = chunk.last() else { return Err(Stop::Ours("an empty chunk".into())) };
         let (cursor, done) = (*cursor, chunk.len() as i64);
         let (mut taken, mut skipped) = (Taken::default(), Vec::new());
