@@ -24,7 +24,7 @@ use crate::mapping::order_details::whole;
 const ORDERS_AT_ONCE: usize = 10;
 /// Orders a checkpoint at most, and orders that wait for one.
 const CHUNK: usize = 20;
-const WAITING: usize = 10;
+const WAITING: usize = 20;
 /// Chunks on their way to Kafka at once.
 const WRITES_AT_ONCE: usize = 3;
 const LOOK_AHEAD: i64 = 500;
@@ -228,9 +228,12 @@ impl Hydrator {
             let mut open = true;
             loop {
                 let mut chunk = Vec::new();
+                // A write costs the same for one order as for a chunk, so a second one waits until there is one.
+                let may_begin =
+                    under_way.is_empty() || under_way.len() < WRITES_AT_ONCE && to_write.len() >= CHUNK;
                 tokio::select! {
                     Some(written) = under_way.next() => self.checkpoint(written?).await?,
-                    received = to_write.recv_many(&mut chunk, CHUNK), if open && under_way.len() < WRITES_AT_ONCE => {
+                    received = to_write.recv_many(&mut chunk, CHUNK), if open && may_begin => {
                         open = received > 0;
                         if open {
                             under_way.push_back(Box::pin(self.write(chunk)));
