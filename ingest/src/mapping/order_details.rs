@@ -36,8 +36,6 @@ struct Details {
     receiver: Option<Receiver>,
     #[serde(default, deserialize_with = "lenient")]
     customer: Option<Customer>,
-    #[serde(default, deserialize_with = "lenient")]
-    items: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -156,7 +154,6 @@ fn is_whole(item: &Item) -> bool {
 /// Maps an order of which everything was read.
 pub fn whole(details: &str, items: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
     let mut order: Details = read(details)?;
-    order.items = None;
     let items: Vec<Item> = read(items).map_err(|e| Unmappable { path: format!("/items{}", e.path), ..e })?;
     let order_id = order.id;
     let subject = match &order.customer {

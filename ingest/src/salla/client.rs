@@ -2,7 +2,6 @@
 //! connections within a budget after, and errors that say which of Salla's cases they are (FACTS §3).
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -69,8 +68,6 @@ pub struct Page {
     pub rows: Vec<Box<RawValue>>,
     /// Rows in all, as Salla says.
     pub total: i64,
-    /// Rows a page, as Salla says: a larger wish is cut short (FACTS §4).
-    pub per_page: i64,
     /// Whether another page follows; never guessed from the number of rows (FACTS §4).
     pub has_next: bool,
     /// Salla's time just before the call was sent.
@@ -96,8 +93,6 @@ struct ListEnvelope {
 #[serde(rename_all = "camelCase")]
 struct Pagination {
     total: i64,
-    #[serde(default)]
-    per_page: i64,
     current_page: i64,
     total_pages: i64,
 }
@@ -161,7 +156,6 @@ impl SallaApi {
             api: Arc::clone(self),
             connection_id,
             urgency,
-            calls: Arc::default(),
         }
     }
 
@@ -179,7 +173,6 @@ pub struct SallaClient {
     breaker: Arc<Breaker>,
     connection_id: ConnectionId,
     urgency: Urgency,
-    calls: Arc<AtomicI64>,
 }
 
 /// One failure, and whether asking again may help.
@@ -196,11 +189,6 @@ impl SallaClient {
     /// The settings it was made with.
     pub fn config(&self) -> &SallaConfig {
         &self.api.config
-    }
-
-    /// Calls that were sent so far.
-    pub fn calls(&self) -> i64 {
-        self.calls.load(Ordering::Relaxed)
     }
 
     /// Calls a minute that Salla lets this store make; none where it does not say.
@@ -220,7 +208,6 @@ impl SallaClient {
             Ok(Page {
                 rows: envelope.data,
                 total: envelope.pagination.total,
-                per_page: envelope.pagination.per_page,
                 has_next: envelope.pagination.current_page < envelope.pagination.total_pages,
                 asked_at,
             })
@@ -298,7 +285,6 @@ impl SallaClient {
         let _permit = self.budget.permit(self.urgency).await;
         // Last: its one probe must not wait for anything of this store's.
         let host = self.api.host.admitted().await;
-        self.calls.fetch_add(1, Ordering::Relaxed);
         let outcome = self.send(path, query, access, read).await;
         if let Err(Failure::Passing(reason)) = &outcome {
             if host.failed() {

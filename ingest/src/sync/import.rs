@@ -109,24 +109,23 @@ impl Importer {
         }
     }
 
-    /// The dead letter of the job: its last event, and why.
+    /// The dead letter of the job: which run it was, and why.
     async fn bury(&self, cause: &'static str, stop: &Stop) -> Result<(), Stop> {
         let run = &self.run;
-        let record = format!(
-            "{{\"jobId\":\"{}\",\"runId\":\"{}\",\"connectionId\":\"{}\",\"storeId\":{},\"fromDay\":\"{}\",\"untilDay\":\"{}\",\"epoch\":{}}}",
-            run.job_id,
-            run.lease.run_id,
-            run.connection_id,
-            run.store_id,
-            run.from_day,
-            run.until_day,
-            run.lease.epoch
-        );
+        let record = serde_json::json!({
+            "jobId": run.job_id.to_string(),
+            "runId": run.lease.run_id.to_string(),
+            "connectionId": run.connection_id.to_string(),
+            "storeId": run.store_id,
+            "fromDay": run.from_day,
+            "untilDay": run.until_day,
+            "epoch": run.lease.epoch,
+        });
         let letter = DeadLetter {
             topic: self.tools.contract.kafka.topic(SYNC_JOB_EVENTS.name),
             position: None,
             key: Some(run.merchant_id.to_string().into_bytes()),
-            value: Some(record.into_bytes()),
+            value: Some(record.to_string().into_bytes()),
             headers: None,
             cause: Cause {
                 code: cause,

@@ -1,28 +1,20 @@
 //! Read model `notifications`: what a merchant is told in the app. One event is one notification, after any crash: its id is
 //! made from the event's place.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
-use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
-use qafila_schemas::dead_letter::DeadLetters;
+use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS};
 use qafila_schemas::events::{
-    DecodeEvents, EventDecoders, EventRecord, MerchantEventDecoders, MerchantEventRecord,
-    SyncJobEventDecoders, SyncJobEventRecord,
+    EventRecord, MerchantEventDecoders, MerchantEventRecord, SyncJobEventDecoders, SyncJobEventRecord,
 };
 use qafila_schemas::ids::{JobId, MerchantId, UserId};
 use qafila_schemas::millis::Millis;
-use qafila_schemas::reader::{OffsetKeeper, Reader, ReaderConfig};
-use qafila_schemas::writer::TopicWriter;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::oltp::events::{Fold, follow};
-use crate::oltp::offsets::ProjectionOffsets;
+use crate::oltp::events::{Fold, follow_events};
 use crate::oltp::scope::for_merchant;
 use crate::oltp::{OltpRole, ProjectionError};
 
@@ -78,37 +70,12 @@ pub struct Notification {
 
 /// Tells of merchants' events.
 pub async fn run_merchants(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
-    run::<MerchantEventDecoders>(role, OF_MERCHANTS, &MERCHANT_EVENTS, OfMerchants, shutdown).await
+    follow_events::<MerchantEventDecoders>(role, OF_MERCHANTS, &MERCHANT_EVENTS, OfMerchants, shutdown).await
 }
 
 /// Tells of sync jobs' events.
 pub async fn run_sync_jobs(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
-    run::<SyncJobEventDecoders>(role, OF_SYNC_JOBS, &SYNC_JOB_EVENTS, OfSyncJobs, shutdown).await
-}
-
-async fn run<D: EventDecoders>(
-    role: OltpRole,
-    projection: &'static str,
-    topic: &Topic,
-    fold: impl Fold<EventRecord<D::Event>>,
-    shutdown: CancellationToken,
-) -> Result<(), ProjectionError>
-where
-    D::Event: Sync,
-{
-    let config = ReaderConfig {
-        group: format!("qafila-projection-{projection}"),
-        slot: role.slot.clone(),
-        topics: vec![topic.name.into()],
-        max_records: 500,
-        max_bytes: 4 << 20,
-        max_age: Duration::from_millis(20),
-        offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), projection))),
-    };
-    let decode = DecodeEvents(D::new(&role.contract.registry)?);
-    let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
-    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, projection);
-    follow(&role.pool, projection, reader, dead_letters, fold, shutdown).await
+    follow_events::<SyncJobEventDecoders>(role, OF_SYNC_JOBS, &SYNC_JOB_EVENTS, OfSyncJobs, shutdown).await
 }
 
 /// What is written for one event.

@@ -112,6 +112,21 @@ where
     D::Event: Sync,
     F: EventFold<D::Event>,
 {
+    follow_events::<D>(role, projection, topic, InSequence(fold), shutdown).await
+}
+
+/// Folds the events of a topic, in the order of each aggregate.
+pub(crate) async fn follow_events<D>(
+    role: OltpRole,
+    projection: &'static str,
+    topic: &Topic,
+    fold: impl Fold<EventRecord<D::Event>>,
+    shutdown: CancellationToken,
+) -> Result<(), ProjectionError>
+where
+    D: EventDecoders,
+    D::Event: Sync,
+{
     let config = ReaderConfig {
         group: format!("qafila-projection-{projection}"),
         slot: role.slot.clone(),
@@ -124,11 +139,11 @@ where
     let decode = DecodeEvents(D::new(&role.contract.registry)?);
     let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
     let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, projection);
-    follow(&role.pool, projection, reader, dead_letters, InSequence(fold), shutdown).await
+    follow(&role.pool, projection, reader, dead_letters, fold, shutdown).await
 }
 
 /// Applies batch after batch; a failure is tried again from the stored offsets.
-pub(crate) async fn follow<T: Send + Sync + 'static>(
+pub(super) async fn follow<T: Send + Sync + 'static>(
     pool: &PgPool,
     projection: &'static str,
     mut reader: Reader<T>,

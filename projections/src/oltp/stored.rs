@@ -1,6 +1,8 @@
 //! What the merge has stored, for whoever compares it with the source: rows of a range, and orders that are thin or stale. For
 //! the sync, by way of the root (ARCHITECTURE §2).
 
+use std::collections::HashSet;
+
 use chrono::{DateTime, Utc};
 use qafila_schemas::ids::MerchantId;
 use sqlx::PgPool;
@@ -9,6 +11,9 @@ use sqlx::PgPool;
 pub type Span = (DateTime<Utc>, DateTime<Utc>);
 /// Creation and id of a row that the next page begins behind.
 pub type Before = (DateTime<Utc>, i64);
+
+/// Id, since when it is deleted, and creation.
+pub type Row = (i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
 /// Not deleted, and no details were read, or none since there was news.
 const TO_READ: &str =
@@ -23,20 +28,35 @@ pub async fn rows(
     resource: &str,
     created: Option<Span>,
     ids: &[i64],
-) -> Result<Vec<(i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>)>, sqlx::Error> {
+) -> Result<Vec<Row>, sqlx::Error> {
     let (table, id) = match resource {
         "orders" => ("orders", "order_id"),
         "customers" => ("customers", "customer_id"),
         "products" => ("products", "product_id"),
         _ => return Ok(vec![]),
     };
-    let query = format!(
+    let columns = format!(
         "SELECT {id}, CASE WHEN deleted_at > coalesce(read_at, '-infinity') THEN deleted_at END, created_at FROM {table}
-         WHERE merchant_id = $1 AND store_id = $2
-           AND ($3::timestamptz IS NULL OR (created_at >= $3 AND created_at < $4) OR {id} = ANY($5))"
+         WHERE merchant_id = $1 AND store_id = $2"
     );
-    let (from, to) = created.unzip();
-    sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(from).bind(to).bind(ids).fetch_all(pool).await
+    // Each in words of its own: a condition that may be left out keeps a prepared statement from using the index.
+    let mut rows: Vec<Row> = match created {
+        Some((from, to)) => {
+            let of_span = format!("{columns} AND created_at >= $3 AND created_at < $4");
+            let query = sqlx::query_as(&of_span).bind(merchant.0).bind(store_id).bind(from).bind(to);
+            query.fetch_all(pool).await?
+        }
+        None => sqlx::query_as(&columns).bind(merchant.0).bind(store_id).fetch_all(pool).await?,
+    };
+    let found: HashSet<i64> = rows.iter().map(|row| row.0).collect();
+    let elsewhere: Vec<i64> = ids.iter().copied().filter(|id| !found.contains(id)).collect();
+    if !elsewhere.is_empty() {
+        let by_id = format!("{columns} AND {id} = ANY($3)");
+        let more: Vec<Row> =
+            sqlx::query_as(&by_id).bind(merchant.0).bind(store_id).bind(&elsewhere).fetch_all(pool).await?;
+        rows.extend(more);
+    }
+    Ok(rows)
 }
 
 /// `(id, created, read before)` of orders of a span that are thin or stale, newest first, from before `before`. Those without a
@@ -49,9 +69,8 @@ pub async fn thin_orders(
     before: Option<Before>,
     limit: i64,
 ) -> Result<Vec<(i64, DateTime<Utc>, bool)>, sqlx::Error> {
-    let (created_before, id_before) = before.unzip();
     let mut found = Vec::new();
-    if created_before.is_none_or(|at| at >= created.1) {
+    if before.is_none_or(|before| before.0 >= created.1) {
         let undated = format!(
             "SELECT order_id, $3::timestamptz, read_at IS NOT NULL FROM orders
              WHERE merchant_id = $1 AND store_id = $2 AND created_at IS NULL AND {TO_READ} AND ($4::bigint IS NULL OR order_id < $4)
@@ -61,22 +80,22 @@ pub async fn thin_orders(
             .bind(merchant.0)
             .bind(store_id)
             .bind(created.1)
-            .bind(id_before)
+            .bind(before.map(|before| before.1))
             .bind(limit)
             .fetch_all(pool)
             .await?;
     }
     let dated = format!(
         "SELECT order_id, created_at, read_at IS NOT NULL FROM orders
-         WHERE merchant_id = $1 AND store_id = $2 AND created_at >= $3 AND created_at < $4 AND {TO_READ}
-           AND ($5::timestamptz IS NULL OR (created_at, order_id) < ($5, $6))
-         ORDER BY created_at DESC, order_id DESC LIMIT $7"
+         WHERE merchant_id = $1 AND store_id = $2 AND created_at >= $3 AND (created_at, order_id) < ($4, $5) AND {TO_READ}
+         ORDER BY created_at DESC, order_id DESC LIMIT $6"
     );
+    let (created_before, id_before) =
+        before.filter(|before| before.0 < created.1).unwrap_or((created.1, i64::MIN));
     let rows: Vec<(i64, DateTime<Utc>, bool)> = sqlx::query_as(&dated)
         .bind(merchant.0)
         .bind(store_id)
         .bind(created.0)
-        .bind(created.1)
         .bind(created_before)
         .bind(id_before)
         .bind(limit - found.len() as i64)

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod merchant;
 pub mod record;
+pub mod shared_world;
 pub mod torture;
 pub mod totals;
 pub mod waiting;

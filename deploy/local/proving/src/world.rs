@@ -27,6 +27,8 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::totals::Places;
+
 /// Key of a service that every world knows.
 pub const API_KEY: &str = "key-of-the-tests";
 const API_KEY_SHA256: &str = "0db0cfa9c68ac89c105d4e21f5081f11c9e99114313652db9aeb5aed1bb6e71d";
@@ -209,6 +211,17 @@ impl World {
     /// The schema registry.
     pub fn registry(&self) -> Result<Registry> {
         Ok(Registry::new(&self.environment["QAFILA_REGISTRY_URL"])?)
+    }
+
+    /// The four places where a merchant's store can be counted.
+    pub async fn places(&self) -> Result<Places> {
+        Ok(Places {
+            simulator: self.sim_url.clone(),
+            postgres: self.pool("QAFILA_DATABASE_OLTP_URL").await?,
+            clickhouse: self.clickhouse(),
+            kafka: self.kafka()?,
+            registry: self.registry()?,
+        })
     }
 
     /// Stops Qafila and removes the world's topics and databases.

@@ -1,13 +1,12 @@
 //! The history sync where it is hard: sources that lie, access that ends, processes that die, budgets that are shared.
 
 use std::collections::BTreeMap;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use qafila_ingest::salla::budget::{Budgets, Urgency};
 use qafila_proving::merchant::{Merchant, expect, make_store};
-use qafila_proving::totals::Places;
+use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
 use qafila_proving::world::World;
 use reqwest::StatusCode;
@@ -16,33 +15,11 @@ use salla_sim::faults::Faults;
 use salla_sim::lies::Lies;
 use salla_sim::store::Plan;
 use serde_json::{Value, json};
-use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, OnceCell};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const MONTHS: u32 = 12;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-static WORLD: OnceCell<World> = OnceCell::const_new();
-/// Faults of the simulator are everybody's; tests that set them take turns.
-static FAULTS: Mutex<()> = Mutex::const_new(());
-
-/// Runs a test on the shared runtime's own threads, which outlive the test: Qafila ends with the thread that started it.
-fn run(test: impl Future<Output = Result<()>> + Send + 'static) {
-    let outcome = RUNTIME.block_on(RUNTIME.spawn(test)).expect("the test did not panic");
-    outcome.expect("the rule holds");
-}
-
-async fn world() -> Result<&'static World> {
-    WORLD
-        .get_or_try_init(|| async {
-            let mut world = World::make("history").await?;
-            world.start()?;
-            world.ready().await?;
-            anyhow::Ok(world)
-        })
-        .await
-}
+static SHARED: SharedWorld = SharedWorld::new("history");
 
 async fn connected(world: &World, seed: u64, orders: usize) -> Result<(Merchant, u64)> {
     let plan = Plan { seed, orders, customers: orders / 3 + 1, products: orders / 10 + 1, ..Plan::default() };
@@ -57,13 +34,7 @@ async fn status(merchant: &Merchant) -> Result<Value> {
 }
 
 async fn agree(world: &World, merchant: &Merchant, store: u64) -> Result<()> {
-    let places = Places {
-        simulator: world.sim_url.clone(),
-        postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
-        clickhouse: world.clickhouse(),
-        kafka: world.kafka()?,
-        registry: world.registry()?,
-    };
+    let places = world.places().await?;
     let counted = places.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
     ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
     Ok(())
@@ -76,8 +47,8 @@ async fn notifications(merchant: &Merchant) -> Result<Vec<Value>> {
 
 #[test]
 fn a_source_that_lies_keeps_the_import_open_and_visible_until_it_tells_the_truth() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, store) = connected(world, 301, 120).await?;
         world.sim.world().lies.insert(store, Lies { cut_pages: 1.0, answers: u32::MAX, ..Lies::default() });
         merchant.start_import(MONTHS).await?;
@@ -93,8 +64,8 @@ fn a_source_that_lies_keeps_the_import_open_and_visible_until_it_tells_the_truth
 
 #[test]
 fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_totals() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, store) = connected(world, 302, 200).await?;
         let lies = Lies {
             moved_totals: 0.2,
@@ -114,9 +85,9 @@ fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_tot
 
 #[test]
 fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, store) = connected(world, 303, 200).await?;
         let before = world.sim.world().grants.refreshes;
         // Salla lets nothing through until the token has ended.
@@ -138,9 +109,9 @@ fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
 
 #[test]
 fn a_lost_answer_to_a_refresh_pauses_the_import_until_the_merchant_connects_again_and_says_so() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, store) = connected(world, 304, 150).await?;
         world.sim.world().faults = Faults { chance_token_lost: 1.0, ..Faults::default() };
         world.sim.world().grants.expire_store(store);
@@ -174,8 +145,8 @@ fn a_lost_answer_to_a_refresh_pauses_the_import_until_the_merchant_connects_agai
 
 #[test]
 fn whoever_asked_is_told_of_the_end_and_can_mark_it_as_read() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, _) = connected(world, 305, 40).await?;
         let (stranger, _) = connected(world, 306, 1).await?;
         merchant.start_import(MONTHS).await?;
@@ -203,8 +174,8 @@ fn whoever_asked_is_told_of_the_end_and_can_mark_it_as_read() {
 
 #[test]
 fn an_estimate_counts_the_calls_of_both_passes_and_needs_a_connected_store() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let plan = Plan { seed: 307, orders: 3_000, plan: "plus".into(), ..Plan::default() };
         let store = make_store(&world.sim_url, &plan).await?;
         let merchant = Merchant::register(&world.gateway).await?;
@@ -228,7 +199,7 @@ fn an_estimate_counts_the_calls_of_both_passes_and_needs_a_connected_store() {
 
 #[test]
 fn another_process_takes_over_the_import_of_one_that_was_killed() {
-    run(async {
+    SHARED.run(async {
         let mut world = World::make("takeover").await?;
         world.start()?;
         world.ready().await?;
@@ -272,9 +243,9 @@ fn another_process_takes_over_the_import_of_one_that_was_killed() {
 
 #[test]
 fn processes_share_a_stores_minute_and_an_urgent_call_finds_its_share() {
-    run(async {
+    SHARED.run(async {
         const LIMIT: u32 = 60;
-        let world = world().await?;
+        let world = SHARED.world().await?;
         let pool = world.pool("QAFILA_DATABASE_INGEST_URL").await?;
         let minute = Duration::from_secs(60);
         let processes: Vec<_> =
@@ -306,8 +277,8 @@ fn processes_share_a_stores_minute_and_an_urgent_call_finds_its_share() {
 
 #[test]
 fn doctor_names_what_is_broken_and_what_to_do_and_changes_nothing() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let said = world.run(&["doctor"]).await?;
         ensure!(said.contains("0 broken") && said.contains("lag of merge"), "{said}");
         let mut environment = world.environment.clone();
@@ -325,8 +296,8 @@ fn doctor_names_what_is_broken_and_what_to_do_and_changes_nothing() {
 
 #[test]
 fn details_and_items_of_every_order_are_read_sealed_and_rows_that_do_not_map_are_counted() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, _) = connected(world, 309, 90).await?;
         merchant.start_import(MONTHS).await?;
         let ended = until(|| status(&merchant), |s| s["status"] == "completed").await?;
@@ -349,7 +320,7 @@ fn details_and_items_of_every_order_are_read_sealed_and_rows_that_do_not_map_are
 
 #[test]
 fn lists_are_read_whole_beyond_deep_pages_and_whatever_salla_leaves_unknown() {
-    run(async {
+    SHARED.run(async {
         const DEEPEST: usize = 100;
         let mut world = World::make("deep").await?;
         world.environment.insert("QAFILA_SALLA_DEEPEST_ROWS".into(), DEEPEST.to_string());
@@ -381,7 +352,7 @@ fn lists_are_read_whole_beyond_deep_pages_and_whatever_salla_leaves_unknown() {
 
 #[test]
 fn a_finished_import_whose_last_event_is_refused_tries_on_raises_the_alarm_and_is_named_by_doctor() {
-    run(async {
+    SHARED.run(async {
         let mut world = World::make("last_event").await?;
         world.start()?;
         world.ready().await?;

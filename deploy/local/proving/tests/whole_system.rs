@@ -1,13 +1,13 @@
 //! The whole system, from outside: one Qafila over the local stack, shared by these tests, each with merchants of its own.
 
 use std::collections::HashMap;
-use std::sync::LazyLock;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use qafila_proving::bench::observations::observation;
 use qafila_proving::merchant::{Merchant, expect, make_store};
-use qafila_proving::totals::{Places, each_record};
+use qafila_proving::shared_world::SharedWorld;
+use qafila_proving::totals::each_record;
 use qafila_proving::waiting::until;
 use qafila_proving::world::{API_KEY, World};
 use qafila_schemas::catalogue::{MERCHANT_EVENTS, OBSERVATIONS, TOPICS, Topic, dead_letter_topic};
@@ -25,43 +25,11 @@ use salla_sim::faults::Faults;
 use salla_sim::store::{Plan, riyadh};
 use serde_json::{Value, json};
 use sqlx::{PgPool, Row};
-use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, OnceCell};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 const MONTHS: u32 = 12;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-static WORLD: OnceCell<World> = OnceCell::const_new();
-/// Faults of the simulator are everybody's; tests that set them take turns.
-static FAULTS: Mutex<()> = Mutex::const_new(());
-
-/// Runs a test on the shared runtime's own threads, which outlive the test: Qafila ends with the thread that started it.
-fn run(test: impl Future<Output = Result<()>> + Send + 'static) {
-    let outcome = RUNTIME.block_on(RUNTIME.spawn(test)).expect("the test did not panic");
-    outcome.expect("the rule holds");
-}
-
-async fn world() -> Result<&'static World> {
-    WORLD
-        .get_or_try_init(|| async {
-            let mut world = World::make("tests").await?;
-            world.start()?;
-            world.ready().await?;
-            anyhow::Ok(world)
-        })
-        .await
-}
-
-async fn places(world: &World) -> Result<Places> {
-    Ok(Places {
-        simulator: world.sim_url.clone(),
-        postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
-        clickhouse: world.clickhouse(),
-        kafka: world.kafka()?,
-        registry: world.registry()?,
-    })
-}
+static SHARED: SharedWorld = SharedWorld::new("tests");
 
 fn plan(seed: u64, orders: usize) -> Plan {
     Plan { seed, orders, customers: orders / 3 + 1, products: orders / 10 + 1, ..Plan::default() }
@@ -76,16 +44,16 @@ async fn connected(world: &World, seed: u64, orders: usize) -> Result<(Merchant,
 
 #[test]
 fn an_import_ends_with_equal_totals_everywhere_and_no_personal_value_in_clear() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, store) = connected(world, 101, 400).await?;
         merchant.start_import(MONTHS).await?;
-        let _turn = FAULTS.lock().await;
+        let _turn = SHARED.faults.lock().await;
         let status = merchant.watch_import(PATIENCE, |_| {}).await?;
         ensure!(status.phases.len() == 4, "{status:?}");
         let hydrated = status.phases.iter().find(|p| p.name == "hydrate").context("no pass 2")?;
         ensure!(hydrated.done > 100 && hydrated.total == Some(hydrated.done), "{status:?}");
-        let places = places(world).await?;
+        let places = world.places().await?;
         let counted = places.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
         ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
         ensure!(counted.simulator.orders > 100, "the window holds orders: {}", counted.simulator.orders);
@@ -129,9 +97,9 @@ fn personal_values(world: &World, store: u64) -> Vec<String> {
 
 #[test]
 fn a_row_that_does_not_map_is_counted_and_dead_lettered_with_its_path_and_the_others_go_on() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, _) = connected(world, 102, 300).await?;
         world.sim.world().faults = Faults { malformed_every: 25, ..Faults::default() };
         merchant.start_import(MONTHS).await?;
@@ -182,9 +150,9 @@ fn dead_letters(world: &World, topic: &Topic, merchant: &str) -> Result<Vec<Hash
 
 #[test]
 fn an_import_of_which_too_much_does_not_map_fails_instead_of_pretending() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, _) = connected(world, 116, 300).await?;
         world.sim.world().faults = Faults { malformed_every: 8, ..Faults::default() };
         merchant.start_import(24).await?;
@@ -198,9 +166,9 @@ fn an_import_of_which_too_much_does_not_map_fails_instead_of_pretending() {
 
 #[test]
 fn bursts_of_429_server_errors_and_cut_connections_are_waited_out() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, store) = connected(world, 103, 150).await?;
         world.sim.world().faults =
             Faults { burst_429: 2, chance_5xx: 0.1, chance_cut: 0.05, chance_429: 0.02, ..Faults::default() };
@@ -208,7 +176,7 @@ fn bursts_of_429_server_errors_and_cut_connections_are_waited_out() {
         let outcome = merchant.watch_import(PATIENCE, |_| {}).await;
         world.sim.world().faults = Faults::default();
         outcome?;
-        let counted = places(world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        let counted = world.places().await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
         ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
         Ok(())
     });
@@ -216,8 +184,8 @@ fn bursts_of_429_server_errors_and_cut_connections_are_waited_out() {
 
 #[test]
 fn an_authorisation_is_good_once_for_the_user_who_started_it() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let store = make_store(&world.sim_url, &plan(104, 10)).await?;
         let (one, other) =
             (Merchant::register(&world.gateway).await?, Merchant::register(&world.gateway).await?);
@@ -249,8 +217,8 @@ fn an_authorisation_is_good_once_for_the_user_who_started_it() {
 
 #[test]
 fn a_merchant_who_changes_stores_sees_the_new_one_alone_and_a_late_callback_changes_nothing() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
         let merchant = Merchant::register(&world.gateway).await?;
         let mut late = None;
@@ -322,8 +290,8 @@ async fn expect_problem(answer: reqwest::Response, status: StatusCode, kind: &st
 
 #[test]
 fn an_import_is_refused_with_what_to_do_unless_depth_and_connection_are_right() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let stranger = Merchant::register(&world.gateway).await?;
         let start = |depth: i32| json!({"depthInMonths": depth});
         let answer = stranger.post("/api/v1/sync/initial", &start(12)).await?;
@@ -342,12 +310,12 @@ fn an_import_is_refused_with_what_to_do_unless_depth_and_connection_are_right() 
 
 #[test]
 fn a_second_import_waits_for_the_end_of_the_first_and_its_own_position_can_be_waited_for() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, _) = connected(world, 105, 120).await?;
         let body = json!({"depthInMonths": 12});
         // Nothing is read until the second request has been answered.
-        let _turn = FAULTS.lock().await;
+        let _turn = SHARED.faults.lock().await;
         world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
         let accepted =
             expect(merchant.post("/api/v1/sync/initial", &body).await?, StatusCode::ACCEPTED).await?;
@@ -381,9 +349,9 @@ fn a_second_import_waits_for_the_end_of_the_first_and_its_own_position_can_be_wa
 
 #[test]
 fn a_failed_import_goes_on_where_it_stopped_once_it_is_restarted() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, store) = connected(world, 112, 300).await?;
         let restart = || merchant.post("/api/v1/sync/restart", &Value::Null);
         expect_problem(restart().await?, StatusCode::CONFLICT, "sync-conflict").await?;
@@ -399,7 +367,7 @@ fn a_failed_import_goes_on_where_it_stopped_once_it_is_restarted() {
         let resumed = expect(restart().await?, StatusCode::ACCEPTED).await?;
         ensure!(resumed["runId"] == status["runId"], "it is the same run: {resumed}");
         status_is(&merchant, "completed").await?;
-        let counted = places(world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        let counted = world.places().await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
         ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
         expect_problem(restart().await?, StatusCode::CONFLICT, "sync-conflict").await?;
         Ok(())
@@ -408,9 +376,9 @@ fn a_failed_import_goes_on_where_it_stopped_once_it_is_restarted() {
 
 #[test]
 fn a_cancelled_import_stops_and_a_new_one_can_be_started() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, store) = connected(world, 113, 60).await?;
         let cancel = || merchant.post("/api/v1/sync/cancel", &Value::Null);
         expect_problem(cancel().await?, StatusCode::CONFLICT, "sync-conflict").await?;
@@ -423,7 +391,7 @@ fn a_cancelled_import_stops_and_a_new_one_can_be_started() {
         waited?;
         merchant.start_import(MONTHS).await?;
         status_is(&merchant, "completed").await?;
-        let counted = places(world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        let counted = world.places().await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
         ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
         Ok(())
     });
@@ -431,9 +399,9 @@ fn a_cancelled_import_stops_and_a_new_one_can_be_started() {
 
 #[test]
 fn a_disconnected_store_leaves_no_token_and_its_import_ends() {
-    run(async {
-        let world = world().await?;
-        let _turn = FAULTS.lock().await;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.lock().await;
         let (merchant, store) = connected(world, 114, 60).await?;
         let client = reqwest::Client::new();
         let disconnect = || {
@@ -475,8 +443,8 @@ fn a_disconnected_store_leaves_no_token_and_its_import_ends() {
 
 #[test]
 fn name_and_language_can_be_changed_and_each_broken_rule_is_named() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let merchant = Merchant::register(&world.gateway).await?;
         let client = reqwest::Client::new();
         let change = |body: Value| {
@@ -501,8 +469,8 @@ fn name_and_language_can_be_changed_and_each_broken_rule_is_named() {
 
 #[test]
 fn a_service_with_a_key_starts_and_watches_an_import_and_a_stranger_does_not() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, _) = connected(world, 115, 60).await?;
         let client = reqwest::Client::new();
         let initiate = |key: &str, body: Value| {
@@ -543,8 +511,8 @@ async fn status_is(merchant: &Merchant, wanted: &str) -> Result<Value> {
 
 #[test]
 fn nobody_sees_another_merchants_rows_and_an_unset_merchant_sees_none() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, _) = connected(world, 106, 90).await?;
         merchant.start_import(MONTHS).await?;
         merchant.watch_import(PATIENCE, |_| {}).await?;
@@ -587,12 +555,12 @@ async fn count(pool: &PgPool, table: &str, merchant: Option<&str>) -> Result<i64
 
 #[test]
 fn reports_agree_with_the_source_and_name_bad_parameters() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, store) = connected(world, 107, 250).await?;
         merchant.start_import(24).await?;
         merchant.watch_import(PATIENCE, |_| {}).await?;
-        let counted = places(world).await?.agree(&merchant.id, store, 24, PATIENCE).await?;
+        let counted = world.places().await?.agree(&merchant.id, store, 24, PATIENCE).await?;
         ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
         let today = chrono::Utc::now().with_timezone(&riyadh()).date_naive();
         let from = today.checked_sub_months(chrono::Months::new(24)).context("a day")?;
@@ -632,8 +600,8 @@ fn reports_agree_with_the_source_and_name_bad_parameters() {
 
 #[test]
 fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
         let encoder = contract.encoder::<Observation>(&OBSERVATIONS).await?;
         let (merchant, connection) = (MerchantId::generate(), ConnectionId::generate());
@@ -668,8 +636,8 @@ fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
 
 #[test]
 fn an_event_that_comes_out_of_sequence_is_set_aside_and_other_aggregates_go_on() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
         let encoder = contract.encoder::<MerchantRegistered>(&MERCHANT_EVENTS).await?;
         let merchants: Vec<MerchantId> = (0..20).map(|_| MerchantId::generate()).collect();
@@ -710,7 +678,7 @@ fn an_event_that_comes_out_of_sequence_is_set_aside_and_other_aggregates_go_on()
 
 #[test]
 fn kill_9_in_the_middle_of_an_import_loses_and_doubles_nothing() {
-    run(async {
+    SHARED.run(async {
         let mut world = World::make("kill").await?;
         world.start()?;
         world.ready().await?;
@@ -725,7 +693,7 @@ fn kill_9_in_the_middle_of_an_import_loses_and_doubles_nothing() {
             world.ready().await?;
         }
         merchant.watch_import(PATIENCE, |_| {}).await?;
-        let counted = places(&world).await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
+        let counted = world.places().await?.agree(&merchant.id, store, MONTHS, PATIENCE).await?;
         ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
         world.remove().await
     });
@@ -733,8 +701,8 @@ fn kill_9_in_the_middle_of_an_import_loses_and_doubles_nothing() {
 
 #[test]
 fn wrong_configuration_names_the_variable_and_exits_with_2() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let mut environment = world.environment.clone();
         environment.insert("QAFILA_LISTEN".into(), "everywhere".into());
         environment.remove("QAFILA_REGISTRY_URL");
@@ -748,8 +716,8 @@ fn wrong_configuration_names_the_variable_and_exits_with_2() {
 
 #[test]
 fn with_kafka_down_commands_answer_503_and_queue_nothing() {
-    run(async {
-        let world = world().await?;
+    SHARED.run(async {
+        let world = SHARED.world().await?;
         let (merchant, _) = connected(world, 109, 20).await?;
         let mut environment = world.environment.clone();
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();

@@ -9,7 +9,6 @@ use salla_sim::store::Plan;
 use super::{cpu_seconds_of, measurement, peak_rss_mb};
 use crate::merchant::{Merchant, make_store};
 use crate::record::Measurement;
-use crate::totals::Places;
 use crate::world::World;
 
 const BAR_SECONDS: f64 = 60.0;
@@ -42,13 +41,7 @@ pub async fn import_50k() -> Result<Measurement> {
     }
     let took = started.elapsed().as_secs_f64();
     let (cpu_s, rss_mb) = (cpu_seconds_of(&pid)? - cpu, peak_rss_mb(&pid)?);
-    let places = Places {
-        simulator: world.sim_url.clone(),
-        postgres,
-        clickhouse: world.clickhouse(),
-        kafka: world.kafka()?,
-        registry: world.registry()?,
-    };
+    let places = world.places().await?;
     let counted = places.agree(&merchant.id, store, 24, PATIENCE).await?;
     ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
     world.remove().await?;

@@ -12,7 +12,6 @@ use salla_sim::store::Plan;
 use super::{cpu_seconds_of, measurement, peak_rss_mb};
 use crate::merchant::{Merchant, SyncStatus, make_store};
 use crate::record::Measurement;
-use crate::totals::Places;
 use crate::world::World;
 
 const MONTHS: u32 = 24;
@@ -60,13 +59,7 @@ fn calls(world: &World, store: u64) -> (u64, u64) {
 }
 
 async fn agrees(world: &World, merchant: &Merchant, store: u64) -> Result<()> {
-    let places = Places {
-        simulator: world.sim_url.clone(),
-        postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
-        clickhouse: world.clickhouse(),
-        kafka: world.kafka()?,
-        registry: world.registry()?,
-    };
+    let places = world.places().await?;
     let counted = places.agree(&merchant.id, store, MONTHS, Duration::from_secs(120)).await?;
     ensure!(counted.differences().is_empty(), "{:?}", counted.differences());
     Ok(())

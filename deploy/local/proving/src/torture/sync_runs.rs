@@ -45,13 +45,7 @@ impl SyncRuns {
         let mut world = World::make("torture_sync").await?.with_many_merchants();
         world.start()?;
         world.ready().await?;
-        let places = Places {
-            simulator: world.sim_url.clone(),
-            postgres: world.pool("QAFILA_DATABASE_OLTP_URL").await?,
-            clickhouse: world.clickhouse(),
-            kafka: world.kafka()?,
-            registry: world.registry()?,
-        };
+        let places = world.places().await?;
         Ok(Self { world, places, hardship })
     }
 

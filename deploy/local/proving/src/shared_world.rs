@@ -1,0 +1,48 @@
+//! A world that the tests of one binary share, made by the first of them; each test has merchants of its own.
+
+use std::sync::LazyLock;
+
+use anyhow::Result;
+use tokio::runtime::Runtime;
+use tokio::sync::{Mutex, OnceCell};
+
+use crate::world::World;
+
+/// The world of a test binary: a `static` of it.
+pub struct SharedWorld {
+    name: &'static str,
+    runtime: LazyLock<Runtime>,
+    world: OnceCell<World>,
+    /// Faults of the simulator are everybody's; tests that set them take turns.
+    pub faults: Mutex<()>,
+}
+
+impl SharedWorld {
+    /// A world whose log is found by `name`.
+    pub const fn new(name: &'static str) -> Self {
+        Self {
+            name,
+            runtime: LazyLock::new(|| Runtime::new().expect("a runtime")),
+            world: OnceCell::const_new(),
+            faults: Mutex::const_new(()),
+        }
+    }
+
+    /// Runs a test on the shared runtime's own threads, which outlive the test: Qafila ends with the thread that started it.
+    pub fn run(&self, test: impl Future<Output = Result<()>> + Send + 'static) {
+        let outcome = self.runtime.block_on(self.runtime.spawn(test)).expect("the test did not panic");
+        outcome.expect("the rule holds");
+    }
+
+    /// The world, with Qafila running.
+    pub async fn world(&'static self) -> Result<&'static World> {
+        self.world
+            .get_or_try_init(|| async {
+                let mut world = World::make(self.name).await?;
+                world.start()?;
+                world.ready().await?;
+                anyhow::Ok(world)
+            })
+            .await
+    }
+}
