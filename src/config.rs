@@ -10,6 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 use qafila_gateway::auth::api_keys::ApiKeys;
+use qafila_gateway::webhooks::WebhookSecrets;
 use qafila_ingest::salla::{SallaConfig, Secret};
 use qafila_ingest::sync::tolerance::Tolerance;
 use qafila_schemas::envelope::OperatorKeys;
@@ -51,6 +52,12 @@ pub struct Config {
     pub tolerance: Tolerance,
     /// `QAFILA_SALLA_*`.
     pub salla: SallaConfig,
+    /// `QAFILA_SALLA_WEBHOOK_SECRETS`: the current one first.
+    pub webhook_secrets: WebhookSecrets,
+    /// `QAFILA_SALLA_UNSIGNED_WEBHOOKS`: webhooks that nobody signed are taken.
+    pub unsigned_webhooks: bool,
+    /// `QAFILA_PUBLIC_URL`: where the world reaches the gateway.
+    pub public_url: Url,
     /// `QAFILA_LISTEN`.
     pub listen: SocketAddr,
     /// `QAFILA_SLOT`: stable slot of this process.
@@ -92,6 +99,13 @@ impl Config {
         }
     }
 
+    /// Where Salla sends webhooks.
+    pub fn webhook_url(&self) -> Url {
+        let mut url = self.public_url.clone();
+        url.set_path(&format!("{}/api/webhooks/salla", url.path().trim_end_matches('/')));
+        url
+    }
+
     /// The address of one role's pool.
     pub fn role_url(&self, role: &str) -> &Url {
         &self.role_urls[role]
@@ -128,6 +142,10 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let operator_keys = self.operator_keys();
         let token_key = self.token_key();
         let salla = self.salla();
+        let public_url = self.url("QAFILA_PUBLIC_URL", "https://app.example.com");
+        let webhook_secrets = self.webhook_secrets();
+        let unsigned_webhooks =
+            self.parsed("QAFILA_SALLA_UNSIGNED_WEBHOOKS", "true or false", "false", |t| t.parse().ok());
         let listen = self.parsed(
             "QAFILA_LISTEN",
             "an address and port, such as 127.0.0.1:8080",
@@ -158,6 +176,9 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             operator_keys: operator_keys?,
             token_key: token_key?,
             salla: salla?,
+            public_url: public_url?,
+            webhook_secrets: webhook_secrets?,
+            unsigned_webhooks: unsigned_webhooks?,
             listen: listen?,
             slot,
             tolerance: Tolerance { percent: percent? },
@@ -301,6 +322,18 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let name = "QAFILA_OPERATOR_KEYS";
         let text = self.required(name, "id:base64 of 32 bytes, comma separated, the current one first")?;
         OperatorKeys::parse(&text).map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    /// Secrets of webhooks; never shown.
+    fn webhook_secrets(&mut self) -> Option<WebhookSecrets> {
+        let name = "QAFILA_SALLA_WEBHOOK_SECRETS";
+        let like = "the webhook secret of the app in Salla's partner portal, at least 16 characters; while it is exchanged the new one, a comma and the old one";
+        let text = self.required(name, like)?;
+        let secrets = WebhookSecrets::parse(&text);
+        if secrets.is_none() {
+            self.problems.push(format!("{name} should be {like}"));
+        }
+        secrets
     }
 
     fn api_keys(&mut self) -> Option<ApiKeys> {

@@ -9,18 +9,24 @@ use qafila_aggregates::commands::{Commands, Wake};
 use qafila_aggregates::{Aggregate, Clock, relay as relay_role};
 use qafila_gateway::GatewayRole;
 use qafila_gateway::client_address::TrustedProxies;
+use qafila_gateway::webhooks::{WebhookIntake, WebhookVerifier};
 use qafila_ingest::access::{AccessTokens, RefreshTimes};
 use qafila_ingest::connect::Connector;
 use qafila_ingest::estimate::Estimator;
+use qafila_ingest::hydration::Hydration;
 use qafila_ingest::keys::PostgresKeys;
+use qafila_ingest::observations::ObservationWriter;
 use qafila_ingest::salla::budget::Budgets;
 use qafila_ingest::salla::client::{SallaApi, http_client};
+use qafila_ingest::subscriptions::Subscriptions;
 use qafila_ingest::sync::SyncRole;
+use qafila_ingest::webhooks::WebhookRole;
 use qafila_projections::notify;
 use qafila_projections::olap::{self, OlapRole, client};
 use qafila_projections::oltp::{self, OltpRole};
 use qafila_schemas::contract::Contract;
 use qafila_schemas::registry::Registry;
+use qafila_schemas::writer::TopicWriter;
 use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
@@ -196,13 +202,36 @@ impl Process {
             access.keep(merchants, shutdown).await;
             Ok(())
         });
+        let subscriptions = Subscriptions::new(
+            pool.clone(),
+            Arc::clone(&salla),
+            self.config.webhook_url(),
+            self.config.webhook_secrets.current().clone(),
+        );
+        let stopping = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            subscriptions.keep(stopping).await;
+            Ok(())
+        });
+        let keys = Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone()));
+        let read_models = Arc::new(ReadModels { pool: self.pool("qafila_oltp")? });
+        self.hydration(&pool, &salla, &read_models, keys.clone());
+        let webhooks = WebhookRole {
+            pool: pool.clone(),
+            contract: self.contract.clone(),
+            operator_keys: self.config.operator_keys.clone(),
+            keys: keys.clone(),
+            slot: self.config.slot.clone(),
+        };
+        let stopping = self.shutdown.clone();
+        self.tasks.spawn(async move { Ok(qafila_ingest::webhooks::run(webhooks, stopping).await?) });
         let role = SyncRole {
             contract: self.contract.clone(),
             jobs: self.commands(&pool),
             salla,
-            stored: Arc::new(ReadModels { pool: self.pool("qafila_oltp")? }),
+            stored: read_models,
             operator_keys: self.config.operator_keys.clone(),
-            keys: Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone())),
+            keys,
             tolerance: self.config.tolerance,
             slot: self.config.slot.clone(),
             pool,
@@ -210,6 +239,24 @@ impl Process {
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move { Ok(qafila_ingest::sync::run(role, shutdown).await?) });
         Ok(())
+    }
+
+    fn hydration(
+        &mut self,
+        pool: &PgPool,
+        salla: &Arc<SallaApi>,
+        read_models: &Arc<ReadModels>,
+        keys: Arc<PostgresKeys>,
+    ) {
+        let (pool, salla, stale) = (pool.clone(), Arc::clone(salla), Arc::clone(read_models));
+        let (contract, shutdown) = (self.contract.clone(), self.shutdown.clone());
+        let worker = format!("{}/{}", self.config.slot, std::process::id());
+        self.tasks.spawn(async move {
+            let writer = TopicWriter::new(&contract.kafka, 0)?;
+            let observations = Arc::new(ObservationWriter::new(&contract, keys, writer).await?);
+            Hydration { pool, salla, stale, observations, worker }.keep(shutdown).await;
+            Ok(())
+        });
     }
 
     fn oltp_role(&self) -> Result<OltpRole> {
@@ -252,6 +299,10 @@ impl Process {
         if self.config.insecure_cookies {
             tracing::warn!(event = "risky setting", setting = "QAFILA_INSECURE_COOKIES");
         }
+        if self.config.unsigned_webhooks {
+            tracing::warn!(event = "risky setting", setting = "QAFILA_SALLA_UNSIGNED_WEBHOOKS");
+        }
+        let verifier = WebhookVerifier::new(&self.config.webhook_secrets, self.config.unsigned_webhooks);
         let command_pool = self.pool("qafila_command")?;
         let merchants = self.commands(&command_pool);
         let connector = Connector::new(
@@ -260,10 +311,13 @@ impl Process {
             http_client()?,
             Arc::new(self.config.salla.clone()),
             self.commands(&command_pool),
+            self.config.webhook_url(),
         );
         let pool = self.pool("qafila_ingest")?;
         let (_, salla) = self.salla(&pool)?;
+        let keys = Arc::new(PostgresKeys::new(pool, self.config.operator_keys.clone()));
         let role = GatewayRole {
+            keys,
             estimator: Estimator::new(salla),
             sync_jobs: self.commands(&command_pool),
             command_pool,
@@ -272,6 +326,7 @@ impl Process {
             kafka: self.config.kafka.clone(),
             merchants,
             connector,
+            webhooks: WebhookIntake::new(self.contract.clone(), self.config.operator_keys.clone(), verifier)?,
             token_key: self.config.token_key.clone(),
             insecure_cookies: self.config.insecure_cookies,
             api_keys: self.config.api_keys.clone(),

@@ -2,8 +2,10 @@
 //! (ARCHITECTURE §2).
 
 use async_trait::async_trait;
+use qafila_ingest::hydration::{StaleEntity, StaleView};
 use qafila_ingest::sync::stored::{Range, StoredError, StoredRow, StoredView, ThinOrder};
 use qafila_projections::oltp::stored;
+use qafila_schemas::ids::MerchantId;
 use sqlx::PgPool;
 
 /// The read models, behind the projection role's pool.
@@ -40,6 +42,26 @@ impl StoredView for ReadModels {
         stored::count_thin_orders(&self.pool, range.merchant_id, range.store_id, created)
             .await
             .map_err(failed)
+    }
+}
+
+#[async_trait]
+impl StaleView for ReadModels {
+    async fn stale(&self, per_store: i64) -> Result<Vec<StaleEntity>, StoredError> {
+        let rows = stored::stale(&self.pool, per_store).await.map_err(failed)?;
+        let entity = |row: stored::StaleRow| StaleEntity {
+            merchant_id: MerchantId(row.merchant_id),
+            store_id: row.store_id,
+            resource: match row.resource.as_str() {
+                "orders" => "orders",
+                "customers" => "customers",
+                _ => "products",
+            },
+            salla_id: row.salla_id,
+            stale_since: row.stale_since,
+            was_read: row.was_read,
+        };
+        Ok(rows.into_iter().map(entity).collect())
     }
 }
 

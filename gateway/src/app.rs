@@ -10,6 +10,7 @@ use qafila_aggregates::sync_job::SyncJob;
 use qafila_ingest::connect::Connector;
 use qafila_ingest::estimate::Estimator;
 use qafila_schemas::kafka::KafkaConfig;
+use qafila_schemas::sealed::KeyStore;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -25,6 +26,7 @@ use crate::health::{self, Health};
 use crate::route_names::RouteNames;
 use crate::routes;
 use crate::server::{Front, serve};
+use crate::webhooks::WebhookIntake;
 
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
@@ -52,6 +54,10 @@ pub struct GatewayRole {
     pub insecure_cookies: bool,
     /// Keys of services.
     pub api_keys: ApiKeys,
+    /// Takes webhooks.
+    pub webhooks: WebhookIntake,
+    /// Opens personal texts.
+    pub keys: Arc<dyn KeyStore>,
     /// Whose word about clients counts.
     pub trusted_proxies: TrustedProxies,
     /// Prometheus' view of this process.
@@ -82,6 +88,10 @@ pub struct App {
     pub attempts: Attempts,
     /// Keys of services.
     pub api_keys: ApiKeys,
+    /// Takes webhooks.
+    pub webhooks: WebhookIntake,
+    /// Opens personal texts.
+    pub keys: Arc<dyn KeyStore>,
     /// Dependencies.
     pub health: Health,
     /// Cookies without `Secure`.
@@ -111,6 +121,8 @@ pub async fn run(
         access_tokens: AccessTokens::new(&role.token_key),
         attempts: Attempts::new(role.command_pool, &role.token_key),
         api_keys: role.api_keys,
+        webhooks: role.webhooks,
+        keys: role.keys,
         query_pool: role.query_pool,
         clickhouse: role.clickhouse,
         merchants: role.merchants,
@@ -121,9 +133,12 @@ pub async fn run(
         insecure_cookies: role.insecure_cookies,
         metrics: role.metrics,
     });
+    if let Err(error) = app.webhooks.warm_up().await {
+        // The first webhooks will try again.
+        tracing::warn!(event = "webhooks cannot be taken yet", cause = %error);
+    }
     let sweeping = tokio::spawn(sweep(Arc::clone(&app), shutdown.clone()));
-    let front =
-        Front { trusted_proxies: role.trusted_proxies, routes: RouteNames::new(routes::openapi::paths()) };
+    let front = Front::new(role.trusted_proxies, RouteNames::new(routes::openapi::paths()));
     serve(listener, routes::all(app), Arc::new(front), shutdown).await;
     for task in [watching, sweeping] {
         if let Err(error) = task.await {

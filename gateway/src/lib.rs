@@ -5,10 +5,14 @@ pub mod auth;
 pub mod call;
 pub mod client_address;
 pub mod health;
+pub mod money;
+pub mod opening;
+pub mod page;
 pub mod problem;
 pub mod route_names;
 pub mod routes;
 pub mod server;
 pub mod wait;
+pub mod webhooks;
 
 pub use app::{App, GatewayRole, run};

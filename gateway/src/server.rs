@@ -9,14 +9,14 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::Filter;
@@ -34,6 +34,8 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(10);
 const LARGEST_BODY: usize = 64 << 10;
 const LARGEST_WEBHOOK: usize = 1 << 20;
+/// Webhooks larger than other bodies that are read at once; whether they are Salla's is known only once they are whole.
+const MOST_LARGE_BODIES: usize = 64;
 const WEBHOOKS: &str = "/api/webhooks/";
 const REQUEST_ID: &str = "x-request-id";
 
@@ -41,10 +43,16 @@ type Reply0 = (warp::reply::Response,);
 
 /// What the front knows of the world around it.
 pub struct Front {
-    /// Whose word about clients counts.
-    pub trusted_proxies: TrustedProxies,
-    /// Routes, for metrics.
-    pub routes: RouteNames,
+    trusted_proxies: TrustedProxies,
+    routes: RouteNames,
+    large_bodies: Semaphore,
+}
+
+impl Front {
+    /// A front that believes `trusted_proxies` and names routes as `routes`.
+    pub fn new(trusted_proxies: TrustedProxies, routes: RouteNames) -> Self {
+        Self { trusted_proxies, routes, large_bodies: Semaphore::new(MOST_LARGE_BODIES) }
+    }
 }
 
 /// Serves `routes` until `shutdown`, then lets requests under way finish.
@@ -104,8 +112,8 @@ async fn answer(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
     let client = front.trusted_proxies.client(peer.ip(), request.headers());
-    let reply = match read(request, client).await {
-        Ok(request) => {
+    let reply = match read(request, client, &front.large_bodies).await {
+        Ok((request, _room)) => {
             let mut service = warp::service(routes.map(|reply: warp::reply::Response| reply));
             match service.call(request).await {
                 Ok(reply) => reply,
@@ -119,10 +127,20 @@ async fn answer(
     Ok(response)
 }
 
-/// Reads the body, once and bounded.
-async fn read(request: Request<Incoming>, client: IpAddr) -> Result<Request<Full<Bytes>>, Problem> {
+/// Reads the body, once and bounded; large ones hold room until they are answered.
+async fn read(
+    request: Request<Incoming>,
+    client: IpAddr,
+    large_bodies: &Semaphore,
+) -> Result<(Request<Full<Bytes>>, Option<SemaphorePermit<'_>>), Problem> {
     let limit = if request.uri().path().starts_with(WEBHOOKS) { LARGEST_WEBHOOK } else { LARGEST_BODY };
     let (mut head, body) = request.into_parts();
+    let may_be_large = limit > LARGEST_BODY
+        && body.size_hint().upper().is_none_or(|most| most > u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX));
+    let room = may_be_large.then(|| large_bodies.try_acquire()).transpose().map_err(|_| {
+        let detail = "Too many large bodies are being read. Send it again.";
+        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(2)
+    })?;
     let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect())
         .await
         .map_err(|_| {
@@ -138,7 +156,7 @@ async fn read(request: Request<Incoming>, client: IpAddr) -> Result<Request<Full
         })?;
     let client = HeaderValue::from_str(&client.to_string()).unwrap_or(HeaderValue::from_static(""));
     head.headers.insert(CLIENT_HEADER, client);
-    Ok(Request::from_parts(head, Full::new(body.to_bytes())))
+    Ok((Request::from_parts(head, Full::new(body.to_bytes())), room))
 }
 
 /// Adds what every answer has: a request id, in problems too, and an ETag on what was asked for with GET.

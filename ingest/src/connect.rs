@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::salla::SallaConfig;
 use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
+use crate::subscriptions::{self, SubscriptionState};
 use crate::vault::{Vault, VaultError};
 
 /// Letters and digits only: Salla strips hyphens (FACTS §2.2).
@@ -93,6 +94,7 @@ pub struct Connector {
     http: reqwest::Client,
     salla: Arc<SallaConfig>,
     merchants: Commands<Merchant>,
+    webhook_url: Url,
 }
 
 impl Connector {
@@ -103,8 +105,17 @@ impl Connector {
         http: reqwest::Client,
         salla: Arc<SallaConfig>,
         merchants: Commands<Merchant>,
+        webhook_url: Url,
     ) -> Self {
-        Self { vault: Vault::new(keys), pool, http, salla, merchants }
+        Self { vault: Vault::new(keys), pool, http, salla, merchants, webhook_url }
+    }
+
+    /// Whether the events of the merchant's store reach us; none where nobody looked yet.
+    pub async fn subscriptions(
+        &self,
+        merchant: MerchantId,
+    ) -> Result<Option<SubscriptionState>, sqlx::Error> {
+        subscriptions::state(&self.pool, merchant).await
     }
 
     /// Issues a state and tells where to send the merchant, and until when that works.
@@ -215,6 +226,7 @@ impl Connector {
         let (known, _) = self.merchants.load(&merchant).await?;
         let connection = known.connection().ok_or(ConnectError::NotConnected)?;
         let mut wiping = self.pool.begin().await?;
+        let tokens = self.vault.load(&mut wiping, connection.connection_id, false).await?;
         self.retire_others(&mut wiping, applicant.merchant_id, None).await?;
         wiping.commit().await?;
         let command = MerchantCommand::DisconnectStore {
@@ -224,6 +236,11 @@ impl Connector {
         };
         let committed = self.merchants.execute(&merchant, command).await?;
         alone.commit().await?;
+        if let Some(tokens) = tokens {
+            let (http, salla, url) = (self.http.clone(), Arc::clone(&self.salla), self.webhook_url.clone());
+            // Nobody waits for it.
+            tokio::spawn(async move { subscriptions::end(&http, &salla, &tokens.access, &url).await });
+        }
         tracing::info!(event = "store disconnected", merchantId = %applicant.merchant_id, storeId = connection.store_id);
         Ok(committed.position.to_string())
     }

@@ -6,8 +6,13 @@
 pub mod access;
 pub mod connect;
 pub mod estimate;
+pub mod hydration;
 pub mod keys;
 pub mod mapping;
+pub mod observations;
+pub mod owners;
 pub mod salla;
+pub mod subscriptions;
 pub mod sync;
 pub mod vault;
+pub mod webhooks;

@@ -41,7 +41,7 @@ impl KeyStore for Keys {
         subjects: &[Subject],
     ) -> Result<HashMap<Subject, SubjectKey>, KeyStoreError> {
         let key = |subject: &Subject| match subject {
-            Subject::Customer(id) | Subject::Order(id) => {
+            Subject::Customer(id) | Subject::Order(id) | Subject::Cart(id) => {
                 SubjectKey::Live { id: *id, key: Key::new([7; 32]) }
             }
         };

@@ -8,12 +8,14 @@ use std::fmt;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+use crate::headers;
 use aes_gcm::aead::{Aead, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
+use rdkafka::message::{Headers, OwnedHeaders};
 use zeroize::Zeroizing;
 
 /// Header in which the wrapped data key of a sealed body travels, base64.
@@ -156,6 +158,22 @@ pub struct SealedBody {
     pub data_key: Wrapped,
 }
 
+impl SealedBody {
+    /// Adds the headers that it is opened with.
+    #[must_use]
+    pub fn with_headers(&self, headers: OwnedHeaders) -> OwnedHeaders {
+        let headers = headers::with(headers, KEY_ID_HEADER, &self.data_key.key_id);
+        headers::with(headers, DATA_KEY_HEADER, &STANDARD.encode(&self.data_key.bytes))
+    }
+
+    /// A body with the headers it came with; nothing where one is missing or damaged.
+    pub fn read<H: Headers>(bytes: Vec<u8>, headers: &H) -> Option<Self> {
+        let key_id = headers::text(headers, KEY_ID_HEADER)?.to_owned();
+        let key = STANDARD.decode(headers::text(headers, DATA_KEY_HEADER)?).ok()?;
+        Some(Self { bytes, data_key: Wrapped { key_id, bytes: key } })
+    }
+}
+
 /// Seals bodies under a data key per process and hour.
 pub struct BodySealer {
     keys: OperatorKeys,
@@ -229,6 +247,16 @@ mod tests {
         assert_eq!(rows.open(&sealed), Err(SealError::NotAuthentic));
         sealed.bytes[13] ^= 1;
         assert_eq!(webhooks.open(&sealed), Err(SealError::NotAuthentic));
+    }
+
+    #[test]
+    fn a_body_is_opened_with_the_headers_that_travel_beside_it() {
+        let sealer = BodySealer::new(keys(&format!("a:{}", encoded(1))), "webhook");
+        let sealed = sealer.seal(b"body").expect("sealed");
+        let headers = sealed.with_headers(OwnedHeaders::new());
+        let read = SealedBody::read(sealed.bytes.clone(), &headers).expect("both headers");
+        assert_eq!(sealer.open(&read).expect("opened").as_slice(), b"body");
+        assert!(SealedBody::read(sealed.bytes, &OwnedHeaders::new()).is_none());
     }
 
     #[test]

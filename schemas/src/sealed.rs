@@ -28,6 +28,8 @@ pub enum Subject {
     Customer(i64),
     /// An order whose customer is not known, by Salla's id.
     Order(i64),
+    /// A cart whose customer is not known, by Salla's id.
+    Cart(i64),
 }
 
 impl fmt::Display for Subject {
@@ -35,6 +37,7 @@ impl fmt::Display for Subject {
         match self {
             Self::Customer(id) => write!(f, "customer:{id}"),
             Self::Order(id) => write!(f, "order:{id}"),
+            Self::Cart(id) => write!(f, "cart:{id}"),
         }
     }
 }

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::try_join_all;
+use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::OwnedHeaders;
-use rdkafka::producer::{FutureProducer, FutureRecord, Producer};
+use rdkafka::producer::{DeliveryFuture, FutureProducer, FutureRecord, Producer};
 use tokio::sync::Semaphore;
 
 use crate::kafka::KafkaConfig;
@@ -65,14 +66,39 @@ pub struct TopicWriter {
 impl TopicWriter {
     /// A writer; `linger_ms` as in [`KafkaConfig::producer`].
     pub fn new(kafka: &KafkaConfig, linger_ms: u32) -> Result<Self, WriteError> {
-        let producer = kafka.producer(linger_ms).create()?;
-        Ok(Self { producer, room: Arc::new(Semaphore::new(MOST_BYTES)) })
+        Self::of(&kafka.producer(linger_ms))
+    }
+
+    /// A writer that gives a record up after `deadline`. For the path of a request, where nobody waits longer.
+    pub fn with_deadline(
+        kafka: &KafkaConfig,
+        linger_ms: u32,
+        deadline: Duration,
+    ) -> Result<Self, WriteError> {
+        let mut config = kafka.producer(linger_ms);
+        // One attempt must not use up the whole deadline.
+        config
+            .set("delivery.timeout.ms", deadline.as_millis().to_string())
+            .set("request.timeout.ms", (deadline / 2).as_millis().to_string());
+        Self::of(&config)
+    }
+
+    fn of(config: &ClientConfig) -> Result<Self, WriteError> {
+        Ok(Self { producer: config.create()?, room: Arc::new(Semaphore::new(MOST_BYTES)) })
     }
 
     /// Writes one record, or says at once that there is no room. For the path of a request.
     pub async fn try_write(&self, record: Outgoing) -> Result<Placed, WriteError> {
         let _room = self.room.try_acquire_many(cost(&record)).map_err(|_| WriteError::Saturated)?;
-        self.deliver(record).await
+        let Outgoing { topic, key, value, headers } = record;
+        let delivery = self.producer.send_result(outgoing(&topic, &key, value.as_deref(), headers));
+        match delivery {
+            Ok(delivery) => placed(delivery).await,
+            Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
+                Err(WriteError::Saturated)
+            }
+            Err((error, _)) => Err(error.into()),
+        }
     }
 
     /// Writes all records and waits until each is acknowledged; waits for room. The order per key is kept.
@@ -101,10 +127,7 @@ impl TopicWriter {
         for record in portion {
             // The send is made here, in order; only the wait for its answer runs beside the others.
             let delivery = self.start(record).await?;
-            deliveries.push(async move {
-                let placed = delivery.await.map_err(|_| WriteError::Closed)?;
-                placed.map(|d| Placed { partition: d.partition, offset: d.offset }).map_err(|(e, _)| e.into())
-            });
+            deliveries.push(placed(delivery));
         }
         try_join_all(deliveries).await
     }
@@ -118,18 +141,10 @@ impl TopicWriter {
             .map_err(WriteError::from)
     }
 
-    async fn deliver(&self, record: Outgoing) -> Result<Placed, WriteError> {
-        let delivery = self.start(record).await?.await.map_err(|_| WriteError::Closed)?;
-        delivery.map(|d| Placed { partition: d.partition, offset: d.offset }).map_err(|(e, _)| e.into())
-    }
-
     /// Hands the record to librdkafka; its own queue being full is waited out briefly, in order.
-    async fn start(&self, record: Outgoing) -> Result<rdkafka::producer::DeliveryFuture, WriteError> {
+    async fn start(&self, record: Outgoing) -> Result<DeliveryFuture, WriteError> {
         let Outgoing { topic, key, value, headers } = record;
-        let mut attempt = FutureRecord::<str, [u8]>::to(&topic).key(&key).headers(headers);
-        if let Some(value) = &value {
-            attempt = attempt.payload(value);
-        }
+        let mut attempt = outgoing(&topic, &key, value.as_deref(), headers);
         loop {
             match self.producer.send_result(attempt) {
                 Ok(delivery) => return Ok(delivery),
@@ -141,6 +156,24 @@ impl TopicWriter {
             }
         }
     }
+}
+
+fn outgoing<'r>(
+    topic: &'r str,
+    key: &'r str,
+    value: Option<&'r [u8]>,
+    headers: OwnedHeaders,
+) -> FutureRecord<'r, str, [u8]> {
+    let record = FutureRecord::to(topic).key(key).headers(headers);
+    match value {
+        Some(value) => record.payload(value),
+        None => record,
+    }
+}
+
+async fn placed(delivery: DeliveryFuture) -> Result<Placed, WriteError> {
+    let delivery = delivery.await.map_err(|_| WriteError::Closed)?;
+    delivery.map(|d| Placed { partition: d.partition, offset: d.offset }).map_err(|(error, _)| error.into())
 }
 
 fn cost(record: &Outgoing) -> u32 {

@@ -21,6 +21,7 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
             ends(&mut connection).await?,
             idle(&mut connection).await?,
             doubts(&mut connection).await?,
+            subscriptions(&mut connection).await?,
         ])
     };
     looked
@@ -96,5 +97,26 @@ async fn doubts(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
             format!("{} slices do not close, such as {resource} {slice}: {doubt}", doubts.len()),
             "They are asked again until they agree; where that lasts, Salla's support can tell why its lists differ.",
         ),
+    })
+}
+
+/// Where events do not reach us, changes are found a night later.
+async fn subscriptions(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT count(*), count(*) FILTER (WHERE s.state = 'failing'), max(s.fault)
+         FROM salla_connections c LEFT JOIN webhook_subscriptions s USING (connection_id) WHERE c.wiped_at IS NULL",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (all, failing): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let fault: Option<String> = row.try_get(2)?;
+    Ok(if failing > 0 {
+        Finding::attention(
+            "webhooks",
+            format!("{failing} of {all} stores lack subscriptions, such as: {}", fault.unwrap_or_default()),
+            "Salla must reach QAFILA_PUBLIC_URL; it is tried again every 15 minutes, and changes are found every night.",
+        )
+    } else {
+        Finding::fine("webhooks", format!("{all} stores"))
     })
 }

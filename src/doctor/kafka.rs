@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use qafila_ingest::webhooks;
 use qafila_projections::oltp::merge;
-use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, dead_letter_topic};
+use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, Topic, WEBHOOKS_RAW, dead_letter_topic};
 use qafila_schemas::topics;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -59,11 +60,14 @@ async fn lags(config: &Config) -> Vec<Finding> {
     for (consumer, topic, offsets) in stored {
         findings.push(lag(config, &consumer, &topic, &offsets).await);
     }
-    let merged = merge_offsets(config).await;
-    findings.push(match merged {
-        Ok(offsets) => lag(config, "merge", OBSERVATIONS.name, &offsets).await,
-        Err(error) => Finding::broken("lag of merge", error, "Check QAFILA_KAFKA_BROKERS."),
-    });
+    let of_brokers =
+        [("merge", merge::GROUP, OBSERVATIONS), ("webhook mapper", webhooks::GROUP, WEBHOOKS_RAW)];
+    for (consumer, group, topic) in of_brokers {
+        findings.push(match committed_offsets(config, group, topic).await {
+            Ok(offsets) => lag(config, consumer, topic.name, &offsets).await,
+            Err(error) => Finding::broken(format!("lag of {consumer}"), error, "Check QAFILA_KAFKA_BROKERS."),
+        });
+    }
     findings
 }
 
@@ -106,14 +110,14 @@ async fn stored_offsets(config: &Config) -> Result<Offsets, String> {
     Ok(all.into_iter().map(|((consumer, topic), offsets)| (consumer, topic, offsets)).collect())
 }
 
-/// Where the merge is: its offsets are the broker's.
-async fn merge_offsets(config: &Config) -> Result<BTreeMap<i32, i64>, String> {
-    let (mut client, topic) = (config.kafka.client(), config.kafka.topic(OBSERVATIONS.name));
-    let group = config.kafka.topic(merge::GROUP);
+/// Where a consumer whose offsets are the broker's is.
+async fn committed_offsets(config: &Config, group: &str, topic: Topic) -> Result<BTreeMap<i32, i64>, String> {
+    let (mut client, name) = (config.kafka.client(), config.kafka.topic(topic.name));
+    let group = config.kafka.topic(group);
     let asked = tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer = client.set("group.id", &group).create()?;
         let mut wanted = TopicPartitionList::new();
-        wanted.add_partition_range(&topic, 0, OBSERVATIONS.partitions - 1);
+        wanted.add_partition_range(&name, 0, topic.partitions - 1);
         let committed = consumer.committed_offsets(wanted, DEADLINE)?;
         let offset = |offset| if let Offset::Offset(offset) = offset { Some(offset) } else { None };
         let known =

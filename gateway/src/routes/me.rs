@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_aggregates::merchant::MerchantCommand;
+use qafila_ingest::subscriptions::SubscriptionState;
 use qafila_projections::oltp::merchants;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -42,6 +43,33 @@ pub struct ConnectionBody {
     cause: Option<String>,
     /// What to do.
     advice: Option<String>,
+    /// Whether the store's events reach us.
+    webhooks: WebhooksBody,
+}
+
+/// Subscriptions to the store's events.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WebhooksBody {
+    /// `pending`, `complete`, or `failing`: then changes are still found every night.
+    state: String,
+    /// Events subscribed to.
+    subscribed: i32,
+    /// Events that Qafila uses.
+    wanted: i32,
+    /// When they were looked at last, UTC.
+    checked_at: Option<DateTime<Utc>>,
+    /// Why some are missing.
+    fault: Option<String>,
+}
+
+impl WebhooksBody {
+    fn of(state: Option<SubscriptionState>) -> Self {
+        let (subscribed, wanted) = state.as_ref().map_or((0, 0), |s| (s.subscribed, s.wanted));
+        let (checked_at, fault) = state.as_ref().map_or((None, None), |s| (s.checked_at, s.fault.clone()));
+        let state = state.map_or_else(|| "pending".to_owned(), |s| s.state);
+        Self { state, subscribed, wanted, checked_at, fault }
+    }
 }
 
 /// A Salla store.
@@ -123,6 +151,11 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
     let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
     let view = merchants::find(&app.query_pool, identity.merchant_id).await?;
     let store_name = view.as_ref().map_or_else(|| user.store_name.clone(), |view| view.store_name.clone());
+    let subscriptions = match view.as_ref().and_then(|view| view.connection.as_ref()) {
+        Some(_) => app.connector.subscriptions(identity.merchant_id).await?,
+        None => None,
+    };
+    let webhooks = WebhooksBody::of(subscriptions);
     let connection = view.and_then(|view| view.connection).map(|c| {
         let access = if c.access_lost.is_some() { "reauthorisation_needed" } else { "working" };
         let (cause, advice) = c.access_lost.unzip();
@@ -134,6 +167,7 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
             access: access.into(),
             cause,
             advice,
+            webhooks,
         }
     });
     Ok(MeBody {

@@ -1,6 +1,7 @@
 //! All routes, one file per area; each handler takes the application and the call, and answers or names the problem.
 
 pub mod auth;
+pub mod carts;
 pub mod jobs;
 pub mod me;
 pub mod notifications;
@@ -9,6 +10,7 @@ pub mod operations;
 pub mod reports;
 pub mod salla;
 pub mod sync;
+pub mod webhooks;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -67,6 +69,8 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify()
                 .or(post_of(path!("notifications" / String / "read"), &app, notifications::read))
                 .unify()
+                .or(get(path!("carts"), &app, carts::list))
+                .unify()
                 .or(get(path!("reports" / "summary"), &app, reports::summary))
                 .unify()
                 .or(get(path!("reports" / "sales-trend"), &app, reports::sales_trend))
@@ -90,7 +94,19 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(get(path!("api" / "docs"), &app, openapi::page))
         .unify()
         .boxed();
-    public.or(merchant).unify().or(services).unify().or(operations).unify().recover(refused).unify().boxed()
+    let webhooks = post(path!("api" / "webhooks" / "salla"), &app, webhooks::salla);
+    webhooks
+        .or(public)
+        .unify()
+        .or(merchant)
+        .unify()
+        .or(services)
+        .unify()
+        .or(operations)
+        .unify()
+        .recover(refused)
+        .unify()
+        .boxed()
 }
 
 macro_rules! method {

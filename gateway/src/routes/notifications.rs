@@ -2,11 +2,9 @@
 
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_projections::notify::bell::{self, Cursor};
+use qafila_projections::notify::bell;
 use qafila_projections::notify::texts::words;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,10 +13,8 @@ use uuid::Uuid;
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json, no_content};
+use crate::page::PageRequest;
 use crate::problem::Problem;
-
-const DEFAULT_LIMIT: i64 = 20;
-const MOST: i64 = 100;
 
 /// A page of notifications, newest first.
 #[derive(Serialize, ToSchema)]
@@ -55,23 +51,17 @@ pub struct NotificationBody {
     responses((status = 200, body = NotificationsBody), (status = 422, body = Problem)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let (mut cursor, mut limit) = (None, DEFAULT_LIMIT);
+    let mut page = PageRequest::<Uuid>::default();
     for (name, value) in call.parameters() {
-        match name.as_str() {
-            "cursor" => cursor = Some(parse_cursor(&value)?),
-            "limit" => {
-                let parsed = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-                limit = parsed.ok_or_else(|| Problem::invalid_field("limit", "must be 1 to 100"))?;
-            }
-            other => return Err(Problem::invalid_field(other, "is not a parameter of this route")),
+        if !page.take(&name, &value)? {
+            return Err(Problem::invalid_field(&name, "is not a parameter of this route"));
         }
     }
     let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
+    let (merchant, user_id) = (identity.merchant_id, identity.user_id);
     let (mut found, unread) =
-        bell::list(&app.query_pool, identity.merchant_id, identity.user_id, cursor, limit + 1).await?;
-    let more = found.len() as i64 > limit;
-    found.truncate(usize::try_from(limit).unwrap_or_default());
-    let next = found.last().filter(|_| more).map(|last| show_cursor((last.created_at, last.id)));
+        bell::list(&app.query_pool, merchant, user_id, page.cursor, page.wanted()).await?;
+    let next_cursor = page.cut(&mut found, |last| (last.created_at, last.id));
     let items = found
         .into_iter()
         .map(|notification| {
@@ -88,7 +78,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
             }
         })
         .collect();
-    Ok(json(StatusCode::OK, &NotificationsBody { items, next_cursor: next, unread }))
+    Ok(json(StatusCode::OK, &NotificationsBody { items, next_cursor, unread }))
 }
 
 /// Marks one as read.
@@ -114,17 +104,4 @@ pub async fn read_all(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     bell::mark_read(&app.query_pool, identity.merchant_id, identity.user_id, None).await?;
     Ok(no_content())
-}
-
-fn show_cursor((created_at, id): Cursor) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{}:{id}", created_at.timestamp_micros()))
-}
-
-fn parse_cursor(text: &str) -> Result<Cursor, Problem> {
-    let parsed = URL_SAFE_NO_PAD.decode(text).ok().and_then(|bytes| {
-        let text = String::from_utf8(bytes).ok()?;
-        let (micros, id) = text.split_once(':')?;
-        Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
-    });
-    parsed.ok_or_else(|| Problem::invalid_field("cursor", "must be a nextCursor of this route"))
 }

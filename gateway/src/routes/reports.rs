@@ -16,20 +16,12 @@ use super::Answer;
 use crate::app::App;
 use crate::auth::rules::Broken;
 use crate::call::{Call, json};
+use crate::money::MoneyBody;
 use crate::problem::Problem;
 
 const DEFAULT_DAYS: u64 = 30;
 /// Five years by day are 1,827 points; more is a mistake.
 const MOST_DAYS: i64 = 1_830;
-
-/// Money.
-#[derive(Debug, Serialize, ToSchema, PartialEq, Eq)]
-pub struct MoneyBody {
-    /// A decimal with four places, as text.
-    amount: String,
-    /// ISO 4217.
-    currency: String,
-}
 
 /// Figures of one currency.
 #[derive(Debug, Serialize, ToSchema)]
@@ -269,7 +261,7 @@ fn day(text: Option<&str>, default: NaiveDate) -> Result<NaiveDate, String> {
 
 impl From<Figures> for FiguresBody {
     fn from(f: Figures) -> Self {
-        let money = |amount: Amount| MoneyBody { amount: amount.to_string(), currency: f.currency.clone() };
+        let money = |amount: Amount| MoneyBody::new(amount, &f.currency);
         let average = i64::try_from(f.sales_count).ok().filter(|n| *n > 0).map(|n| f.sales.mantissa() / n);
         Self {
             orders: f.orders,

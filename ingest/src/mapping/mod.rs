@@ -9,6 +9,7 @@ pub mod orders;
 pub mod products;
 pub mod seal;
 pub mod values;
+pub mod webhooks;
 
 use std::borrow::Cow;
 
@@ -32,6 +33,25 @@ pub struct Provenance {
     pub source: Source,
     /// When it was true at Salla (ARCHITECTURE §5).
     pub observed_at: Millis,
+}
+
+/// Whose store it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Owner {
+    /// Merchant.
+    pub merchant_id: MerchantId,
+    /// Connection.
+    pub connection_id: ConnectionId,
+    /// Store.
+    pub store_id: i64,
+}
+
+impl Owner {
+    /// What was true of the store at `observed_at`, as `source` says.
+    pub fn provenance(&self, source: Source, observed_at: Millis) -> Provenance {
+        let Self { merchant_id, connection_id, store_id } = *self;
+        Provenance { merchant_id, connection_id, store_id, source, observed_at }
+    }
 }
 
 /// A row that cannot become an observation.
@@ -59,6 +79,11 @@ impl Unsealed {
         let mut observation = observation(provenance, entity, salla_id);
         observation.kind = kind;
         Self { observation, subject: None }
+    }
+
+    /// Whether it tells only that the entity changed.
+    pub fn is_news_only(&self) -> bool {
+        self.observation.kind == Kind::Stale
     }
 
     /// Salla's id of the entity.

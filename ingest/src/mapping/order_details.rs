@@ -35,6 +35,8 @@ struct Details {
     #[serde(default, deserialize_with = "lenient")]
     receiver: Option<Receiver>,
     #[serde(default, deserialize_with = "lenient")]
+    shipping: Option<Shipping>,
+    #[serde(default, deserialize_with = "lenient")]
     customer: Option<Customer>,
 }
 
@@ -63,6 +65,13 @@ struct Tax {
 struct Discount {
     #[serde(default, deserialize_with = "lenient")]
     discount: Option<Number>,
+}
+
+/// Webhooks and full answers have the receiver here.
+#[derive(Deserialize)]
+struct Shipping {
+    #[serde(default, deserialize_with = "lenient")]
+    receiver: Option<Receiver>,
 }
 
 #[derive(Deserialize)]
@@ -109,6 +118,8 @@ struct Item {
     amounts: Option<ItemAmounts>,
     #[serde(default, deserialize_with = "lenient")]
     product: Option<Product>,
+    #[serde(default, deserialize_with = "optional_id")]
+    product_id: Option<i64>,
     #[serde(default, deserialize_with = "optional_text")]
     notes: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
@@ -160,6 +171,7 @@ pub fn whole(details: &str, items: &str, provenance: &Provenance) -> Result<Unse
         Some(customer) => Subject::Customer(customer.id),
         None => Subject::Order(order_id),
     };
+    let receiver = order.receiver.or(order.shipping.and_then(|shipping| shipping.receiver));
     let seen_order = OrderObservation {
         reference_id: order.reference_id,
         created_at: order.date.map(|date| date.0),
@@ -170,7 +182,7 @@ pub fn whole(details: &str, items: &str, provenance: &Provenance) -> Result<Unse
             total: order.amounts.total.amount.0,
             currency: currency(&order.amounts.total.currency),
         }),
-        details: Some(parties(order.customer, order.receiver, order.source, order.updated_at)),
+        details: Some(parties(order.customer, receiver, order.source, order.updated_at)),
         items: Some(OrderItems { complete: true, lines: items.into_iter().map(line).collect() }),
     };
     let mut seen = observation(provenance, Entity::Order, order_id);
@@ -233,7 +245,7 @@ fn line(item: Item) -> OrderLine {
     };
     OrderLine {
         line_id: item.id,
-        product_id: item.product.and_then(|product| product.id),
+        product_id: item.product.and_then(|product| product.id).or(item.product_id),
         name: item.name,
         sku: item.sku,
         quantity: item.quantity.0,

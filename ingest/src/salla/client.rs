@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use qafila_schemas::ids::ConnectionId;
 use qafila_schemas::millis::Millis;
 use rand::Rng;
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde::Deserialize;
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::SallaConfig;
@@ -175,6 +176,20 @@ pub struct SallaClient {
     urgency: Urgency,
 }
 
+/// A call, before it is sent.
+struct Call<'c> {
+    method: Method,
+    path: &'c str,
+    query: &'c [(&'c str, String)],
+    body: Option<&'c Value>,
+}
+
+impl<'c> Call<'c> {
+    fn get(path: &'c str, query: &'c [(&'c str, String)]) -> Self {
+        Self { method: Method::GET, path, query, body: None }
+    }
+}
+
 /// One failure, and whether asking again may help.
 enum Failure {
     Final(SallaError),
@@ -203,7 +218,7 @@ impl SallaClient {
 
     /// One page of a list; `path` such as `orders`.
     pub async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<Page, SallaError> {
-        self.patiently(path, query, |body, asked_at| {
+        self.patiently(Call::get(path, query), |body, asked_at| {
             let envelope: ListEnvelope = serde_json::from_slice(body)?;
             Ok(Page {
                 rows: envelope.data,
@@ -217,24 +232,30 @@ impl SallaClient {
 
     /// One object, or a list without pages.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, SallaError> {
-        self.patiently(path, query, |body, asked_at| {
-            let Envelope { data } = serde_json::from_slice(body)?;
-            Ok(Answer { data, asked_at })
-        })
-        .await
+        self.patiently(Call::get(path, query), answer).await
+    }
+
+    /// Makes something that may be made twice: the call is repeated like any other.
+    pub async fn post(&self, path: &str, body: &Value) -> Result<Answer, SallaError> {
+        self.patiently(Call { method: Method::POST, path, query: &[], body: Some(body) }, answer).await
+    }
+
+    /// Removes something.
+    pub async fn delete(&self, path: &str, query: &[(&str, String)]) -> Result<(), SallaError> {
+        let call = Call { method: Method::DELETE, path, query, body: None };
+        self.patiently(call, |_, _| Ok(())).await
     }
 
     async fn patiently<T>(
         &self,
-        path: &str,
-        query: &[(&str, String)],
+        call: Call<'_>,
         read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
     ) -> Result<T, SallaError> {
         let (mut failing_since, mut held_since) = (None, None);
         let (mut attempt, mut renewed_at) = (0, None);
         loop {
             let access = self.api.access.token(self.connection_id).await?;
-            let last = match self.attempt(path, query, &access, &read).await {
+            let last = match self.attempt(&call, &access, &read).await {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::TooMany) => {
@@ -261,7 +282,7 @@ impl SallaClient {
                 Err(Failure::Passing(last)) => last,
             };
             metrics::counter!("qafila_salla_retries_total").increment(1);
-            tracing::debug!(event = "salla call failed", path, attempt, reason = last);
+            tracing::debug!(event = "salla call failed", path = call.path, attempt, reason = last);
             if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
                 return Err(SallaError::Unavailable { last });
             }
@@ -273,19 +294,18 @@ impl SallaClient {
     /// One call, once breakers and budgets let it through.
     async fn attempt<T>(
         &self,
-        path: &str,
-        query: &[(&str, String)],
+        call: &Call<'_>,
         access: &Access,
         read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
     ) -> Result<T, Failure> {
-        if is_customers(path) {
+        if is_customers(call.path) {
             self.api.budgets.customer_call().await;
         }
         let store = self.breaker.admitted().await;
         let _permit = self.budget.permit(self.urgency).await;
         // Last: its one probe must not wait for anything of this store's.
         let host = self.api.host.admitted().await;
-        let outcome = self.send(path, query, access, read).await;
+        let outcome = self.send(call, access, read).await;
         if let Err(Failure::Passing(reason)) = &outcome {
             if host.failed() {
                 tracing::warn!(event = "circuit breaker opened", of = "host", reason);
@@ -302,26 +322,29 @@ impl SallaClient {
 
     async fn send<T>(
         &self,
-        path: &str,
-        query: &[(&str, String)],
+        call: &Call<'_>,
         access: &Access,
         read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
     ) -> Result<T, Failure> {
         let (asked_at, sent) = (self.api.clock.now(), Millis::now());
-        let url = format!("{}/{path}", self.config().api.as_str().trim_end_matches('/'));
-        let request =
-            self.api.http.get(url).query(query).bearer_auth(access.token.expose()).timeout(CALL_TIMEOUT);
+        let url = format!("{}/{}", self.config().api.as_str().trim_end_matches('/'), call.path);
+        let mut request = self.api.http.request(call.method.clone(), url).query(call.query);
+        request = request.bearer_auth(access.token.expose()).timeout(CALL_TIMEOUT);
+        if let Some(body) = call.body {
+            request = request.json(body);
+        }
         let answer = request.send().await.map_err(|e| Failure::Passing(e.without_url().to_string()))?;
         let status = answer.status();
         self.api.clock.learn(answer.headers(), sent);
-        let held = self.budget.learn(status, answer.headers(), self.api.clock.now().0, is_customers(path));
+        let held =
+            self.budget.learn(status, answer.headers(), self.api.clock.now().0, is_customers(call.path));
         if let Some(pause) = held {
             self.api.budgets.hold_customers(pause);
         }
         metrics::counter!("qafila_salla_calls_total", "status" => status.as_str().to_owned()).increment(1);
         let body = read_bounded(answer).await?;
         match status {
-            StatusCode::OK => {
+            StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => {
                 read(&body, asked_at).map_err(|e| Failure::Passing(format!("not the answer expected: {e}")))
             }
             StatusCode::UNAUTHORIZED => {
@@ -340,6 +363,11 @@ impl SallaClient {
             }
         }
     }
+}
+
+fn answer(body: &[u8], asked_at: Millis) -> Result<Answer, serde_json::Error> {
+    let Envelope { data } = serde_json::from_slice(body)?;
+    Ok(Answer { data, asked_at })
 }
 
 /// Whether a call counts against the customers budget too.

@@ -14,10 +14,11 @@ use sqlx::{PgPool, Row};
 use tokio::sync::mpsc;
 
 use super::intake::{Intake, Taken};
-use super::order::{OrderRead, OrderReader};
 use super::stored::{Range, ThinOrder};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
+use crate::hydration::entity::both;
+use crate::hydration::order::{OrderRead, OrderReader};
 use crate::mapping::order_details::whole;
 
 /// Orders read side by side; the store's rate limit decides the speed, not this.
@@ -292,8 +293,8 @@ impl Hydrator {
                         Ok(unsealed) => taken.add(unsealed),
                         Err(error) => {
                             skipped.push(order.order_id);
-                            let both = format!("{{\"details\":{},\"items\":{}}}", details.data, items);
-                            self.intake.refuse(&mut taken, &both, &error)?;
+                            let row = both(details.data.get(), items.get());
+                            self.intake.refuse(&mut taken, &row, &error)?;
                         }
                     }
                 }

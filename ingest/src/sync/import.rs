@@ -16,13 +16,14 @@ use tokio_util::sync::CancellationToken;
 use super::completeness::{self, Complete};
 use super::hydrate::Hydrator;
 use super::intake::Intake;
-use super::order::OrderReader;
 use super::progress::{Expected, Meter, Snapshot};
 use super::scan::Scanner;
 use super::slices::SliceState;
 use super::stop::{Fate, WaitsFor};
 use super::work::{LEASE, LeasedRun};
 use super::{Stop, Tools};
+use crate::hydration::entity::EntityReader;
+use crate::hydration::order::OrderReader;
 use crate::salla::budget::Urgency;
 use crate::salla::client::SallaClient;
 
@@ -190,7 +191,7 @@ impl Importer {
             run: Arc::clone(&run),
             client: client.clone(),
             intake: intake.clone(),
-            reader: reader.clone(),
+            entities: EntityReader::new(client.clone(), reader.clone(), self.run.owner()),
             customer_dates: Arc::default(),
         };
         let hydrator =

@@ -6,23 +6,17 @@ use std::collections::hash_map::DefaultHasher;
 use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use qafila_schemas::catalogue::OBSERVATIONS;
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
-use qafila_schemas::envelope::{DATA_KEY_HEADER, KEY_ID_HEADER};
-use qafila_schemas::headers::{self, CloudEvent};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
-use qafila_schemas::records::observation::Observation;
-use qafila_schemas::writer::Outgoing;
 use rdkafka::message::OwnedHeaders;
 use serde::Deserialize;
 
 use super::plan::Window;
 use super::work::LeasedRun;
 use super::{Stop, Tools};
-use crate::mapping::seal::seal_all;
 use crate::mapping::values::{id, riyadh};
-use crate::mapping::{Provenance, Unmappable, Unsealed, customers, observation_key, orders, products};
+use crate::mapping::{Provenance, Unmappable, Unsealed, customers, orders, products};
 use crate::salla::client::{Page, SallaError};
 
 /// Side of a row that does not tell its date.
@@ -106,14 +100,13 @@ impl Intake {
     /// Sets a row aside that does not map, sealed whole: it may hold personal data anywhere.
     pub fn refuse(&self, taken: &mut Taken, row: &str, error: &Unmappable) -> Result<(), Stop> {
         let sealed = self.tools.rows.seal(row.as_bytes()).map_err(Stop::ours)?;
-        let headers = headers::with(OwnedHeaders::new(), KEY_ID_HEADER, &sealed.data_key.key_id);
-        let wrapped: String = hex::encode(&sealed.data_key.bytes);
+        let headers = sealed.with_headers(OwnedHeaders::new());
         taken.letters.push(DeadLetter {
-            topic: self.tools.contract.kafka.topic(OBSERVATIONS.name),
+            topic: self.tools.observations.topic().to_owned(),
             position: None,
             key: Some(self.run.merchant_id.to_string().into_bytes()),
             value: Some(sealed.bytes),
-            headers: Some(headers::with(headers, DATA_KEY_HEADER, &wrapped)),
+            headers: Some(headers),
             cause: Cause {
                 code: "unmappable",
                 detail: error.reason.clone(),
@@ -135,13 +128,8 @@ impl Intake {
     pub fn provenance(&self, source: Source, asked_at: Millis) -> Provenance {
         let window =
             i64::try_from(self.tools.salla.config().list_cache_window.as_millis()).unwrap_or(i64::MAX);
-        Provenance {
-            merchant_id: self.run.merchant_id,
-            connection_id: self.run.connection_id,
-            store_id: self.run.store_id,
-            observed_at: if source == Source::List { asked_at.minus(window) } else { asked_at },
-            source,
-        }
+        let observed_at = if source == Source::List { asked_at.minus(window) } else { asked_at };
+        self.run.owner().provenance(source, observed_at)
     }
 
     /// Says that an entity is gone, as a details answer of 404 does.
@@ -158,29 +146,8 @@ impl Intake {
     /// Seals and writes; returns once Kafka has all of it.
     pub async fn write(&self, taken: Taken) -> Result<(), Stop> {
         let Taken { mapped, letters } = taken;
-        let sealed = seal_all(&*self.tools.keys, self.run.merchant_id, mapped).await.map_err(Stop::ours)?;
-        let records: Vec<Outgoing> = sealed.iter().map(|o| self.record(o)).collect::<Result<_, _>>()?;
-        self.tools.writer.write_all(records).await.map_err(Stop::ours)?;
+        self.tools.observations.write(self.run.merchant_id, mapped).await.map_err(Stop::ours)?;
         DeadLetters::new(self.tools.writer.clone(), "ingest").write(letters).await.map_err(Stop::ours)
-    }
-
-    fn record(&self, observation: &Observation) -> Result<Outgoing, Stop> {
-        let key = observation_key(observation);
-        let id = format!("{key}:{}:{}", observation.source, observation.observed_at.0);
-        let event = CloudEvent {
-            id: &id,
-            kind: OBSERVATIONS.records[0].full_name,
-            subject: &key,
-            time: Millis::now(),
-        };
-        let headers = event.headers();
-        let value = self.tools.observations.encode_to_vec(observation).map_err(Stop::ours)?;
-        Ok(Outgoing {
-            topic: self.tools.contract.kafka.topic(OBSERVATIONS.name),
-            key,
-            value: Some(value),
-            headers,
-        })
     }
 }
 

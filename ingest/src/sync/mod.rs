@@ -1,7 +1,7 @@
 //! The history sync in two passes (ARCHITECTURE §5): lists by creation-date slices, then details and items of every order.
 //!
 //! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`import`] carries one run to its end.
-//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [`order`]. Both write through [`intake`] and ask
+//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [order](crate::hydration::order). Both write through [`intake`] and ask
 //! [`stored`] what the read models have. [`progress`] tells how far a run is, [`completeness`] what may be said after it,
 //! [`stop`] what becomes of one that stops.
 
@@ -10,7 +10,6 @@ pub mod feed;
 pub mod hydrate;
 pub mod import;
 pub mod intake;
-pub mod order;
 pub mod plan;
 pub mod progress;
 pub mod scan;
@@ -30,7 +29,6 @@ use qafila_schemas::codec::Encoder;
 use qafila_schemas::contract::Contract;
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::reader::ReadError;
-use qafila_schemas::records::observation::Observation;
 use qafila_schemas::records::sync::{Completeness, SyncProgress};
 use qafila_schemas::registry::RegistryError;
 use qafila_schemas::sealed::KeyStore;
@@ -40,6 +38,7 @@ use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::observations::ObservationWriter;
 use crate::salla::client::SallaApi;
 use completeness::CompletenessStore;
 use hydrate::HydrationStore;
@@ -107,16 +106,14 @@ pub struct Tools {
     pub salla: Arc<SallaApi>,
     /// What the read models have.
     pub stored: Arc<dyn StoredView>,
-    /// Keys of personal data.
-    pub keys: Arc<dyn KeyStore>,
     /// How many rows may fail to map.
     pub tolerance: Tolerance,
     /// Seals rows that do not map, whole.
     pub rows: envelope::BodySealer,
     /// Writes to Kafka.
     pub writer: TopicWriter,
-    /// Observations.
-    pub observations: Encoder<Observation>,
+    /// Writes observations.
+    pub observations: ObservationWriter,
     /// Progress.
     pub progress: Encoder<SyncProgress>,
     /// Completeness.
@@ -129,6 +126,7 @@ pub struct Tools {
 pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), SyncError> {
     let slot = format!("{}/{}/", hostname(), role.slot);
     let worker = format!("{slot}{}", std::process::id());
+    let writer = TopicWriter::new(&role.contract.kafka, 5)?;
     let tools = Arc::new(Tools {
         work: WorkStore::new(role.pool.clone(), worker.clone()),
         slices: SliceStore::new(role.pool.clone()),
@@ -137,11 +135,10 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Sync
         jobs: role.jobs,
         salla: role.salla,
         stored: role.stored,
-        keys: role.keys,
         tolerance: role.tolerance,
         rows: envelope::BodySealer::new(role.operator_keys, "unmappable row"),
-        writer: TopicWriter::new(&role.contract.kafka, 5)?,
-        observations: role.contract.encoder(&catalogue::OBSERVATIONS).await?,
+        observations: ObservationWriter::new(&role.contract, role.keys, writer.clone()).await?,
+        writer,
         progress: role.contract.encoder(&catalogue::SYNC_PROGRESS).await?,
         statements: role.contract.encoder(&catalogue::COMPLETENESS).await?,
         contract: role.contract.clone(),

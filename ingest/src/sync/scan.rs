@@ -10,17 +10,14 @@ use chrono::NaiveDate;
 use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
-use qafila_schemas::open_set::Source;
 use tokio::sync::OnceCell;
 
 use super::intake::{Intake, Taken, day};
-use super::order::{OrderRead, OrderReader};
 use super::slices::{PageOutcome, SliceState, Tally};
 use super::stored::{Range, StoredRow};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
-use crate::mapping::order_details::whole;
-use crate::mapping::{customers, orders, products};
+use crate::hydration::entity::{EntityRead, EntityReader};
 use crate::salla::client::{Page, SallaClient, SallaError};
 
 /// Slices read side by side where Salla lets few calls through, so that the newest are read first.
@@ -53,8 +50,8 @@ pub struct Scanner {
     pub client: SallaClient,
     /// Where rows go.
     pub intake: Intake,
-    /// Reads an order whole.
-    pub reader: OrderReader,
+    /// Reads an entity whole.
+    pub entities: EntityReader,
     /// Names of the bounds of a customer's creation, once they are known.
     pub customer_dates: Arc<OnceCell<(&'static str, &'static str)>>,
 }
@@ -342,68 +339,26 @@ impl Scanner {
     /// Asks for one entity and writes what it is.
     async fn presence(&self, resource: &str, salla_id: i64) -> Result<Presence, Stop> {
         let mut taken = Taken::default();
-        let presence = if resource == "orders" {
-            self.presence_of_order(salla_id, &mut taken).await?
-        } else {
-            self.presence_of_other(resource, salla_id, &mut taken).await?
+        let presence = match self.entities.read(resource, salla_id).await? {
+            EntityRead::There { mapped: Ok(unsealed), created } => {
+                taken.add(unsealed);
+                Presence::There(created)
+            }
+            EntityRead::There { mapped: Err((row, error)), created } => {
+                self.intake.refuse(&mut taken, &row, &error)?;
+                Presence::There(created)
+            }
+            EntityRead::Gone(unsealed) => {
+                taken.add(unsealed);
+                Presence::Gone
+            }
+            EntityRead::Refused(error) => {
+                self.intake.refuse_unread(&mut taken, salla_id, &error)?;
+                Presence::Unknown
+            }
         };
         self.intake.write(taken).await?;
         Ok(presence)
-    }
-
-    async fn presence_of_order(&self, order_id: i64, taken: &mut Taken) -> Result<Presence, Stop> {
-        match self.reader.read(order_id).await? {
-            OrderRead::Gone(asked_at) => {
-                self.intake.gone(taken, "orders", order_id, asked_at);
-                Ok(Presence::Gone)
-            }
-            OrderRead::Refused(error) => {
-                self.intake.refuse_unread(taken, order_id, &error)?;
-                Ok(Presence::Unknown)
-            }
-            OrderRead::Whole { details, items } => {
-                let (row, provenance) =
-                    (details.data.get(), self.intake.provenance(Source::Details, details.asked_at));
-                match whole(row, items.get(), &provenance) {
-                    Ok(unsealed) => taken.add(unsealed),
-                    Err(error) => self.intake.refuse(taken, row, &error)?,
-                }
-                Ok(Presence::There(orders::created_at(row)))
-            }
-        }
-    }
-
-    async fn presence_of_other(
-        &self,
-        resource: &str,
-        salla_id: i64,
-        taken: &mut Taken,
-    ) -> Result<Presence, Stop> {
-        let asked_at = self.client.salla_now();
-        match self.client.get(&format!("{resource}/{salla_id}"), &[]).await {
-            Ok(answer) => {
-                let row = answer.data.get();
-                let provenance = self.intake.provenance(Source::Details, answer.asked_at);
-                let mapped = match resource {
-                    "customers" => customers::from_row(row, &provenance),
-                    _ => products::from_row(row, &provenance),
-                };
-                match mapped {
-                    Ok(unsealed) => taken.add(unsealed),
-                    Err(error) => self.intake.refuse(taken, row, &error)?,
-                }
-                Ok(Presence::There(None))
-            }
-            Err(SallaError::NotFound) => {
-                self.intake.gone(taken, resource, salla_id, asked_at);
-                Ok(Presence::Gone)
-            }
-            Err(error @ SallaError::Refused { status: 400 | 410 | 422, .. }) => {
-                self.intake.refuse_unread(taken, salla_id, &error)?;
-                Ok(Presence::Unknown)
-            }
-            Err(error) => Err(error.into()),
-        }
     }
 
     /// Whether a row of the slice was found to be gone after its accepted scan began.

@@ -10,6 +10,8 @@ use qafila_schemas::ids::{ConnectionId, JobId, MerchantId, RunId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
+use crate::mapping::Owner;
+
 /// A lease lasts so long without being renewed.
 pub const LEASE: Duration = Duration::from_secs(15);
 
@@ -39,6 +41,11 @@ pub struct LeasedRun {
 }
 
 impl LeasedRun {
+    /// Whose store it is.
+    pub fn owner(&self) -> Owner {
+        Owner { merchant_id: self.merchant_id, connection_id: self.connection_id, store_id: self.store_id }
+    }
+
     /// A checkpoint moved.
     pub fn progressed(&self) {
         self.got_further.store(true, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Facts in ClickHouse, and the reports over them.
 
+pub mod carts;
 pub mod client;
 pub mod customers;
 pub mod load;
@@ -35,7 +36,8 @@ pub async fn run(role: OlapRole, shutdown: CancellationToken) -> Result<(), Proj
     tokio::try_join!(
         load::run::<orders::OrderRow>(role.clone(), shutdown.clone()),
         load::run::<customers::CustomerRow>(role.clone(), shutdown.clone()),
-        load::run::<products::ProductRow>(role, shutdown),
+        load::run::<products::ProductRow>(role.clone(), shutdown.clone()),
+        load::run::<carts::CartRow>(role, shutdown),
     )?;
     Ok(())
 }

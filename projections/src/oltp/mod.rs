@@ -1,6 +1,7 @@
 //! Read models in Postgres, each built from its topic, with its offsets in the same transaction or, for the
 //! merge, in the Kafka transaction that publishes the facts.
 
+pub mod carts;
 pub mod completeness;
 pub mod events;
 pub mod merchants;

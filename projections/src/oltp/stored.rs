@@ -5,7 +5,8 @@ use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
 use qafila_schemas::ids::MerchantId;
-use sqlx::PgPool;
+use sqlx::{FromRow, PgPool};
+use uuid::Uuid;
 
 /// A span of creation: from here on, and before there.
 pub type Span = (DateTime<Utc>, DateTime<Utc>);
@@ -15,9 +16,30 @@ pub type Before = (DateTime<Utc>, i64);
 /// Id, since when it is deleted, and creation.
 pub type Row = (i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
 
+/// A row of which there was news since it was read.
+#[derive(Debug, Clone, FromRow)]
+pub struct StaleRow {
+    /// Merchant.
+    pub merchant_id: Uuid,
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// `orders`, `customers` or `products`.
+    pub resource: String,
+    /// Salla's id.
+    pub salla_id: i64,
+    /// The last news of it.
+    pub stale_since: DateTime<Utc>,
+    /// Its details were read before.
+    pub was_read: bool,
+}
+
 /// Not deleted, and no details were read, or none since there was news.
 const TO_READ: &str =
     "coalesce(deleted_at <= read_at, deleted_at IS NULL) AND (read_at IS NULL OR stale_since > read_at)";
+
+/// There was news since the last read, and it was not that the entity is gone; as in the indexes of migration 0008.
+const IS_STALE: &str =
+    "stale_since > coalesce(read_at, '-infinity') AND coalesce(deleted_at <= read_at, deleted_at IS NULL)";
 
 /// `(id, deleted since, created)` of a resource of one store (`orders`, `customers` or `products`): all of the span, and those of
 /// `ids` wherever they are. Nothing for another resource.
@@ -123,4 +145,22 @@ pub async fn count_thin_orders(
         .bind(created.1)
         .fetch_one(pool)
         .await
+}
+
+/// Stale rows of all stores, of each store at most `per_store` of each resource, newest news first.
+pub async fn stale(pool: &PgPool, per_store: i64) -> Result<Vec<StaleRow>, sqlx::Error> {
+    let of_table = |(table, id): (&str, &str)| {
+        format!(
+            "SELECT merchant_id, store_id, '{table}' AS resource, {id} AS salla_id, stale_since, read_at IS NOT NULL AS was_read,
+                 row_number() OVER (PARTITION BY merchant_id, store_id ORDER BY stale_since DESC) AS place
+             FROM {table} WHERE {IS_STALE}"
+        )
+    };
+    let tables = [("orders", "order_id"), ("customers", "customer_id"), ("products", "product_id")];
+    let all = tables.map(of_table).join(" UNION ALL ");
+    let query = format!(
+        "SELECT merchant_id, store_id, resource, salla_id, stale_since, was_read FROM ({all}) AS s
+         WHERE place <= $1 ORDER BY stale_since DESC"
+    );
+    sqlx::query_as(&query).bind(per_store).fetch_all(pool).await
 }

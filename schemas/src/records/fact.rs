@@ -300,6 +300,9 @@ pub struct CartObserved {
     /// Group: content.
     #[serde(default)]
     pub content: Option<GroupStamp>,
+    /// Group: status.
+    #[serde(default)]
+    pub status: Option<GroupStamp>,
 }
 
 /// The merged current state of an abandoned cart. A tombstone means deleted.

@@ -320,9 +320,6 @@ pub struct CartContent {
     pub discount: Option<Amount>,
     /// ISO 4217 code of every amount.
     pub currency: String,
-    /// Status: 'active', 'purchased', …; an open set.
-    #[serde(default)]
-    pub status: Option<String>,
     /// Salla's id of the customer.
     #[serde(default)]
     pub customer_id: Option<i64>,
@@ -353,6 +350,13 @@ pub struct CartContent {
     pub lines: Vec<CartLine>,
 }
 
+/// Status of the cart.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CartStatus {
+    /// Status: 'active', 'purchased', …; an open set.
+    pub status: String,
+}
+
 /// What was seen of a cart.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct CartObservation {
@@ -363,6 +367,9 @@ pub struct CartObservation {
     /// Group: content.
     #[serde(default)]
     pub content: Option<CartContent>,
+    /// Group: status.
+    #[serde(default)]
+    pub status: Option<CartStatus>,
 }
 
 /// What was seen of one order, customer, product or cart at Salla, and when it was true there.

@@ -6,6 +6,9 @@ use super::ByteBuf;
 use super::avro_record;
 use crate::millis::Millis;
 
+/// Purpose under which bodies are sealed (see [`BodySealer`](crate::envelope::BodySealer)).
+pub const SEALED_FOR: &str = "webhook";
+
 /// The exact bytes of a webhook that Salla signed, sealed. The data key travels wrapped in the
 /// header qafila_data_key.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

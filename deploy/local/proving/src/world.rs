@@ -79,7 +79,7 @@ impl World {
         let client = Client {
             id: environment["QAFILA_SALLA_CLIENT_ID"].clone(),
             secret: environment["QAFILA_SALLA_CLIENT_SECRET"].clone(),
-            webhook_secret: String::new(),
+            webhook_secret: environment["QAFILA_SALLA_WEBHOOK_SECRETS"].clone(),
         };
         let sim = Sim::new(client);
         let listener = TcpListener::bind("127.0.0.1:0").await?;
@@ -93,6 +93,7 @@ impl World {
             ("QAFILA_SALLA_API_URL", format!("{sim_url}/admin/v2")),
             ("QAFILA_SALLA_ACCOUNTS_URL", sim_url.clone()),
             ("QAFILA_LISTEN", format!("127.0.0.1:{gateway_port}")),
+            ("QAFILA_PUBLIC_URL", gateway.clone()),
             ("QAFILA_API_KEYS", format!("tests:{API_KEY_SHA256}")),
         ] {
             environment.insert(variable.to_owned(), value);

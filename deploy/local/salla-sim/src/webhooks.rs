@@ -40,6 +40,21 @@ pub struct Webhooks {
     pub lost: u64,
 }
 
+impl Webhooks {
+    /// Events of `store` that somebody subscribed to, in order.
+    pub fn events(&self, store: u64) -> Vec<&str> {
+        let mut events: Vec<&str> =
+            self.subscriptions.iter().filter(|s| s.store == store).map(|s| s.event.as_str()).collect();
+        events.sort_unstable();
+        events
+    }
+
+    /// Loses a subscription, as Salla may.
+    pub fn lose(&mut self, store: u64, event: &str) {
+        self.subscriptions.retain(|s| s.store != store || s.event != event);
+    }
+}
+
 #[derive(Deserialize)]
 struct Header {
     key: String,

@@ -172,7 +172,9 @@ impl Stack {
             ("QAFILA_SALLA_CUSTOMERS_BUDGET", "1000000".to_owned()),
             ("QAFILA_SALLA_CLIENT_ID", salla::CLIENT_ID.to_owned()),
             ("QAFILA_SALLA_CLIENT_SECRET", self.secrets.get("SALLA_CLIENT_SECRET").to_owned()),
+            ("QAFILA_SALLA_WEBHOOK_SECRETS", self.secrets.get("SALLA_WEBHOOK_SECRET").to_owned()),
             ("QAFILA_SALLA_REDIRECT_URL", format!("http://127.0.0.1:{}/oauth/callback", ports.gateway)),
+            ("QAFILA_PUBLIC_URL", format!("http://127.0.0.1:{}", ports.gateway)),
             ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
             ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
         ] {

@@ -4,6 +4,7 @@
 //! transactions side by side; then the present rows of every key in it are published, changed or not, because a crash may have
 //! come between. Whatever fails, the reader goes back to the committed offsets, and merging again changes nothing.
 
+pub mod cart;
 pub mod customer;
 pub mod order;
 pub mod product;
@@ -36,6 +37,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{OltpRole, ProjectionError};
+use cart::Cart;
 use customer::Customer;
 use order::Order;
 use product::Product;
@@ -173,6 +175,7 @@ pub struct Merger {
     orders: FactTopic<Order>,
     customers: FactTopic<Customer>,
     products: FactTopic<Product>,
+    carts: FactTopic<Cart>,
 }
 
 impl Merger {
@@ -187,6 +190,7 @@ impl Merger {
             orders: FactTopic::new(&role.contract).await?,
             customers: FactTopic::new(&role.contract).await?,
             products: FactTopic::new(&role.contract).await?,
+            carts: FactTopic::new(&role.contract).await?,
         })
     }
 
@@ -219,6 +223,7 @@ impl Merger {
             orders: merge_rows(&mut transaction, part.orders, self.rules).await?,
             customers: merge_rows(&mut transaction, part.customers, self.rules).await?,
             products: merge_rows(&mut transaction, part.products, self.rules).await?,
+            carts: merge_rows(&mut transaction, part.carts, self.rules).await?,
         };
         transaction.commit().await?;
         Ok(rows)
@@ -266,10 +271,11 @@ impl Merger {
 
     /// The facts of merged rows.
     pub fn facts(&self, rows: Rows) -> Result<Vec<FactRecord>, ProjectionError> {
-        let mut facts = Vec::with_capacity(rows.orders.len() + rows.customers.len() + rows.products.len());
+        let mut facts = Vec::with_capacity(rows.len());
         self.orders.records(rows.orders, &mut facts)?;
         self.customers.records(rows.customers, &mut facts)?;
         self.products.records(rows.products, &mut facts)?;
+        self.carts.records(rows.carts, &mut facts)?;
         Ok(facts)
     }
 }
@@ -280,6 +286,7 @@ pub struct Rows {
     orders: Vec<Order>,
     customers: Vec<Customer>,
     products: Vec<Product>,
+    carts: Vec<Cart>,
 }
 
 impl Rows {
@@ -288,6 +295,11 @@ impl Rows {
         self.orders.extend(more.orders);
         self.customers.extend(more.customers);
         self.products.extend(more.products);
+        self.carts.extend(more.carts);
+    }
+
+    fn len(&self) -> usize {
+        self.orders.len() + self.customers.len() + self.products.len() + self.carts.len()
     }
 }
 
@@ -300,6 +312,7 @@ struct Part {
     orders: Grouped,
     customers: Grouped,
     products: Grouped,
+    carts: Grouped,
 }
 
 impl Part {
@@ -308,14 +321,16 @@ impl Part {
             Entity::Order => &mut self.orders,
             Entity::Customer => &mut self.customers,
             Entity::Product => &mut self.products,
-            // Carts are merged once their read model exists; an entity of a later version is not ours.
-            Entity::Cart | Entity::Other(_) => return,
+            Entity::Cart => &mut self.carts,
+            // An entity of a later version is not ours.
+            Entity::Other(_) => return,
         };
         grouped.entry((observation.merchant_id, observation.salla_id)).or_default().push(observation);
     }
 
     fn is_empty(&self) -> bool {
-        self.orders.is_empty() && self.customers.is_empty() && self.products.is_empty()
+        let all = [&self.orders, &self.customers, &self.products, &self.carts];
+        all.into_iter().all(HashMap::is_empty)
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use qafila_schemas::millis::Millis;
 use serde_json::value::RawValue;
 
-use super::Stop;
 use crate::mapping::order_details::items_within;
 use crate::salla::client::{Answer, SallaClient, SallaError};
 
@@ -40,11 +39,11 @@ impl OrderReader {
     }
 
     /// Details and items of an order.
-    pub async fn read(&self, order_id: i64) -> Result<OrderRead, Stop> {
+    pub async fn read(&self, order_id: i64) -> Result<OrderRead, SallaError> {
         let read = match self.try_read(order_id).await {
             Ok(read) => read,
-            Err(error) if self.is_its_own(order_id, &error).await? => OrderRead::Refused(error),
-            Err(error) => return Err(error.into()),
+            Err(error) if self.is_its_own(order_id, &error).await => OrderRead::Refused(error),
+            Err(error) => return Err(error),
         };
         if matches!(read, OrderRead::Whole { .. }) {
             *self.readable() = Some(order_id);
@@ -90,17 +89,17 @@ impl OrderReader {
 
     /// Whether a failure is about this very order: 400, 410 and 422 are; 5xx, time-outs and garbage are where another order
     /// can be read at this moment.
-    async fn is_its_own(&self, order_id: i64, error: &SallaError) -> Result<bool, Stop> {
+    async fn is_its_own(&self, order_id: i64, error: &SallaError) -> bool {
         match error {
-            SallaError::Refused { status, .. } => Ok(matches!(status, 400 | 410 | 422)),
+            SallaError::Refused { status, .. } => matches!(status, 400 | 410 | 422),
             SallaError::Unavailable { .. } => {
                 let other = *self.readable();
                 match other.filter(|other| *other != order_id) {
-                    Some(other) => Ok(self.details(other).await.is_ok()),
-                    None => Ok(false),
+                    Some(other) => self.details(other).await.is_ok(),
+                    None => false,
                 }
             }
-            _ => Ok(false),
+            _ => false,
         }
     }
 

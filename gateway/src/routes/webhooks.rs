@@ -1,0 +1,62 @@
+//! Salla's webhooks.
+
+use std::sync::Arc;
+
+use http::{StatusCode, header};
+use serde_json::json;
+
+use super::Answer;
+use crate::app::App;
+use crate::call::{Call, json as answer_json};
+use crate::problem::Problem;
+use crate::webhooks::NotTaken;
+use qafila_schemas::writer::WriteError;
+
+/// `POST /api/webhooks/salla`: takes one event of Salla's, sealed; 200 says that Kafka has it.
+#[utoipa::path(
+    post,
+    path = "/api/webhooks/salla",
+    params(
+        ("X-Salla-Security-Strategy" = Option<String>, Header, description = "`Signature` or `Token`"),
+        ("X-Salla-Signature" = Option<String>, Header, description = "Lower-case hex HMAC-SHA256 of the body"),
+        ("Authorization" = Option<String>, Header, description = "The secret, for the strategy `Token`"),
+    ),
+    responses(
+        (status = 200, description = "Every replica of Kafka has it"),
+        (status = 401, description = "Not signed with one of our secrets", body = Problem),
+        (status = 413, description = "Larger than 1 MiB", body = Problem),
+        (status = 415, description = "Not JSON", body = Problem),
+        (status = 503, description = "Not taken, or too much is under way: send it again", body = Problem),
+    )
+)]
+pub async fn salla(app: Arc<App>, call: Call) -> Answer {
+    // One without a type is taken: the signature is over the bytes.
+    let kind = call.header(header::CONTENT_TYPE.as_str()).unwrap_or("application/json");
+    if !kind.to_ascii_lowercase().starts_with("application/json") {
+        let detail = "Send the body as application/json.";
+        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+    }
+    let taken = app.webhooks.take(&call.headers, &call.body).await;
+    let outcome = match &taken {
+        Ok(_) => "taken",
+        Err(NotTaken::Forged(_)) => "refused",
+        Err(NotTaken::Unwritten(WriteError::Saturated)) => "too_many",
+        Err(_) => "not_written",
+    };
+    metrics::counter!("qafila_webhooks_total", "outcome" => outcome).increment(1);
+    match taken {
+        Ok(_) => Ok(answer_json(StatusCode::OK, &json!({}))),
+        Err(NotTaken::Forged(why)) => {
+            let client = call.client().map(|address| address.to_string());
+            tracing::warn!(event = "webhook refused", reason = %why, client);
+            let detail = format!("Not taken: {why}. The secrets are those of QAFILA_SALLA_WEBHOOK_SECRETS.");
+            Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+        }
+        Err(NotTaken::Unwritten(error @ WriteError::Saturated)) => {
+            tracing::warn!(event = "webhook not taken", cause = %error);
+            let detail = "Too many webhooks are on their way to Kafka. Send it again.";
+            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(2))
+        }
+        Err(error) => Err(Problem::unavailable("kafka", &error)),
+    }
+}

@@ -1,0 +1,116 @@
+//! Salla's webhooks on their way in (ARCHITECTURE §5): verified over the bytes as they came, sealed, written to
+//! `salla.webhooks.raw`, and answered only once Kafka has them. Nothing else happens in the request, and no database is needed.
+
+mod envelope;
+mod verify;
+
+use std::time::Duration;
+
+use http::HeaderMap;
+use qafila_schemas::catalogue::WEBHOOKS_RAW;
+use qafila_schemas::codec::{CodecError, Encoder};
+use qafila_schemas::contract::Contract;
+use qafila_schemas::envelope::{BodySealer, OperatorKeys, SealError};
+use qafila_schemas::headers::CloudEvent;
+use qafila_schemas::millis::Millis;
+use qafila_schemas::records::ByteBuf;
+use qafila_schemas::records::webhook::{RawWebhook, SEALED_FOR};
+use qafila_schemas::registry::RegistryError;
+use qafila_schemas::writer::{Outgoing, Placed, TopicWriter, WriteError};
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+use uuid::Uuid;
+
+use envelope::Envelope;
+pub use verify::{Forged, Strategy, WebhookSecrets, WebhookVerifier};
+
+/// Salla waits 30 s (FACTS §7) and tries again; whoever waits longer for Kafka answers nobody.
+const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+
+/// Why a webhook was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotTaken {
+    /// Not Salla's.
+    #[error(transparent)]
+    Forged(#[from] Forged),
+    /// It may or may not be on the topic; Salla has to send it again.
+    #[error(transparent)]
+    Unwritten(#[from] WriteError),
+    /// The registry does not tell the schema's id.
+    #[error("the schema of webhooks: {0}")]
+    Registry(#[from] RegistryError),
+    /// Our own record cannot be made.
+    #[error("the record: {0}")]
+    Encode(#[from] CodecError),
+    /// No randomness, or no usable key.
+    #[error("sealing: {0}")]
+    Seal(#[from] SealError),
+}
+
+/// Takes webhooks.
+pub struct WebhookIntake {
+    verifier: WebhookVerifier,
+    sealer: BodySealer,
+    writer: TopicWriter,
+    contract: Contract,
+    topic: String,
+    encoder: OnceCell<Encoder<RawWebhook>>,
+}
+
+impl WebhookIntake {
+    /// Takes what `verifier` takes and seals it under `keys`.
+    pub fn new(
+        contract: Contract,
+        keys: OperatorKeys,
+        verifier: WebhookVerifier,
+    ) -> Result<Self, WriteError> {
+        Ok(Self {
+            verifier,
+            sealer: BodySealer::new(keys, SEALED_FOR),
+            writer: TopicWriter::with_deadline(&contract.kafka, 0, ACKNOWLEDGED_WITHIN)?,
+            topic: contract.kafka.topic(WEBHOOKS_RAW.name),
+            contract,
+            encoder: OnceCell::new(),
+        })
+    }
+
+    /// Learns what the first webhook would have to wait for.
+    pub async fn warm_up(&self) -> Result<(), NotTaken> {
+        Ok(self.encoder().await.map(drop)?)
+    }
+
+    /// Returns once every replica has the webhook.
+    pub async fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<Placed, NotTaken> {
+        let strategy = self.verifier.verify(headers, body)?;
+        let record = self.record(strategy, body).await?;
+        Ok(self.writer.try_write(record).await?)
+    }
+
+    async fn record(&self, strategy: Strategy, body: &[u8]) -> Result<Outgoing, NotTaken> {
+        let received_at = Millis::now();
+        let envelope = Envelope::read(body);
+        let sealed = self.sealer.seal(body)?;
+        let body_sha256 = hex::encode(Sha256::digest(body));
+        // Without a store nothing tells which webhooks belong together: they are spread.
+        let key = envelope.store_id.map_or_else(|| body_sha256.clone(), |id| id.to_string());
+        let id = Uuid::now_v7().to_string();
+        let event =
+            CloudEvent { id: &id, kind: WEBHOOKS_RAW.records[0].full_name, subject: &key, time: received_at };
+        let headers = sealed.with_headers(event.headers());
+        let webhook = RawWebhook {
+            store_id: envelope.store_id,
+            event: envelope.event,
+            strategy: strategy.name().to_owned(),
+            body_sha256,
+            body: ByteBuf(sealed.bytes),
+            key_id: sealed.data_key.key_id,
+            received_at,
+        };
+        let value = self.encoder().await?.encode_to_vec(&webhook)?;
+        Ok(Outgoing { topic: self.topic.clone(), key, value: Some(value), headers })
+    }
+
+    async fn encoder(&self) -> Result<&Encoder<RawWebhook>, RegistryError> {
+        self.encoder.get_or_try_init(|| self.contract.encoder(&WEBHOOKS_RAW)).await
+    }
+}

@@ -1,0 +1,264 @@
+//! Webhooks of Salla (FACTS §7, §8): what an event says of our entities.
+//!
+//! An event that is about an entity of ours and tells less than we need, or in a shape that we do not know, is still news: the
+//! entity is marked stale and fetched. Only an event that does not even name its entity is unmappable.
+
+mod carts;
+mod entities;
+mod envelope;
+
+use qafila_schemas::open_set::Source;
+
+pub use envelope::{Envelope, EventTime};
+
+use super::{Owner, Unmappable, Unsealed};
+
+/// What an event is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topic {
+    /// An order, a customer, a product or a cart: it becomes an observation.
+    Entity(EntityEvent),
+    /// The app itself: its tokens, its installation, its subscription.
+    App,
+    /// Nothing that we use, or nothing that we know: kept as it came, and counted.
+    Unused,
+}
+
+/// What an event says of which entity, as its name tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum EntityEvent {
+    /// A whole order.
+    Order,
+    /// An entry of an order's history, with the order inside.
+    OrderHistory,
+    /// An order is gone.
+    OrderDeleted,
+    /// A whole product.
+    Product,
+    /// A part of a product changed.
+    ProductPart,
+    /// A product is gone.
+    ProductDeleted,
+    /// A whole customer.
+    Customer,
+    /// A whole cart.
+    Cart,
+    /// The status of a cart.
+    CartStatus,
+}
+
+/// Every store event that we use, and what it says (FACTS §8). We subscribe to exactly these.
+pub const STORE_EVENTS: [(&str, EntityEvent); 37] = [
+    ("order.created", EntityEvent::Order),
+    ("order.updated", EntityEvent::Order),
+    ("order.status.updated", EntityEvent::OrderHistory),
+    ("order.cancelled", EntityEvent::Order),
+    ("order.refunded", EntityEvent::Order),
+    ("order.deleted", EntityEvent::OrderDeleted),
+    ("order.products.updated", EntityEvent::Order),
+    ("order.payment.updated", EntityEvent::Order),
+    ("order.coupon.updated", EntityEvent::Order),
+    ("order.total.price.updated", EntityEvent::Order),
+    ("order.shipment.creating", EntityEvent::Order),
+    ("order.shipment.created", EntityEvent::Order),
+    ("order.shipment.cancelled", EntityEvent::Order),
+    ("order.shipment.return.creating", EntityEvent::Order),
+    ("order.shipment.return.created", EntityEvent::Order),
+    ("order.shipment.return.cancelled", EntityEvent::Order),
+    ("order.shipping.address.updated", EntityEvent::Order),
+    ("order.customer.updated", EntityEvent::Order),
+    ("product.created", EntityEvent::Product),
+    ("product.updated", EntityEvent::Product),
+    ("product.available", EntityEvent::Product),
+    ("product.quantity.low", EntityEvent::Product),
+    ("product.deleted", EntityEvent::ProductDeleted),
+    ("product.price.updated", EntityEvent::ProductPart),
+    ("product.status.updated", EntityEvent::ProductPart),
+    ("product.image.updated", EntityEvent::ProductPart),
+    ("product.category.updated", EntityEvent::ProductPart),
+    ("product.brand.updated", EntityEvent::ProductPart),
+    ("product.tags.updated", EntityEvent::ProductPart),
+    ("product.channels.changed", EntityEvent::ProductPart),
+    ("customer.created", EntityEvent::Customer),
+    ("customer.updated", EntityEvent::Customer),
+    ("customer.login", EntityEvent::Customer),
+    ("abandoned.cart", EntityEvent::Cart),
+    ("abandoned.cart.updated", EntityEvent::Cart),
+    ("abandoned.cart.purchased", EntityEvent::Cart),
+    ("abandoned.cart.status.changed", EntityEvent::CartStatus),
+];
+
+/// What an event of this name is about.
+pub fn topic(event: &str) -> Topic {
+    if event.starts_with("app.") {
+        return Topic::App;
+    }
+    let known = STORE_EVENTS.iter().find(|(name, _)| *name == event);
+    known.map_or(Topic::Unused, |(_, what)| Topic::Entity(*what))
+}
+
+/// An event of a store as an observation.
+pub fn observe(what: EntityEvent, envelope: &Envelope, owner: Owner) -> Result<Unsealed, Unmappable> {
+    let provenance = owner.provenance(Source::Webhook, envelope.created_at.0);
+    let data = envelope.data.get();
+    let mapped = match what {
+        EntityEvent::Order => entities::order(data, &provenance),
+        EntityEvent::OrderHistory => entities::order_of_history(data, &provenance),
+        EntityEvent::OrderDeleted => entities::order_deleted(data, &provenance),
+        EntityEvent::Product => entities::product(data, &provenance),
+        EntityEvent::ProductPart => entities::product_part(data, &provenance),
+        EntityEvent::ProductDeleted => entities::product_deleted(data, &provenance),
+        EntityEvent::Customer => entities::customer(data, &provenance),
+        EntityEvent::Cart => carts::whole(data, &provenance),
+        EntityEvent::CartStatus => carts::status(data, &provenance),
+    };
+    mapped.map_err(|error| Unmappable { path: format!("/data{}", error.path), ..error })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use qafila_schemas::ids::{ConnectionId, MerchantId};
+    use qafila_schemas::open_set::{Entity, Kind};
+
+    use super::*;
+
+    const CREATED: &str = "Sun Jun 26 2022 12:21:48 GMT+0300";
+
+    fn owner() -> Owner {
+        Owner { merchant_id: MerchantId::generate(), connection_id: ConnectionId::generate(), store_id: 7 }
+    }
+
+    fn observed(body: &str) -> Result<Unsealed, Unmappable> {
+        let envelope = Envelope::read(body)?;
+        let Topic::Entity(what) = topic(&envelope.event) else { panic!("{} is not used", envelope.event) };
+        observe(what, &envelope, owner())
+    }
+
+    fn of(event: &str, data: &str) -> String {
+        format!(r#"{{"event":"{event}","merchant":7,"created_at":"{CREATED}","data":{data}}}"#)
+    }
+
+    fn sample(event: &str) -> String {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/local/salla-sim/samples");
+        fs::read_to_string(folder.join(format!("webhook.{event}.json"))).expect("a sample")
+    }
+
+    #[test]
+    fn every_sample_of_an_event_that_we_use_says_what_it_should() {
+        let whole = [
+            ("order.created", Entity::Order, 2_116_149_737),
+            ("order.updated.derived", Entity::Order, 2_116_149_737),
+            ("order.status.updated", Entity::Order, 629_263_027),
+            ("product.created", Entity::Product, 1_025_569_331),
+            ("customer.created.derived", Entity::Customer, 225_167_971),
+            ("customer.login", Entity::Customer, 225_167_971),
+            ("abandoned.cart", Entity::Cart, 1_097_962_121),
+            ("abandoned.cart.status.changed", Entity::Cart, 1_305_879_817),
+        ];
+        let stale = [
+            ("order.shipment.cancelled", Entity::Order, 1_427_738_113),
+            ("product.category.updated", Entity::Product, 1_234_540_307),
+            ("product.channels.changed", Entity::Product, 710_434_693),
+            ("product.price.updated", Entity::Product, 1_462_551_237),
+            ("product.status.updated", Entity::Product, 799_860_060),
+        ];
+        let gone = [("product.deleted.derived", Entity::Product, 1_025_569_331)];
+        let all = [(Kind::Seen, &whole[..]), (Kind::Stale, &stale[..]), (Kind::Deleted, &gone[..])];
+        for (kind, samples) in all {
+            for (event, entity, id) in samples {
+                let observation = observed(&sample(event)).expect(event).observation;
+                assert_eq!((&observation.kind, &observation.entity), (&kind, entity), "{event}");
+                assert_eq!(observation.salla_id, *id, "{event}");
+                assert_eq!(observation.source, Source::Webhook, "{event}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_sample_is_forgotten() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/local/salla-sim/samples");
+        let mut unused = Vec::new();
+        for file in fs::read_dir(folder).expect("samples") {
+            let name = file.expect("a file").file_name().into_string().expect("text");
+            let Some(event) = name.strip_prefix("webhook.").and_then(|n| n.strip_suffix(".json")) else {
+                continue;
+            };
+            if event == "signature.vectors" {
+                continue;
+            }
+            let body = fs::read_to_string(
+                Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/local/salla-sim/samples").join(&name),
+            );
+            let envelope = Envelope::read(&body.expect("a sample")).unwrap_or_else(|e| panic!("{name}: {e}"));
+            if topic(&envelope.event) == Topic::Unused {
+                unused.push(envelope.event);
+            }
+        }
+        unused.sort();
+        let expected = [
+            "brand.created",
+            "category.created",
+            "communication.sms.send",
+            "invoice.created",
+            "review.added",
+            "shipment.creating",
+            "shipping.company.deleted",
+            "store.owner.changed",
+            "storetax.created",
+        ];
+        assert_eq!(unused, expected);
+    }
+
+    #[test]
+    fn an_order_of_a_webhook_is_whole_with_its_receiver_and_its_lines() {
+        let observation = observed(&sample("order.created")).expect("it maps").observation;
+        assert_eq!(observation.observed_at.to_string(), "2022-06-26T09:21:48.000Z");
+        let order = observation.order.expect("an order");
+        let details = order.details.expect("customer and receiver");
+        assert_eq!(details.customer_id, Some(225_167_971));
+        assert_eq!(details.receiver_name.as_deref(), Some("Mohammed Ali"));
+        let items = order.items.expect("items");
+        assert!(items.complete);
+        assert_eq!(items.lines[0].product_id, Some(720_881_993));
+        let history = observed(&sample("order.status.updated")).expect("it maps").observation;
+        let order = history.order.expect("an order");
+        assert_eq!(order.status.expect("a status").slug, "completed");
+        assert_eq!(order.items.expect("items").lines[0].product_id, Some(2_047_473_815));
+    }
+
+    #[test]
+    fn shapes_never_seen_are_news_of_their_entity_and_only_what_names_none_is_unmappable() {
+        for (event, data, id) in [
+            ("order.updated", r#"{"id":"17","amounts":"many"}"#, 17),
+            ("order.status.updated", r#"{"id":1,"order":{"id":18,"status":"done"}}"#, 18),
+            ("order.created", r#"{"id":19,"items":{},"customer":[],"status":[]}"#, 19),
+            ("product.updated", r#"{"id":20,"name":null}"#, 20),
+            ("customer.updated", r#"{"id":"21","groups":"all"}"#, 21),
+        ] {
+            let observation = observed(&of(event, data)).expect(event).observation;
+            assert_eq!((observation.kind, observation.salla_id), (Kind::Stale, id), "{event}");
+        }
+        for (event, data, path) in [
+            ("order.updated", r#"{"reference_id":1}"#, "/data"),
+            ("order.status.updated", r#"{"id":5,"status":"done"}"#, "/data"),
+            ("order.status.updated", r#"{"id":5,"order":{"id":[]}}"#, "/data/order/id"),
+            ("product.deleted", "[]", "/data"),
+            ("abandoned.cart", r#"{"id":5,"total":"many"}"#, "/data/total"),
+        ] {
+            assert_eq!(observed(&of(event, data)).map(drop).expect_err(event).path, path, "{event}");
+        }
+    }
+
+    #[test]
+    fn a_cart_may_have_bare_numbers_and_no_customer() {
+        let body =
+            of("abandoned.cart.purchased", r#"{"id":5,"total":"12.5","status":"purchased","items":[]}"#);
+        let cart = observed(&body).expect("it maps").observation.cart.expect("a cart");
+        let content = cart.content.expect("content");
+        assert_eq!((content.total.to_string().as_str(), content.currency.as_str()), ("12.5000", "SAR"));
+        assert_eq!(cart.status.expect("a status").status, "purchased");
+    }
+}

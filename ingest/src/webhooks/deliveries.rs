@@ -1,0 +1,59 @@
+//! Telling a delivery from its repeats (ARCHITECTURE §5): by the hash of the bytes that Salla signed, stored with the position of
+//! the record that brought them. The same position again is processed again, because a crash may have come between; another
+//! position is a repeat.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::reader::Item;
+use sqlx::PgPool;
+
+use super::inbox::Delivery;
+
+/// Table `webhook_deliveries`.
+pub(super) struct Deliveries {
+    pool: PgPool,
+}
+
+impl Deliveries {
+    pub(super) fn new(pool: PgPool) -> Self {
+        Self { pool }
+    }
+
+    /// Of each delivery whether it is the first of its bytes.
+    pub(super) async fn claim(&self, items: &[Item<Delivery>]) -> Result<Vec<bool>, sqlx::Error> {
+        let mut firsts: HashMap<&str, &Delivery> = HashMap::with_capacity(items.len());
+        for item in items {
+            firsts.entry(&item.value.body_sha256).or_insert(&item.value);
+        }
+        // In one order everywhere: two processes with the same repeats must not wait for each other.
+        let mut fresh: Vec<&Delivery> = firsts.into_values().collect();
+        fresh.sort_unstable_by(|one, other| one.body_sha256.cmp(&other.body_sha256));
+        let (hashes, positions): (Vec<&str>, Vec<&str>) =
+            fresh.iter().map(|d| (d.body_sha256.as_str(), d.position.as_str())).unzip();
+        let received: Vec<DateTime<Utc>> = fresh.iter().map(|d| d.received_at.to_utc()).collect();
+        let known: HashMap<String, String> = sqlx::query_as(
+            "INSERT INTO webhook_deliveries (body_sha256, position, received_at)
+             SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])
+             ON CONFLICT (body_sha256) DO UPDATE SET position = webhook_deliveries.position
+             RETURNING body_sha256, position",
+        )
+        .bind(&hashes)
+        .bind(&positions)
+        .bind(&received)
+        .fetch_all(&self.pool)
+        .await?
+        .into_iter()
+        .collect();
+        let is_first = |delivery: &Delivery| known.get(&delivery.body_sha256) == Some(&delivery.position);
+        Ok(items.iter().map(|item| is_first(&item.value)).collect())
+    }
+
+    /// Forgets what Salla cannot send again and what no dead letter can bring back: both end with the topic's retention.
+    pub(super) async fn forget(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM webhook_deliveries WHERE received_at < now() - interval '31 days'")
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+}

@@ -1,0 +1,46 @@
+-- Read model: abandoned carts, merged from webhooks.
+
+CREATE TABLE carts (
+    merchant_id   uuid NOT NULL,
+    cart_id       bigint NOT NULL,
+    revision      bigint NOT NULL,
+    connection_id uuid NOT NULL,
+    store_id      bigint NOT NULL,
+    -- what each source says; the row's created_at is the first of these that is known
+    created_list    timestamptz,
+    created_details timestamptz,
+    created_webhook timestamptz,
+    created_at      timestamptz GENERATED ALWAYS AS (coalesce(created_list, created_details, created_webhook)) STORED,
+    -- greatest instants: last details read, last word that it is gone, last news that it changed
+    read_at       timestamptz,
+    deleted_at    timestamptz,
+    stale_since   timestamptz,
+    total          numeric(18,4),
+    sub_total      numeric(18,4),
+    discount       numeric(18,4),
+    currency       text,
+    customer_id    bigint,
+    customer_name  text,
+    customer_phone text,
+    customer_email text,
+    checkout_url   text,
+    city           text,
+    coupon_code    text,
+    salla_updated_at timestamptz,
+    lines          json NOT NULL,
+    -- which observation won each group: instant, and source (1 list, 2 webhook, 3 details, 0 another)
+    content_at     timestamptz,
+    content_source smallint,
+    status         text,
+    status_at      timestamptz,
+    status_source  smallint,
+    PRIMARY KEY (merchant_id, cart_id)
+);
+CREATE INDEX carts_by_creation ON carts (merchant_id, created_at DESC, cart_id DESC);
+
+ALTER TABLE carts ENABLE ROW LEVEL SECURITY;
+CREATE POLICY one_merchant ON carts FOR SELECT TO qafila_query
+    USING (merchant_id = nullif(current_setting('qafila.merchant', true), '')::uuid);
+CREATE POLICY all_merchants ON carts TO qafila_oltp USING (true) WITH CHECK (true);
+GRANT SELECT ON carts TO qafila_query;
+GRANT SELECT, INSERT, UPDATE ON carts TO qafila_oltp;
