@@ -215,16 +215,7 @@ impl Process {
         });
         let keys = Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone()));
         let read_models = Arc::new(ReadModels { pool: self.pool("qafila_oltp")? });
-        self.hydration(&pool, &salla, &read_models, keys.clone());
-        let webhooks = WebhookRole {
-            pool: pool.clone(),
-            contract: self.contract.clone(),
-            operator_keys: self.config.operator_keys.clone(),
-            keys: keys.clone(),
-            slot: self.config.slot.clone(),
-        };
-        let stopping = self.shutdown.clone();
-        self.tasks.spawn(async move { Ok(qafila_ingest::webhooks::run(webhooks, stopping).await?) });
+        self.webhooks(&pool, &salla, &read_models, keys.clone());
         let role = SyncRole {
             contract: self.contract.clone(),
             jobs: self.commands(&pool),
@@ -241,7 +232,8 @@ impl Process {
         Ok(())
     }
 
-    fn hydration(
+    /// Maps webhooks, and fetches what is stale.
+    fn webhooks(
         &mut self,
         pool: &PgPool,
         salla: &Arc<SallaApi>,
@@ -250,12 +242,25 @@ impl Process {
     ) {
         let (pool, salla, stale) = (pool.clone(), Arc::clone(salla), Arc::clone(read_models));
         let (contract, shutdown) = (self.contract.clone(), self.shutdown.clone());
-        let worker = format!("{}/{}", self.config.slot, std::process::id());
+        let (slot, operator_keys) = (self.config.slot.clone(), self.config.operator_keys.clone());
+        let worker = format!("{slot}/{}", std::process::id());
         self.tasks.spawn(async move {
             let writer = TopicWriter::new(&contract.kafka, 0)?;
             let observations = Arc::new(ObservationWriter::new(&contract, keys, writer).await?);
-            Hydration { pool, salla, stale, observations, worker }.keep(shutdown).await;
-            Ok(())
+            let hydration = Hydration {
+                pool: pool.clone(),
+                salla: Arc::clone(&salla),
+                stale,
+                observations: Arc::clone(&observations),
+                worker,
+            };
+            let role = WebhookRole { pool, contract, operator_keys, observations, salla, slot };
+            let mapping = async { Ok(qafila_ingest::webhooks::run(role, shutdown.clone()).await?) };
+            let fetching = async {
+                hydration.keep(shutdown.clone()).await;
+                anyhow::Ok(())
+            };
+            tokio::try_join!(mapping, fetching).map(drop)
         });
     }
 

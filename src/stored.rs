@@ -47,8 +47,8 @@ impl StoredView for ReadModels {
 
 #[async_trait]
 impl StaleView for ReadModels {
-    async fn stale(&self, per_store: i64) -> Result<Vec<StaleEntity>, StoredError> {
-        let rows = stored::stale(&self.pool, per_store).await.map_err(failed)?;
+    async fn stale(&self, stores: &[i64], per_store: i64) -> Result<Vec<StaleEntity>, StoredError> {
+        let rows = stored::stale(&self.pool, stores, per_store).await.map_err(failed)?;
         let entity = |row: stored::StaleRow| StaleEntity {
             merchant_id: MerchantId(row.merchant_id),
             store_id: row.store_id,

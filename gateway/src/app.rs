@@ -28,6 +28,7 @@ use crate::routes;
 use crate::server::{Front, serve};
 use crate::webhooks::WebhookIntake;
 
+const WARM_UP_PAUSE: Duration = Duration::from_secs(2);
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
 
 /// What the role needs.
@@ -133,19 +134,28 @@ pub async fn run(
         insecure_cookies: role.insecure_cookies,
         metrics: role.metrics,
     });
-    if let Err(error) = app.webhooks.warm_up().await {
-        // The first webhooks will try again.
-        tracing::warn!(event = "webhooks cannot be taken yet", cause = %error);
-    }
+    let warming = tokio::spawn(warm_up(Arc::clone(&app), shutdown.clone()));
     let sweeping = tokio::spawn(sweep(Arc::clone(&app), shutdown.clone()));
     let front = Front::new(role.trusted_proxies, RouteNames::new(routes::openapi::paths()));
     serve(listener, routes::all(app), Arc::new(front), shutdown).await;
-    for task in [watching, sweeping] {
+    for task in [watching, sweeping, warming] {
         if let Err(error) = task.await {
             tracing::warn!(event = "background task ended badly", error = %error);
         }
     }
     Ok(())
+}
+
+/// Other routes need no registry, so they are served meanwhile.
+async fn warm_up(app: Arc<App>, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        let Err(error) = app.webhooks.warm_up().await else { return };
+        tracing::warn!(event = "webhooks cannot be taken yet", cause = %error);
+        tokio::select! {
+            () = tokio::time::sleep(WARM_UP_PAUSE) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
 }
 
 /// Ends what crashes left behind.

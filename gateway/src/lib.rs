@@ -5,6 +5,7 @@ pub mod auth;
 pub mod call;
 pub mod client_address;
 pub mod health;
+pub mod large_bodies;
 pub mod money;
 pub mod opening;
 pub mod page;

@@ -6,9 +6,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::Filter;
@@ -25,17 +25,16 @@ use warp::reply::Reply;
 
 use crate::call::CLIENT_HEADER;
 use crate::client_address::TrustedProxies;
+use crate::large_bodies::{LargeBodies, Room};
 use crate::problem::{MEDIA_TYPE, Problem};
 use crate::route_names::{RouteNames, method_name};
 
 const MOST_CONNECTIONS: usize = 4_096;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
-const BODY_DEADLINE: Duration = Duration::from_secs(30);
+const BODY_DEADLINE: Duration = Duration::from_secs(15);
 const DRAIN: Duration = Duration::from_secs(10);
 const LARGEST_BODY: usize = 64 << 10;
 const LARGEST_WEBHOOK: usize = 1 << 20;
-/// Webhooks larger than other bodies that are read at once; whether they are Salla's is known only once they are whole.
-const MOST_LARGE_BODIES: usize = 64;
 const WEBHOOKS: &str = "/api/webhooks/";
 const REQUEST_ID: &str = "x-request-id";
 
@@ -45,13 +44,13 @@ type Reply0 = (warp::reply::Response,);
 pub struct Front {
     trusted_proxies: TrustedProxies,
     routes: RouteNames,
-    large_bodies: Semaphore,
+    large_bodies: LargeBodies,
 }
 
 impl Front {
     /// A front that believes `trusted_proxies` and names routes as `routes`.
     pub fn new(trusted_proxies: TrustedProxies, routes: RouteNames) -> Self {
-        Self { trusted_proxies, routes, large_bodies: Semaphore::new(MOST_LARGE_BODIES) }
+        Self { trusted_proxies, routes, large_bodies: LargeBodies::default() }
     }
 }
 
@@ -65,7 +64,10 @@ pub async fn serve(
     let room = Arc::new(Semaphore::new(MOST_CONNECTIONS));
     let graceful = GracefulShutdown::new();
     loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
+        let permit = tokio::select! {
+            permit = Arc::clone(&room).acquire_owned() => match permit { Ok(permit) => permit, Err(_) => break },
+            () = shutdown.cancelled() => break,
+        };
         let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok(accepted) => accepted,
@@ -127,36 +129,53 @@ async fn answer(
     Ok(response)
 }
 
-/// Reads the body, once and bounded; large ones hold room until they are answered.
+/// Reads the body, once and bounded; one that has become large holds room until it is answered.
 async fn read(
     request: Request<Incoming>,
     client: IpAddr,
-    large_bodies: &Semaphore,
-) -> Result<(Request<Full<Bytes>>, Option<SemaphorePermit<'_>>), Problem> {
-    let limit = if request.uri().path().starts_with(WEBHOOKS) { LARGEST_WEBHOOK } else { LARGEST_BODY };
+    large_bodies: &LargeBodies,
+) -> Result<(Request<Full<Bytes>>, Option<Room>), Problem> {
+    let is_webhook = request.uri().path().starts_with(WEBHOOKS);
+    let limit = if is_webhook { LARGEST_WEBHOOK } else { LARGEST_BODY };
     let (mut head, body) = request.into_parts();
-    let may_be_large = limit > LARGEST_BODY
-        && body.size_hint().upper().is_none_or(|most| most > u64::try_from(LARGEST_BODY).unwrap_or(u64::MAX));
-    let room = may_be_large.then(|| large_bodies.try_acquire()).transpose().map_err(|_| {
-        let detail = "Too many large bodies are being read. Send it again.";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(2)
-    })?;
-    let body = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, limit).collect())
-        .await
-        .map_err(|_| {
-            Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body did not arrive in time.")
-        })?
-        .map_err(|error| {
-            if error.is::<http_body_util::LengthLimitError>() {
-                let detail = format!("The body may have {limit} bytes.");
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
-            } else {
-                Problem::new(StatusCode::BAD_REQUEST, "cut-off", "The body was cut off.")
-            }
-        })?;
+    let gathering = gather(body, limit, || large_bodies.take(client));
+    let (body, room) = tokio::time::timeout(BODY_DEADLINE, gathering).await.map_err(|_| {
+        Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body did not arrive in time.")
+    })??;
     let client = HeaderValue::from_str(&client.to_string()).unwrap_or(HeaderValue::from_static(""));
     head.headers.insert(CLIENT_HEADER, client);
-    Ok((Request::from_parts(head, Full::new(body.to_bytes())), room))
+    Ok((Request::from_parts(head, Full::new(body)), room))
+}
+
+async fn gather(
+    mut body: Incoming,
+    limit: usize,
+    room: impl Fn() -> Option<Room>,
+) -> Result<(Bytes, Option<Room>), Problem> {
+    let too_large = || {
+        let detail = format!("The body may have {limit} bytes.");
+        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
+    };
+    if body.size_hint().lower() > limit as u64 {
+        return Err(too_large());
+    }
+    let (mut gathered, mut held) = (BytesMut::new(), None);
+    while let Some(frame) = body.frame().await {
+        let frame =
+            frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "cut-off", "The body was cut off."))?;
+        let Some(piece) = frame.data_ref() else { continue };
+        if gathered.len() + piece.len() > limit {
+            return Err(too_large());
+        }
+        gathered.extend_from_slice(piece);
+        if gathered.len() > LARGEST_BODY && held.is_none() {
+            held = Some(room().ok_or_else(|| {
+                let detail = "Too many large bodies are being read. Send it again.";
+                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(2)
+            })?);
+        }
+    }
+    Ok((gathered.freeze(), held))
 }
 
 /// Adds what every answer has: a request id, in problems too, and an ETag on what was asked for with GET.

@@ -15,7 +15,7 @@ use url::Url;
 
 use crate::salla::SallaConfig;
 use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
-use crate::subscriptions::{self, SubscriptionState};
+use crate::subscriptions::{self, Farewell, SubscriptionState};
 use crate::vault::{Vault, VaultError};
 
 /// Letters and digits only: Salla strips hyphens (FACTS §2.2).
@@ -212,8 +212,10 @@ impl Connector {
             let restore = MerchantCommand::RestoreAccess { connection_id, generation, store, requested_by };
             committed = self.merchants.execute(&merchant, restore).await?;
         }
-        self.retire_others(&mut alone, applicant.merchant_id, Some((connection_id, store_id))).await?;
+        let kept = Some((connection_id, store_id));
+        let farewells = self.retire_others(&mut alone, applicant.merchant_id, kept).await?;
         alone.commit().await?;
+        self.end_subscriptions(farewells);
         self.set_status(state, "done").await?;
         Ok(committed.position.to_string())
     }
@@ -226,8 +228,7 @@ impl Connector {
         let (known, _) = self.merchants.load(&merchant).await?;
         let connection = known.connection().ok_or(ConnectError::NotConnected)?;
         let mut wiping = self.pool.begin().await?;
-        let tokens = self.vault.load(&mut wiping, connection.connection_id, false).await?;
-        self.retire_others(&mut wiping, applicant.merchant_id, None).await?;
+        let farewells = self.retire_others(&mut wiping, applicant.merchant_id, None).await?;
         wiping.commit().await?;
         let command = MerchantCommand::DisconnectStore {
             connection_id: connection.connection_id,
@@ -236,11 +237,7 @@ impl Connector {
         };
         let committed = self.merchants.execute(&merchant, command).await?;
         alone.commit().await?;
-        if let Some(tokens) = tokens {
-            let (http, salla, url) = (self.http.clone(), Arc::clone(&self.salla), self.webhook_url.clone());
-            // Nobody waits for it.
-            tokio::spawn(async move { subscriptions::end(&http, &salla, &tokens.access, &url).await });
-        }
+        self.end_subscriptions(farewells);
         tracing::info!(event = "store disconnected", merchantId = %applicant.merchant_id, storeId = connection.store_id);
         Ok(committed.position.to_string())
     }
@@ -255,14 +252,34 @@ impl Connector {
         Ok(transaction)
     }
 
-    /// Wipes the tokens of the merchant's connections and releases its stores, all but what is kept.
+    /// Nobody waits for it.
+    fn end_subscriptions(&self, farewells: Vec<Farewell>) {
+        for farewell in farewells {
+            let (pool, http, salla) = (self.pool.clone(), self.http.clone(), Arc::clone(&self.salla));
+            let url = self.webhook_url.clone();
+            tokio::spawn(async move { subscriptions::end(&pool, &http, &salla, &farewell, &url).await });
+        }
+    }
+
+    /// Wipes the tokens of the merchant's connections and releases its stores, all but what is kept; returns the stores whose
+    /// subscriptions are to end.
     async fn retire_others(
         &self,
         transaction: &mut PgConnection,
         merchant: MerchantId,
         kept: Option<(ConnectionId, i64)>,
-    ) -> Result<(), ConnectError> {
+    ) -> Result<Vec<Farewell>, ConnectError> {
         let (connection, store) = kept.unzip();
+        let mut farewells = Vec::new();
+        for (id, store_id) in self.vault.live(transaction, merchant).await? {
+            if Some(id) == connection || Some(store_id) == store {
+                continue;
+            }
+            // Tokens that cannot be read must not keep anybody from disconnecting.
+            if let Ok(Some(tokens)) = self.vault.load(transaction, id, false).await {
+                farewells.push(Farewell { store_id, access: tokens.access });
+            }
+        }
         self.vault.wipe_others(transaction, merchant, connection).await?;
         sqlx::query(
             "UPDATE store_claims SET released_at = now()
@@ -272,7 +289,7 @@ impl Connector {
         .bind(store)
         .execute(transaction)
         .await?;
-        Ok(())
+        Ok(farewells)
     }
 
     /// Code for tokens, tokens for the store's name, and both durable with the claim in one transaction.
@@ -340,6 +357,11 @@ impl Connector {
         let merchant = applicant.merchant_id;
         let connection_id =
             if let Some(live) = self.vault.reauthorise(&mut transaction, merchant, store, tokens).await? {
+                // The app may have been removed meanwhile, and its subscriptions with it.
+                sqlx::query("UPDATE webhook_subscriptions SET due_at = now() WHERE connection_id = $1")
+                    .bind(live.0)
+                    .execute(&mut *transaction)
+                    .await?;
                 live
             } else {
                 let fresh = ConnectionId::generate();

@@ -7,6 +7,16 @@ use sqlx::PgPool;
 
 use crate::mapping::Owner;
 
+/// The owners of all connected stores, by store.
+pub async fn all(pool: &PgPool) -> Result<HashMap<i64, Owner>, sqlx::Error> {
+    let rows: Vec<(i64, uuid::Uuid, uuid::Uuid)> = sqlx::query_as(
+        "SELECT store_id, merchant_id, connection_id FROM salla_connections WHERE wiped_at IS NULL ORDER BY connected_at",
+    )
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.into_iter().map(owner).collect())
+}
+
 /// The owners of `stores`, by store; a store without one is left out.
 pub async fn of(pool: &PgPool, stores: BTreeSet<i64>) -> Result<HashMap<i64, Owner>, sqlx::Error> {
     let stores: Vec<i64> = stores.into_iter().collect();
@@ -17,10 +27,10 @@ pub async fn of(pool: &PgPool, stores: BTreeSet<i64>) -> Result<HashMap<i64, Own
     .bind(&stores)
     .fetch_all(pool)
     .await?;
-    let owner = |(store_id, merchant, connection)| {
-        let owner =
-            Owner { merchant_id: MerchantId(merchant), connection_id: ConnectionId(connection), store_id };
-        (store_id, owner)
-    };
     Ok(rows.into_iter().map(owner).collect())
+}
+
+fn owner((store_id, merchant, connection): (i64, uuid::Uuid, uuid::Uuid)) -> (i64, Owner) {
+    let (merchant_id, connection_id) = (MerchantId(merchant), ConnectionId(connection));
+    (store_id, Owner { merchant_id, connection_id, store_id })
 }

@@ -6,17 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use futures::future::join_all;
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use serde::Deserialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use sqlx::{FromRow, PgPool};
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
 use crate::mapping::values::id;
 use crate::mapping::webhooks::STORE_EVENTS;
+use crate::owners;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{SallaApi, SallaClient, SallaError};
 use crate::salla::{SallaConfig, Secret};
@@ -28,9 +29,10 @@ const OPTIONAL: [&str; 3] = ["product.updated", "product.available", "abandoned.
 const END_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
 const LOOK: Duration = Duration::from_secs(1);
 /// Stores looked after at once by one process.
-const AT_ONCE: i64 = 10;
+const AT_ONCE: usize = 10;
 /// Whoever looks after a store does so for at most so long; then another may.
 const CLAIMED_FOR: &str = "10 minutes";
+const A_LOOK_TAKES: Duration = Duration::from_secs(9 * 60);
 const LOOKED_AT_EVERY: &str = "20 hours";
 const TRIED_AGAIN_AFTER: &str = "15 minutes";
 
@@ -69,12 +71,27 @@ pub async fn state(pool: &PgPool, merchant: MerchantId) -> Result<Option<Subscri
     .await
 }
 
-/// Ends all subscriptions of a store to `url`, with a token that nothing of ours holds any more. What still comes when that fails
-/// is taken and of no use.
-pub async fn end(http: &reqwest::Client, salla: &SallaConfig, access: &Secret, url: &Url) {
+/// A store that was connected, and a token that nothing of ours holds any more.
+#[derive(Debug, Clone)]
+pub struct Farewell {
+    /// Store.
+    pub store_id: i64,
+    /// The last access token.
+    pub access: Secret,
+}
+
+/// Ends all subscriptions of a store to `url`, unless somebody has connected it again. What still comes when that fails is taken
+/// and of no use.
+pub async fn end(pool: &PgPool, http: &reqwest::Client, salla: &SallaConfig, farewell: &Farewell, url: &Url) {
     let path = format!("{}/{PATH}/unsubscribe", salla.api.as_str().trim_end_matches('/'));
     for pause in END_PAUSES {
-        let request = http.delete(&path).query(&[("url", url.as_str())]).bearer_auth(access.expose());
+        match owners::of(pool, [farewell.store_id].into()).await {
+            Ok(owners) if owners.is_empty() => {}
+            Ok(_) => return,
+            Err(error) => tracing::warn!(event = "subscriptions not ended", error = %error),
+        }
+        let request =
+            http.delete(&path).query(&[("url", url.as_str())]).bearer_auth(farewell.access.expose());
         match request.send().await.map(|answer| answer.status()) {
             // 404: there was none. 401: the token has ended, and with it the app.
             Ok(status) if status.is_success() || matches!(status.as_u16(), 401 | 404) => return,
@@ -99,8 +116,8 @@ struct Listed {
 struct Due {
     connection_id: uuid::Uuid,
     store_id: i64,
-    /// Made with the secret of now.
-    same_secret: bool,
+    /// Made with the secret and for the address of now.
+    same_target: bool,
 }
 
 impl Subscriptions {
@@ -111,41 +128,48 @@ impl Subscriptions {
 
     /// Runs until `shutdown`.
     pub async fn keep(self, shutdown: CancellationToken) {
+        let this = Arc::new(self);
+        let mut looks: JoinSet<()> = JoinSet::new();
         let mut exchanged = false;
         while !shutdown.is_cancelled() {
-            let kept = async {
+            while looks.try_join_next().is_some() {}
+            let claimed = async {
                 if !exchanged {
-                    self.exchange_secret().await?;
+                    this.exchange_target().await?;
                     exchanged = true;
                 }
-                self.keep_once().await
+                this.claim(AT_ONCE.saturating_sub(looks.len())).await
             };
-            if let Err(error) = kept.await {
-                tracing::warn!(event = "subscriptions not looked after", error = %error);
+            match claimed.await {
+                Ok(due) => {
+                    for due in due {
+                        let this = Arc::clone(&this);
+                        // Each by itself: one that is slow holds up no other.
+                        looks.spawn(async move { this.look_after(due).await });
+                    }
+                }
+                Err(error) => tracing::warn!(event = "subscriptions not looked after", error = %error),
             }
             tokio::select! {
                 () = tokio::time::sleep(LOOK) => {}
                 () = shutdown.cancelled() => {}
             }
         }
+        // Whoever starts next goes on with them.
+        looks.shutdown().await;
     }
 
-    /// Those made with another secret are made anew, at once.
-    async fn exchange_secret(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("UPDATE webhook_subscriptions SET due_at = now() WHERE secret_hash <> $1")
-            .bind(self.secret_hash())
+    /// Those made with another secret, or for another address, are made anew, at once.
+    async fn exchange_target(&self) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE webhook_subscriptions SET due_at = now() WHERE target_hash <> $1")
+            .bind(self.target_hash())
             .execute(&self.pool)
             .await
             .map(drop)
     }
 
-    async fn keep_once(&self) -> Result<(), sqlx::Error> {
-        let due = self.claim().await?;
-        join_all(due.into_iter().map(|due| self.look_after(due))).await.into_iter().collect()
-    }
-
     /// Takes connections that are new, or that nobody has looked at for a night.
-    async fn claim(&self) -> Result<Vec<Due>, sqlx::Error> {
+    async fn claim(&self, most: usize) -> Result<Vec<Due>, sqlx::Error> {
         sqlx::query(
             "INSERT INTO webhook_subscriptions (connection_id, wanted)
              SELECT connection_id, $1 FROM salla_connections c WHERE wiped_at IS NULL
@@ -161,68 +185,91 @@ impl Subscriptions {
                  SELECT d.connection_id FROM webhook_subscriptions d JOIN salla_connections l USING (connection_id)
                  WHERE l.wiped_at IS NULL AND l.refresh_state <> 'refused' AND d.due_at <= now()
                  ORDER BY d.due_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED)
-             RETURNING s.connection_id, c.store_id, s.secret_hash IS NOT DISTINCT FROM $1 AS same_secret"
+             RETURNING s.connection_id, c.store_id, s.target_hash IS NOT DISTINCT FROM $1 AS same_target"
         ))
-        .bind(self.secret_hash())
-        .bind(AT_ONCE)
+        .bind(self.target_hash())
+        .bind(most as i64)
         .fetch_all(&self.pool)
         .await
     }
 
-    async fn look_after(&self, due: Due) -> Result<(), sqlx::Error> {
+    async fn look_after(&self, due: Due) {
         let client = self.salla.store(ConnectionId(due.connection_id), due.store_id, Urgency::Background);
-        let mut subscribed = BTreeSet::new();
-        let outcome = self.mend(&client, due.same_secret, &mut subscribed).await;
-        if let Err(error) = &outcome {
-            tracing::warn!(event = "subscriptions missing", connectionId = %due.connection_id, missing = STORE_EVENTS.len() - subscribed.len(), error = %error);
+        let mut made = BTreeSet::new();
+        let mending =
+            tokio::time::timeout(A_LOOK_TAKES, self.mend(&client, due.same_target, &mut made)).await;
+        let (fault, all_made) = match mending {
+            Ok(Ok(refused)) => (refused, true),
+            Ok(Err(error)) => (Some(error.to_string()), false),
+            Err(_) => (Some(format!("Salla let us make too few calls within {A_LOOK_TAKES:?}")), false),
+        };
+        if let Some(fault) = &fault {
+            tracing::warn!(event = "subscriptions missing", connectionId = %due.connection_id,
+                missing = STORE_EVENTS.len() - made.len(), fault);
         }
-        let fault = outcome.err().map(|error| error.to_string());
+        if let Err(error) = self.note(&due, made.len(), fault, all_made).await {
+            tracing::warn!(event = "subscriptions not noted", connectionId = %due.connection_id, error = %error);
+        }
+    }
+
+    async fn note(
+        &self,
+        due: &Due,
+        made: usize,
+        fault: Option<String>,
+        all_made: bool,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query(&format!(
             "UPDATE webhook_subscriptions SET subscribed = $2, wanted = $3, fault = $4, checked_at = now(),
                  state = CASE WHEN $4 IS NULL THEN 'complete' ELSE 'failing' END,
-                 secret_hash = CASE WHEN $4 IS NULL THEN $5 ELSE secret_hash END,
+                 target_hash = CASE WHEN $6 THEN $5 ELSE target_hash END,
                  due_at = now() + CASE WHEN $4 IS NULL THEN interval '{LOOKED_AT_EVERY}' ELSE interval '{TRIED_AGAIN_AFTER}' END
              WHERE connection_id = $1"
         ))
         .bind(due.connection_id)
-        .bind(subscribed.len() as i32)
+        .bind(made as i32)
         .bind(STORE_EVENTS.len() as i32)
         .bind(fault)
-        .bind(self.secret_hash())
+        .bind(self.target_hash())
+        .bind(all_made)
         .execute(&self.pool)
         .await
         .map(drop)
     }
 
-    /// Subscribes to what is missing, to everything where the secret is another, and ends doubles. One event that Salla refuses
-    /// does not keep the others from us.
+    /// Subscribes to what is missing, to everything where secret or address are others, and ends doubles; says what Salla refuses
+    /// for good. One event that it refuses does not keep the others from us.
     async fn mend(
         &self,
         client: &SallaClient,
-        same_secret: bool,
-        subscribed: &mut BTreeSet<&'static str>,
-    ) -> Result<(), SallaError> {
+        same_target: bool,
+        made: &mut BTreeSet<&'static str>,
+    ) -> Result<Option<String>, SallaError> {
         let ours = self.listed(client).await?;
         let mut refused = None;
         for (event, _) in STORE_EVENTS {
             let known = ours.get(event).map(Vec::as_slice).unwrap_or_default();
             for double in known.iter().skip(1) {
-                client.delete(&format!("{PATH}/unsubscribe"), &[("id", double.to_string())]).await?;
+                let path = format!("{PATH}/unsubscribe");
+                match client.delete(&path, &[("id", double.to_string())]).await {
+                    Ok(()) | Err(SallaError::NotFound) => {}
+                    Err(error) => return Err(error),
+                }
             }
-            if known.is_empty() || !same_secret {
+            if known.is_empty() || !same_target {
                 match client.post(&format!("{PATH}/subscribe"), &self.registration(event)).await {
                     Ok(_) => {}
                     Err(SallaError::Refused { .. }) if OPTIONAL.contains(&event) => continue,
-                    Err(error @ SallaError::Refused { .. }) => {
-                        refused = Some(error);
+                    Err(error) if is_final(&error) => {
+                        refused = Some(format!("{event}: {error}"));
                         continue;
                     }
                     Err(error) => return Err(error),
                 }
             }
-            subscribed.insert(event);
+            made.insert(event);
         }
-        refused.map_or(Ok(()), Err)
+        Ok(refused)
     }
 
     /// Our subscriptions, by event.
@@ -257,7 +304,18 @@ impl Subscriptions {
         })
     }
 
-    fn secret_hash(&self) -> Vec<u8> {
-        Sha256::digest(self.secret.expose()).to_vec()
+    /// What subscriptions were made with, and for.
+    fn target_hash(&self) -> Vec<u8> {
+        Sha256::new()
+            .chain_update(self.secret.expose())
+            .chain_update("\n")
+            .chain_update(self.url.as_str())
+            .finalize()
+            .to_vec()
     }
+}
+
+/// Whether Salla would say the same again.
+fn is_final(error: &SallaError) -> bool {
+    matches!(error, SallaError::Refused { .. } | SallaError::NotFound | SallaError::ScopeMissing(_))
 }

@@ -200,6 +200,18 @@ impl Vault {
         }))
     }
 
+    /// Connections of the merchant whose tokens are not wiped, and their stores.
+    pub async fn live(
+        &self,
+        connection: &mut PgConnection,
+        merchant: MerchantId,
+    ) -> Result<Vec<(ConnectionId, i64)>, VaultError> {
+        let query = "SELECT connection_id, store_id FROM salla_connections WHERE merchant_id = $1 AND wiped_at IS NULL";
+        let rows: Vec<(uuid::Uuid, i64)> =
+            sqlx::query_as(query).bind(merchant.0).fetch_all(connection).await?;
+        Ok(rows.into_iter().map(|(id, store)| (ConnectionId(id), store)).collect())
+    }
+
     /// Wipes the tokens of every connection of the merchant but `kept`.
     pub async fn wipe_others(
         &self,

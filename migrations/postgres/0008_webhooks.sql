@@ -18,8 +18,8 @@ CREATE TABLE webhook_subscriptions (
     state         text NOT NULL DEFAULT 'pending' CHECK (state IN ('pending', 'complete', 'failing')),
     subscribed    integer NOT NULL DEFAULT 0,
     wanted        integer NOT NULL,
-    -- SHA-256 of the secret that all of them were made with
-    secret_hash   bytea,
+    -- SHA-256 of the secret that all of them were made with and the address that they were made for
+    target_hash   bytea,
     fault         text,
     checked_at    timestamptz,
     due_at        timestamptz NOT NULL DEFAULT now()
@@ -27,9 +27,9 @@ CREATE TABLE webhook_subscriptions (
 GRANT SELECT, INSERT, UPDATE ON webhook_subscriptions TO qafila_ingest;
 
 -- Rows of which there was news since they were read are fetched (ARCHITECTURE §5).
-CREATE INDEX orders_stale ON orders (merchant_id, store_id, stale_since DESC) WHERE stale_since > coalesce(read_at, '-infinity');
-CREATE INDEX customers_stale ON customers (merchant_id, store_id, stale_since DESC) WHERE stale_since > coalesce(read_at, '-infinity');
-CREATE INDEX products_stale ON products (merchant_id, store_id, stale_since DESC) WHERE stale_since > coalesce(read_at, '-infinity');
+CREATE INDEX orders_stale ON orders (store_id, stale_since DESC) WHERE stale_since > coalesce(read_at, '-infinity');
+CREATE INDEX customers_stale ON customers (store_id, stale_since DESC) WHERE stale_since > coalesce(read_at, '-infinity');
+CREATE INDEX products_stale ON products (store_id, stale_since DESC) WHERE stale_since > coalesce(read_at, '-infinity');
 -- Which process fetches for a store at this moment.
 CREATE TABLE hydration_claims (
     store_id      bigint PRIMARY KEY,

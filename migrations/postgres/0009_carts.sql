@@ -36,7 +36,7 @@ CREATE TABLE carts (
     status_source  smallint,
     PRIMARY KEY (merchant_id, cart_id)
 );
-CREATE INDEX carts_by_creation ON carts (merchant_id, created_at DESC, cart_id DESC);
+CREATE INDEX carts_by_creation ON carts (merchant_id, store_id, created_at DESC, cart_id DESC);
 
 ALTER TABLE carts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one_merchant ON carts FOR SELECT TO qafila_query

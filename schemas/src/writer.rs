@@ -1,7 +1,7 @@
 //! Typed writing of topics: an idempotent producer with a bound on what is under way, and an answer only
 //! after every replica has the record.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use futures::future::try_join_all;
@@ -59,14 +59,15 @@ pub struct Placed {
 /// Writes records and waits for their acknowledgement. Clones share one producer.
 #[derive(Clone)]
 pub struct TopicWriter {
-    producer: FutureProducer,
+    config: Arc<ClientConfig>,
+    producer: Arc<RwLock<FutureProducer>>,
     room: Arc<Semaphore>,
 }
 
 impl TopicWriter {
     /// A writer; `linger_ms` as in [`KafkaConfig::producer`].
     pub fn new(kafka: &KafkaConfig, linger_ms: u32) -> Result<Self, WriteError> {
-        Self::of(&kafka.producer(linger_ms))
+        Self::of(kafka.producer(linger_ms))
     }
 
     /// A writer that gives a record up after `deadline`. For the path of a request, where nobody waits longer.
@@ -80,25 +81,44 @@ impl TopicWriter {
         config
             .set("delivery.timeout.ms", deadline.as_millis().to_string())
             .set("request.timeout.ms", (deadline / 2).as_millis().to_string());
-        Self::of(&config)
+        Self::of(config)
     }
 
-    fn of(config: &ClientConfig) -> Result<Self, WriteError> {
-        Ok(Self { producer: config.create()?, room: Arc::new(Semaphore::new(MOST_BYTES)) })
+    fn of(config: ClientConfig) -> Result<Self, WriteError> {
+        let producer = Arc::new(RwLock::new(config.create()?));
+        Ok(Self { config: Arc::new(config), producer, room: Arc::new(Semaphore::new(MOST_BYTES)) })
+    }
+
+    fn producer(&self) -> FutureProducer {
+        self.producer.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// An idempotent producer that has lost its sequence takes no record any more: another takes its place.
+    fn replace_if_finished(&self, error: WriteError) -> WriteError {
+        let mut producer = self.producer.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some((code, reason)) = producer.client().fatal_error() {
+            tracing::error!(event = "producer replaced", code = %code, reason);
+            match self.config.create() {
+                Ok(fresh) => *producer = fresh,
+                Err(error) => tracing::error!(event = "producer not replaced", error = %error),
+            }
+        }
+        error
     }
 
     /// Writes one record, or says at once that there is no room. For the path of a request.
     pub async fn try_write(&self, record: Outgoing) -> Result<Placed, WriteError> {
         let _room = self.room.try_acquire_many(cost(&record)).map_err(|_| WriteError::Saturated)?;
         let Outgoing { topic, key, value, headers } = record;
-        let delivery = self.producer.send_result(outgoing(&topic, &key, value.as_deref(), headers));
-        match delivery {
+        let delivery = self.producer().send_result(outgoing(&topic, &key, value.as_deref(), headers));
+        let placed = match delivery {
             Ok(delivery) => placed(delivery).await,
             Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), _)) => {
-                Err(WriteError::Saturated)
+                return Err(WriteError::Saturated);
             }
             Err((error, _)) => Err(error.into()),
-        }
+        };
+        placed.map_err(|error| self.replace_if_finished(error))
     }
 
     /// Writes all records and waits until each is acknowledged; waits for room. The order per key is kept.
@@ -106,7 +126,8 @@ impl TopicWriter {
         let mut placed = Vec::with_capacity(records.len());
         let mut records = records.into_iter().peekable();
         while records.peek().is_some() {
-            placed.append(&mut self.write_portion(&mut records).await?);
+            let portion = self.write_portion(&mut records).await;
+            placed.append(&mut portion.map_err(|error| self.replace_if_finished(error))?);
         }
         Ok(placed)
     }
@@ -134,7 +155,7 @@ impl TopicWriter {
 
     /// Waits until nothing is under way.
     pub async fn flush(&self, deadline: Duration) -> Result<(), WriteError> {
-        let producer = self.producer.clone();
+        let producer = self.producer();
         tokio::task::spawn_blocking(move || producer.flush(deadline))
             .await
             .map_err(|_| WriteError::Closed)?
@@ -146,7 +167,7 @@ impl TopicWriter {
         let Outgoing { topic, key, value, headers } = record;
         let mut attempt = outgoing(&topic, &key, value.as_deref(), headers);
         loop {
-            match self.producer.send_result(attempt) {
+            match self.producer().send_result(attempt) {
                 Ok(delivery) => return Ok(delivery),
                 Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), again)) => {
                     attempt = again;

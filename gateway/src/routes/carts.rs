@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::carts::{self, Cart};
+use qafila_projections::oltp::merchants;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -91,8 +92,15 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
         }
     }
     let merchant = identity.merchant_id;
-    let mut found =
-        carts::list(&app.query_pool, merchant, status.as_deref(), page.cursor, page.wanted()).await?;
+    // Of the present store: a merchant who connects another never sees two mixed.
+    let store = merchants::find(&app.query_pool, merchant).await?.and_then(|known| known.store_id);
+    let mut found = match store {
+        Some(store) => {
+            let (status, wanted) = (status.as_deref(), page.wanted());
+            carts::list(&app.query_pool, merchant, store, status, page.cursor, wanted).await?
+        }
+        None => vec![],
+    };
     let next_cursor = page.cut(&mut found, |cart| (cart.created_at, cart.cart_id));
     open(&*app.keys, merchant, found.iter_mut().flat_map(personal).collect()).await?;
     let items = found.into_iter().map(body).collect();

@@ -36,6 +36,9 @@ pub enum NotTaken {
     /// It may or may not be on the topic; Salla has to send it again.
     #[error(transparent)]
     Unwritten(#[from] WriteError),
+    /// The registry has not told the schema's id yet.
+    #[error("the registry has not told the id of the webhooks' schema yet")]
+    NotReady,
     /// The registry does not tell the schema's id.
     #[error("the schema of webhooks: {0}")]
     Registry(#[from] RegistryError),
@@ -74,19 +77,20 @@ impl WebhookIntake {
         })
     }
 
-    /// Learns what the first webhook would have to wait for.
+    /// Learns the schema's id; before that no webhook is taken.
     pub async fn warm_up(&self) -> Result<(), NotTaken> {
-        Ok(self.encoder().await.map(drop)?)
+        self.encoder.get_or_try_init(|| self.contract.encoder(&WEBHOOKS_RAW)).await?;
+        Ok(())
     }
 
     /// Returns once every replica has the webhook.
     pub async fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<Placed, NotTaken> {
         let strategy = self.verifier.verify(headers, body)?;
-        let record = self.record(strategy, body).await?;
+        let record = self.record(strategy, body)?;
         Ok(self.writer.try_write(record).await?)
     }
 
-    async fn record(&self, strategy: Strategy, body: &[u8]) -> Result<Outgoing, NotTaken> {
+    fn record(&self, strategy: Strategy, body: &[u8]) -> Result<Outgoing, NotTaken> {
         let received_at = Millis::now();
         let envelope = Envelope::read(body);
         let sealed = self.sealer.seal(body)?;
@@ -106,11 +110,12 @@ impl WebhookIntake {
             key_id: sealed.data_key.key_id,
             received_at,
         };
-        let value = self.encoder().await?.encode_to_vec(&webhook)?;
+        let value = self.encoder()?.encode_to_vec(&webhook)?;
         Ok(Outgoing { topic: self.topic.clone(), key, value: Some(value), headers })
     }
 
-    async fn encoder(&self) -> Result<&Encoder<RawWebhook>, RegistryError> {
-        self.encoder.get_or_try_init(|| self.contract.encoder(&WEBHOOKS_RAW)).await
+    /// Nobody waits for the registry: Salla sends again.
+    fn encoder(&self) -> Result<&Encoder<RawWebhook>, NotTaken> {
+        self.encoder.get().ok_or(NotTaken::NotReady)
     }
 }

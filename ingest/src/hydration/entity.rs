@@ -58,8 +58,15 @@ impl EntityReader {
     }
 
     async fn other(&self, resource: &str, salla_id: i64) -> Result<EntityRead, SallaError> {
-        let asked_at = self.client.salla_now();
-        match self.client.get(&format!("{resource}/{salla_id}"), &[]).await {
+        let path = format!("{resource}/{salla_id}");
+        let mut asked_at = self.client.salla_now();
+        let mut answer = self.client.get(&path, &[]).await;
+        if matches!(answer, Err(SallaError::NotFound)) {
+            // One answer is not enough to bury it.
+            asked_at = self.client.salla_now();
+            answer = self.client.get(&path, &[]).await;
+        }
+        match answer {
             Ok(answer) => {
                 let row = answer.data.get();
                 let provenance = self.owner.provenance(Source::Details, answer.asked_at);

@@ -13,7 +13,7 @@ use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt};
 use qafila_schemas::ids::MerchantId;
 use sqlx::PgPool;
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::entity::{EntityRead, EntityReader};
@@ -33,9 +33,11 @@ const AT_ONCE: usize = 4;
 const LONGEST_ROUND: Duration = Duration::from_secs(45);
 /// A store is one process's so long; longer than the longest round.
 const CLAIMED_FOR: &str = "60 seconds";
-/// After a failure of Salla's that lasted longer than the client's patience.
-const STORE_RESTS: Duration = Duration::from_secs(30);
-/// An entity that Salla refuses, or that does not map, is tried again after so long, then twice as long, and so on.
+/// One entity must not take a place of a round for longer.
+const ENTITY_TAKES: Duration = Duration::from_secs(20);
+/// After a failure of Salla's that is about more than one entity.
+const RESOURCE_RESTS: Duration = Duration::from_secs(30);
+/// An entity that is asked for in vain is tried again after so long, then twice as long, and so on.
 const ENTITY_RESTS: Duration = Duration::from_secs(60);
 const LONGEST_REST: Duration = Duration::from_secs(6 * 3_600);
 /// How long the merge may take to have what was read.
@@ -61,8 +63,8 @@ pub struct StaleEntity {
 /// What hydration needs to know of what is stored: its port on the read models (ARCHITECTURE §2).
 #[async_trait]
 pub trait StaleView: Send + Sync {
-    /// Stale entities of all stores, of each at most `per_store` of each resource, newest news first.
-    async fn stale(&self, per_store: i64) -> Result<Vec<StaleEntity>, StoredError>;
+    /// Stale entities of `stores`, of each at most `per_store` of each resource, newest news first.
+    async fn stale(&self, stores: &[i64], per_store: i64) -> Result<Vec<StaleEntity>, StoredError>;
 }
 
 /// Fetches what is stale.
@@ -84,28 +86,48 @@ type Key = (MerchantId, &'static str, i64);
 /// What need not be asked for at this moment.
 #[derive(Default)]
 struct Resting {
-    stores: HashMap<i64, Instant>,
-    entities: HashMap<Key, (Instant, Duration)>,
-    /// Read for this news; the merge has it in a moment.
-    read: HashMap<Key, (DateTime<Utc>, Instant)>,
+    /// Salla was tried for long, or does not let us see them.
+    resources: HashMap<(i64, &'static str), Instant>,
+    entities: HashMap<Key, Rest>,
+}
+
+/// An entity that was asked for in vain, or whose answer the merge does not have yet.
+#[derive(Clone, Copy)]
+struct Rest {
+    until: Instant,
+    pause: Duration,
+    /// Later news ends it, where the entity itself was at no fault.
+    news: Option<DateTime<Utc>>,
 }
 
 impl Resting {
     fn is_due(&self, entity: &StaleEntity) -> bool {
         let now = Instant::now();
-        let key = (entity.merchant_id, entity.resource, entity.salla_id);
-        self.stores.get(&entity.store_id).is_none_or(|until| *until <= now)
-            && self.entities.get(&key).is_none_or(|(until, _)| *until <= now)
-            && self.read.get(&key).is_none_or(|(news, until)| *news < entity.stale_since || *until <= now)
+        let rests = |rest: &Rest| rest.until > now && rest.news.is_none_or(|news| news >= entity.stale_since);
+        self.resources.get(&(entity.store_id, entity.resource)).is_none_or(|until| *until <= now)
+            && !self.entities.get(&key(entity)).is_some_and(rests)
     }
 
-    /// Forgets what is over.
+    /// Lets an entity rest: longer each time that it is in vain.
+    fn rest(&mut self, entity: &StaleEntity, first: Duration, news: Option<DateTime<Utc>>) -> Duration {
+        let before = self.entities.get(&key(entity));
+        // The same news again: what was read before has not arrived.
+        let again = before.filter(|rest| rest.news.is_none() || rest.news == Some(entity.stale_since));
+        let pause = again.map_or(first, |rest| (rest.pause * 2).min(LONGEST_REST)).max(first);
+        self.entities.insert(key(entity), Rest { until: Instant::now() + pause, pause, news });
+        pause
+    }
+
+    /// Forgets what has been over for long.
     fn forget(&mut self) {
         let now = Instant::now();
-        self.stores.retain(|_, until| *until > now);
-        self.read.retain(|_, (_, until)| *until > now);
-        self.entities.retain(|_, (until, rest)| *until + *rest > now);
+        self.resources.retain(|_, until| *until > now);
+        self.entities.retain(|_, rest| rest.until + rest.pause > now);
     }
+}
+
+fn key(entity: &StaleEntity) -> Key {
+    (entity.merchant_id, entity.resource, entity.salla_id)
 }
 
 impl Hydration {
@@ -113,20 +135,25 @@ impl Hydration {
     pub async fn keep(self, shutdown: CancellationToken) {
         let this = Arc::new(self);
         let resting = Arc::new(Mutex::new(Resting::default()));
-        let mut rounds: JoinSet<i64> = JoinSet::new();
-        let mut under_way: HashSet<i64> = HashSet::new();
+        let mut rounds: JoinSet<()> = JoinSet::new();
+        let mut under_way: HashMap<task::Id, i64> = HashMap::new();
         while !shutdown.is_cancelled() {
-            while let Some(ended) = rounds.try_join_next() {
-                if let Ok(store) = ended {
-                    under_way.remove(&store);
-                }
+            while let Some(ended) = rounds.try_join_next_with_id() {
+                let id = match ended {
+                    Ok((id, ())) => id,
+                    Err(error) => {
+                        tracing::error!(event = "round of hydration ended badly", error = %error);
+                        error.id()
+                    }
+                };
+                under_way.remove(&id);
             }
-            match this.due(&resting, &under_way).await {
+            match this.due(&resting, &under_way.values().copied().collect()).await {
                 Ok(stores) => {
                     for (owner, entities) in stores {
-                        under_way.insert(owner.store_id);
                         let (this, resting) = (Arc::clone(&this), Arc::clone(&resting));
-                        rounds.spawn(async move { this.round(owner, entities, &resting).await });
+                        let round = rounds.spawn(async move { this.round(owner, entities, &resting).await });
+                        under_way.insert(round.id(), owner.store_id);
                     }
                 }
                 Err(error) => tracing::warn!(event = "nothing hydrated", error),
@@ -140,40 +167,46 @@ impl Hydration {
         rounds.shutdown().await;
     }
 
-    /// Stores with stale entities that nobody looks after.
+    /// Connected stores with stale entities that nobody looks after.
     async fn due(
         &self,
         resting: &Mutex<Resting>,
         under_way: &HashSet<i64>,
     ) -> Result<Vec<(Owner, Vec<StaleEntity>)>, String> {
-        let stale = self.stale.stale(A_ROUND).await.map_err(|error| error.to_string())?;
-        let mut stores: BTreeMap<i64, Vec<StaleEntity>> = BTreeMap::new();
+        let said = |error: sqlx::Error| error.to_string();
+        let owners = owners::all(&self.pool).await.map_err(said)?;
+        let stores: Vec<i64> = owners.keys().filter(|store| !under_way.contains(store)).copied().collect();
+        if stores.is_empty() {
+            return Ok(vec![]);
+        }
+        // Those that rest must not hide the others.
+        let most = A_ROUND + lock(resting).entities.len() as i64;
+        let stale = self.stale.stale(&stores, most).await.map_err(|error| error.to_string())?;
+        if stale.is_empty() {
+            return Ok(vec![]);
+        }
+        let imported = self.being_imported().await.map_err(said)?;
+        let mut by_store: BTreeMap<i64, Vec<StaleEntity>> = BTreeMap::new();
         {
             let mut resting = lock(resting);
             resting.forget();
             for entity in stale {
-                if !under_way.contains(&entity.store_id) && resting.is_due(&entity) {
-                    stores.entry(entity.store_id).or_default().push(entity);
+                let is_owners =
+                    owners.get(&entity.store_id).is_some_and(|o| o.merchant_id == entity.merchant_id);
+                // An order that was never read an import reaches by itself.
+                let left_to_import =
+                    entity.resource == "orders" && !entity.was_read && imported.contains(&entity.store_id);
+                if is_owners && !left_to_import && resting.is_due(&entity) {
+                    by_store.entry(entity.store_id).or_default().push(entity);
                 }
             }
         }
-        if stores.is_empty() {
-            return Ok(vec![]);
-        }
-        let owners = owners::of(&self.pool, stores.keys().copied().collect()).await;
-        let owners = owners.map_err(|error| error.to_string())?;
-        let imported = self.being_imported().await.map_err(|error| error.to_string())?;
         let mut due = Vec::new();
-        for (store_id, mut entities) in stores {
-            // A store that is not connected is read once it is.
-            let Some(owner) = owners.get(&store_id) else { continue };
-            // What was never read an import reaches by itself.
-            entities.retain(|entity| {
-                entity.merchant_id == owner.merchant_id && (entity.was_read || !imported.contains(&store_id))
-            });
-            let is_ours =
-                !entities.is_empty() && self.claim(store_id).await.map_err(|error| error.to_string())?;
-            if is_ours {
+        for (store_id, mut entities) in by_store {
+            entities.truncate(usize::try_from(A_ROUND).unwrap_or_default());
+            if self.claim(store_id).await.map_err(said)?
+                && let Some(owner) = owners.get(&store_id)
+            {
                 due.push((*owner, entities));
             }
         }
@@ -200,8 +233,8 @@ impl Hydration {
         Ok(claimed.rows_affected() == 1)
     }
 
-    /// Fetches entities of one store; says whose round is over.
-    async fn round(&self, owner: Owner, entities: Vec<StaleEntity>, resting: &Mutex<Resting>) -> i64 {
+    /// Fetches entities of one store.
+    async fn round(&self, owner: Owner, entities: Vec<StaleEntity>, resting: &Mutex<Resting>) {
         let client = self.salla.store(owner.connection_id, owner.store_id, Urgency::Urgent);
         let reader = EntityReader::new(client.clone(), OrderReader::new(client), owner);
         // Customers have a budget of their own, which must not hold up the others.
@@ -216,13 +249,13 @@ impl Hydration {
         if tokio::time::timeout(LONGEST_ROUND, fetched).await.is_err() {
             tracing::debug!(event = "round of hydration cut short", storeId = owner.store_id);
         }
-        owner.store_id
     }
 
     async fn fetch_all(&self, reader: &EntityReader, entities: Vec<StaleEntity>, resting: &Mutex<Resting>) {
         stream::iter(entities)
             .for_each_concurrent(AT_ONCE, |entity| async move {
-                if lock(resting).is_due(&entity) {
+                let due = lock(resting).is_due(&entity);
+                if due {
                     self.fetch(reader, &entity, resting).await;
                 }
             })
@@ -230,47 +263,95 @@ impl Hydration {
     }
 
     async fn fetch(&self, reader: &EntityReader, entity: &StaleEntity, resting: &Mutex<Resting>) {
-        let key = (entity.merchant_id, entity.resource, entity.salla_id);
-        let unsealed = match reader.read(entity.resource, entity.salla_id).await {
-            Ok(EntityRead::There { mapped: Ok(unsealed), .. } | EntityRead::Gone(unsealed)) => unsealed,
-            Ok(EntityRead::There { mapped: Err((_, error)), .. }) => {
-                return rest(resting, key, entity, &error);
+        let reading = reader.read(entity.resource, entity.salla_id);
+        let unsealed = match tokio::time::timeout(ENTITY_TAKES, reading).await {
+            Err(_) => {
+                return rest(resting, entity, Some(entity.stale_since), &"Salla did not answer in time");
             }
-            Ok(EntityRead::Refused(error)) => return rest(resting, key, entity, &error),
-            Err(error) => return store_rests(resting, entity, &error),
+            Ok(Ok(EntityRead::There { mapped: Ok(unsealed), .. } | EntityRead::Gone(unsealed))) => unsealed,
+            Ok(Ok(EntityRead::There { mapped: Err((_, error)), .. })) => {
+                return rest(resting, entity, None, &error);
+            }
+            Ok(Ok(EntityRead::Refused(error))) => return rest(resting, entity, None, &error),
+            Ok(Err(error)) => return resource_rests(resting, entity, &error),
         };
         match self.observations.write(entity.merchant_id, vec![unsealed]).await {
             Ok(()) => {
                 metrics::counter!("qafila_hydrated_total", "resource" => entity.resource).increment(1);
-                lock(resting).read.insert(key, (entity.stale_since, Instant::now() + MERGED_WITHIN));
+                lock(resting).rest(entity, MERGED_WITHIN, Some(entity.stale_since));
             }
-            Err(error) => {
-                tracing::warn!(event = "entity not hydrated", resource = entity.resource, sallaId = entity.salla_id, error = %error);
-            }
+            Err(error) => rest(resting, entity, Some(entity.stale_since), &error),
         }
     }
 }
 
-/// Salla was tried for longer than its client is patient: the store has its turn later.
-fn store_rests(resting: &Mutex<Resting>, entity: &StaleEntity, error: &SallaError) {
+/// Salla does not answer at all, or not for this resource: it has its turn later.
+fn resource_rests(resting: &Mutex<Resting>, entity: &StaleEntity, error: &SallaError) {
     // One of several calls at once tells it for all.
-    let fresh = lock(resting).stores.insert(entity.store_id, Instant::now() + STORE_RESTS).is_none();
+    let place = (entity.store_id, entity.resource);
+    let fresh = lock(resting).resources.insert(place, Instant::now() + RESOURCE_RESTS).is_none();
     if fresh {
-        tracing::warn!(event = "hydration rests", merchantId = %entity.merchant_id, storeId = entity.store_id, error = %error);
+        tracing::warn!(event = "hydration rests", merchantId = %entity.merchant_id, storeId = entity.store_id,
+            resource = entity.resource, error = %error);
     }
 }
 
-/// An entity whose own fault it is must not be asked for for ever, and is not forgotten: it stays stale.
-fn rest(resting: &Mutex<Resting>, key: Key, entity: &StaleEntity, error: &dyn std::fmt::Display) {
-    let mut resting = lock(resting);
-    let before = resting.entities.get(&key).map(|(_, rest)| *rest);
-    let rest = before.map_or(ENTITY_RESTS, |rest| (rest * 2).min(LONGEST_REST));
-    resting.entities.insert(key, (Instant::now() + rest, rest));
+/// What is asked for in vain must not be asked for for ever, and is not forgotten: it stays stale. Later news than `news` ends the rest.
+fn rest(
+    resting: &Mutex<Resting>,
+    entity: &StaleEntity,
+    news: Option<DateTime<Utc>>,
+    error: &dyn std::fmt::Display,
+) {
+    let pause = lock(resting).rest(entity, ENTITY_RESTS, news);
     metrics::counter!("qafila_hydration_refused_total", "resource" => entity.resource).increment(1);
     tracing::warn!(event = "entity not hydrated", merchantId = %entity.merchant_id, resource = entity.resource,
-        sallaId = entity.salla_id, againInSeconds = rest.as_secs(), error = %error);
+        sallaId = entity.salla_id, againInSeconds = pause.as_secs(), error = %error);
 }
 
 fn lock(resting: &Mutex<Resting>) -> std::sync::MutexGuard<'_, Resting> {
     resting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stale(second: i64) -> StaleEntity {
+        StaleEntity {
+            merchant_id: MerchantId::generate(),
+            store_id: 1,
+            resource: "orders",
+            salla_id: 7,
+            stale_since: DateTime::from_timestamp(second, 0).expect("a time"),
+            was_read: true,
+        }
+    }
+
+    #[test]
+    fn what_was_read_is_asked_for_again_only_for_later_news_or_after_a_growing_pause() {
+        let (mut resting, entity) = (Resting::default(), stale(100));
+        assert!(resting.is_due(&entity));
+        let first = resting.rest(&entity, MERGED_WITHIN, Some(entity.stale_since));
+        assert!(!resting.is_due(&entity));
+        let later =
+            StaleEntity { stale_since: entity.stale_since + chrono::Duration::seconds(1), ..entity.clone() };
+        assert!(resting.is_due(&later));
+        assert_eq!(resting.rest(&entity, MERGED_WITHIN, Some(entity.stale_since)), first * 2);
+        assert_eq!(resting.rest(&later, MERGED_WITHIN, Some(later.stale_since)), first, "its first time");
+    }
+
+    #[test]
+    fn an_entity_that_is_refused_rests_longer_each_time_whatever_the_news() {
+        let (mut resting, entity) = (Resting::default(), stale(100));
+        let pauses: Vec<u64> = (0..12).map(|_| resting.rest(&entity, ENTITY_RESTS, None).as_secs()).collect();
+        assert_eq!(&pauses[..3], [60, 120, 240]);
+        assert_eq!(pauses[11], LONGEST_REST.as_secs());
+        assert!(
+            !resting.is_due(&StaleEntity {
+                stale_since: entity.stale_since + chrono::Duration::days(1),
+                ..entity
+            })
+        );
+    }
 }

@@ -67,3 +67,10 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     }));
     Ok(Unsealed { observation: seen, subject: Some(Subject::Customer(row.id)) })
 }
+
+/// Whether a customer has a name or an address: one without tells too little to replace what is known.
+pub fn names_somebody(unsealed: &Unsealed) -> bool {
+    let profile = unsealed.observation.customer.as_ref().and_then(|customer| customer.profile.as_ref());
+    profile
+        .is_some_and(|p| [&p.first_name, &p.last_name, &p.phone, &p.email].iter().any(|text| text.is_some()))
+}

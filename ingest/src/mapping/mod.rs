@@ -109,14 +109,19 @@ fn without_nul(row: &str) -> Cow<'_, str> {
         return Cow::Borrowed(row);
     }
     let mut kept = String::with_capacity(row.len());
-    for (index, part) in row.split(NUL).enumerate() {
-        // An even number of backslashes before it: the escape is a backslash, and `u0000` is text.
-        let backslashes = kept.len() - kept.trim_end_matches('\\').len();
-        if index > 0 && backslashes % 2 == 1 {
-            kept.push_str(NUL);
+    let mut rest = row;
+    while let Some(at) = rest.find('\\') {
+        let (before, escape) = rest.split_at(at);
+        kept.push_str(before);
+        // What follows a backslash belongs to it, a second one too.
+        let characters = if escape[1..].starts_with('u') { 6 } else { 2 };
+        let length = escape.char_indices().nth(characters).map_or(escape.len(), |(end, _)| end);
+        if !escape.starts_with(NUL) {
+            kept.push_str(&escape[..length]);
         }
-        kept.push_str(part);
+        rest = &escape[length..];
     }
+    kept.push_str(rest);
     Cow::Owned(kept)
 }
 
@@ -177,5 +182,9 @@ mod tests {
         let text: String = read(r#""a\\u0000b""#).expect("a text");
         assert_eq!(text, r"a\u0000b");
         assert_eq!(read::<String>(r#""a\u0000\u0000b""#).as_deref(), Ok("ab"));
+        // What is left of a mangled escape is no escape that was not there.
+        assert!(read::<String>(r#""\u00\u000000""#).is_err());
+        let long = format!("\"{}\\u0000\"", "\\\\".repeat(200_000));
+        assert_eq!(without_nul(&long).len(), 400_002);
     }
 }

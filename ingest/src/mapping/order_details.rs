@@ -7,7 +7,7 @@ use qafila_schemas::records::observation::{
     OrderStatus,
 };
 use qafila_schemas::sealed::Subject;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::orders::Status;
@@ -177,7 +177,7 @@ pub fn whole(details: &str, items: &str, provenance: &Provenance) -> Result<Unse
         created_at: order.date.map(|date| date.0),
         header: order.payment_method.take().map(|payment_method| OrderHeader { payment_method }),
         status: Some(status(order.status, order.is_pending_payment)),
-        breakdown: Some(breakdown(&order.amounts)),
+        breakdown: Some(breakdown(&order.amounts)?),
         amounts: Some(OrderAmounts {
             total: order.amounts.total.amount.0,
             currency: currency(&order.amounts.total.currency),
@@ -201,16 +201,20 @@ fn status(status: Status, is_pending_payment: Option<bool>) -> OrderStatus {
 }
 
 /// As Salla says it; the total is never recomputed (FACTS §4.2).
-fn breakdown(amounts: &Amounts) -> OrderBreakdown {
+fn breakdown(amounts: &Amounts) -> Result<OrderBreakdown, Unmappable> {
     let amount = |money: &Option<Money>| money.as_ref().map(|money| money.amount.0);
-    let discounts = amounts.discounts.as_ref();
-    OrderBreakdown {
+    let mut listed = amounts.discounts.iter().flatten().filter_map(|d| d.discount.map(|n| n.0));
+    let discount = listed.try_fold(Amount::ZERO, Amount::checked_add).ok_or_else(|| Unmappable {
+        path: "/amounts/discounts".into(),
+        reason: "together they are more than an amount can be".into(),
+    })?;
+    Ok(OrderBreakdown {
         sub_total: amount(&amounts.sub_total),
         shipping_cost: amount(&amounts.shipping_cost),
         cash_on_delivery: amount(&amounts.cash_on_delivery),
         tax: amounts.tax.as_ref().and_then(|tax| amount(&tax.amount)),
-        discount: discounts.map(|all| all.iter().filter_map(|d| d.discount.map(|n| n.0)).sum::<Amount>()),
-    }
+        discount: amounts.discounts.as_ref().map(|_| discount),
+    })
 }
 
 fn parties(
@@ -262,7 +266,13 @@ fn free_text(options: Option<&RawValue>, notes: Option<&str>) -> Option<String> 
     if options.is_none() && notes.is_none() {
         return None;
     }
-    serde_json::to_string(&serde_json::json!({"options": options, "notes": notes})).ok()
+    /// Written as it came: what is nested too deep for a `Value` is text all the same.
+    #[derive(Serialize)]
+    struct FreeText<'t> {
+        options: Option<&'t RawValue>,
+        notes: Option<&'t str>,
+    }
+    serde_json::to_string(&FreeText { options, notes }).ok()
 }
 
 #[cfg(test)]
@@ -318,6 +328,19 @@ mod tests {
         assert!(items_within(r#"{"items":[{"name":"x","quantity":1}]}"#).is_none(), "thin");
         assert!(items_within(r#"{"id":1}"#).is_none());
         assert!(items_within(r#"{"items":[]}"#).is_none(), "PHP spells nothing so, too");
+    }
+
+    #[test]
+    fn options_of_any_depth_and_discounts_of_any_size_do_no_harm() {
+        let details = data(include_str!("../../../deploy/local/salla-sim/samples/order.details.light.json"));
+        let deep = format!("{}1e999{}", "[".repeat(500), "]".repeat(500));
+        let items = format!(r#"[{{"name":"x","quantity":1,"options":{deep},"notes":"\\ud83d"}}]"#);
+        whole(&details, &items, &provenance()).expect("text is text");
+        let mut order: Value = serde_json::from_str(&details).expect("JSON");
+        order["amounts"]["discounts"] =
+            serde_json::json!([{"discount": "99999999999999"}, {"discount": "99999999999999"}]);
+        let refusal = whole(&order.to_string(), "[]", &provenance()).expect_err("too much");
+        assert_eq!(refusal.path, "/amounts/discounts");
     }
 
     #[test]

@@ -112,7 +112,7 @@ impl<'de> Deserialize<'de> for PhpDate {
 
 /// Years in which something can have happened at a store; beyond them a date is a mistake, and no database of ours
 /// need hold it.
-const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
+pub(super) const YEARS: std::ops::RangeInclusive<i32> = 1900..=2200;
 
 /// Reads `YYYY-MM-DD HH:MM:SS[.ffffff]` in its zone; without one, or with one unknown to us, Asia/Riyadh.
 pub fn instant(text: &str, zone: Option<&str>) -> Option<DateTime<Utc>> {

@@ -164,6 +164,11 @@ impl SallaApi {
     pub fn config(&self) -> &SallaConfig {
         &self.config
     }
+
+    /// Now, by Salla's clock.
+    pub fn now(&self) -> Millis {
+        self.clock.now()
+    }
 }
 
 /// The API as one store sees it. Clones share everything.

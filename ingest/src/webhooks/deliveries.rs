@@ -51,9 +51,16 @@ impl Deliveries {
 
     /// Forgets what Salla cannot send again and what no dead letter can bring back: both end with the topic's retention.
     pub(super) async fn forget(&self) -> Result<(), sqlx::Error> {
-        sqlx::query("DELETE FROM webhook_deliveries WHERE received_at < now() - interval '31 days'")
+        loop {
+            let forgotten = sqlx::query(
+                "DELETE FROM webhook_deliveries WHERE body_sha256 IN (
+                     SELECT body_sha256 FROM webhook_deliveries WHERE received_at < now() - interval '31 days' LIMIT 10000)",
+            )
             .execute(&self.pool)
-            .await
-            .map(drop)
+            .await?;
+            if forgotten.rows_affected() == 0 {
+                return Ok(());
+            }
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use qafila_schemas::codec::{Decoder, split_header};
 use qafila_schemas::dead_letter::header::POSITION;
-use qafila_schemas::envelope::{BodySealer, SealedBody};
+use qafila_schemas::envelope::{BodySealer, SealError, SealedBody};
 use qafila_schemas::headers;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::reader::{Decode, Decoded, undecodable};
@@ -26,14 +26,23 @@ pub(super) struct Delivery {
     pub position: String,
     /// When it arrived.
     pub received_at: Millis,
-    body: Zeroizing<Vec<u8>>,
+    body: Result<Zeroizing<Vec<u8>>, SealError>,
 }
 
 impl Delivery {
     /// The body as text.
     pub(super) fn body(&self) -> Result<&str, Unmappable> {
-        std::str::from_utf8(&self.body)
-            .map_err(|_| Unmappable { path: String::new(), reason: "the body is not UTF-8".into() })
+        let unreadable = |reason: String| Unmappable { path: String::new(), reason };
+        let body = self.body.as_ref().map_err(|error| unreadable(error.to_string()))?;
+        std::str::from_utf8(body).map_err(|_| unreadable("the body is not UTF-8".into()))
+    }
+
+    /// The operator's key that is needed to open it, where this process does not have it: that is no fault of the delivery.
+    pub(super) fn unknown_key(&self) -> Option<String> {
+        match &self.body {
+            Err(SealError::UnknownKey(key)) => Some(key.clone()),
+            _ => None,
+        }
     }
 }
 
@@ -53,7 +62,6 @@ impl DecodeDeliveries {
         let headers = message.headers().ok_or_else(|| unopenable("it has no headers".into()))?;
         let sealed = SealedBody::read(webhook.body.0, headers)
             .ok_or_else(|| unopenable("the headers with its data key are missing or damaged".into()))?;
-        let body = self.sealer.open(&sealed).map_err(|error| unopenable(error.to_string()))?;
         // A dead letter that is tried again brings the place it first stood at.
         let position = headers::text(headers, POSITION).map_or_else(
             || format!("{}:{}:{}", message.topic(), message.partition(), message.offset()),
@@ -65,7 +73,7 @@ impl DecodeDeliveries {
             body_sha256: webhook.body_sha256,
             position,
             received_at: webhook.received_at,
-            body,
+            body: self.sealer.open(&sealed),
         })
     }
 }

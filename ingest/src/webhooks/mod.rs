@@ -5,18 +5,21 @@ mod deliveries;
 mod inbox;
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::stream::{self, StreamExt, TryStreamExt};
 use qafila_schemas::catalogue::WEBHOOKS_RAW;
 use qafila_schemas::contract::Contract;
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::envelope::{BodySealer, OperatorKeys};
 use qafila_schemas::ids::MerchantId;
+use qafila_schemas::millis::Millis;
 use qafila_schemas::reader::{Batch, Item, OffsetKeeper, ReadError, Reader, ReaderConfig};
 use qafila_schemas::records::webhook::SEALED_FOR;
 use qafila_schemas::registry::RegistryError;
-use qafila_schemas::sealed::KeyStore;
+use qafila_schemas::sealed::KeyStoreError;
 use qafila_schemas::writer::{TopicWriter, WriteError};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -27,6 +30,7 @@ use crate::mapping::webhooks::{Envelope, Topic, observe, topic};
 use crate::mapping::{Owner, Unmappable, Unsealed};
 use crate::observations::{ObservationError, ObservationWriter};
 use crate::owners;
+use crate::salla::client::SallaApi;
 
 /// Consumer group.
 pub const GROUP: &str = "qafila-ingest-webhooks";
@@ -35,7 +39,11 @@ const BATCH_RECORDS: usize = 1_000;
 const BATCH_BYTES: usize = 8 << 20;
 const BATCH_AGE: Duration = Duration::from_millis(5);
 const PAUSE: Duration = Duration::from_millis(500);
-const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
+const FORGET_EVERY: Duration = Duration::from_secs(3_600);
+/// A batch that takes longer hangs on something: it is begun anew.
+const A_BATCH_TAKES: Duration = Duration::from_secs(90);
+/// Merchants whose observations are on their way at once.
+const WRITES_AT_ONCE: usize = 32;
 
 /// Why the role ended.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +68,11 @@ enum Interrupted {
     Observations(#[from] ObservationError),
     #[error(transparent)]
     DeadLetters(#[from] WriteError),
+    /// Whoever took it has a key that we were not given: nothing is given up for that.
+    #[error("sealed under operator key {0:?}, which is not in QAFILA_OPERATOR_KEYS of this process")]
+    UnknownKey(String),
+    #[error("a batch did not end within {A_BATCH_TAKES:?}")]
+    TooSlow,
 }
 
 /// What the role needs.
@@ -70,8 +83,10 @@ pub struct WebhookRole {
     pub contract: Contract,
     /// The operator's keys, which open bodies.
     pub operator_keys: OperatorKeys,
-    /// Keys of personal data.
-    pub keys: Arc<dyn KeyStore>,
+    /// Where observations go.
+    pub observations: Arc<ObservationWriter>,
+    /// Salla, for its clock.
+    pub salla: Arc<SallaApi>,
     /// Stable slot of this process.
     pub slot: String,
 }
@@ -90,89 +105,145 @@ pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), W
     let contract = role.contract;
     let decode =
         DecodeDeliveries::new(contract.registry.decoder()?, BodySealer::new(role.operator_keys, SEALED_FOR));
-    let writer = TopicWriter::new(&contract.kafka, 0)?;
     let mapper = Mapper {
-        observations: ObservationWriter::new(&contract, role.keys, writer.clone()).await?,
-        dead_letters: DeadLetters::new(writer, CONSUMER),
+        observations: role.observations,
+        dead_letters: DeadLetters::new(TopicWriter::new(&contract.kafka, 5)?, CONSUMER),
         deliveries: Deliveries::new(role.pool.clone()),
-        pool: role.pool,
+        salla: role.salla,
+        pool: role.pool.clone(),
     };
+    let forgetting = tokio::spawn(forget(Deliveries::new(role.pool), shutdown.clone()));
     let mut reader = Reader::start(&contract.kafka, &contract.registry, config, decode)?;
-    let mut sweep = tokio::time::interval(SWEEP_EVERY);
-    loop {
+    let ended = loop {
         let mut batch = tokio::select! {
-            batch = reader.next() => batch?,
-            _ = sweep.tick() => {
-                if let Err(error) = mapper.deliveries.forget().await {
-                    tracing::warn!(event = "old deliveries not forgotten", error = %error);
-                }
-                continue;
-            }
-            () = shutdown.cancelled() => return Ok(()),
+            batch = reader.next() => match batch { Ok(batch) => batch, Err(error) => break Err(error.into()) },
+            () = shutdown.cancelled() => break Ok(()),
         };
-        match mapper.map(&mut batch).await {
+        let mapped = tokio::time::timeout(A_BATCH_TAKES, mapper.map(&mut batch)).await;
+        match mapped.unwrap_or(Err(Interrupted::TooSlow)) {
             Ok(()) => reader.assignment().commit(&batch),
             Err(error) => {
+                metrics::counter!("qafila_webhooks_interrupted_total").increment(1);
                 tracing::warn!(event = "webhooks interrupted", error = %error);
                 reader.assignment().rewind();
                 tokio::time::sleep(PAUSE).await;
             }
         }
+    };
+    forgetting.abort();
+    ended
+}
+
+/// Forgets old deliveries, hour by hour.
+async fn forget(deliveries: Deliveries, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if let Err(error) = deliveries.forget().await {
+            tracing::warn!(event = "old deliveries not forgotten", error = %error);
+        }
+        tokio::time::sleep(FORGET_EVERY).await;
     }
 }
 
 /// Maps batches.
 struct Mapper {
-    observations: ObservationWriter,
+    observations: Arc<ObservationWriter>,
     dead_letters: DeadLetters,
     deliveries: Deliveries,
+    salla: Arc<SallaApi>,
     pool: PgPool,
 }
 
 /// What came of a delivery.
 enum Outcome {
-    Observed(Unsealed, MerchantId),
+    /// Observations, and whose.
+    Observed(Vec<Unsealed>, MerchantId),
     /// Not ours to use, for the reason of this name.
     Passed(&'static str),
+    /// Set aside.
     Unmappable(Unmappable, Option<MerchantId>),
 }
+
+/// What a merchant's deliveries told, and the deliveries.
+type Told = (Vec<Unsealed>, Vec<Item<Delivery>>);
 
 impl Mapper {
     async fn map(&self, batch: &mut Batch<Delivery>) -> Result<(), Interrupted> {
         let items = std::mem::take(&mut batch.items);
         let mut letters = std::mem::take(&mut batch.bad);
+        if let Some(key) = items.iter().find_map(|item| item.value.unknown_key()) {
+            return Err(Interrupted::UnknownKey(key));
+        }
         let fresh = self.deliveries.claim(&items).await?;
         let stores = items.iter().filter_map(|item| item.value.store_id).collect();
         let owners = owners::of(&self.pool, stores).await?;
-        let mut observed: HashMap<MerchantId, Vec<Unsealed>> = HashMap::new();
+        // Received by our clock; told by Salla's.
+        let ahead_ms = self.salla.now().0 - Millis::now().0;
+        let mut told: HashMap<MerchantId, Told> = HashMap::new();
         for (item, fresh) in items.into_iter().zip(fresh) {
-            let outcome = if fresh { outcome(&item.value, &owners) } else { Outcome::Passed("repeated") };
+            let outcome =
+                if fresh { outcome(&item.value, &owners, ahead_ms) } else { Outcome::Passed("repeated") };
             count(&item.value, &outcome);
             match outcome {
-                Outcome::Observed(unsealed, merchant) => observed.entry(merchant).or_default().push(unsealed),
+                Outcome::Observed(unsealed, merchant) => {
+                    let (all, items) = told.entry(merchant).or_default();
+                    all.extend(unsealed);
+                    items.push(item);
+                }
                 Outcome::Passed(_) => {}
-                Outcome::Unmappable(error, merchant) => letters.extend(letter(item, error, merchant)),
+                Outcome::Unmappable(error, merchant) => {
+                    letters.extend(letter(item, "unmappable", error, merchant));
+                }
             }
         }
-        for (merchant, unsealed) in observed {
-            self.observations.write(merchant, unsealed).await?;
-        }
+        let writing = told.into_iter().map(|(merchant, told)| self.write(merchant, told));
+        let unsealable: Vec<Vec<DeadLetter>> =
+            stream::iter(writing).buffer_unordered(WRITES_AT_ONCE).try_collect().await?;
+        letters.extend(unsealable.into_iter().flatten());
         self.dead_letters.write(letters).await?;
         Ok(())
     }
+
+    /// Writes what a merchant's deliveries told. Where the merchant's own keys do not open they are set aside, and nobody else
+    /// waits for them.
+    async fn write(
+        &self,
+        merchant: MerchantId,
+        (unsealed, items): Told,
+    ) -> Result<Vec<DeadLetter>, Interrupted> {
+        match self.observations.write(merchant, unsealed).await {
+            Ok(()) => Ok(vec![]),
+            Err(ObservationError::Keys(KeyStoreError::Seal(error))) => {
+                let cause = || Unmappable { path: String::new(), reason: error.to_string() };
+                Ok(items
+                    .into_iter()
+                    .filter_map(|item| letter(item, "unsealable", cause(), Some(merchant)))
+                    .collect())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
 }
 
-fn outcome(delivery: &Delivery, owners: &HashMap<i64, Owner>) -> Outcome {
+fn outcome(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> Outcome {
+    // A defect of ours in one body must not stop the others, for ever.
+    catch_unwind(AssertUnwindSafe(|| read(delivery, owners, ahead_ms))).unwrap_or_else(|_| {
+        let reason = "mapping it fails in a way that we did not expect".into();
+        Outcome::Unmappable(Unmappable { path: String::new(), reason }, None)
+    })
+}
+
+fn read(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> Outcome {
+    let is_unused = !delivery.event.is_empty() && topic(&delivery.event) == Topic::Unused;
     let envelope = match delivery.body().and_then(Envelope::read) {
         Ok(envelope) => envelope,
         // An event that we do not use may have any shape.
-        Err(_) if topic(&delivery.event) == Topic::Unused => return Outcome::Passed("unused"),
+        Err(_) if is_unused => return Outcome::Passed("unused"),
         Err(error) => return Outcome::Unmappable(error, None),
     };
     let Topic::Entity(what) = topic(&envelope.event) else { return Outcome::Passed("unused") };
     // A store that nobody is connected to: what is missed meanwhile is read when somebody connects it.
     let Some(owner) = owners.get(&envelope.merchant) else { return Outcome::Passed("unclaimed") };
-    match observe(what, &envelope, *owner) {
+    match observe(what, &envelope, *owner, Millis(delivery.received_at.0 + ahead_ms)) {
         Ok(unsealed) => Outcome::Observed(unsealed, owner.merchant_id),
         Err(error) => Outcome::Unmappable(error, Some(owner.merchant_id)),
     }
@@ -180,20 +251,29 @@ fn outcome(delivery: &Delivery, owners: &HashMap<i64, Owner>) -> Outcome {
 
 fn count(delivery: &Delivery, outcome: &Outcome) {
     let word = match outcome {
-        Outcome::Observed(unsealed, _) if unsealed.is_news_only() => "stale",
+        Outcome::Observed(all, _) if all.iter().all(Unsealed::is_news_only) => "stale",
         Outcome::Observed(..) => "observed",
         Outcome::Passed(word) => word,
         Outcome::Unmappable(..) => "unmappable",
     };
     // Only names that we know become series.
-    let event = if topic(&delivery.event) == Topic::Unused { "other" } else { &delivery.event };
+    let event = match topic(&delivery.event) {
+        Topic::Entity(_) => delivery.event.as_str(),
+        Topic::App => "app",
+        Topic::Unused => "other",
+    };
     metrics::counter!("qafila_webhooks_mapped_total", "event" => event.to_owned(), "outcome" => word)
         .increment(1);
 }
 
-fn letter(item: Item<Delivery>, error: Unmappable, merchant: Option<MerchantId>) -> Option<DeadLetter> {
+fn letter(
+    item: Item<Delivery>,
+    code: &'static str,
+    error: Unmappable,
+    merchant: Option<MerchantId>,
+) -> Option<DeadLetter> {
     let cause = Cause {
-        code: "unmappable",
+        code,
         detail: error.reason,
         path: Some(error.path),
         merchant: merchant.map(|merchant| merchant.to_string()),

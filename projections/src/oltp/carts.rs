@@ -49,11 +49,12 @@ pub struct Cart {
     pub lines: Json<Vec<CartLine>>,
 }
 
-/// The carts of a merchant, newest first, from behind `cursor`; those of `status`, where one is named. A cart of which only a change
+/// The carts of a merchant's store, newest first, from behind `cursor`; those of `status`, where one is named. A cart of which only a change
 /// of status was seen has no creation and is left out.
 pub async fn list(
     pool: &PgPool,
     merchant: MerchantId,
+    store_id: i64,
     status: Option<&str>,
     cursor: Option<Cursor>,
     limit: i64,
@@ -64,7 +65,7 @@ pub async fn list(
         "SELECT cart_id, created_at, salla_updated_at, status, total, sub_total, discount, currency, customer_id,
              customer_name, customer_phone, customer_email, checkout_url, city, coupon_code, lines
          FROM carts
-         WHERE merchant_id = $1 AND (created_at, cart_id) < ($2, $3)
+         WHERE merchant_id = $1 AND store_id = $6 AND (created_at, cart_id) < ($2, $3)
            AND (deleted_at IS NULL OR deleted_at <= read_at) AND ($4::text IS NULL OR status = $4)
          ORDER BY created_at DESC, cart_id DESC LIMIT $5",
     )
@@ -73,6 +74,7 @@ pub async fn list(
     .bind(cart_id)
     .bind(status)
     .bind(limit)
+    .bind(store_id)
     .fetch_all(&mut *scope)
     .await
 }

@@ -37,9 +37,9 @@ pub struct StaleRow {
 const TO_READ: &str =
     "coalesce(deleted_at <= read_at, deleted_at IS NULL) AND (read_at IS NULL OR stale_since > read_at)";
 
-/// There was news since the last read, and it was not that the entity is gone; as in the indexes of migration 0008.
+/// There was news since the last read, and since it was said to be gone; as in the indexes of migration 0008.
 const IS_STALE: &str =
-    "stale_since > coalesce(read_at, '-infinity') AND coalesce(deleted_at <= read_at, deleted_at IS NULL)";
+    "stale_since > coalesce(read_at, '-infinity') AND stale_since > coalesce(deleted_at, '-infinity')";
 
 /// `(id, deleted since, created)` of a resource of one store (`orders`, `customers` or `products`): all of the span, and those of
 /// `ids` wherever they are. Nothing for another resource.
@@ -147,13 +147,13 @@ pub async fn count_thin_orders(
         .await
 }
 
-/// Stale rows of all stores, of each store at most `per_store` of each resource, newest news first.
-pub async fn stale(pool: &PgPool, per_store: i64) -> Result<Vec<StaleRow>, sqlx::Error> {
+/// Stale rows of `stores`, of each store at most `per_store` of each resource, newest news first.
+pub async fn stale(pool: &PgPool, stores: &[i64], per_store: i64) -> Result<Vec<StaleRow>, sqlx::Error> {
     let of_table = |(table, id): (&str, &str)| {
         format!(
             "SELECT merchant_id, store_id, '{table}' AS resource, {id} AS salla_id, stale_since, read_at IS NOT NULL AS was_read,
                  row_number() OVER (PARTITION BY merchant_id, store_id ORDER BY stale_since DESC) AS place
-             FROM {table} WHERE {IS_STALE}"
+             FROM {table} WHERE store_id = ANY($2) AND {IS_STALE}"
         )
     };
     let tables = [("orders", "order_id"), ("customers", "customer_id"), ("products", "product_id")];
@@ -162,5 +162,5 @@ pub async fn stale(pool: &PgPool, per_store: i64) -> Result<Vec<StaleRow>, sqlx:
         "SELECT merchant_id, store_id, resource, salla_id, stale_since, was_read FROM ({all}) AS s
          WHERE place <= $1 ORDER BY stale_since DESC"
     );
-    sqlx::query_as(&query).bind(per_store).fetch_all(pool).await
+    sqlx::query_as(&query).bind(per_store).bind(stores).fetch_all(pool).await
 }

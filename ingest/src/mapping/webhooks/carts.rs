@@ -85,8 +85,12 @@ struct Line {
     quantity: Number,
 }
 
-/// A whole cart.
-pub(super) fn whole(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
+/// A whole cart; its status is told by itself or by the event. Without lines it is not whole, and must not empty one that is.
+pub(super) fn whole(
+    data: &str,
+    provenance: &Provenance,
+    event_status: Option<&str>,
+) -> Result<Unsealed, Unmappable> {
     let cart: Cart = read(data)?;
     let code = cart.currency.as_deref();
     let (total, currency) = cart.total.read(code, "/total")?;
@@ -119,8 +123,8 @@ pub(super) fn whole(data: &str, provenance: &Provenance) -> Result<Unsealed, Unm
     let mut seen = observation(provenance, Entity::Cart, cart.id);
     seen.cart = Some(Box::new(CartObservation {
         created_at: cart.created_at.map(|date| date.0),
-        content: Some(content),
-        status: cart.status.map(|status| CartStatus { status }),
+        content: (!content.lines.is_empty()).then_some(content),
+        status: cart.status.or(event_status.map(str::to_owned)).map(|status| CartStatus { status }),
     }));
     Ok(Unsealed { observation: seen, subject: Some(subject) })
 }

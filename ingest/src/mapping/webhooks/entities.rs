@@ -67,5 +67,7 @@ pub(super) fn product_deleted(data: &str, provenance: &Provenance) -> Result<Uns
 }
 
 pub(super) fn customer(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    or_stale(data, provenance, Entity::Customer, || customers::from_row(data, provenance).ok())
+    or_stale(data, provenance, Entity::Customer, || {
+        customers::from_row(data, provenance).ok().filter(customers::names_somebody)
+    })
 }

@@ -1,12 +1,12 @@
 //! What surrounds the data of every webhook (FACTS §7).
 
-use chrono::DateTime;
+use chrono::{DateTime, Datelike};
 use qafila_schemas::millis::Millis;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::super::values::{id, instant};
+use super::super::values::{YEARS, id, instant};
 use super::super::{Unmappable, read};
 
 /// A webhook, taken apart.
@@ -45,7 +45,8 @@ fn event_time(text: &str) -> Option<Millis> {
     // JavaScript adds the name of the zone in brackets.
     let like_javascript = text.split(" (").next().unwrap_or(text);
     let spelt = DateTime::parse_from_str(like_javascript, "%a %b %d %Y %H:%M:%S GMT%z").ok();
-    spelt.map(|at| at.to_utc()).or_else(|| instant(text, None)).map(Millis::from)
+    let spelt = spelt.map(|at| at.to_utc()).filter(|at| YEARS.contains(&at.year()));
+    spelt.or_else(|| instant(text, None)).map(Millis::from)
 }
 
 #[cfg(test)]
@@ -67,7 +68,13 @@ mod tests {
         ] {
             assert_eq!(read(text), expected, "{text}");
         }
-        for text in ["", "yesterday", "1656235308", "Sun Jun 26 2022 12:21:48"] {
+        for text in [
+            "Sun Jun 26 +262000 12:21:48 GMT+0300",
+            "",
+            "yesterday",
+            "1656235308",
+            "Sun Jun 26 2022 12:21:48",
+        ] {
             assert_eq!(read(text), None, "{text}");
         }
     }

@@ -7,11 +7,18 @@ mod carts;
 mod entities;
 mod envelope;
 
-use qafila_schemas::open_set::Source;
+use qafila_schemas::millis::Millis;
+use qafila_schemas::open_set::{Entity, Kind, Source};
+use qafila_schemas::records::observation::Observation;
 
 pub use envelope::{Envelope, EventTime};
 
 use super::{Owner, Unmappable, Unsealed};
+
+/// Salla tries three times, about five minutes apart (FACTS §7).
+const LATEST_MS: i64 = 20 * 60_000;
+/// Clocks differ; more is a time in another zone than it says.
+const MOST_AHEAD_MS: i64 = 60_000;
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +50,8 @@ pub enum EntityEvent {
     Customer,
     /// A whole cart.
     Cart,
+    /// A cart became an order.
+    CartPurchased,
     /// The status of a cart.
     CartStatus,
 }
@@ -84,7 +93,7 @@ pub const STORE_EVENTS: [(&str, EntityEvent); 37] = [
     ("customer.login", EntityEvent::Customer),
     ("abandoned.cart", EntityEvent::Cart),
     ("abandoned.cart.updated", EntityEvent::Cart),
-    ("abandoned.cart.purchased", EntityEvent::Cart),
+    ("abandoned.cart.purchased", EntityEvent::CartPurchased),
     ("abandoned.cart.status.changed", EntityEvent::CartStatus),
 ];
 
@@ -97,9 +106,19 @@ pub fn topic(event: &str) -> Topic {
     known.map_or(Topic::Unused, |(_, what)| Topic::Entity(*what))
 }
 
-/// An event of a store as an observation.
-pub fn observe(what: EntityEvent, envelope: &Envelope, owner: Owner) -> Result<Unsealed, Unmappable> {
-    let provenance = owner.provenance(Source::Webhook, envelope.created_at.0);
+/// An event of a store as observations: what it tells, and, where that alone cannot be relied on, that there was news.
+/// `received_at` is when it reached us, by Salla's clock.
+///
+/// News counts from when we received it: an event tells whole seconds, and a read that began within that second may be older. A
+/// deletion is confirmed by a read; so is an event whose time is not what a delivery and its retries take.
+pub fn observe(
+    what: EntityEvent,
+    envelope: &Envelope,
+    owner: Owner,
+    received_at: Millis,
+) -> Result<Vec<Unsealed>, Unmappable> {
+    let created_at = envelope.created_at.0;
+    let provenance = owner.provenance(Source::Webhook, created_at.min(received_at));
     let data = envelope.data.get();
     let mapped = match what {
         EntityEvent::Order => entities::order(data, &provenance),
@@ -109,10 +128,25 @@ pub fn observe(what: EntityEvent, envelope: &Envelope, owner: Owner) -> Result<U
         EntityEvent::ProductPart => entities::product_part(data, &provenance),
         EntityEvent::ProductDeleted => entities::product_deleted(data, &provenance),
         EntityEvent::Customer => entities::customer(data, &provenance),
-        EntityEvent::Cart => carts::whole(data, &provenance),
+        EntityEvent::Cart => carts::whole(data, &provenance, None),
+        EntityEvent::CartPurchased => carts::whole(data, &provenance, Some("purchased")),
         EntityEvent::CartStatus => carts::status(data, &provenance),
     };
-    mapped.map_err(|error| Unmappable { path: format!("/data{}", error.path), ..error })
+    let mapped = mapped.map_err(|error| Unmappable { path: format!("/data{}", error.path), ..error })?;
+    let Observation { entity, salla_id, kind, .. } = &mapped.observation;
+    if *entity == Entity::Cart {
+        // There is nothing to read a cart from.
+        return Ok(vec![mapped]);
+    }
+    let news_at = owner.provenance(Source::Webhook, received_at);
+    let news = Unsealed::of_kind(&news_at, entity.clone(), *salla_id, Kind::Stale);
+    let untimely = !(received_at.0 - LATEST_MS..=received_at.0 + MOST_AHEAD_MS).contains(&created_at.0);
+    Ok(match kind {
+        Kind::Stale => vec![news],
+        Kind::Deleted => vec![mapped, news],
+        _ if untimely => vec![mapped, news],
+        _ => vec![mapped],
+    })
 }
 
 #[cfg(test)]
@@ -121,7 +155,6 @@ mod tests {
     use std::path::Path;
 
     use qafila_schemas::ids::{ConnectionId, MerchantId};
-    use qafila_schemas::open_set::{Entity, Kind};
 
     use super::*;
 
@@ -131,10 +164,15 @@ mod tests {
         Owner { merchant_id: MerchantId::generate(), connection_id: ConnectionId::generate(), store_id: 7 }
     }
 
+    /// What an event tells, received a moment after it happened.
     fn observed(body: &str) -> Result<Unsealed, Unmappable> {
+        observed_after(body, 900).map(|mut all| all.remove(0))
+    }
+
+    fn observed_after(body: &str, millis: i64) -> Result<Vec<Unsealed>, Unmappable> {
         let envelope = Envelope::read(body)?;
         let Topic::Entity(what) = topic(&envelope.event) else { panic!("{} is not used", envelope.event) };
-        observe(what, &envelope, owner())
+        observe(what, &envelope, owner(), Millis(envelope.created_at.0.0 + millis))
     }
 
     fn of(event: &str, data: &str) -> String {
@@ -253,12 +291,40 @@ mod tests {
     }
 
     #[test]
+    fn news_counts_from_its_receipt_and_what_cannot_be_relied_on_is_news_too() {
+        const MINUTE: i64 = 60_000;
+        let kinds = |body: &str, after: i64| -> Vec<(Kind, i64)> {
+            let created_at = Envelope::read(body).expect("an envelope").created_at.0.0;
+            let all = observed_after(body, after).expect("it maps");
+            all.iter()
+                .map(|u| (u.observation.kind.clone(), u.observation.observed_at.0 - created_at))
+                .collect()
+        };
+        let order = sample("order.created");
+        assert_eq!(kinds(&order, 900), [(Kind::Seen, 0)]);
+        assert_eq!(kinds(&order, 15 * MINUTE), [(Kind::Seen, 0)], "the last retry");
+        assert_eq!(kinds(&order, 60 * MINUTE), [(Kind::Seen, 0), (Kind::Stale, 60 * MINUTE)]);
+        let ahead = -180 * MINUTE;
+        assert_eq!(kinds(&order, ahead), [(Kind::Seen, ahead), (Kind::Stale, ahead)], "never in the future");
+        assert_eq!(kinds(&sample("product.price.updated"), 900), [(Kind::Stale, 900)]);
+        assert_eq!(kinds(&sample("product.deleted.derived"), 900), [(Kind::Deleted, 0), (Kind::Stale, 900)]);
+        assert_eq!(kinds(&sample("abandoned.cart"), ahead), [(Kind::Seen, ahead)]);
+        let bare = of("customer.updated", r#"{"id":21,"city":"Jeddah"}"#);
+        assert_eq!(kinds(&bare, 900), [(Kind::Stale, 900)], "it must not erase what is known");
+    }
+
+    #[test]
     fn a_cart_may_have_bare_numbers_and_no_customer() {
-        let body =
-            of("abandoned.cart.purchased", r#"{"id":5,"total":"12.5","status":"purchased","items":[]}"#);
+        let body = of(
+            "abandoned.cart.purchased",
+            r#"{"id":5,"total":"12.5","items":[{"product_id":3,"quantity":1}]}"#,
+        );
         let cart = observed(&body).expect("it maps").observation.cart.expect("a cart");
         let content = cart.content.expect("content");
         assert_eq!((content.total.to_string().as_str(), content.currency.as_str()), ("12.5000", "SAR"));
         assert_eq!(cart.status.expect("a status").status, "purchased");
+        let without_items = of("abandoned.cart.purchased", r#"{"id":5,"total":"12.5","items":[]}"#);
+        let cart = observed(&without_items).expect("it maps").observation.cart.expect("a cart");
+        assert_eq!(cart.content, None, "it must not empty what is known");
     }
 }

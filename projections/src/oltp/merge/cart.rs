@@ -68,6 +68,10 @@ impl MergedRow for Cart {
         effect
     }
 
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        vec![self.content.stamp(), self.status.stamp()]
+    }
+
     fn into_fact(self) -> Option<CartFact> {
         let created_at = self.base.created_at();
         let (content, content_stamp) = self.content.into_fact();

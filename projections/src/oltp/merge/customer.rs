@@ -56,6 +56,10 @@ impl MergedRow for Customer {
         seen.profile.map_or_else(Effect::default, |profile| self.profile.observe(stamp, profile, rules))
     }
 
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        vec![self.profile.stamp()]
+    }
+
     fn into_fact(self) -> Option<CustomerFact> {
         let (profile, stamp) = self.profile.into_fact();
         let p = profile.unwrap_or_default();

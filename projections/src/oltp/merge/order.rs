@@ -1,6 +1,7 @@
 //! Merged orders: table `orders`, topic `salla.orders`.
 
 use qafila_schemas::catalogue::{ORDERS, Topic};
+use qafila_schemas::millis::Millis;
 use qafila_schemas::records::fact::{OrderFact, OrderObserved};
 use qafila_schemas::records::observation::{
     Observation, OrderAmounts, OrderBreakdown, OrderDetails, OrderHeader, OrderItems, OrderLine, OrderStatus,
@@ -21,6 +22,8 @@ pub struct Order {
     amounts: Register<OrderAmounts>,
     breakdown: Register<OrderBreakdown>,
     details: Register<OrderDetails>,
+    /// The latest that any source told; webhooks tell none. Not in `details`, so that they do not erase it.
+    salla_updated_at: Option<Millis>,
     items: Register<OrderItems>,
 }
 
@@ -30,17 +33,22 @@ impl Order {
     fn observe_items(&mut self, items: OrderItems, stamp: Stamp, rules: Rules) -> Effect {
         match (self.items.value(), self.items.stamp()) {
             (Some(known), Some(known_stamp)) if known.complete && !items.complete => {
-                let doubt = stamp.observed_at > known_stamp.observed_at && !same_goods(known, &items);
-                Effect { changed: false, doubt: doubt.then_some(stamp.observed_at) }
+                let doubt = stamp.may_be_after(known_stamp, rules) && !same_goods(known, &items);
+                Effect { changed: false, doubt: doubt.then(|| after_both(stamp, known_stamp)) }
             }
             (Some(known), Some(known_stamp)) if !known.complete && items.complete => {
-                let doubt = known_stamp.observed_at > stamp.observed_at && !same_goods(known, &items);
+                let doubt = known_stamp.may_be_after(stamp, rules) && !same_goods(known, &items);
                 self.items = Register::stored(Some((stamp, items)));
-                Effect { changed: true, doubt: doubt.then_some(known_stamp.observed_at) }
+                Effect { changed: true, doubt: doubt.then(|| after_both(stamp, known_stamp)) }
             }
             _ => self.items.observe(stamp, items, rules),
         }
     }
+}
+
+/// Only a read that begins after both tells which is right.
+fn after_both(one: Stamp, other: Stamp) -> Millis {
+    Millis(one.observed_at.max(other.observed_at).0.saturating_add(1))
 }
 
 /// Whether two lists of lines name the same goods in the same numbers, in whatever order.
@@ -109,6 +117,7 @@ impl MergedRow for Order {
             amounts: Register::default(),
             breakdown: Register::default(),
             details: Register::default(),
+            salla_updated_at: None,
             items: Register::default(),
         }
     }
@@ -141,13 +150,27 @@ impl MergedRow for Order {
         if let Some(breakdown) = seen.breakdown {
             effect = effect.and(self.breakdown.observe(stamp, breakdown, rules));
         }
-        if let Some(details) = seen.details {
+        if let Some(mut details) = seen.details {
+            let latest = self.salla_updated_at.max(details.salla_updated_at.take());
+            effect.changed |= latest != self.salla_updated_at;
+            self.salla_updated_at = latest;
             effect = effect.and(self.details.observe(stamp, details, rules));
         }
         if let Some(items) = seen.items {
             effect = effect.and(self.observe_items(items, stamp, rules));
         }
         effect
+    }
+
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        vec![
+            self.header.stamp(),
+            self.status.stamp(),
+            self.amounts.stamp(),
+            self.breakdown.stamp(),
+            self.details.stamp(),
+            self.items.stamp(),
+        ]
     }
 
     fn into_fact(self) -> Option<OrderFact> {
@@ -195,7 +218,7 @@ impl MergedRow for Order {
             receiver_email: details.receiver_email,
             city: details.city,
             country_code: details.country_code,
-            salla_updated_at: details.salla_updated_at,
+            salla_updated_at: self.salla_updated_at,
             lines_complete: items.complete,
             lines: items.lines,
             observed: OrderObserved {
@@ -253,7 +276,7 @@ impl MergedRow for Order {
         texts!(details, |d| d.receiver_email.as_deref());
         texts!(details, |d| d.city.as_deref());
         texts!(details, |d| d.country_code.as_deref());
-        values!(details, |d| time(d.salla_updated_at));
+        add(into, rows.iter().map(|r| time(r.salla_updated_at)).collect::<Vec<_>>())?;
         stamps!(details);
         add(into, rows.iter().map(|r| r.items.value().is_some_and(|i| i.complete)).collect::<Vec<_>>())?;
         let lines: Vec<String> =
@@ -297,13 +320,14 @@ impl MergedRow for Order {
             receiver_email: c.take()?,
             city: c.take()?,
             country_code: c.take()?,
-            salla_updated_at: c.time()?,
+            salla_updated_at: None,
         };
+        let salla_updated_at = c.time()?;
         let details = c.register(details)?;
         let complete = c.take()?;
         let lines: sqlx::types::Json<Vec<OrderLine>> = c.take()?;
         let items = c.register(OrderItems { complete, lines: lines.0 })?;
-        Ok(Self { base, reference_id, header, status, amounts, breakdown, details, items })
+        Ok(Self { base, reference_id, header, status, amounts, breakdown, details, salla_updated_at, items })
     }
 }
 

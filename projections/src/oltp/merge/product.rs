@@ -60,6 +60,10 @@ impl MergedRow for Product {
         seen.core.map_or_else(Effect::default, |core| self.core.observe(stamp, core, rules))
     }
 
+    fn stamps(&self) -> Vec<Option<Stamp>> {
+        vec![self.core.stamp()]
+    }
+
     fn into_fact(self) -> Option<ProductFact> {
         let (core, stamp) = self.core.into_fact();
         let seen = core.is_some();

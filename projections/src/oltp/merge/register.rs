@@ -91,6 +91,11 @@ impl Stamp {
     }
 
     /// How far two instants may lie apart and still leave open which came first.
+    /// Whether this may have been true after `other`, as far as anybody knows.
+    pub fn may_be_after(self, other: Self, rules: Rules) -> bool {
+        self.observed_at.0.saturating_add(self.uncertainty(other, rules)) > other.observed_at.0
+    }
+
     fn uncertainty(self, other: Self, rules: Rules) -> i64 {
         if self.origin == Origin::List || other.origin == Origin::List {
             rules.list_cache_window_ms
@@ -137,8 +142,8 @@ impl<T> Register<T> {
 pub struct Effect {
     /// The register is not what it was.
     pub changed: bool,
-    /// The later of two instants that differ and lie closer than their uncertainty: nobody knows which is right,
-    /// and the row has to be fetched.
+    /// Just after the later of two instants that differ and lie closer than their uncertainty: nobody knows which is right, and
+    /// the row has to be fetched, by a read that begins after both.
     pub doubt: Option<Millis>,
 }
 
@@ -160,7 +165,7 @@ impl<T: PartialEq + Debug> Register<T> {
         let differs = *known != value;
         let apart = (stamp.observed_at.0 - known_stamp.observed_at.0).abs();
         let doubtful = differs && apart <= stamp.uncertainty(*known_stamp, rules);
-        let later = stamp.observed_at.max(known_stamp.observed_at);
+        let after_both = Millis(stamp.observed_at.max(known_stamp.observed_at).0.saturating_add(1));
         let wins = match stamp.precedence(rules).cmp(&known_stamp.precedence(rules)) {
             std::cmp::Ordering::Greater => true,
             std::cmp::Ordering::Less => false,
@@ -170,7 +175,7 @@ impl<T: PartialEq + Debug> Register<T> {
         if wins {
             self.0 = Some((stamp, value));
         }
-        Effect { changed: wins, doubt: doubtful.then_some(later) }
+        Effect { changed: wins, doubt: doubtful.then_some(after_both) }
     }
 }
 
@@ -217,7 +222,7 @@ mod tests {
         register.observe(webhook(-600_000), "paid", RULES);
         assert_eq!(
             register.observe(list, "pending", RULES),
-            Effect { changed: false, doubt: Some(Millis(0)) }
+            Effect { changed: false, doubt: Some(Millis(1)) }
         );
         assert_eq!(register.value(), Some(&"paid"));
         let mut register = Register::default();

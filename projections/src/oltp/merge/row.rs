@@ -98,6 +98,8 @@ pub trait MergedRow: Send + Sync + Sized + 'static {
     fn base_mut(&mut self) -> &mut Base;
     /// Takes in the groups that were seen.
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect;
+    /// Which observation won each group.
+    fn stamps(&self) -> Vec<Option<Stamp>>;
     /// The fact; `None` while it cannot be published (no creation known, where its topic needs one).
     fn into_fact(self) -> Option<Self::Fact>;
     /// Adds one array per column of [`COLUMNS`](Self::COLUMNS).
@@ -134,6 +136,14 @@ pub trait MergedRow: Send + Sync + Sized + 'static {
             }
             // A request to publish changes nothing; a kind of a later version is not ours to guess.
             Kind::Publish | Kind::Other(_) => {}
+        }
+        // What a webhook tells of an entity that is said to be gone: a read decides.
+        if self.base().deleted_at.is_some() {
+            let told_at = self.stamps().into_iter().flatten().filter(|stamp| stamp.origin == Origin::Webhook);
+            let told_at = told_at.map(|stamp| stamp.observed_at).max();
+            if told_at > self.base().deleted_at {
+                self.base_mut().mark_stale(told_at);
+            }
         }
         changed || *self.base() != before
     }
