@@ -7,6 +7,7 @@ pub mod import;
 pub mod merge;
 pub mod observations;
 pub mod sync;
+pub mod webhooks;
 
 use std::time::{Duration, Instant};
 

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
-use qafila_proving::bench::{avro, commands, facts, import, merge, sync};
+use qafila_proving::bench::{avro, commands, facts, import, merge, sync, webhooks};
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 11] = [
+const SCENARIOS: [&str; 13] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -19,6 +19,8 @@ const SCENARIOS: [&str; 11] = [
     "sync_eta",
     "sync_50k_plan",
     "import_500k",
+    "webhook_ack_mock",
+    "webhook_ack",
 ];
 
 #[derive(Parser)]
@@ -69,6 +71,8 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "sync_fairness" => sync::sync_fairness().await?,
         "sync_eta" => sync::sync_eta().await?,
         "sync_50k_plan" => return sync::sync_50k_plan().await,
+        "webhook_ack_mock" => webhooks::webhook_ack_mock().await?,
+        "webhook_ack" => webhooks::webhook_ack().await?,
         "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
     };
