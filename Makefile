@@ -11,7 +11,7 @@ demo: build ## One merchant's history through the whole system, checked against 
 	@target/release/qafila-demo
 
 test: prerequisites check ## All tests, against the real servers of the local stack
-	cargo build --workspace --all-targets
+	cargo build --locked --workspace --all-targets
 	target/debug/qafila-stack up
 	cargo test --workspace --all-targets --no-fail-fast
 
@@ -43,7 +43,7 @@ deny: prerequisites ## Licences, sources and advisories of dependencies; builds 
 	@deploy/local/deny.sh
 
 build: prerequisites
-	@cargo build --release --workspace
+	@cargo build --locked --release --workspace
 
 prerequisites:
 	@$(PREREQUISITES)

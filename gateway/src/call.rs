@@ -41,6 +41,10 @@ impl Call {
             let detail = "Send the body as application/json.";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
         }
+        // A list would be read field by field.
+        if self.body.trim_ascii_start().first() == Some(&b'[') {
+            return Err(Problem::invalid_field("", "must be an object"));
+        }
         let mut json = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut json).map_err(|error| {
             if error.inner().is_data() {
@@ -152,6 +156,7 @@ mod tests {
         let told =
             |pointer: &str, detail: &str| FieldError { pointer: pointer.into(), detail: detail.into() };
         assert_eq!(fault("{}"), told("/password", "is missing"));
+        assert_eq!(fault(r#" ["secret", 5]"#), told("", "must be an object"));
         assert_eq!(fault(r#"{"password": 12345}"#), told("/password", "must be a string"));
         assert_eq!(fault(r#"{"password": "x", "depth": "six"}"#), told("/depth", "must be a whole number"));
         assert_eq!(fault(r#"{"secret": 1}"#).detail, "is not a field of this request");

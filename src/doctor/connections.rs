@@ -100,7 +100,7 @@ async fn doubts(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
     })
 }
 
-/// Where events do not reach us, changes are found a night later.
+/// Where events do not reach us, changes come with the next import only.
 async fn subscriptions(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
     let row = sqlx::query(
         "SELECT count(*), count(*) FILTER (WHERE s.state = 'failing'), max(s.fault)
@@ -114,7 +114,7 @@ async fn subscriptions(connection: &mut PgConnection) -> Result<Finding, sqlx::E
         Finding::attention(
             "webhooks",
             format!("{failing} of {all} stores lack subscriptions, such as: {}", fault.unwrap_or_default()),
-            "Salla must reach QAFILA_PUBLIC_URL; it is tried again every 15 minutes, and changes are found every night.",
+            "Salla must reach QAFILA_PUBLIC_URL; it is tried again every 15 minutes; until then changes come with the next import.",
         )
     } else {
         Finding::fine("webhooks", format!("{all} stores"))

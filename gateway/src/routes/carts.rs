@@ -73,7 +73,7 @@ pub struct CartLineBody {
 }
 
 /// The merchant's abandoned carts.
-#[utoipa::path(get, path = "/api/v1/carts", tag = "carts", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "list_carts", path = "/api/v1/carts", tag = "carts", security(("bearer" = [])),
     params(("status" = Option<String>, Query, description = "Only carts of this status"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),

@@ -46,7 +46,7 @@ pub struct JobStatusBody {
 }
 
 /// Starts an import for a merchant.
-#[utoipa::path(post, path = "/api/jobs/sync/initiate", tag = "jobs", security(("apiKey" = [])), request_body = InitiateBody,
+#[utoipa::path(post, operation_id = "job_initiate", path = "/api/jobs/sync/initiate", tag = "jobs", security(("apiKey" = [])), request_body = InitiateBody,
     responses((status = 202, body = InitiatedBody), (status = 404, body = Problem), (status = 409, body = Problem),
         (status = 412, body = Problem)))]
 pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
@@ -65,7 +65,7 @@ pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Where a merchant's import stands.
-#[utoipa::path(get, path = "/api/jobs/sync/status", tag = "jobs", security(("apiKey" = [])),
+#[utoipa::path(get, operation_id = "job_status", path = "/api/jobs/sync/status", tag = "jobs", security(("apiKey" = [])),
     params(("merchantId" = String, Query), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
     responses((status = 200, body = JobStatusBody), (status = 404, body = Problem), (status = 422, body = Problem)))]

@@ -51,7 +51,7 @@ pub struct ConnectionBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhooksBody {
-    /// `pending`, `complete`, or `failing`: then changes are still found every night.
+    /// `pending`, `complete`, or `failing`: then some changes reach us only with the next import.
     state: String,
     /// Events subscribed to.
     subscribed: i32,

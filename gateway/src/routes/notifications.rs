@@ -45,7 +45,7 @@ pub struct NotificationBody {
 }
 
 /// The user's notifications.
-#[utoipa::path(get, path = "/api/v1/notifications", tag = "notifications", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "list_notifications", path = "/api/v1/notifications", tag = "notifications", security(("bearer" = [])),
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
     responses((status = 200, body = NotificationsBody), (status = 422, body = Problem)))]
@@ -82,7 +82,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Marks one as read.
-#[utoipa::path(post, path = "/api/v1/notifications/{id}/read", tag = "notifications", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "read_notification", path = "/api/v1/notifications/{id}/read", tag = "notifications", security(("bearer" = [])),
     params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
@@ -98,7 +98,7 @@ pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
 }
 
 /// Marks all as read.
-#[utoipa::path(post, path = "/api/v1/notifications/read-all", tag = "notifications", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "read_all_notifications", path = "/api/v1/notifications/read-all", tag = "notifications", security(("bearer" = [])),
     responses((status = 204)))]
 pub async fn read_all(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;

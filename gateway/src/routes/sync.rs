@@ -157,7 +157,12 @@ pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
             "24" => 24,
             _ => return Err(Problem::invalid_field("depthInMonths", "must be 12 or 24")),
         },
-        _ => return Err(Problem::invalid_field("depthInMonths", "is the one parameter, and is needed")),
+        _ => {
+            return Err(Problem::invalid_field(
+                "depthInMonths",
+                "must be 12 or 24, and is the one parameter",
+            ));
+        }
     };
     let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
     let (merchant, _) = merchant.map_err(|e| Problem::unavailable("event store", &e))?;
@@ -260,7 +265,7 @@ fn refused(error: CommandError<SyncJobError>) -> Problem {
 }
 
 /// Where the import stands.
-#[utoipa::path(get, path = "/api/v1/sync/status", tag = "sync", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "sync_status", path = "/api/v1/sync/status", tag = "sync", security(("bearer" = [])),
     params(("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
     responses(

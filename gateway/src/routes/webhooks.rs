@@ -15,7 +15,10 @@ use qafila_schemas::writer::WriteError;
 /// `POST /api/webhooks/salla`: takes one event of Salla's, sealed; 200 says that Kafka has it.
 #[utoipa::path(
     post,
+    operation_id = "salla_webhook",
     path = "/api/webhooks/salla",
+    tag = "webhooks",
+    request_body(content = serde_json::Value, description = "The event, as Salla sends it"),
     params(
         ("X-Salla-Security-Strategy" = Option<String>, Header, description = "`Signature` or `Token`"),
         ("X-Salla-Signature" = Option<String>, Header, description = "Lower-case hex HMAC-SHA256 of the body"),
@@ -25,7 +28,7 @@ use qafila_schemas::writer::WriteError;
         (status = 200, description = "Every replica of Kafka has it"),
         (status = 401, description = "Not signed with one of our secrets", body = Problem),
         (status = 413, description = "Larger than 1 MiB", body = Problem),
-        (status = 415, description = "Not JSON", body = Problem),
+        (status = 415, description = "Of another Content-Type than application/json", body = Problem),
         (status = 503, description = "Not taken, or too much is under way: send it again", body = Problem),
     )
 )]
@@ -49,7 +52,7 @@ pub async fn salla(app: Arc<App>, call: Call) -> Answer {
         Err(NotTaken::Forged(why)) => {
             let client = call.client().map(|address| address.to_string());
             tracing::warn!(event = "webhook refused", reason = %why, client);
-            let detail = format!("Not taken: {why}. The secrets are those of QAFILA_SALLA_WEBHOOK_SECRETS.");
+            let detail = format!("Not taken: {why}. Sign it with the webhook secret of the app.");
             Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
         }
         Err(NotTaken::Unwritten(error @ WriteError::Saturated)) => {

@@ -86,11 +86,7 @@ struct Line {
 }
 
 /// A whole cart; its status is told by itself or by the event. Without lines it is not whole, and must not empty one that is.
-pub(super) fn whole(
-    data: &str,
-    provenance: &Provenance,
-    event_status: Option<&str>,
-) -> Result<Unsealed, Unmappable> {
+pub(super) fn whole(data: &str, provenance: &Provenance, event_status: &str) -> Result<Unsealed, Unmappable> {
     let cart: Cart = read(data)?;
     let code = cart.currency.as_deref();
     let (total, currency) = cart.total.read(code, "/total")?;
@@ -124,7 +120,7 @@ pub(super) fn whole(
     seen.cart = Some(Box::new(CartObservation {
         created_at: cart.created_at.map(|date| date.0),
         content: (!content.lines.is_empty()).then_some(content),
-        status: cart.status.or(event_status.map(str::to_owned)).map(|status| CartStatus { status }),
+        status: Some(CartStatus { status: cart.status.unwrap_or_else(|| event_status.to_owned()) }),
     }));
     Ok(Unsealed { observation: seen, subject: Some(subject) })
 }

@@ -128,8 +128,8 @@ pub fn observe(
         EntityEvent::ProductPart => entities::product_part(data, &provenance),
         EntityEvent::ProductDeleted => entities::product_deleted(data, &provenance),
         EntityEvent::Customer => entities::customer(data, &provenance),
-        EntityEvent::Cart => carts::whole(data, &provenance, None),
-        EntityEvent::CartPurchased => carts::whole(data, &provenance, Some("purchased")),
+        EntityEvent::Cart => carts::whole(data, &provenance, "active"),
+        EntityEvent::CartPurchased => carts::whole(data, &provenance, "purchased"),
         EntityEvent::CartStatus => carts::status(data, &provenance),
     };
     let mapped = mapped.map_err(|error| Unmappable { path: format!("/data{}", error.path), ..error })?;
