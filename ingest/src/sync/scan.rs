@@ -36,6 +36,8 @@ const BEFORE_ALL: &str = "1990-01-01";
 const AFTER_ALL: &str = "2190-01-01";
 /// Rows of a scan that are asked for one by one.
 const MOST_CONFIRMED: usize = 500;
+/// Rows of the last minutes that a list leaves out and that are asked for one by one.
+const MOST_RECENT: usize = 100;
 /// More rows than so many, and than one in a hundred, do not vanish: then it is the list that is in doubt.
 const FEW_VANISHED: usize = 20;
 
@@ -304,14 +306,16 @@ impl Scanner {
         let began = slice.scan_began_at.unwrap_or_default() - self.list_cache_window();
         // Parts of customers and products cannot be told apart among what is stored.
         let comparable = slice.resource == "orders" || slice.name == "all";
-        let missing: Vec<i64> = rows
+        let (missing, recent): (Vec<&StoredRow>, Vec<&StoredRow>) = rows
             .values()
             .filter(|_| comparable)
             .filter(|row| row.deleted_at.is_none() && !known.contains(&row.salla_id))
-            // What came while we were reading need not be in the list yet.
-            .filter(|row| row.created_at.is_none_or(|at| at < began))
-            .map(|row| row.salla_id)
-            .collect();
+            .partition(|row| row.created_at.is_none_or(|at| at < began));
+        let missing: Vec<i64> = missing.into_iter().map(|row| row.salla_id).collect();
+        // What came while we were reading need not be in the list yet, but may have gone again.
+        for row in recent.into_iter().take(MOST_RECENT) {
+            self.presence(&slice.resource, row.salla_id).await?;
+        }
         let revived =
             ids.iter().copied().filter(|id| rows.get(id).is_some_and(|row| row.deleted_at.is_some()));
         let doubtful: Vec<i64> = missing.iter().copied().chain(revived).collect();

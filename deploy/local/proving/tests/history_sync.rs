@@ -84,6 +84,31 @@ fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_tot
 }
 
 #[test]
+fn an_order_that_came_and_went_during_the_import_is_not_kept() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let (merchant, store) = connected(world, 312, 60).await?;
+        // Orders of today come with some answers and go with others, until the last ones.
+        let lies = Lies { arrivals: 1.0, answers: 6, ..Lies::default() };
+        world.sim.world().lies.insert(store, lies);
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        // All of today's go while the second import reads: it finds them stored, and Salla does not know them.
+        let gone = {
+            let mut sim = world.sim.world();
+            let today = chrono::Utc::now() - chrono::Duration::minutes(10);
+            let store = sim.stores.get_mut(&store).context("the store")?;
+            let fresh: Vec<u64> =
+                store.orders.iter().filter(|o| o.created_at > today).map(|o| o.id).collect();
+            fresh.iter().filter_map(|id| store.remove_order(*id)).count()
+        };
+        ensure!(gone > 0, "no order came");
+        merchant.start_import(MONTHS).await?;
+        agree(world, &merchant, store).await
+    });
+}
+
+#[test]
 fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
     SHARED.run(async {
         let world = SHARED.world().await?;
