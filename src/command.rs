@@ -6,7 +6,8 @@ use qafila_schemas::registry::Registry;
 use qafila_schemas::topics;
 
 use crate::config::{Config, ConfigError};
-use crate::{doctor, migrate, roles};
+use crate::reconcile::ReconcileArgs;
+use crate::{doctor, migrate, reconcile, roles};
 
 /// Qafila: a Salla merchant's business in Kafka, PostgreSQL and ClickHouse.
 #[derive(Parser)]
@@ -35,6 +36,8 @@ enum Command {
     Migrate,
     /// Looks at everything Qafila needs, changes nothing, and says what to do.
     Doctor,
+    /// Compares a merchant's store with what is stored, now, and publishes what differs.
+    Reconcile(ReconcileArgs),
     /// Lists the topics, or makes what is missing.
     Topics {
         /// What to do.
@@ -78,6 +81,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Project { which } => roles::project(config, which).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Doctor => doctor::run(&config).await,
+        Command::Reconcile(args) => reconcile::run(&config, args).await,
         Command::Topics { .. } => {
             let registry = Registry::new(config.registry_url.as_str())?;
             registry.require_full_transitive().await?;

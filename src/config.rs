@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 use qafila_gateway::auth::api_keys::ApiKeys;
 use qafila_gateway::webhooks::WebhookSecrets;
+use qafila_ingest::reconcile::schedule::NightSchedule;
 use qafila_ingest::salla::{SallaConfig, Secret};
 use qafila_ingest::sync::tolerance::Tolerance;
 use qafila_schemas::envelope::OperatorKeys;
@@ -56,6 +57,11 @@ pub struct Config {
     pub webhook_secrets: WebhookSecrets,
     /// `QAFILA_SALLA_UNSIGNED_WEBHOOKS`: webhooks that nobody signed are taken.
     pub unsigned_webhooks: bool,
+    /// `QAFILA_RECONCILE_CRON` (minute, hour, day, month, weekday), `QAFILA_RECONCILE_ZONE`, `QAFILA_RECONCILE_SPREAD_MINUTES`: when
+    /// stores have their night.
+    pub nights: NightSchedule,
+    /// `QAFILA_RECONCILE_CYCLE_NIGHTS`: nights in which every order is looked at once.
+    pub cycle_nights: u32,
     /// `QAFILA_PUBLIC_URL`: where the world reaches the gateway.
     pub public_url: Url,
     /// `QAFILA_LISTEN`.
@@ -155,6 +161,10 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let percent = self.parsed("QAFILA_SYNC_MOST_INVALID_PERCENT", "0 to 100", "5", |text| {
             text.parse().ok().filter(|percent| *percent <= 100)
         });
+        let nights = self.nights();
+        let cycle_nights = self.parsed("QAFILA_RECONCILE_CYCLE_NIGHTS", "1 to 365", "28", |text| {
+            text.parse().ok().filter(|nights| (1..=365).contains(nights))
+        });
         let api_keys = self.api_keys();
         let trusted_proxies = self.parsed(
             "QAFILA_TRUSTED_PROXIES",
@@ -176,6 +186,8 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             operator_keys: operator_keys?,
             token_key: token_key?,
             salla: salla?,
+            nights: nights?,
+            cycle_nights: cycle_nights?,
             public_url: public_url?,
             webhook_secrets: webhook_secrets?,
             unsigned_webhooks: unsigned_webhooks?,
@@ -227,6 +239,22 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             customers_per_window: customers?,
             deepest_rows: deepest?,
         })
+    }
+
+    fn nights(&mut self) -> Option<NightSchedule> {
+        let spread = self.parsed("QAFILA_RECONCILE_SPREAD_MINUTES", "0 to 1440", "180", |text| {
+            text.parse::<u64>().ok().filter(|minutes| *minutes <= 1_440)
+        })?;
+        let cron = self.optional("QAFILA_RECONCILE_CRON").unwrap_or_else(|| "0 2 * * *".into());
+        let zone = self.optional("QAFILA_RECONCILE_ZONE").unwrap_or_else(|| "Asia/Riyadh".into());
+        let nights = NightSchedule::parse(&cron, &zone, Duration::from_secs(spread * 60));
+        if nights.is_none() {
+            self.problems.push(format!(
+                "QAFILA_RECONCILE_CRON should be minute, hour, day, month and weekday, such as `0 2 * * *`, in a zone \
+                 QAFILA_RECONCILE_ZONE such as Asia/Riyadh, not {cron:?} in {zone:?}"
+            ));
+        }
+        nights
     }
 
     fn optional(&self, name: &str) -> Option<String> {

@@ -6,8 +6,10 @@ pub mod doctor;
 pub mod logging;
 pub mod migrate;
 pub mod preflight;
+pub mod reconcile;
 pub mod roles;
 pub mod stored;
+pub mod wiring;
 
 /// The allocator of every binary that links this crate. Batches of observations are allocated on the polling thread and freed
 /// on others, where glibc's allocator spends an eighth of the merge.

@@ -10,16 +10,20 @@ use qafila_aggregates::{Aggregate, Clock, relay as relay_role};
 use qafila_gateway::GatewayRole;
 use qafila_gateway::client_address::TrustedProxies;
 use qafila_gateway::webhooks::{WebhookIntake, WebhookVerifier};
-use qafila_ingest::access::{AccessTokens, RefreshTimes};
+use qafila_ingest::access::AccessTokens;
+use qafila_ingest::app_events::AppEvents;
+use qafila_ingest::app_events::queue::AppEventQueue;
 use qafila_ingest::connect::Connector;
 use qafila_ingest::estimate::Estimator;
 use qafila_ingest::hydration::Hydration;
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::observations::ObservationWriter;
-use qafila_ingest::salla::budget::Budgets;
+use qafila_ingest::reconcile;
+use qafila_ingest::reconcile::catch_up::EndpointUptime;
 use qafila_ingest::salla::client::{SallaApi, http_client};
 use qafila_ingest::subscriptions::Subscriptions;
 use qafila_ingest::sync::SyncRole;
+use qafila_ingest::vault::Vault;
 use qafila_ingest::webhooks::WebhookRole;
 use qafila_projections::notify;
 use qafila_projections::olap::{self, OlapRole, client};
@@ -28,7 +32,6 @@ use qafila_schemas::contract::Contract;
 use qafila_schemas::registry::Registry;
 use qafila_schemas::writer::TopicWriter;
 use sqlx::PgPool;
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
@@ -36,11 +39,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::command::Projection;
 use crate::config::Config;
-use crate::preflight;
 use crate::stored::ReadModels;
+use crate::{preflight, wiring};
 
-const POOL: u32 = 12;
-const ACQUIRE: Duration = Duration::from_secs(5);
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Every role in one process.
@@ -155,12 +156,7 @@ impl Process {
     }
 
     fn pool(&self, role: &str) -> Result<PgPool> {
-        let options: PgConnectOptions = self.config.role_url(role).as_str().parse()?;
-        // An open transaction holds back the relay's horizon for the whole cluster.
-        let options = options
-            .application_name(role)
-            .options([("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "10s")]);
-        Ok(PgPoolOptions::new().max_connections(POOL).acquire_timeout(ACQUIRE).connect_lazy_with(options))
+        wiring::pool(&self.config, role)
     }
 
     /// Commands over `pool`; all of a process share one wake, which bounds its notifications.
@@ -184,13 +180,9 @@ impl Process {
 
     /// Access to stores, and Salla's API with it. Each role of a process has its own; what must be shared is in Postgres.
     fn salla(&mut self, pool: &PgPool) -> Result<(AccessTokens, Arc<SallaApi>)> {
-        let config = Arc::new(self.config.salla.clone());
-        let keys = self.config.operator_keys.clone();
-        let access = AccessTokens::new(pool.clone(), keys, Arc::clone(&config), RefreshTimes::default())?;
+        let (access, salla) = wiring::salla(&self.config, pool)?;
         self.access.push(access.clone());
-        let budgets = Budgets::new(pool.clone(), config.minute, config.customers_per_window);
-        let api = SallaApi::new(http_client()?, config, access.clone(), budgets);
-        Ok((access, Arc::new(api)))
+        Ok((access, salla))
     }
 
     fn ingest(&mut self) -> Result<()> {
@@ -198,6 +190,7 @@ impl Process {
         let (access, salla) = self.salla(&pool)?;
         let merchants = self.commands(&pool);
         let shutdown = self.shutdown.clone();
+        self.app_events(&pool, access.clone())?;
         self.tasks.spawn(async move {
             access.keep(merchants, shutdown).await;
             Ok(())
@@ -214,8 +207,9 @@ impl Process {
             Ok(())
         });
         let keys = Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone()));
-        let read_models = Arc::new(ReadModels { pool: self.pool("qafila_oltp")? });
+        let read_models = Arc::new(wiring::read_models(&self.config)?);
         self.webhooks(&pool, &salla, &read_models, keys.clone());
+        self.reconciliation(&pool, &salla, &read_models, keys.clone());
         let role = SyncRole {
             contract: self.contract.clone(),
             jobs: self.commands(&pool),
@@ -230,6 +224,39 @@ impl Process {
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move { Ok(qafila_ingest::sync::run(role, shutdown).await?) });
         Ok(())
+    }
+
+    /// Decides events of the app itself.
+    fn app_events(&mut self, pool: &PgPool, access: AccessTokens) -> Result<()> {
+        let (keys, http) = (self.config.operator_keys.clone(), http_client()?);
+        let connector = self.connector(pool.clone(), pool)?;
+        let app_events = AppEvents {
+            pool: pool.clone(),
+            queue: AppEventQueue::new(pool.clone(), keys.clone()),
+            vault: Vault::new(keys),
+            access,
+            connector,
+            http,
+            salla: Arc::new(self.config.salla.clone()),
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            app_events.keep(shutdown).await;
+            Ok(())
+        });
+        Ok(())
+    }
+
+    /// Connects and disconnects stores; commands go through `commands`.
+    fn connector(&mut self, pool: PgPool, commands: &PgPool) -> Result<Connector> {
+        Ok(Connector::new(
+            pool,
+            self.config.operator_keys.clone(),
+            http_client()?,
+            Arc::new(self.config.salla.clone()),
+            self.commands(commands),
+            self.config.webhook_url(),
+        ))
     }
 
     /// Maps webhooks, and fetches what is stale.
@@ -264,6 +291,24 @@ impl Process {
         });
     }
 
+    /// Compares every store with what is stored, every night and after an outage.
+    fn reconciliation(
+        &mut self,
+        pool: &PgPool,
+        salla: &Arc<SallaApi>,
+        read_models: &Arc<ReadModels>,
+        keys: Arc<PostgresKeys>,
+    ) {
+        let reconciliation =
+            wiring::reconciliation(&self.config, &self.contract, pool, salla, read_models, keys);
+        let (pool, shutdown) = (pool.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            let (tools, schedule) = reconciliation.tools().await?;
+            reconcile::keep(tools, schedule, pool, shutdown).await;
+            Ok(())
+        });
+    }
+
     fn oltp_role(&self) -> Result<OltpRole> {
         Ok(OltpRole {
             pool: self.pool("qafila_oltp")?,
@@ -282,7 +327,7 @@ impl Process {
     fn oltp(&mut self) -> Result<()> {
         let role = self.oltp_role()?;
         let shutdown = self.shutdown.clone();
-        self.tasks.spawn(async move { Ok(oltp::run(role, shutdown).await?) });
+        self.tasks.spawn(async move { Ok(Box::pin(oltp::run(role, shutdown)).await?) });
         Ok(())
     }
 
@@ -310,19 +355,14 @@ impl Process {
         let verifier = WebhookVerifier::new(&self.config.webhook_secrets, self.config.unsigned_webhooks);
         let command_pool = self.pool("qafila_command")?;
         let merchants = self.commands(&command_pool);
-        let connector = Connector::new(
-            self.pool("qafila_ingest")?,
-            self.config.operator_keys.clone(),
-            http_client()?,
-            Arc::new(self.config.salla.clone()),
-            self.commands(&command_pool),
-            self.config.webhook_url(),
-        );
+        let connector = self.connector(self.pool("qafila_ingest")?, &command_pool)?;
         let pool = self.pool("qafila_ingest")?;
         let (_, salla) = self.salla(&pool)?;
+        let uptime = EndpointUptime::new(pool.clone(), self.config.salla.minute);
         let keys = Arc::new(PostgresKeys::new(pool, self.config.operator_keys.clone()));
         let role = GatewayRole {
             keys,
+            uptime,
             estimator: Estimator::new(salla),
             sync_jobs: self.commands(&command_pool),
             command_pool,

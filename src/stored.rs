@@ -1,17 +1,26 @@
-//! Joins the sync's port on the read models to the functions that answer it: neither crate names the other
+//! Joins ingest's ports on the read models, of sync, hydration and reconciliation, to the functions that answer them: neither crate names the other
 //! (ARCHITECTURE §2).
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use chrono::{DateTime, NaiveDate, Utc};
 use qafila_ingest::hydration::{StaleEntity, StaleView};
+use qafila_ingest::reconcile::stored::{ComparedView, Comparison};
 use qafila_ingest::sync::stored::{Range, StoredError, StoredRow, StoredView, ThinOrder};
+use qafila_projections::oltp::merge::compare::{self, compare};
+use qafila_projections::oltp::merge::register::Rules;
 use qafila_projections::oltp::stored;
 use qafila_schemas::ids::MerchantId;
+use qafila_schemas::records::observation::Observation;
 use sqlx::PgPool;
 
 /// The read models, behind the projection role's pool.
 pub struct ReadModels {
     /// Pool.
     pub pool: PgPool,
+    /// How old a list Salla may serve; decides which of two observations wins.
+    pub list_cache_window: Duration,
 }
 
 #[async_trait]
@@ -62,6 +71,39 @@ impl StaleView for ReadModels {
             was_read: row.was_read,
         };
         Ok(rows.into_iter().map(entity).collect())
+    }
+}
+
+#[async_trait]
+impl ComparedView for ReadModels {
+    async fn compare(&self, observations: Vec<Observation>) -> Result<Vec<Comparison>, StoredError> {
+        let window = i64::try_from(self.list_cache_window.as_millis()).unwrap_or(i64::MAX);
+        let compared = compare(&self.pool, Rules { list_cache_window_ms: window }, observations).await;
+        let comparison = |one| match one {
+            compare::Comparison::New => Comparison::New,
+            compare::Comparison::Differs => Comparison::Differs,
+            compare::Comparison::Awaited => Comparison::Awaited,
+            compare::Comparison::Same => Comparison::Same,
+        };
+        Ok(compared.map_err(failed)?.into_iter().map(comparison).collect())
+    }
+
+    async fn orders_by_day(
+        &self,
+        merchant: MerchantId,
+        store_id: i64,
+    ) -> Result<Vec<(NaiveDate, i64)>, StoredError> {
+        stored::orders_by_day(&self.pool, merchant, store_id).await.map_err(failed)
+    }
+
+    async fn unseen(
+        &self,
+        merchant: MerchantId,
+        store_id: i64,
+        resource: &str,
+        before: DateTime<Utc>,
+    ) -> Result<Vec<i64>, StoredError> {
+        stored::unseen(&self.pool, merchant, store_id, resource, before).await.map_err(failed)
     }
 }
 

@@ -9,6 +9,7 @@ use qafila_aggregates::merchant::Merchant;
 use qafila_aggregates::sync_job::SyncJob;
 use qafila_ingest::connect::Connector;
 use qafila_ingest::estimate::Estimator;
+use qafila_ingest::reconcile::catch_up::EndpointUptime;
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::sealed::KeyStore;
 use sqlx::PgPool;
@@ -57,6 +58,8 @@ pub struct GatewayRole {
     pub api_keys: ApiKeys,
     /// Takes webhooks.
     pub webhooks: WebhookIntake,
+    /// Where it is noted that they can be taken.
+    pub uptime: EndpointUptime,
     /// Opens personal texts.
     pub keys: Arc<dyn KeyStore>,
     /// Whose word about clients counts.
@@ -136,9 +139,10 @@ pub async fn run(
     });
     let warming = tokio::spawn(warm_up(Arc::clone(&app), shutdown.clone()));
     let sweeping = tokio::spawn(sweep(Arc::clone(&app), shutdown.clone()));
+    let telling = tokio::spawn(tell_uptime(Arc::clone(&app), role.uptime, shutdown.clone()));
     let front = Front::new(role.trusted_proxies, RouteNames::new(routes::openapi::paths()));
     serve(listener, routes::all(app), Arc::new(front), shutdown).await;
-    for task in [watching, sweeping, warming] {
+    for task in [watching, sweeping, warming, telling] {
         if let Err(error) = task.await {
             tracing::warn!(event = "background task ended badly", error = %error);
         }
@@ -153,6 +157,22 @@ async fn warm_up(app: Arc<App>, shutdown: CancellationToken) {
         tracing::warn!(event = "webhooks cannot be taken yet", cause = %error);
         tokio::select! {
             () = tokio::time::sleep(WARM_UP_PAUSE) => {}
+            () = shutdown.cancelled() => {}
+        }
+    }
+}
+
+/// Says again and again that webhooks can be taken, while they can: where nobody says so for long, what was missed is fetched.
+async fn tell_uptime(app: Arc<App>, uptime: EndpointUptime, shutdown: CancellationToken) {
+    while !shutdown.is_cancelled() {
+        if app.health.is_up("kafka")
+            && app.webhooks.is_able()
+            && let Err(error) = uptime.is_up().await
+        {
+            tracing::warn!(event = "uptime not noted", error = %error);
+        }
+        tokio::select! {
+            () = tokio::time::sleep(uptime.told_every()) => {}
             () = shutdown.cancelled() => {}
         }
     }

@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
 use url::Url;
 
+use crate::app_events::{self, SubscriptionStanding, install};
 use crate::salla::SallaConfig;
 use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
 use crate::subscriptions::{self, Farewell, SubscriptionState};
@@ -21,6 +22,8 @@ use crate::vault::{Vault, VaultError};
 /// Letters and digits only: Salla strips hyphens (FACTS §2.2).
 const STATE_LENGTH: usize = 40;
 const ATTEMPTS_IF_NOT_SENT: u32 = 3;
+/// As long as a store waits for another merchant of ours.
+const CLEANED_UP_AFTER: &str = "30 days";
 
 /// Why a store was not connected. Nothing was changed unless said so.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +119,14 @@ impl Connector {
         merchant: MerchantId,
     ) -> Result<Option<SubscriptionState>, sqlx::Error> {
         subscriptions::state(&self.pool, merchant).await
+    }
+
+    /// The subscription of the merchant's store to our app at Salla; none where no event told it.
+    pub async fn app_subscription(
+        &self,
+        merchant: MerchantId,
+    ) -> Result<Option<SubscriptionStanding>, sqlx::Error> {
+        app_events::subscription(&self.pool, merchant).await
     }
 
     /// Issues a state and tells where to send the merchant, and until when that works.
@@ -223,22 +234,51 @@ impl Connector {
     /// Ends the merchant's connection: its tokens are wiped and its store is released first, then the aggregate is told, so
     /// that a cut leaves no token behind and the same request completes it. Work under way finds no token and ends.
     pub async fn disconnect(&self, applicant: Applicant) -> Result<String, ConnectError> {
-        let merchant = applicant.merchant_id.to_string();
         let alone = self.alone(applicant.merchant_id).await?;
-        let (known, _) = self.merchants.load(&merchant).await?;
-        let connection = known.connection().ok_or(ConnectError::NotConnected)?;
+        let (known, _) = self.merchants.load(&applicant.merchant_id.to_string()).await?;
+        let connection = known.connection().ok_or(ConnectError::NotConnected)?.connection_id;
+        let ending = Ending { reason: "requested", requested_by: Some(applicant.user_id), cleans_up: false };
+        self.end(alone, applicant.merchant_id, connection, ending).await
+    }
+
+    /// The store has removed the app: the connection ends, and what is to be erased is scheduled (FACTS §8). Saying so again changes
+    /// nothing, nor does it where the merchant has another connection meanwhile.
+    pub async fn uninstalled(
+        &self,
+        merchant: MerchantId,
+        connection: ConnectionId,
+    ) -> Result<(), ConnectError> {
+        let alone = self.alone(merchant).await?;
+        let (known, _) = self.merchants.load(&merchant.to_string()).await?;
+        if known.connection().is_some_and(|present| present.connection_id == connection) {
+            let ending = Ending { reason: "uninstalled", requested_by: None, cleans_up: true };
+            self.end(alone, merchant, connection, ending).await?;
+        }
+        Ok(())
+    }
+
+    async fn end(
+        &self,
+        alone: Transaction<'static, Postgres>,
+        merchant: MerchantId,
+        connection_id: ConnectionId,
+        ending: Ending,
+    ) -> Result<String, ConnectError> {
         let mut wiping = self.pool.begin().await?;
-        let farewells = self.retire_others(&mut wiping, applicant.merchant_id, None).await?;
+        let farewells = self.retire_others(&mut wiping, merchant, None).await?;
+        if ending.cleans_up {
+            schedule_cleanup(&mut wiping, connection_id).await?;
+        }
         wiping.commit().await?;
         let command = MerchantCommand::DisconnectStore {
-            connection_id: connection.connection_id,
-            reason: "requested".into(),
-            requested_by: Some(applicant.user_id),
+            connection_id,
+            reason: ending.reason.into(),
+            requested_by: ending.requested_by,
         };
-        let committed = self.merchants.execute(&merchant, command).await?;
+        let committed = self.merchants.execute(&merchant.to_string(), command).await?;
         alone.commit().await?;
         self.end_subscriptions(farewells);
-        tracing::info!(event = "store disconnected", merchantId = %applicant.merchant_id, storeId = connection.store_id);
+        tracing::info!(event = "store disconnected", merchantId = %merchant, connectionId = %connection_id, reason = ending.reason);
         Ok(committed.position.to_string())
     }
 
@@ -368,6 +408,10 @@ impl Connector {
                 self.vault.store(&mut transaction, fresh, merchant, store, tokens).await?;
                 fresh
             };
+        cancel_cleanups(&mut transaction, merchant, store.store_id).await?;
+        if install::claimed(&mut transaction, store.store_id).await? {
+            tracing::info!(event = "easy mode install claimed", merchantId = %merchant, storeId = store.store_id);
+        }
         sqlx::query("UPDATE oauth_states SET status = 'exchanged', connection_id = $2 WHERE state_hash = $1")
             .bind(hash(state))
             .bind(connection_id.0)
@@ -437,6 +481,45 @@ impl Connector {
             .await?;
         Ok(())
     }
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy)]
+struct Ending {
+    reason: &'static str,
+    requested_by: Option<UserId>,
+    /// What is known of the store is to be erased.
+    cleans_up: bool,
+}
+
+/// What is known of the connection's store is to be erased after a while, in which the merchant may come back.
+async fn schedule_cleanup(connection: &mut PgConnection, id: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(&format!(
+        "INSERT INTO store_cleanups (connection_id, merchant_id, store_id, due_at)
+         SELECT connection_id, merchant_id, store_id, now() + interval '{CLEANED_UP_AFTER}' FROM salla_connections
+         WHERE connection_id = $1 ON CONFLICT DO NOTHING"
+    ))
+    .bind(id.0)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// The merchant has the store again: nothing of it is erased.
+async fn cancel_cleanups(
+    connection: &mut PgConnection,
+    merchant: MerchantId,
+    store_id: i64,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE store_cleanups SET cancelled_at = now()
+         WHERE store_id = $1 AND merchant_id = $2 AND done_at IS NULL AND cancelled_at IS NULL",
+    )
+    .bind(store_id)
+    .bind(merchant.0)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 enum Taken {

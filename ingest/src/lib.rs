@@ -4,6 +4,7 @@
 //! This room writes observations and commands. It never writes a read model.
 
 pub mod access;
+pub mod app_events;
 pub mod connect;
 pub mod estimate;
 pub mod hydration;
@@ -11,6 +12,9 @@ pub mod keys;
 pub mod mapping;
 pub mod observations;
 pub mod owners;
+pub mod reconcile;
+pub mod refused_rows;
+pub mod role_error;
 pub mod salla;
 pub mod subscriptions;
 pub mod sync;

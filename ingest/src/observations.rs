@@ -57,7 +57,21 @@ impl ObservationWriter {
 
     /// Returns once Kafka has all of them; of each key in the order given.
     pub async fn write(&self, merchant: MerchantId, unsealed: Vec<Unsealed>) -> Result<(), ObservationError> {
-        let sealed = seal_all(&*self.keys, merchant, unsealed).await?;
+        let sealed = self.seal(merchant, unsealed).await?;
+        self.write_sealed(&sealed).await
+    }
+
+    /// Seals the personal fields of a merchant's observations.
+    pub async fn seal(
+        &self,
+        merchant: MerchantId,
+        unsealed: Vec<Unsealed>,
+    ) -> Result<Vec<Observation>, ObservationError> {
+        Ok(seal_all(&*self.keys, merchant, unsealed).await?)
+    }
+
+    /// As [`write`](Self::write), of what was sealed before.
+    pub async fn write_sealed(&self, sealed: &[Observation]) -> Result<(), ObservationError> {
         let records: Vec<Outgoing> = sealed.iter().map(|o| self.record(o)).collect::<Result<_, _>>()?;
         self.writer.write_all(records).await?;
         Ok(())

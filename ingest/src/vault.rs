@@ -6,7 +6,7 @@ use qafila_schemas::envelope::{OperatorKeys, SealError, Wrapped};
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row};
+use sqlx::{PgConnection, PgPool, Row};
 
 use crate::salla::Secret;
 use crate::salla::oauth::{StoreIdentity, Tokens};
@@ -128,7 +128,7 @@ impl Vault {
         sqlx::query(
             "UPDATE salla_connections SET store_name = $2, store_domain = $3, store_plan = $4, scopes = $5, key_id = $6,
                  access_token = $7, refresh_token = $8, refresh_hash = $9, refresh_state = $10, expires_at = $11,
-                 generation = generation + 1, told_at = NULL
+                 generation = generation + 1, told_at = NULL, authorised_at = now()
              WHERE connection_id = $1",
         )
         .bind(id.0)
@@ -145,6 +145,72 @@ impl Vault {
         .execute(connection)
         .await?;
         Ok(Some(id))
+    }
+
+    /// Replaces the tokens of a connection by those that a store sent by itself, if they end later and were never used up; says whether.
+    /// Whether the merchant was told that access was lost is left as it is: the keeper tells that it is back.
+    pub async fn authorised(
+        &self,
+        connection: &mut PgConnection,
+        id: ConnectionId,
+        tokens: &Tokens,
+    ) -> Result<bool, VaultError> {
+        let sealed = self.seal(id, tokens)?;
+        let replaced = sqlx::query(
+            "UPDATE salla_connections c SET scopes = CASE WHEN cardinality($2::text[]) = 0 THEN scopes ELSE $2 END, key_id = $3,
+                 access_token = $4, refresh_token = $5, refresh_hash = $6, refresh_state = $7, expires_at = $8,
+                 generation = generation + 1, authorised_at = now()
+             WHERE connection_id = $1 AND wiped_at IS NULL AND expires_at < $8 AND refresh_hash IS DISTINCT FROM $6
+               AND NOT EXISTS (SELECT FROM token_refreshes r WHERE r.connection_id = $1 AND r.refresh_hash = $6)",
+        )
+        .bind(id.0)
+        .bind(&tokens.scopes)
+        .bind(&sealed.key_id)
+        .bind(&sealed.access)
+        .bind(&sealed.refresh)
+        .bind(&sealed.refresh_hash)
+        .bind(sealed.refresh_state())
+        .bind(tokens.expires_at)
+        .execute(connection)
+        .await?;
+        Ok(replaced.rows_affected() == 1)
+    }
+
+    /// When the present tokens of a live connection were authorised, whatever refreshes came since.
+    pub async fn authorised_at(
+        &self,
+        pool: &PgPool,
+        id: ConnectionId,
+    ) -> Result<Option<DateTime<Utc>>, VaultError> {
+        let query =
+            "SELECT authorised_at FROM salla_connections WHERE connection_id = $1 AND wiped_at IS NULL";
+        Ok(sqlx::query_scalar(query).bind(id.0).fetch_optional(pool).await?)
+    }
+
+    /// Seals tokens of a store that nobody is connected to: the key's id, the access token, the refresh token.
+    pub(crate) fn seal_held(
+        &self,
+        store_id: i64,
+        tokens: &Tokens,
+    ) -> Result<(String, Vec<u8>, Option<Vec<u8>>), VaultError> {
+        let seal = |what: &str, token: &Secret| {
+            self.keys.wrap(&held_context(store_id, what), token.expose().as_bytes())
+        };
+        let access = seal("access", &tokens.access)?;
+        let refresh = tokens.refresh.as_ref().map(|token| seal("refresh", token)).transpose()?;
+        Ok((access.key_id, access.bytes, refresh.map(|refresh| refresh.bytes)))
+    }
+
+    /// Opens the access token of a store that nobody is connected to.
+    pub(crate) fn open_held(
+        &self,
+        store_id: i64,
+        key_id: String,
+        bytes: Vec<u8>,
+    ) -> Result<Secret, VaultError> {
+        let plain = self.keys.unwrap(&held_context(store_id, "access"), &Wrapped { key_id, bytes })?;
+        let text = std::str::from_utf8(&plain).map_err(|_| SealError::NotAuthentic)?;
+        Ok(Secret::new(text))
     }
 
     /// Puts what a refresh brought in the place of the refresh token that was redeemed; false where that token is no longer
@@ -271,6 +337,10 @@ impl Sealed {
 /// How a refresh token is known where it must not be read.
 pub fn token_hash(token: &Secret) -> Vec<u8> {
     Sha256::digest(token.expose().as_bytes()).to_vec()
+}
+
+fn held_context(store_id: i64, what: &str) -> Vec<u8> {
+    format!("held salla {what} token:{store_id}").into_bytes()
 }
 
 fn context(id: ConnectionId, what: &str) -> Vec<u8> {

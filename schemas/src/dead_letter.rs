@@ -24,6 +24,8 @@ pub mod header {
     pub const FIRST_FAILED: &str = "qafila_dlq_first_failed";
     /// Merchant it belongs to, where that could be read.
     pub const MERCHANT: &str = "qafila_dlq_merchant";
+    /// `<resource>:<Salla's id>` of the entity it is about, where that could be read.
+    pub const ENTITY: &str = "qafila_dlq_entity";
 }
 
 /// Why a record was given up.

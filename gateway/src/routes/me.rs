@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_aggregates::merchant::MerchantCommand;
+use qafila_ingest::app_events::SubscriptionStanding;
 use qafila_ingest::subscriptions::SubscriptionState;
 use qafila_projections::oltp::merchants;
 use serde::{Deserialize, Serialize};
@@ -45,6 +46,28 @@ pub struct ConnectionBody {
     advice: Option<String>,
     /// Whether the store's events reach us.
     webhooks: WebhooksBody,
+    /// The store's subscription to the app at Salla; null where Salla told none.
+    app: Option<AppBody>,
+}
+
+/// A store's subscription to the app, or its trial, as Salla told it last.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct AppBody {
+    /// `trial` or `subscription`.
+    kind: String,
+    /// `started`, `renewed`, `expired`, `canceled`; values may be added.
+    status: String,
+    plan: Option<String>,
+    starts_at: Option<DateTime<Utc>>,
+    ends_at: Option<DateTime<Utc>>,
+}
+
+impl From<SubscriptionStanding> for AppBody {
+    fn from(said: SubscriptionStanding) -> Self {
+        let SubscriptionStanding { kind, status, plan_name: plan, starts_at, ends_at } = said;
+        Self { kind, status, plan, starts_at, ends_at }
+    }
 }
 
 /// Subscriptions to the store's events.
@@ -151,9 +174,12 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
     let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
     let view = merchants::find(&app.query_pool, identity.merchant_id).await?;
     let store_name = view.as_ref().map_or_else(|| user.store_name.clone(), |view| view.store_name.clone());
-    let subscriptions = match view.as_ref().and_then(|view| view.connection.as_ref()) {
-        Some(_) => app.connector.subscriptions(identity.merchant_id).await?,
-        None => None,
+    let (subscriptions, standing) = match view.as_ref().and_then(|view| view.connection.as_ref()) {
+        Some(_) => (
+            app.connector.subscriptions(identity.merchant_id).await?,
+            app.connector.app_subscription(identity.merchant_id).await?,
+        ),
+        None => (None, None),
     };
     let webhooks = WebhooksBody::of(subscriptions);
     let connection = view.and_then(|view| view.connection).map(|c| {
@@ -168,6 +194,7 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
             cause,
             advice,
             webhooks,
+            app: standing.map(AppBody::from),
         }
     });
     Ok(MeBody {

@@ -7,6 +7,7 @@ pub mod me;
 pub mod notifications;
 pub mod openapi;
 pub mod operations;
+pub mod reconciliations;
 pub mod reports;
 pub mod salla;
 pub mod sync;
@@ -70,6 +71,8 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .or(post_of(path!("notifications" / String / "read"), &app, notifications::read))
                 .unify()
                 .or(get(path!("carts"), &app, carts::list))
+                .unify()
+                .or(get(path!("reconciliations"), &app, reconciliations::list))
                 .unify()
                 .or(get(path!("reports" / "summary"), &app, reports::summary))
                 .unify()

@@ -9,7 +9,9 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 use warp::reply::Response;
 
-use super::{Answer, auth, carts, jobs, me, notifications, operations, reports, salla, sync, webhooks};
+use super::{
+    Answer, auth, carts, jobs, me, notifications, operations, reconciliations, reports, salla, sync, webhooks,
+};
 use crate::app::App;
 use crate::call::{Call, json as answer_json};
 use crate::problem::MEDIA_TYPE;
@@ -21,7 +23,7 @@ use crate::problem::MEDIA_TYPE;
         auth::register, auth::login, auth::refresh, auth::logout, me::show, me::change, salla::authorization_url,
         salla::callback, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status, sync::estimate,
-        notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend, carts::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
+        notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend, carts::list, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
     ),
     modifiers(&BearerToken)
 )]

@@ -4,7 +4,8 @@
 mod envelope;
 mod verify;
 
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use http::HeaderMap;
 use qafila_schemas::catalogue::WEBHOOKS_RAW;
@@ -26,6 +27,9 @@ pub use verify::{Forged, Strategy, WebhookSecrets, WebhookVerifier};
 
 /// Salla waits 30 s (FACTS §7) and tries again; whoever waits longer for Kafka answers nobody.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
+
+/// A failure says so long that webhooks cannot be taken, where none comes to tell otherwise.
+const BELIEVED_FOR: Duration = Duration::from_secs(60);
 
 /// Why a webhook was not taken.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +62,8 @@ pub struct WebhookIntake {
     contract: Contract,
     topic: String,
     encoder: OnceCell<Encoder<RawWebhook>>,
+    /// When a webhook could not be written, since the last one that could.
+    failing_since: Mutex<Option<Instant>>,
 }
 
 impl WebhookIntake {
@@ -74,6 +80,7 @@ impl WebhookIntake {
             topic: contract.kafka.topic(WEBHOOKS_RAW.name),
             contract,
             encoder: OnceCell::new(),
+            failing_since: Mutex::new(None),
         })
     }
 
@@ -87,7 +94,20 @@ impl WebhookIntake {
     pub async fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<Placed, NotTaken> {
         let strategy = self.verifier.verify(headers, body)?;
         let record = self.record(strategy, body)?;
-        Ok(self.writer.try_write(record).await?)
+        let written = self.writer.try_write(record).await;
+        self.note(written.is_ok());
+        Ok(written?)
+    }
+
+    /// Whether webhooks can be taken, as far as the last ones tell.
+    pub fn is_able(&self) -> bool {
+        let failing = *self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        self.encoder.get().is_some() && failing.is_none_or(|since| since.elapsed() > BELIEVED_FOR)
+    }
+
+    fn note(&self, written: bool) {
+        let mut failing = self.failing_since.lock().unwrap_or_else(PoisonError::into_inner);
+        *failing = (!written).then(Instant::now);
     }
 
     fn record(&self, strategy: Strategy, body: &[u8]) -> Result<Outgoing, NotTaken> {

@@ -124,8 +124,8 @@ impl WebhookVerifier {
 
     fn signature(&self, headers: &HeaderMap, body: &[u8]) -> Result<Strategy, Forged> {
         let mut signature = [0; 32];
-        let hex = text(headers, SIGNATURE).ok_or(Forged::NoSignature)?;
-        hex::decode_to_slice(hex, &mut signature).map_err(|_| Forged::NoSignature)?;
+        let digits = text(headers, SIGNATURE).ok_or(Forged::NoSignature)?;
+        hex::decode_to_slice(digits, &mut signature).map_err(|_| Forged::NoSignature)?;
         let matches =
             self.macs.iter().any(|mac| mac.clone().chain_update(body).verify_slice(&signature).is_ok());
         matches.then_some(Strategy::Signature).ok_or(Forged::WrongSignature)

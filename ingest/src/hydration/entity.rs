@@ -22,6 +22,13 @@ pub enum EntityRead {
     Refused(SallaError),
 }
 
+impl EntityRead {
+    /// Whether it is there, or may be, and no observation of it can be made.
+    pub fn is_skipped(&self) -> bool {
+        matches!(self, Self::There { mapped: Err(_), .. } | Self::Refused(_))
+    }
+}
+
 /// Reads entities of one store. Clones share what they learn.
 #[derive(Clone)]
 pub struct EntityReader {
@@ -32,8 +39,8 @@ pub struct EntityReader {
 
 impl EntityReader {
     /// Reads through `client` what is `owner`'s.
-    pub fn new(client: SallaClient, orders: OrderReader, owner: Owner) -> Self {
-        Self { client, orders, owner }
+    pub fn new(client: SallaClient, owner: Owner) -> Self {
+        Self { orders: OrderReader::new(client.clone()), client, owner }
     }
 
     /// Reads one of `resource`: `orders`, `customers` or `products`.
@@ -97,6 +104,6 @@ impl EntityReader {
 }
 
 /// Details and items of an order in one text, for a dead letter.
-pub fn both(details: &str, items: &str) -> String {
+fn both(details: &str, items: &str) -> String {
     format!("{{\"details\":{details},\"items\":{items}}}")
 }

@@ -1,8 +1,8 @@
 //! Hydration (ARCHITECTURE §5): entities of which there was news are fetched, newest news first, within the share of a store's budget that
-//! is kept for fresh webhooks. Imports read their orders through the same [`order`] reader, and leave to this what changes meanwhile.
+//! is kept for fresh webhooks. Imports read their orders through the same [reader](entity), and leave to this what changes meanwhile.
 
 pub mod entity;
-pub mod order;
+mod order;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,7 +17,6 @@ use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::entity::{EntityRead, EntityReader};
-use self::order::OrderReader;
 use crate::mapping::Owner;
 use crate::observations::ObservationWriter;
 use crate::owners;
@@ -236,7 +235,7 @@ impl Hydration {
     /// Fetches entities of one store.
     async fn round(&self, owner: Owner, entities: Vec<StaleEntity>, resting: &Mutex<Resting>) {
         let client = self.salla.store(owner.connection_id, owner.store_id, Urgency::Urgent);
-        let reader = EntityReader::new(client.clone(), OrderReader::new(client), owner);
+        let reader = EntityReader::new(client, owner);
         // Customers have a budget of their own, which must not hold up the others.
         let (customers, others): (Vec<_>, Vec<_>) =
             entities.into_iter().partition(|entity| entity.resource == "customers");

@@ -10,7 +10,7 @@ use crate::mapping::order_details::items_within;
 use crate::salla::client::{Answer, SallaClient, SallaError};
 
 /// What was read of one order.
-pub enum OrderRead {
+pub(super) enum OrderRead {
     /// Everything.
     Whole {
         /// Details.
@@ -26,7 +26,7 @@ pub enum OrderRead {
 
 /// Reads orders of one store. Clones share what they learn.
 #[derive(Clone)]
-pub struct OrderReader {
+pub(super) struct OrderReader {
     client: SallaClient,
     /// An order that could be read lately, to tell an order's own fault from Salla's.
     readable: Arc<Mutex<Option<i64>>>,
@@ -34,12 +34,12 @@ pub struct OrderReader {
 
 impl OrderReader {
     /// Reads through `client`.
-    pub fn new(client: SallaClient) -> Self {
+    pub(super) fn new(client: SallaClient) -> Self {
         Self { client, readable: Arc::default() }
     }
 
     /// Details and items of an order.
-    pub async fn read(&self, order_id: i64) -> Result<OrderRead, SallaError> {
+    pub(super) async fn read(&self, order_id: i64) -> Result<OrderRead, SallaError> {
         let read = match self.try_read(order_id).await {
             Ok(read) => read,
             Err(error) if self.is_its_own(order_id, &error).await => OrderRead::Refused(error),

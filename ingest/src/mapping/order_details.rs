@@ -84,10 +84,11 @@ struct Receiver {
     phone: Option<String>,
 }
 
+/// The customer inside an order or a cart.
 #[derive(Deserialize)]
-struct Customer {
+pub(super) struct Customer {
     #[serde(deserialize_with = "id")]
-    id: i64,
+    pub(super) id: i64,
     #[serde(default, deserialize_with = "optional_text")]
     name: Option<String>,
     #[serde(default, deserialize_with = "optional_text")]
@@ -101,9 +102,27 @@ struct Customer {
     #[serde(default, deserialize_with = "optional_text")]
     email: Option<String>,
     #[serde(default, deserialize_with = "optional_text")]
-    city: Option<String>,
+    pub(super) city: Option<String>,
     #[serde(default, deserialize_with = "optional_text")]
     country_code: Option<String>,
+}
+
+impl Customer {
+    /// Details and webhooks name it in one piece or in two.
+    pub(super) fn full_name(&self) -> Option<String> {
+        let parts: Vec<&str> =
+            [&self.first_name, &self.last_name].into_iter().flatten().map(String::as_str).collect();
+        self.name.clone().or((!parts.is_empty()).then(|| parts.join(" ")))
+    }
+
+    /// E.164.
+    pub(super) fn phone(&self) -> Option<String> {
+        phone(self.mobile_code.as_deref(), self.mobile.as_deref())
+    }
+
+    pub(super) fn email(&self) -> Option<String> {
+        self.email.as_ref().map(|email| email.to_lowercase())
+    }
 }
 
 #[derive(Deserialize)]
@@ -226,11 +245,10 @@ fn parties(
     let mut details =
         OrderDetails { channel, salla_updated_at: updated_at.map(|date| date.0), ..OrderDetails::default() };
     if let Some(customer) = customer {
-        let names: Vec<String> = [customer.first_name, customer.last_name].into_iter().flatten().collect();
         details.customer_id = Some(customer.id);
-        details.customer_name = customer.name.or((!names.is_empty()).then(|| names.join(" ")));
-        details.customer_phone = phone(customer.mobile_code.as_deref(), customer.mobile.as_deref());
-        details.customer_email = customer.email.map(|email| email.to_lowercase());
+        details.customer_name = customer.full_name();
+        details.customer_phone = customer.phone();
+        details.customer_email = customer.email();
         details.city = customer.city;
         details.country_code = customer.country_code.map(|code| code.to_ascii_uppercase());
     }

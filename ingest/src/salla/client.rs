@@ -160,6 +160,11 @@ impl SallaApi {
         }
     }
 
+    /// Whether a connection has not ended.
+    pub async fn is_connected(&self, connection_id: ConnectionId) -> bool {
+        !matches!(self.access.token(connection_id).await, Err(AccessError::NotConnected))
+    }
+
     /// The settings it was made with.
     pub fn config(&self) -> &SallaConfig {
         &self.config

@@ -156,6 +156,30 @@ fn tokens(answer: TokenAnswer, now: DateTime<Utc>) -> Tokens {
     }
 }
 
+/// What Salla makes of an access token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Standing {
+    /// It works.
+    Accepted,
+    /// 401.
+    Refused,
+    /// No answer that tells.
+    Unclear(String),
+}
+
+/// Asks whether an access token works; it costs nothing of the store's budget.
+pub async fn standing(http: &reqwest::Client, config: &SallaConfig, access: &Secret) -> Standing {
+    let Ok(url) = config.accounts.join("/oauth2/user/info") else {
+        return Standing::Unclear("no address to ask at".into());
+    };
+    match http.get(url).bearer_auth(access.expose()).timeout(TIMEOUT).send().await {
+        Ok(answer) if answer.status().is_success() => Standing::Accepted,
+        Ok(answer) if answer.status() == StatusCode::UNAUTHORIZED => Standing::Refused,
+        Ok(answer) => Standing::Unclear(format!("HTTP {}", answer.status())),
+        Err(error) => Standing::Unclear(error.without_url().to_string()),
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum UserInfo {

@@ -2,15 +2,33 @@
 
 use chrono::{DateTime, Utc};
 use qafila_schemas::catalogue::COMPLETENESS;
+use qafila_schemas::codec::{CodecError, Encoder};
+use qafila_schemas::contract::Contract;
 use qafila_schemas::headers::CloudEvent;
 use qafila_schemas::ids::ConnectionId;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::sync::{Completeness, ResourceCompleteness};
-use qafila_schemas::writer::Outgoing;
+use qafila_schemas::registry::RegistryError;
+use qafila_schemas::writer::{Outgoing, TopicWriter, WriteError};
 use sqlx::PgPool;
 
+use super::plan;
 use super::work::LeasedRun;
-use super::{Stop, Tools, plan};
+use crate::mapping::Owner;
+
+/// Why nothing was stated, as far as we know.
+#[derive(Debug, thiserror::Error)]
+pub enum StatementError {
+    /// The table.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    /// The statement does not fit its schema.
+    #[error(transparent)]
+    Encode(#[from] CodecError),
+    /// Kafka did not acknowledge.
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
 
 /// How far a resource is complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,16 +41,44 @@ pub struct Complete {
     pub to: DateTime<Utc>,
 }
 
-/// The table.
-#[derive(Clone)]
-pub struct CompletenessStore {
+/// States completeness: in its table first, then on `qafila.completeness`.
+pub struct Statements {
     pool: PgPool,
+    topic: String,
+    encoder: Encoder<Completeness>,
+    writer: TopicWriter,
 }
 
-impl CompletenessStore {
-    /// Completeness behind `pool`.
-    pub fn new(pool: PgPool) -> Self {
-        Self { pool }
+impl Statements {
+    /// The table is behind `pool`, the ingest role's. Registers the schema.
+    pub async fn new(pool: PgPool, contract: &Contract, writer: TopicWriter) -> Result<Self, RegistryError> {
+        let topic = contract.kafka.topic(COMPLETENESS.name);
+        Ok(Self { pool, topic, encoder: contract.encoder(&COMPLETENESS).await?, writer })
+    }
+
+    /// Adds what is complete to what was before and states all; returns once Kafka has it. Repeating it says the same.
+    pub async fn state(&self, owner: Owner, complete: &[Complete]) -> Result<(), StatementError> {
+        let resources = self.extend(owner.connection_id, complete).await?;
+        let stated_at = Millis::now();
+        let statement = Completeness {
+            merchant_id: owner.merchant_id,
+            connection_id: owner.connection_id,
+            store_id: owner.store_id,
+            resources,
+            stated_at,
+        };
+        let key = owner.merchant_id.to_string();
+        let id = format!("{key}:completeness:{}", stated_at.0);
+        let event =
+            CloudEvent { id: &id, kind: COMPLETENESS.records[0].full_name, subject: &key, time: stated_at };
+        let record = Outgoing {
+            topic: self.topic.clone(),
+            headers: event.headers(),
+            value: Some(self.encoder.encode_to_vec(&statement)?),
+            key,
+        };
+        self.writer.write_all(vec![record]).await?;
+        Ok(())
     }
 
     /// Adds what a run has made complete to what was before, and returns all.
@@ -76,28 +122,4 @@ impl CompletenessStore {
 /// Orders are complete from the run's first day.
 pub fn from_first_day(run: &LeasedRun) -> DateTime<Utc> {
     plan::midnight(run.from_day)
-}
-
-/// States it on `qafila.completeness`; returns once Kafka has it. Repeating it says the same.
-pub async fn state(tools: &Tools, run: &LeasedRun, complete: &[Complete]) -> Result<(), Stop> {
-    let resources = tools.completeness.extend(run.connection_id, complete).await.map_err(Stop::ours)?;
-    let stated_at = Millis::now();
-    let statement = Completeness {
-        merchant_id: run.merchant_id,
-        connection_id: run.connection_id,
-        store_id: run.store_id,
-        resources,
-        stated_at,
-    };
-    let key = run.merchant_id.to_string();
-    let id = format!("{key}:completeness:{}", stated_at.0);
-    let event =
-        CloudEvent { id: &id, kind: COMPLETENESS.records[0].full_name, subject: &key, time: stated_at };
-    let record = Outgoing {
-        topic: tools.contract.kafka.topic(COMPLETENESS.name),
-        headers: event.headers(),
-        value: Some(tools.statements.encode_to_vec(&statement).map_err(Stop::ours)?),
-        key,
-    };
-    tools.writer.write_all(vec![record]).await.map(drop).map_err(Stop::ours)
 }

@@ -18,7 +18,8 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
-use super::{SyncError, plan};
+use super::plan;
+use crate::role_error::RoleError;
 
 const PAUSE: Duration = Duration::from_millis(500);
 
@@ -29,7 +30,7 @@ pub async fn run(
     writer: TopicWriter,
     slot: String,
     shutdown: CancellationToken,
-) -> Result<(), SyncError> {
+) -> Result<(), RoleError> {
     let config = ReaderConfig {
         group: "qafila-ingest-sync".into(),
         slot,

@@ -9,7 +9,6 @@ use futures::future::BoxFuture;
 use futures::stream::{self, FuturesOrdered, Stream, StreamExt, TryStreamExt};
 use qafila_aggregates::sync_job::Lease;
 use qafila_schemas::ids::RunId;
-use qafila_schemas::open_set::Source;
 use sqlx::{PgPool, Row};
 use tokio::sync::mpsc;
 
@@ -17,10 +16,9 @@ use super::intake::{Intake, Taken};
 use super::stored::{Range, ThinOrder};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
-use crate::hydration::entity::both;
-use crate::hydration::order::{OrderRead, OrderReader};
-use crate::mapping::order_details::whole;
+use crate::hydration::entity::{EntityRead, EntityReader};
 
+const ORDERS: &str = "orders";
 /// Orders read side by side; the store's rate limit decides the speed, not this.
 const ORDERS_AT_ONCE: usize = 10;
 /// Orders a checkpoint at most, and orders that wait for one.
@@ -166,7 +164,7 @@ pub struct Hydrator {
     /// The run.
     pub run: Arc<LeasedRun>,
     /// Reads an order whole.
-    pub reader: OrderReader,
+    pub entities: EntityReader,
     /// Where orders go.
     pub intake: Intake,
     /// Orders that were written; the read models may not have them yet.
@@ -205,7 +203,7 @@ impl Hydrator {
         Range {
             merchant_id: self.run.merchant_id,
             store_id: self.run.store_id,
-            resource: "orders",
+            resource: ORDERS,
             created: Some(window.span()),
         }
     }
@@ -217,7 +215,7 @@ impl Hydrator {
         let reading = async move {
             self.thin(cursor)
                 .try_filter(|order| std::future::ready(!skipped.contains(&order.order_id)))
-                .map_ok(|order| async move { Ok((order, self.reader.read(order.order_id).await?)) })
+                .map_ok(|order| async move { Ok((order, self.entities.read(ORDERS, order.order_id).await?)) })
                 .try_buffered(ORDERS_AT_ONCE)
                 // The other half has stopped, with a reason of its own.
                 .try_for_each(|order| async { read.send(order).await.map_err(|_| Stop::Lost) })
@@ -275,30 +273,16 @@ impl Hydrator {
     }
 
     /// Writes a chunk; says how far that is, how many orders it holds, and which of them did not map.
-    async fn write(&self, chunk: Vec<(ThinOrder, OrderRead)>) -> Result<Written, Stop> {
+    async fn write(&self, chunk: Vec<(ThinOrder, EntityRead)>) -> Result<Written, Stop> {
         let Some((cursor, _)) = chunk.last() else { return Err(Stop::Ours("an empty chunk".into())) };
         let (cursor, done) = (*cursor, chunk.len() as i64);
         let (mut taken, mut skipped) = (Taken::default(), Vec::new());
         let ids: Vec<i64> = chunk.iter().map(|(order, _)| order.order_id).collect();
         for (order, read) in chunk {
-            match read {
-                OrderRead::Gone(asked_at) => self.intake.gone(&mut taken, "orders", order.order_id, asked_at),
-                OrderRead::Refused(error) => {
-                    skipped.push(order.order_id);
-                    self.intake.refuse_unread(&mut taken, order.order_id, &error)?;
-                }
-                OrderRead::Whole { details, items } => {
-                    let provenance = self.intake.provenance(Source::Details, details.asked_at);
-                    match whole(details.data.get(), items.get(), &provenance) {
-                        Ok(unsealed) => taken.add(unsealed),
-                        Err(error) => {
-                            skipped.push(order.order_id);
-                            let row = both(details.data.get(), items.get());
-                            self.intake.refuse(&mut taken, &row, &error)?;
-                        }
-                    }
-                }
+            if read.is_skipped() {
+                skipped.push(order.order_id);
             }
+            self.intake.take(&mut taken, ORDERS, order.order_id, read)?;
         }
         self.intake.write(taken).await?;
         self.written().extend(ids);

@@ -23,7 +23,6 @@ use super::stop::{Fate, WaitsFor};
 use super::work::{LEASE, LeasedRun};
 use super::{Stop, Tools};
 use crate::hydration::entity::EntityReader;
-use crate::hydration::order::OrderReader;
 use crate::salla::budget::Urgency;
 use crate::salla::client::SallaClient;
 
@@ -185,17 +184,17 @@ impl Importer {
         let run = Arc::clone(&self.run);
         let client = self.tools.salla.store(run.connection_id, run.store_id, Urgency::Background);
         let intake = Intake::new(Arc::clone(&self.tools), Arc::clone(&run));
-        let reader = OrderReader::new(client.clone());
+        let entities = EntityReader::new(client.clone(), run.owner());
         let scanner = Scanner {
             tools: Arc::clone(&self.tools),
             run: Arc::clone(&run),
             client: client.clone(),
             intake: intake.clone(),
-            entities: EntityReader::new(client.clone(), reader.clone(), self.run.owner()),
+            entities: entities.clone(),
             customer_dates: Arc::default(),
         };
         let hydrator =
-            Hydrator { tools: Arc::clone(&self.tools), run, reader, intake, written: Arc::default() };
+            Hydrator { tools: Arc::clone(&self.tools), run, entities, intake, written: Arc::default() };
         let expected = self.expected(&client).await?;
         tokio::select! {
             outcome = self.both_passes(&scanner, &hydrator) => outcome?,
@@ -252,7 +251,7 @@ impl Importer {
                 scanner.complete_to(slices, resource).map(|to| Complete { resource, from, to })
             })
             .collect();
-        completeness::state(&self.tools, &self.run, &complete).await
+        self.tools.completeness.state(self.run.owner(), &complete).await.map_err(Stop::ours)
     }
 
     /// Everything is done, so nothing may stop the last event: it is tried until it is there, with an alarm.

@@ -2,22 +2,20 @@
 //! all of it, so a checkpoint may follow.
 
 use std::collections::HashSet;
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
-use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
+use qafila_schemas::dead_letter::DeadLetter;
 use qafila_schemas::millis::Millis;
-use qafila_schemas::open_set::{Entity, Kind, Source};
-use rdkafka::message::OwnedHeaders;
-use serde::Deserialize;
+use qafila_schemas::open_set::Source;
 
 use super::plan::Window;
 use super::work::LeasedRun;
 use super::{Stop, Tools};
-use crate::mapping::values::{id, riyadh};
+use crate::hydration::entity::EntityRead;
+use crate::mapping::values::riyadh;
 use crate::mapping::{Provenance, Unmappable, Unsealed, customers, orders, products};
-use crate::salla::client::{Page, SallaError};
+use crate::refused_rows::row_id;
+use crate::salla::client::Page;
 
 /// Side of a row that does not tell its date.
 pub const UNDATED: i16 = 2;
@@ -47,7 +45,7 @@ impl Taken {
     }
 
     /// Adds an observation.
-    pub fn add(&mut self, unsealed: Unsealed) {
+    fn add(&mut self, unsealed: Unsealed) {
         self.mapped.push(unsealed);
     }
 }
@@ -74,7 +72,7 @@ impl Intake {
         told: &HashSet<i64>,
         page: &Page,
     ) -> Result<(Taken, Vec<SeenRow>), Stop> {
-        let provenance = self.provenance(Source::List, page.asked_at);
+        let provenance = self.provenance(page.asked_at);
         let (mut taken, mut seen) = (Taken::default(), Vec::with_capacity(page.rows.len()));
         for row in &page.rows {
             let row = row.get();
@@ -88,7 +86,7 @@ impl Intake {
                     Err(_) if told.contains(&salla_id) => skipped = true,
                     Err(error) => {
                         skipped = true;
-                        self.refuse(&mut taken, row, &error)?;
+                        self.refuse(&mut taken, resource, row, &error)?;
                     }
                 }
             }
@@ -97,61 +95,53 @@ impl Intake {
         Ok((taken, seen))
     }
 
-    /// Sets a row aside that does not map, sealed whole: it may hold personal data anywhere.
-    pub fn refuse(&self, taken: &mut Taken, row: &str, error: &Unmappable) -> Result<(), Stop> {
-        let sealed = self.tools.rows.seal(row.as_bytes()).map_err(Stop::ours)?;
-        let headers = sealed.with_headers(OwnedHeaders::new());
-        taken.letters.push(DeadLetter {
-            topic: self.tools.observations.topic().to_owned(),
-            position: None,
-            key: Some(self.run.merchant_id.to_string().into_bytes()),
-            value: Some(sealed.bytes),
-            headers: Some(headers),
-            cause: Cause {
-                code: "unmappable",
-                detail: error.reason.clone(),
-                path: Some(error.path.clone()),
-                merchant: Some(self.run.merchant_id.to_string()),
-            },
-        });
+    /// Takes what was read of one entity of `resource`.
+    pub fn take(
+        &self,
+        taken: &mut Taken,
+        resource: &str,
+        salla_id: i64,
+        read: EntityRead,
+    ) -> Result<(), Stop> {
+        match read {
+            EntityRead::There { mapped: Ok(unsealed), .. } | EntityRead::Gone(unsealed) => {
+                taken.add(unsealed);
+            }
+            EntityRead::There { mapped: Err((row, error)), .. } => {
+                self.refuse(taken, resource, &row, &error)?;
+            }
+            EntityRead::Refused(error) => {
+                let unread = Unmappable { path: String::new(), reason: error.to_string() };
+                self.refuse(taken, resource, &format!("{{\"id\":{salla_id}}}"), &unread)?;
+            }
+        }
         Ok(())
     }
 
-    /// Sets aside that an entity could not be read at all.
-    pub fn refuse_unread(&self, taken: &mut Taken, salla_id: i64, error: &SallaError) -> Result<(), Stop> {
-        let refusal = Unmappable { path: String::new(), reason: error.to_string() };
-        self.refuse(taken, &format!("{{\"id\":{salla_id}}}"), &refusal)
+    /// Sets a row aside that does not map.
+    fn refuse(&self, taken: &mut Taken, resource: &str, row: &str, error: &Unmappable) -> Result<(), Stop> {
+        let letter = self.tools.refused.letter(self.run.merchant_id, resource, row, error);
+        taken.letters.push(letter.map_err(Stop::ours)?);
+        Ok(())
     }
 
-    /// What we say of an observation. A list may come from a cache of Salla's, so what it says may be as old as the cache
-    /// window.
-    pub fn provenance(&self, source: Source, asked_at: Millis) -> Provenance {
+    /// What we say of a list's rows: it may come from a cache of Salla's, so they may be as old as the cache window.
+    fn provenance(&self, asked_at: Millis) -> Provenance {
         let window =
             i64::try_from(self.tools.salla.config().list_cache_window.as_millis()).unwrap_or(i64::MAX);
-        let observed_at = if source == Source::List { asked_at.minus(window) } else { asked_at };
-        self.run.owner().provenance(source, observed_at)
-    }
-
-    /// Says that an entity is gone, as a details answer of 404 does.
-    pub fn gone(&self, taken: &mut Taken, resource: &str, salla_id: i64, asked_at: Millis) {
-        let entity = match resource {
-            "orders" => Entity::Order,
-            "customers" => Entity::Customer,
-            _ => Entity::Product,
-        };
-        let provenance = self.provenance(Source::Details, asked_at);
-        taken.add(Unsealed::of_kind(&provenance, entity, salla_id, Kind::Deleted));
+        self.run.owner().provenance(Source::List, asked_at.minus(window))
     }
 
     /// Seals and writes; returns once Kafka has all of it.
     pub async fn write(&self, taken: Taken) -> Result<(), Stop> {
         let Taken { mapped, letters } = taken;
         self.tools.observations.write(self.run.merchant_id, mapped).await.map_err(Stop::ours)?;
-        DeadLetters::new(self.tools.writer.clone(), "ingest").write(letters).await.map_err(Stop::ours)
+        self.tools.refused.write(letters).await.map_err(Stop::ours)
     }
 }
 
-fn map(resource: &str, row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
+/// Maps a row of a list of `resource`.
+pub(crate) fn map(resource: &str, row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
     match resource {
         "orders" => orders::from_list(row, provenance),
         "customers" => customers::from_row(row, provenance),
@@ -159,24 +149,7 @@ fn map(resource: &str, row: &str, provenance: &Provenance) -> Result<Unsealed, U
     }
 }
 
-/// Salla's id of a row whatever else is wrong with it.
-fn row_id(row: &str) -> i64 {
-    #[derive(Deserialize)]
-    struct Identified {
-        #[serde(deserialize_with = "id")]
-        id: i64,
-    }
-    serde_json::from_str::<Identified>(row).map_or_else(
-        |_| {
-            let mut hasher = DefaultHasher::new();
-            row.hash(&mut hasher);
-            -i64::try_from(hasher.finish() >> 1).unwrap_or(i64::MAX).max(1)
-        },
-        |row| row.id,
-    )
-}
-
 /// The day of an instant in Asia/Riyadh.
-pub(super) fn day(at: Millis) -> chrono::NaiveDate {
+pub(crate) fn day(at: Millis) -> chrono::NaiveDate {
     at.to_utc().with_timezone(&riyadh()).date_naive()
 }

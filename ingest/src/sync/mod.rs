@@ -1,7 +1,7 @@
 //! The history sync in two passes (ARCHITECTURE §5): lists by creation-date slices, then details and items of every order.
 //!
 //! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`import`] carries one run to its end.
-//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [order](crate::hydration::order). Both write through [`intake`] and ask
+//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [order](crate::hydration::entity). Both write through [`intake`] and ask
 //! [`stored`] what the read models have. [`progress`] tells how far a run is, [`completeness`] what may be said after it,
 //! [`stop`] what becomes of one that stops.
 
@@ -25,22 +25,22 @@ use std::time::Duration;
 
 use qafila_aggregates::commands::Commands;
 use qafila_aggregates::sync_job::SyncJob;
+use qafila_schemas::catalogue;
 use qafila_schemas::codec::Encoder;
 use qafila_schemas::contract::Contract;
 use qafila_schemas::envelope::OperatorKeys;
-use qafila_schemas::reader::ReadError;
-use qafila_schemas::records::sync::{Completeness, SyncProgress};
-use qafila_schemas::registry::RegistryError;
+use qafila_schemas::records::sync::SyncProgress;
 use qafila_schemas::sealed::KeyStore;
-use qafila_schemas::writer::{TopicWriter, WriteError};
-use qafila_schemas::{catalogue, envelope};
+use qafila_schemas::writer::TopicWriter;
 use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::observations::ObservationWriter;
+use crate::refused_rows::RefusedRows;
+use crate::role_error::RoleError;
 use crate::salla::client::SallaApi;
-use completeness::CompletenessStore;
+use completeness::Statements;
 use hydrate::HydrationStore;
 use import::Importer;
 use slices::SliceStore;
@@ -53,20 +53,6 @@ use work::WorkStore;
 const MOST_RUNS: usize = 200;
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 const LOOK_FOR_WORK: Duration = Duration::from_millis(100);
-
-/// Why the sync role could not start.
-#[derive(Debug, thiserror::Error)]
-pub enum SyncError {
-    /// Kafka, writing.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// Kafka, reading.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The schema registry.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-}
 
 /// What the sync role needs.
 pub struct SyncRole {
@@ -99,7 +85,7 @@ pub struct Tools {
     /// How far pass 2 is.
     pub hydrations: HydrationStore,
     /// What was stated to be complete.
-    pub completeness: CompletenessStore,
+    pub completeness: Statements,
     /// Commands to sync jobs.
     pub jobs: Commands<SyncJob>,
     /// Salla.
@@ -108,22 +94,20 @@ pub struct Tools {
     pub stored: Arc<dyn StoredView>,
     /// How many rows may fail to map.
     pub tolerance: Tolerance,
-    /// Seals rows that do not map, whole.
-    pub rows: envelope::BodySealer,
+    /// Sets aside rows that do not map.
+    pub refused: RefusedRows,
     /// Writes to Kafka.
     pub writer: TopicWriter,
     /// Writes observations.
     pub observations: ObservationWriter,
     /// Progress.
     pub progress: Encoder<SyncProgress>,
-    /// Completeness.
-    pub statements: Encoder<Completeness>,
     /// Names of topics.
     pub contract: Contract,
 }
 
 /// Runs until `shutdown`: takes in requests and works on runs.
-pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), SyncError> {
+pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), RoleError> {
     let slot = format!("{}/{}/", hostname(), role.slot);
     let worker = format!("{slot}{}", std::process::id());
     let writer = TopicWriter::new(&role.contract.kafka, 5)?;
@@ -131,16 +115,15 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Sync
         work: WorkStore::new(role.pool.clone(), worker.clone()),
         slices: SliceStore::new(role.pool.clone()),
         hydrations: HydrationStore::new(role.pool.clone()),
-        completeness: CompletenessStore::new(role.pool.clone()),
+        completeness: Statements::new(role.pool.clone(), &role.contract, writer.clone()).await?,
         jobs: role.jobs,
         salla: role.salla,
         stored: role.stored,
         tolerance: role.tolerance,
-        rows: envelope::BodySealer::new(role.operator_keys, "unmappable row"),
+        refused: RefusedRows::new(&role.contract, role.operator_keys, writer.clone(), "ingest"),
         observations: ObservationWriter::new(&role.contract, role.keys, writer.clone()).await?,
         writer,
         progress: role.contract.encoder(&catalogue::SYNC_PROGRESS).await?,
-        statements: role.contract.encoder(&catalogue::COMPLETENESS).await?,
         contract: role.contract.clone(),
     });
     let feed = feed::run(role.pool, role.contract, tools.writer.clone(), role.slot, shutdown.clone());

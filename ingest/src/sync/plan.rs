@@ -56,7 +56,7 @@ impl Window {
     }
 
     /// The later and the earlier half; none of a single day.
-    fn halves(self) -> Option<[Self; 2]> {
+    pub fn halves(self) -> Option<[Self; 2]> {
         if self.first >= self.last {
             return None;
         }

@@ -342,25 +342,14 @@ impl Scanner {
 
     /// Asks for one entity and writes what it is.
     async fn presence(&self, resource: &str, salla_id: i64) -> Result<Presence, Stop> {
-        let mut taken = Taken::default();
-        let presence = match self.entities.read(resource, salla_id).await? {
-            EntityRead::There { mapped: Ok(unsealed), created } => {
-                taken.add(unsealed);
-                Presence::There(created)
-            }
-            EntityRead::There { mapped: Err((row, error)), created } => {
-                self.intake.refuse(&mut taken, &row, &error)?;
-                Presence::There(created)
-            }
-            EntityRead::Gone(unsealed) => {
-                taken.add(unsealed);
-                Presence::Gone
-            }
-            EntityRead::Refused(error) => {
-                self.intake.refuse_unread(&mut taken, salla_id, &error)?;
-                Presence::Unknown
-            }
+        let read = self.entities.read(resource, salla_id).await?;
+        let presence = match &read {
+            EntityRead::There { created, .. } => Presence::There(*created),
+            EntityRead::Gone(_) => Presence::Gone,
+            EntityRead::Refused(_) => Presence::Unknown,
         };
+        let mut taken = Taken::default();
+        self.intake.take(&mut taken, resource, salla_id, read)?;
         self.intake.write(taken).await?;
         Ok(presence)
     }
@@ -403,7 +392,8 @@ impl Scanner {
     }
 }
 
-pub(super) fn order_days((from, to): (NaiveDate, NaiveDate)) -> [(&'static str, String); 2] {
+/// Bounds of creation, as a list of orders takes them.
+pub(crate) fn order_days((from, to): (NaiveDate, NaiveDate)) -> [(&'static str, String); 2] {
     [("from_date", from.to_string()), ("to_date", to.to_string())]
 }
 

@@ -16,9 +16,8 @@ use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::envelope::{BodySealer, OperatorKeys};
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::millis::Millis;
-use qafila_schemas::reader::{Batch, Item, OffsetKeeper, ReadError, Reader, ReaderConfig};
+use qafila_schemas::reader::{Batch, Item, OffsetKeeper, Reader, ReaderConfig};
 use qafila_schemas::records::webhook::SEALED_FOR;
-use qafila_schemas::registry::RegistryError;
 use qafila_schemas::sealed::KeyStoreError;
 use qafila_schemas::writer::{TopicWriter, WriteError};
 use sqlx::PgPool;
@@ -26,10 +25,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::deliveries::Deliveries;
 use self::inbox::{DecodeDeliveries, Delivery};
+use crate::app_events::queue::{AppEventQueue, Arrived, QueueError};
+use crate::mapping::webhooks::app::app_event;
 use crate::mapping::webhooks::{Envelope, Topic, observe, topic};
 use crate::mapping::{Owner, Unmappable, Unsealed};
 use crate::observations::{ObservationError, ObservationWriter};
 use crate::owners;
+use crate::role_error::RoleError;
 use crate::salla::client::SallaApi;
 
 /// Consumer group.
@@ -45,20 +47,6 @@ const A_BATCH_TAKES: Duration = Duration::from_secs(90);
 /// Merchants whose observations are on their way at once.
 const WRITES_AT_ONCE: usize = 32;
 
-/// Why the role ended.
-#[derive(Debug, thiserror::Error)]
-pub enum WebhookError {
-    /// Kafka, writing.
-    #[error(transparent)]
-    Write(#[from] WriteError),
-    /// Kafka, reading.
-    #[error(transparent)]
-    Read(#[from] ReadError),
-    /// The schema registry.
-    #[error(transparent)]
-    Registry(#[from] RegistryError),
-}
-
 /// Why a batch is read again.
 #[derive(Debug, thiserror::Error)]
 enum Interrupted {
@@ -68,6 +56,8 @@ enum Interrupted {
     Observations(#[from] ObservationError),
     #[error(transparent)]
     DeadLetters(#[from] WriteError),
+    #[error(transparent)]
+    AppEvents(#[from] QueueError),
     /// Whoever took it has a key that we were not given: nothing is given up for that.
     #[error("sealed under operator key {0:?}, which is not in QAFILA_OPERATOR_KEYS of this process")]
     UnknownKey(String),
@@ -92,7 +82,7 @@ pub struct WebhookRole {
 }
 
 /// Maps webhooks until `shutdown`.
-pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), WebhookError> {
+pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), RoleError> {
     let config = ReaderConfig {
         group: GROUP.into(),
         slot: role.slot,
@@ -103,10 +93,12 @@ pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), W
         offsets: OffsetKeeper::Broker,
     };
     let contract = role.contract;
+    let app_events = AppEventQueue::new(role.pool.clone(), role.operator_keys.clone());
     let decode =
         DecodeDeliveries::new(contract.registry.decoder()?, BodySealer::new(role.operator_keys, SEALED_FOR));
     let mapper = Mapper {
         observations: role.observations,
+        app_events,
         dead_letters: DeadLetters::new(TopicWriter::new(&contract.kafka, 5)?, CONSUMER),
         deliveries: Deliveries::new(role.pool.clone()),
         salla: role.salla,
@@ -147,6 +139,7 @@ async fn forget(deliveries: Deliveries, shutdown: CancellationToken) {
 /// Maps batches.
 struct Mapper {
     observations: Arc<ObservationWriter>,
+    app_events: AppEventQueue,
     dead_letters: DeadLetters,
     deliveries: Deliveries,
     salla: Arc<SallaApi>,
@@ -157,6 +150,8 @@ struct Mapper {
 enum Outcome {
     /// Observations, and whose.
     Observed(Vec<Unsealed>, MerchantId),
+    /// An event of the app itself, of this store.
+    App(Envelope),
     /// Not ours to use, for the reason of this name.
     Passed(&'static str),
     /// Set aside.
@@ -189,6 +184,7 @@ impl Mapper {
                     all.extend(unsealed);
                     items.push(item);
                 }
+                Outcome::App(envelope) => self.put_app_event(&item.value, &envelope).await?,
                 Outcome::Passed(_) => {}
                 Outcome::Unmappable(error, merchant) => {
                     letters.extend(letter(item, "unmappable", error, merchant));
@@ -201,6 +197,19 @@ impl Mapper {
         letters.extend(unsealable.into_iter().flatten());
         self.dead_letters.write(letters).await?;
         Ok(())
+    }
+
+    /// App events may need Salla's answer: they are decided beside the mapper.
+    async fn put_app_event(&self, delivery: &Delivery, envelope: &Envelope) -> Result<(), Interrupted> {
+        let arrived = Arrived {
+            position: &delivery.position,
+            store_id: envelope.merchant,
+            event: &envelope.event,
+            created_at: envelope.created_at.0,
+            received_at: delivery.received_at,
+            data: &envelope.data,
+        };
+        Ok(self.app_events.put(&arrived).await?)
     }
 
     /// Writes what a merchant's deliveries told. Where the merchant's own keys do not open they are set aside, and nobody else
@@ -240,7 +249,14 @@ fn read(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> Out
         Err(_) if is_unused => return Outcome::Passed("unused"),
         Err(error) => return Outcome::Unmappable(error, None),
     };
-    let Topic::Entity(what) = topic(&envelope.event) else { return Outcome::Passed("unused") };
+    let what = match topic(&envelope.event) {
+        Topic::Entity(what) => what,
+        Topic::App => {
+            let read = app_event(&envelope.event, &envelope.data);
+            return read.map_or_else(|error| Outcome::Unmappable(error, None), |_| Outcome::App(envelope));
+        }
+        Topic::Unused => return Outcome::Passed("unused"),
+    };
     // A store that nobody is connected to: what is missed meanwhile is read when somebody connects it.
     let Some(owner) = owners.get(&envelope.merchant) else { return Outcome::Passed("unclaimed") };
     match observe(what, &envelope, *owner, Millis(delivery.received_at.0 + ahead_ms)) {
@@ -253,6 +269,7 @@ fn count(delivery: &Delivery, outcome: &Outcome) {
     let word = match outcome {
         Outcome::Observed(all, _) if all.iter().all(Unsealed::is_news_only) => "stale",
         Outcome::Observed(..) => "observed",
+        Outcome::App(_) => "app",
         Outcome::Passed(word) => word,
         Outcome::Unmappable(..) => "unmappable",
     };

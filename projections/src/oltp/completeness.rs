@@ -1,59 +1,21 @@
 //! Read model `store_completeness`: up to when a store is complete, per resource, from `qafila.completeness`.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use qafila_schemas::catalogue::COMPLETENESS;
-use qafila_schemas::codec::{Decoder, split_header};
-use qafila_schemas::dead_letter::DeadLetters;
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::millis::Millis;
-use qafila_schemas::reader::{Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable};
 use qafila_schemas::records::sync::Completeness;
-use qafila_schemas::writer::TopicWriter;
-use rdkafka::message::{BorrowedMessage, Message};
 use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use super::events::{Fold, follow};
-use super::offsets::ProjectionOffsets;
+use super::events::Fold;
+use super::records::follow_records;
 use super::scope::for_merchant;
 use super::{OltpRole, ProjectionError};
 
-const PROJECTION: &str = "store_completeness";
-
 /// Builds the read model.
 pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
-    let config = ReaderConfig {
-        group: format!("qafila-projection-{PROJECTION}"),
-        slot: role.slot.clone(),
-        topics: vec![COMPLETENESS.name.into()],
-        max_records: 500,
-        max_bytes: 4 << 20,
-        max_age: Duration::from_millis(50),
-        offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), PROJECTION))),
-    };
-    let decode = DecodeCompleteness(role.contract.registry.decoder()?);
-    let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
-    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, PROJECTION);
-    follow(&role.pool, PROJECTION, reader, dead_letters, Statements, shutdown).await
-}
-
-struct DecodeCompleteness(Decoder<Completeness>);
-
-impl Decode for DecodeCompleteness {
-    type Item = Completeness;
-    const KEEPS_RECORDS: bool = true;
-
-    fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<Completeness> {
-        let Some(bytes) = message.payload() else { return Decoded::Ignored };
-        match self.0.decode(bytes) {
-            Ok(Some(statement)) => Decoded::Item(statement),
-            Ok(None) => Decoded::UnknownSchema(split_header(bytes).map(|(id, _)| id).unwrap_or_default()),
-            Err(error) => Decoded::Bad(undecodable(&error.to_string())),
-        }
-    }
+    follow_records(role, "store_completeness", &COMPLETENESS, Statements, shutdown).await
 }
 
 struct Statements;

@@ -7,6 +7,8 @@ pub mod events;
 pub mod merchants;
 pub mod merge;
 pub mod offsets;
+pub mod reconciliations;
+mod records;
 pub mod scope;
 pub mod stored;
 pub mod sync_jobs;
@@ -92,7 +94,8 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         events::run_merchants(role.clone(), shutdown.clone()),
         events::run_sync_jobs(role.clone(), shutdown.clone()),
         sync_jobs::run_progress(role.clone(), shutdown.clone()),
-        completeness::run(role, shutdown),
+        completeness::run(role.clone(), shutdown.clone()),
+        reconciliations::run(role, shutdown),
     )?;
     Ok(())
 }

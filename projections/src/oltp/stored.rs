@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use qafila_schemas::ids::MerchantId;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
@@ -32,6 +32,9 @@ pub struct StaleRow {
     /// Its details were read before.
     pub was_read: bool,
 }
+
+/// Not deleted, or there again.
+const IS_THERE: &str = "coalesce(deleted_at <= read_at, deleted_at IS NULL)";
 
 /// Not deleted, and no details were read, or none since there was news.
 const TO_READ: &str =
@@ -163,4 +166,37 @@ pub async fn stale(pool: &PgPool, stores: &[i64], per_store: i64) -> Result<Vec<
          WHERE place <= $1 ORDER BY stale_since DESC"
     );
     sqlx::query_as(&query).bind(per_store).bind(stores).fetch_all(pool).await
+}
+
+/// Orders that are there, by day of creation in Asia/Riyadh, earliest first.
+pub async fn orders_by_day(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+) -> Result<Vec<(NaiveDate, i64)>, sqlx::Error> {
+    let query = format!(
+        "SELECT (created_at AT TIME ZONE 'Asia/Riyadh')::date AS day, count(*) FROM orders
+         WHERE merchant_id = $1 AND store_id = $2 AND created_at IS NOT NULL AND {IS_THERE} GROUP BY day ORDER BY day"
+    );
+    sqlx::query_as(&query).bind(merchant.0).bind(store_id).fetch_all(pool).await
+}
+
+/// Ids of a resource (`orders`, `customers` or `products`) that are there and that nothing was seen of since `before`.
+pub async fn unseen(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+    before: DateTime<Utc>,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let (table, id, seen_at) = match resource {
+        "orders" => ("orders", "order_id", "greatest(read_at, stale_since, status_at)"),
+        "customers" => ("customers", "customer_id", "greatest(read_at, stale_since, profile_at)"),
+        "products" => ("products", "product_id", "greatest(read_at, stale_since, core_at)"),
+        _ => return Ok(vec![]),
+    };
+    let query = format!(
+        "SELECT {id} FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} AND coalesce({seen_at} < $3, true)"
+    );
+    sqlx::query_scalar(&query).bind(merchant.0).bind(store_id).bind(before).fetch_all(pool).await
 }

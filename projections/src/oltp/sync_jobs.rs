@@ -1,30 +1,21 @@
 //! Read model `sync_jobs`: where the import of each connection stands, from its events and its progress.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use qafila_schemas::catalogue::SYNC_PROGRESS;
-use qafila_schemas::codec::{Decoder, split_header};
-use qafila_schemas::dead_letter::DeadLetters;
 use qafila_schemas::events::SyncJobEventRecord;
 use qafila_schemas::ids::{JobId, MerchantId, RunId};
-use qafila_schemas::reader::{Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable};
 use qafila_schemas::records::sync::{SliceImported, SyncCompleted, SyncPhase, SyncProgress};
-use qafila_schemas::writer::TopicWriter;
-use rdkafka::message::{BorrowedMessage, Message};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::events::{EventFold, Fold, follow};
-use super::offsets::ProjectionOffsets;
+use super::events::{EventFold, Fold};
+use super::records::follow_records;
 use super::scope::for_merchant;
 use super::{OltpRole, ProjectionError};
-
-const PROGRESS: &str = "sync_progress";
 
 /// How sync-job events fold into `sync_jobs`.
 pub(super) struct SyncJobs;
@@ -147,35 +138,7 @@ async fn complete(connection: &mut PgConnection, id: Uuid, e: &SyncCompleted) ->
 
 /// Builds the progress columns.
 pub async fn run_progress(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
-    let config = ReaderConfig {
-        group: format!("qafila-projection-{PROGRESS}"),
-        slot: role.slot.clone(),
-        topics: vec![SYNC_PROGRESS.name.into()],
-        max_records: 500,
-        max_bytes: 4 << 20,
-        max_age: Duration::from_millis(50),
-        offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), PROGRESS))),
-    };
-    let decode = DecodeProgress(role.contract.registry.decoder()?);
-    let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
-    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, PROGRESS);
-    follow(&role.pool, PROGRESS, reader, dead_letters, Progress, shutdown).await
-}
-
-struct DecodeProgress(Decoder<SyncProgress>);
-
-impl Decode for DecodeProgress {
-    type Item = SyncProgress;
-    const KEEPS_RECORDS: bool = true;
-
-    fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<SyncProgress> {
-        let Some(bytes) = message.payload() else { return Decoded::Ignored };
-        match self.0.decode(bytes) {
-            Ok(Some(progress)) => Decoded::Item(progress),
-            Ok(None) => Decoded::UnknownSchema(split_header(bytes).map(|(id, _)| id).unwrap_or_default()),
-            Err(error) => Decoded::Bad(undecodable(&error.to_string())),
-        }
-    }
+    follow_records(role, "sync_progress", &SYNC_PROGRESS, Progress, shutdown).await
 }
 
 struct Progress;

@@ -11,6 +11,7 @@ use crate::world::World;
 /// The world of a test binary: a `static` of it.
 pub struct SharedWorld {
     name: &'static str,
+    settings: &'static [(&'static str, &'static str)],
     runtime: LazyLock<Runtime>,
     world: OnceCell<World>,
     /// Faults of the simulator are everybody's; tests that set them take turns.
@@ -20,8 +21,17 @@ pub struct SharedWorld {
 impl SharedWorld {
     /// A world whose log is found by `name`.
     pub const fn new(name: &'static str) -> Self {
+        Self::with_settings(name, &[])
+    }
+
+    /// A world whose Qafila has variables of its own.
+    pub const fn with_settings(
+        name: &'static str,
+        settings: &'static [(&'static str, &'static str)],
+    ) -> Self {
         Self {
             name,
+            settings,
             runtime: LazyLock::new(|| Runtime::new().expect("a runtime")),
             world: OnceCell::const_new(),
             faults: Mutex::const_new(()),
@@ -39,6 +49,9 @@ impl SharedWorld {
         self.world
             .get_or_try_init(|| async {
                 let mut world = World::make(self.name).await?;
+                let settings =
+                    self.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+                world.environment.extend(settings);
                 world.start()?;
                 world.ready().await?;
                 anyhow::Ok(world)

@@ -84,16 +84,16 @@ fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_tot
 }
 
 #[test]
-fn an_order_that_came_and_went_during_the_import_is_not_kept() {
+fn an_order_that_came_and_went_within_the_cache_window_of_lists_is_not_kept() {
     SHARED.run(async {
         let world = SHARED.world().await?;
         let (merchant, store) = connected(world, 312, 60).await?;
-        // Orders of today come with some answers and go with others, until the last ones.
+        // Orders of today come with the first answers.
         let lies = Lies { arrivals: 1.0, answers: 6, ..Lies::default() };
         world.sim.world().lies.insert(store, lies);
         merchant.start_import(MONTHS).await?;
         until(|| status(&merchant), |s| s["status"] == "completed").await?;
-        // All of today's go while the second import reads: it finds them stored, and Salla does not know them.
+        // They go again: the second import finds them stored, and Salla does not know them.
         let gone = {
             let mut sim = world.sim.world();
             let today = chrono::Utc::now() - chrono::Duration::minutes(10);

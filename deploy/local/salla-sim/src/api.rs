@@ -73,14 +73,18 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
         }
         (&Method::GET, ["customers"]) => lists::customers(world, store, &call.query),
         (&Method::GET, ["customers", id]) => {
-            let found =
-                world.stores.get(&store).and_then(|s| s.customers.iter().find(|c| c.id.to_string() == *id));
+            let found = world
+                .stores
+                .get(&store)
+                .and_then(|s| s.customers.iter().find(|c| !c.gone && c.id.to_string() == *id));
             found.map_or_else(not_found, |c| success(shapes::customer(c, true)))
         }
         (&Method::GET, ["products"]) => lists::products(world, store, &call.query),
         (&Method::GET, ["products", id]) => {
-            let found =
-                world.stores.get(&store).and_then(|s| s.products.iter().find(|p| p.id.to_string() == *id));
+            let found = world
+                .stores
+                .get(&store)
+                .and_then(|s| s.products.iter().find(|p| !p.gone && p.id.to_string() == *id));
             found.map_or_else(not_found, |p| success(shapes::product(p)))
         }
         (&Method::GET, ["carts", "abandoned"]) => lists::nothing(world, &call.query),

@@ -75,11 +75,9 @@ pub fn customers(world: &mut World, store_id: u64, query: &Parameters) -> Answer
         let day = customer.created_at.with_timezone(&riyadh()).date_naive();
         (first..=last).contains(&day)
     };
-    if from.is_none() && to.is_none() {
-        let row = |index: usize| shapes::customer(&store.customers[index], false);
-        return page(world, query, world.switches.others_per_page, store.customers.len(), lie, row);
-    }
-    let rows: Vec<&Customer> = store.customers.iter().filter(within).collect();
+    let all = from.is_none() && to.is_none();
+    let rows: Vec<&Customer> =
+        store.customers.iter().filter(|c| !c.gone).filter(|c| all || within(c)).collect();
     let row = |index: usize| shapes::customer(rows[index], false);
     page(world, query, world.switches.others_per_page, rows.len(), lie, row)
 }
@@ -89,7 +87,8 @@ pub fn products(world: &mut World, store_id: u64, query: &Parameters) -> Answer 
     let lie = draw(world, store_id);
     let Some(store) = world.stores.get(&store_id) else { return not_found() };
     let status = query.get("status");
-    let rows: Vec<_> = store.products.iter().filter(|p| status.is_none_or(|s| s == p.status)).collect();
+    let rows: Vec<_> =
+        store.products.iter().filter(|p| !p.gone && status.is_none_or(|s| s == p.status)).collect();
     page(world, query, world.switches.others_per_page, rows.len(), lie, |index| shapes::product(rows[index]))
 }
 

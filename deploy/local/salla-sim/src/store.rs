@@ -97,6 +97,8 @@ pub struct Customer {
     pub city: usize,
     pub created_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
+    /// Deleted: nobody is shown it any more.
+    pub gone: bool,
 }
 
 /// A product; amounts in halalas.
@@ -110,6 +112,8 @@ pub struct Product {
     pub quantity: u32,
     pub status: &'static str,
     pub updated_at: DateTime<Utc>,
+    /// Deleted: nobody is shown it any more.
+    pub gone: bool,
 }
 
 /// A store with its whole history.
@@ -199,6 +203,11 @@ impl Store {
         self.by_id.get(&id).map(|&index| &self.orders[index])
     }
 
+    /// An order by Salla's id, to be changed behind everybody's back.
+    pub fn order_mut(&mut self, id: u64) -> Option<&mut Order> {
+        self.by_id.get(&id).map(|&index| &mut self.orders[index])
+    }
+
     /// Days before and after anything that a store can hold.
     pub fn days() -> (NaiveDate, NaiveDate) {
         let day = |year| NaiveDate::from_ymd_opt(year, 1, 1).unwrap_or_default();
@@ -239,8 +248,8 @@ impl Store {
     pub fn totals(&self, from: NaiveDate, until: NaiveDate) -> Totals {
         let mut totals = Totals {
             orders: 0,
-            customers: self.customers.len() as u64,
-            products: self.products.len() as u64,
+            customers: self.customers.iter().filter(|c| !c.gone).count() as u64,
+            products: self.products.iter().filter(|p| !p.gone).count() as u64,
             by_day: BTreeMap::new(),
         };
         for order in &self.orders {
@@ -305,6 +314,7 @@ fn product(index: usize, seed: u64, from: NaiveDate, dice: &mut ChaCha8Rng) -> P
         quantity,
         status: if quantity == 0 { "out" } else { "sale" },
         updated_at: midnight(from) + chrono::Duration::hours(dice.random_range(0..2_000)),
+        gone: false,
     }
 }
 
@@ -322,6 +332,7 @@ fn customer(index: usize, seed: u64, from: NaiveDate, dice: &mut ChaCha8Rng) -> 
         city: dice.random_range(0..crate::catalogue::CITIES.len()),
         created_at,
         updated_at: created_at,
+        gone: false,
     }
 }
 

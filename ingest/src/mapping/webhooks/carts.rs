@@ -6,9 +6,8 @@ use qafila_schemas::sealed::Subject;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::super::values::{
-    Money, Number, PhpDate, currency, id, lenient, optional_id, optional_text, phone,
-};
+use super::super::order_details::Customer;
+use super::super::values::{Money, Number, PhpDate, currency, id, lenient, optional_id, optional_text};
 use super::super::{Provenance, Unmappable, Unsealed, observation, read};
 
 #[derive(Deserialize)]
@@ -57,20 +56,6 @@ impl Total {
 }
 
 #[derive(Deserialize)]
-struct Customer {
-    #[serde(deserialize_with = "id")]
-    id: i64,
-    #[serde(default, deserialize_with = "optional_text")]
-    name: Option<String>,
-    #[serde(default, deserialize_with = "optional_text")]
-    mobile: Option<String>,
-    #[serde(default, deserialize_with = "optional_text")]
-    email: Option<String>,
-    #[serde(default, deserialize_with = "optional_text")]
-    city: Option<String>,
-}
-
-#[derive(Deserialize)]
 struct Coupon {
     #[serde(default, deserialize_with = "optional_text")]
     code: Option<String>,
@@ -111,9 +96,9 @@ pub(super) fn whole(data: &str, provenance: &Provenance, event_status: &str) -> 
     };
     if let Some(customer) = cart.customer {
         content.customer_id = Some(customer.id);
-        content.customer_name = customer.name;
-        content.customer_phone = phone(None, customer.mobile.as_deref());
-        content.customer_email = customer.email.map(|email| email.to_lowercase());
+        content.customer_name = customer.full_name();
+        content.customer_phone = customer.phone();
+        content.customer_email = customer.email();
         content.city = customer.city;
     }
     let mut seen = observation(provenance, Entity::Cart, cart.id);

@@ -3,6 +3,7 @@
 //! An event that is about an entity of ours and tells less than we need, or in a shape that we do not know, is still news: the
 //! entity is marked stale and fetched. Only an event that does not even name its entity is unmappable.
 
+pub mod app;
 mod carts;
 mod entities;
 mod envelope;

@@ -117,6 +117,10 @@ impl MergedRow for Cart {
         Some(fact)
     }
 
+    fn forget_stamps(fact: &mut CartFact) {
+        fact.observed = CartObserved::default();
+    }
+
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
         type Text = fn(&CartContent) -> Option<&str>;
         let content = || rows.iter().map(|row| row.content.value());

@@ -5,6 +5,7 @@
 //! come between. Whatever fails, the reader goes back to the committed offsets, and merging again changes nothing.
 
 pub mod cart;
+pub mod compare;
 pub mod customer;
 pub mod order;
 pub mod product;

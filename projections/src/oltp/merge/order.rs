@@ -232,6 +232,10 @@ impl MergedRow for Order {
         })
     }
 
+    fn forget_stamps(fact: &mut OrderFact) {
+        fact.observed = OrderObserved::default();
+    }
+
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
         macro_rules! texts {
             ($register:ident, |$v:ident| $get:expr) => {

@@ -95,6 +95,10 @@ impl MergedRow for Product {
         })
     }
 
+    fn forget_stamps(fact: &mut ProductFact) {
+        fact.observed = ProductObserved::default();
+    }
+
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
         macro_rules! texts {
             ($($get:expr),+) => {{

@@ -90,12 +90,17 @@ impl Stamp {
         (self.observed_at.0.saturating_add(head_start), self.origin)
     }
 
-    /// How far two instants may lie apart and still leave open which came first.
+    /// Whether this wins over `other`.
+    pub fn is_after(self, other: Self, rules: Rules) -> bool {
+        self.precedence(rules) > other.precedence(rules)
+    }
+
     /// Whether this may have been true after `other`, as far as anybody knows.
     pub fn may_be_after(self, other: Self, rules: Rules) -> bool {
         self.observed_at.0.saturating_add(self.uncertainty(other, rules)) > other.observed_at.0
     }
 
+    /// How far two instants may lie apart and still leave open which came first.
     fn uncertainty(self, other: Self, rules: Rules) -> i64 {
         if self.origin == Origin::List || other.origin == Origin::List {
             rules.list_cache_window_ms

@@ -88,7 +88,7 @@ pub trait MergedRow: Send + Sync + Sized + 'static {
     /// Fact topic.
     const TOPIC: qafila_schemas::catalogue::Topic;
     /// Fact.
-    type Fact: AvroRecord;
+    type Fact: AvroRecord + PartialEq;
 
     /// A row of which nothing is known yet.
     fn blank(base: Base) -> Self;
@@ -102,6 +102,8 @@ pub trait MergedRow: Send + Sync + Sized + 'static {
     fn stamps(&self) -> Vec<Option<Stamp>>;
     /// The fact; `None` while it cannot be published (no creation known, where its topic needs one).
     fn into_fact(self) -> Option<Self::Fact>;
+    /// Leaves out of a fact which observation won each group.
+    fn forget_stamps(fact: &mut Self::Fact);
     /// Adds one array per column of [`COLUMNS`](Self::COLUMNS).
     fn bind(rows: &[&Self], arguments: &mut PgArguments) -> Result<(), sqlx::Error>;
     /// Reads the columns, the first of which is number `first`.

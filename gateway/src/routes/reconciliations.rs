@@ -1,0 +1,115 @@
+//! `/api/v1/reconciliations`: what each night's comparison with Salla found.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use qafila_projections::oltp::reconciliations::{self, RunView};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::Answer;
+use crate::app::App;
+use crate::call::{Call, json};
+use crate::page::PageRequest;
+use crate::problem::Problem;
+
+/// A page of runs, newest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReconciliationsBody {
+    items: Vec<ReconciliationBody>,
+    /// Give it as `cursor` for the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// What a run found of one resource.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ReconciliationBody {
+    run_id: String,
+    /// `orders`, `products` or `customers`; values may be added.
+    resource: String,
+    /// Changes from here on were looked at, UTC.
+    window_from: DateTime<Utc>,
+    window_to: DateTime<Utc>,
+    summary: SummaryBody,
+    /// Why it did not get to its end, as a stable code; null where it did.
+    cause: Option<String>,
+    /// What to do about it; null where nothing is needed.
+    advice: Option<String>,
+    started_at: DateTime<Utc>,
+    finished_at: DateTime<Utc>,
+}
+
+/// Rows by what became of them.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SummaryBody {
+    /// Read and compared.
+    fetched: i64,
+    /// Missing here until then.
+    created: i64,
+    /// Different, or gone at Salla.
+    updated: i64,
+    unchanged: i64,
+    /// Could not be understood.
+    skipped: i64,
+    /// Could not be read.
+    failed: i64,
+}
+
+/// The merchant's reconciliation runs.
+#[utoipa::path(get, operation_id = "list_reconciliations", path = "/api/v1/reconciliations", tag = "sync", security(("bearer" = [])),
+    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+        ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
+    responses((status = 200, body = ReconciliationsBody), (status = 422, body = Problem)))]
+pub async fn list(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let mut page = PageRequest::<String>::default();
+    for (name, value) in call.parameters() {
+        if !page.take(&name, &value)? {
+            return Err(Problem::invalid_field(&name, "is not a parameter of this route"));
+        }
+    }
+    let (wanted, cursor) = (page.wanted(), page.cursor.clone());
+    let mut found = reconciliations::list(&app.query_pool, identity.merchant_id, cursor, wanted).await?;
+    let next_cursor = page.cut(&mut found, |run| (run.started_at, run.place()));
+    let items = found.into_iter().map(body).collect();
+    Ok(json(StatusCode::OK, &ReconciliationsBody { items, next_cursor }))
+}
+
+fn body(run: RunView) -> ReconciliationBody {
+    ReconciliationBody {
+        run_id: run.run_id.to_string(),
+        advice: run.cause.as_deref().and_then(advice).map(str::to_owned),
+        resource: run.resource,
+        window_from: run.window_from,
+        window_to: run.window_to,
+        summary: SummaryBody {
+            fetched: run.fetched,
+            created: run.created,
+            updated: run.updated,
+            unchanged: run.unchanged,
+            skipped: run.skipped,
+            failed: run.failed,
+        },
+        cause: run.cause,
+        started_at: run.started_at,
+        finished_at: run.finished_at,
+    }
+}
+
+fn advice(cause: &str) -> Option<&'static str> {
+    Some(match cause {
+        "not_connected" | "access_refused" | "refresh_answer_lost" => "Connect your Salla store again.",
+        "scope_missing" => "Connect your store again and approve all that is asked for.",
+        "too_many_deletions" => {
+            "Many rows are no longer at Salla. Nothing was deleted: contact support, who can confirm that they are gone."
+        }
+        "source_disagrees" | "salla_unavailable" | "salla_blocks_us" | "internal_trouble" => {
+            "Nothing is needed: it is tried again the next night."
+        }
+        _ => return None,
+    })
+}

@@ -1,0 +1,83 @@
+//! Installations in easy mode (FACTS §2.1) of stores that no merchant of ours is connected to: their tokens are held, sealed, until
+//! somebody claims the store by OAuth. Nothing is read with them meanwhile.
+
+use chrono::{DateTime, Utc};
+use sqlx::{PgConnection, PgPool, Row};
+
+use crate::salla::Secret;
+use crate::salla::oauth::Tokens;
+use crate::vault::{Vault, VaultError};
+
+/// An installation that waits for its merchant.
+#[derive(Debug)]
+pub struct Held {
+    /// Its access token.
+    pub access: Secret,
+    /// Since when.
+    pub since: DateTime<Utc>,
+}
+
+/// Table `easy_mode_installs`.
+pub struct EasyModeInstalls<'v> {
+    vault: &'v Vault,
+}
+
+impl<'v> EasyModeInstalls<'v> {
+    /// Sealed as `vault` seals.
+    pub fn new(vault: &'v Vault) -> Self {
+        Self { vault }
+    }
+
+    /// Holds tokens, unless some that end later are held; says whether.
+    pub async fn hold(
+        &self,
+        connection: &mut PgConnection,
+        store_id: i64,
+        tokens: &Tokens,
+    ) -> Result<bool, VaultError> {
+        let (key_id, access, refresh) = self.vault.seal_held(store_id, tokens)?;
+        let held = sqlx::query(
+            "INSERT INTO easy_mode_installs AS known (store_id, key_id, access_token, refresh_token, scopes, expires_at)
+             VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT (store_id) DO UPDATE SET key_id = $2, access_token = $3, refresh_token = $4, scopes = $5, expires_at = $6,
+                 held_since = now() WHERE known.expires_at < $6",
+        )
+        .bind(store_id)
+        .bind(key_id)
+        .bind(access)
+        .bind(refresh)
+        .bind(&tokens.scopes)
+        .bind(tokens.expires_at)
+        .execute(connection)
+        .await?;
+        Ok(held.rows_affected() == 1)
+    }
+
+    /// What is held of a store.
+    pub async fn find(&self, pool: &PgPool, store_id: i64) -> Result<Option<Held>, VaultError> {
+        let row = sqlx::query(
+            "SELECT key_id, access_token, held_since FROM easy_mode_installs WHERE store_id = $1",
+        )
+        .bind(store_id)
+        .fetch_optional(pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let access = self.vault.open_held(store_id, row.try_get(0)?, row.try_get(1)?)?;
+        Ok(Some(Held { access, since: row.try_get(2)? }))
+    }
+
+    /// Forgets what is held of a store.
+    pub async fn drop(&self, pool: &PgPool, store_id: i64) -> Result<(), sqlx::Error> {
+        let mut connection = pool.acquire().await?;
+        claimed(&mut connection, store_id).await.map(drop)
+    }
+}
+
+/// A merchant has claimed the store by OAuth, which brought tokens of its own: what is held is of no use any more.
+pub(crate) async fn claimed(connection: &mut PgConnection, store_id: i64) -> Result<bool, sqlx::Error> {
+    let forgotten = sqlx::query("DELETE FROM easy_mode_installs WHERE store_id = $1")
+        .bind(store_id)
+        .execute(connection)
+        .await?;
+    Ok(forgotten.rows_affected() == 1)
+}

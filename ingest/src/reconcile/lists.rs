@@ -1,0 +1,202 @@
+//! Products and customers, whose rows a list shows whole. Products are read whole every night; of customers a part that rotates,
+//! because their calls are everybody's (FACTS §6).
+
+use std::collections::HashSet;
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::millis::Millis;
+
+use super::differences::{Differences, Reading};
+use super::run::Run;
+use super::stored::Comparison;
+use super::summary::{Failure, Summary};
+use crate::mapping::Owner;
+use crate::refused_rows::row_id;
+use crate::salla::client::Page;
+use crate::sync::plan;
+use crate::sync::stored::Range;
+
+/// Scans of a list that does not agree with itself.
+const MOST_SCANS: usize = 3;
+/// Pages of customers a night, at least.
+const FEWEST_PAGES: u64 = 10;
+const PRODUCTS: &str = "products";
+const CUSTOMERS: &str = "customers";
+
+/// How far the cycle of customers is after a run.
+pub struct CustomersDone {
+    /// Figures.
+    pub summary: Summary,
+    /// The page that comes next; none where the cycle has ended.
+    pub next_page: Option<i32>,
+    /// When the cycle began.
+    pub since: DateTime<Utc>,
+}
+
+/// Reconciles a list of a run.
+pub struct Lists<'r> {
+    run: &'r Run,
+    differences: &'r Differences<'r>,
+}
+
+impl<'r> Lists<'r> {
+    /// Of `run`, whose differences are gathered in `differences`.
+    pub fn new(run: &'r Run, differences: &'r Differences<'r>) -> Self {
+        Self { run, differences }
+    }
+
+    /// All products.
+    pub async fn products(&self) -> Result<Summary, Failure> {
+        let began = self.run.client.salla_now();
+        let listed = self.all_products().await?;
+        let Owner { merchant_id, store_id, .. } = self.run.owner;
+        let range = Range { merchant_id, store_id, resource: PRODUCTS, created: None };
+        let rows = self.run.tools.stored.rows(range, &[]).await.map_err(Failure::ours)?;
+        let there = rows.iter().filter(|row| row.deleted_at.is_none()).count();
+        let settled = began.to_utc() - self.run.list_cache_window();
+        let unseen = self.run.tools.compared.unseen(merchant_id, store_id, PRODUCTS, settled).await;
+        let absent: Vec<i64> =
+            unseen.map_err(Failure::ours)?.into_iter().filter(|id| !listed.contains(id)).collect();
+        self.confirm(PRODUCTS, &absent, there).await?;
+        self.differences.finish(there).await
+    }
+
+    /// Ids of all products, whose rows were compared on the way; by status where there are more than Salla's deep pages show.
+    async fn all_products(&self) -> Result<HashSet<i64>, Failure> {
+        let mut parts = vec![vec![]];
+        let mut listed = HashSet::new();
+        while let Some(query) = parts.pop() {
+            match self.whole(PRODUCTS, &query).await? {
+                Some(ids) => listed.extend(ids),
+                None if query.is_empty() => {
+                    let (from, until) = (self.run.today(), self.run.today());
+                    let statuses = plan::split(PRODUCTS, "all", from, until);
+                    parts.extend(
+                        statuses.iter().filter_map(|slice| {
+                            Some(vec![("status", plan::status(&slice.name)?.to_owned())])
+                        }),
+                    );
+                }
+                None => {
+                    return Err(Failure::Disagrees(
+                        "more products of a status than Salla's pages show".into(),
+                    ));
+                }
+            }
+        }
+        Ok(listed)
+    }
+
+    /// A part of the customers; all of them where `whole`.
+    pub async fn customers(
+        &self,
+        first_page: i32,
+        since: Option<DateTime<Utc>>,
+        whole: bool,
+    ) -> Result<CustomersDone, Failure> {
+        let mut number = if whole { 1 } else { first_page.max(1) };
+        // What came while a cycle runs may stand on pages that were read before.
+        let since =
+            if number == 1 { self.run.client.salla_now().to_utc() } else { since.unwrap_or_else(Utc::now) };
+        let mut read = 0;
+        let ended = loop {
+            let page = self.run.page(CUSTOMERS, number, vec![]).await?;
+            self.take(CUSTOMERS, &page).await?;
+            self.run.look_at_customers(&ids(&page)).await?;
+            (number, read) = (number + 1, read + 1);
+            let per_page = u64::from(self.run.client.config().others_per_page.max(1));
+            let pages = page.total.max(0).cast_unsigned().div_ceil(per_page);
+            let a_night = pages.div_ceil(u64::from(self.run.tools.cycle_nights.max(1)));
+            if !page.has_next || page.rows.is_empty() {
+                break true;
+            }
+            let deepest = u64::from(self.run.client.config().deepest_rows);
+            if u64::from(number.max(0).cast_unsigned()) * per_page > deepest {
+                // Beyond Salla's deep pages nothing is concluded from what was not seen.
+                let summary = self.differences.finish(usize::MAX).await?;
+                return Ok(CustomersDone { summary, next_page: None, since });
+            }
+            if !whole && read >= a_night.max(FEWEST_PAGES) {
+                break false;
+            }
+        };
+        let mut there = usize::MAX;
+        if ended {
+            let seen: HashSet<i64> = self.run.looked_at_customers().await?;
+            let Owner { merchant_id, store_id, .. } = self.run.owner;
+            let settled = since - self.run.list_cache_window();
+            let unseen = self.run.tools.compared.unseen(merchant_id, store_id, CUSTOMERS, settled).await;
+            let unseen = unseen.map_err(Failure::ours)?;
+            there = seen.len().max(unseen.len());
+            let absent: Vec<i64> = unseen.into_iter().filter(|id| !seen.contains(id)).collect();
+            self.confirm(CUSTOMERS, &absent, there).await?;
+        }
+        let summary = self.differences.finish(there).await?;
+        Ok(CustomersDone { summary, next_page: (!ended).then_some(number), since })
+    }
+
+    /// Reads a list to its end, until a scan agrees with itself; none where it is longer than Salla's deep pages show.
+    async fn whole(
+        &self,
+        resource: &'static str,
+        query: &[(&'static str, String)],
+    ) -> Result<Option<HashSet<i64>>, Failure> {
+        let mut doubt = String::new();
+        for scan in 0..MOST_SCANS {
+            let (mut listed, mut number) = (HashSet::new(), 1);
+            let total = loop {
+                let page = self.run.page(resource, number, query.to_vec()).await?;
+                if page.total > i64::from(self.run.client.config().deepest_rows) {
+                    return Ok(None);
+                }
+                listed.extend(ids(&page));
+                // A second scan is for its ids: what it shows was compared by the first, or is compared next night.
+                if scan == 0 {
+                    self.take(resource, &page).await?;
+                }
+                if !page.has_next || page.rows.is_empty() {
+                    break page.total;
+                }
+                number += 1;
+            };
+            if i64::try_from(listed.len()).unwrap_or(i64::MAX) == total {
+                return Ok(Some(listed));
+            }
+            doubt = format!("{} {resource} were listed where the list says {total}", listed.len());
+        }
+        Err(Failure::Disagrees(doubt))
+    }
+
+    async fn take(&self, resource: &'static str, page: &Page) -> Result<Vec<Comparison>, Failure> {
+        let provenance = self.run.list_provenance(page.asked_at);
+        let readings = page.rows.iter().map(|row| {
+            crate::sync::intake::map(resource, row.get(), &provenance)
+                .map_or_else(|error| Reading::Unmappable(row.get().to_owned(), error), Reading::Mapped)
+        });
+        self.differences.take(readings.collect()).await
+    }
+
+    /// Asks for entities that the list leaves out; those that are gone become deletions. More than a run may delete by itself are
+    /// not even asked for: then it is the list that is in doubt.
+    async fn confirm(&self, resource: &'static str, absent: &[i64], there: usize) -> Result<(), Failure> {
+        if Differences::are_many(absent.len(), there) && !self.run.deletions_allowed {
+            return Err(Failure::TooManyDeletions { resource, deletions: absent.len(), rows: there });
+        }
+        for id in absent {
+            let read = self.run.entities.read(resource, *id).await?;
+            self.differences.take(vec![Reading::from(read)]).await?;
+        }
+        Ok(())
+    }
+}
+
+fn ids(page: &Page) -> Vec<i64> {
+    page.rows.iter().map(|row| row_id(row.get())).collect()
+}
+
+impl Run {
+    /// Now, by Salla's clock.
+    pub(super) fn salla_now(&self) -> Millis {
+        self.client.salla_now()
+    }
+}

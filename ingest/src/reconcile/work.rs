@@ -1,0 +1,343 @@
+//! Work on reconciliations in Postgres: which store is due, who is at it, how far the rotating parts are. One runner a store across
+//! all processes, by a lease with an epoch.
+
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use qafila_schemas::ids::{ConnectionId, MerchantId, RunId};
+use sqlx::{FromRow, PgPool};
+use uuid::Uuid;
+
+use super::schedule::NightSchedule;
+use crate::mapping::Owner;
+
+/// A lease lasts so long without being renewed.
+pub const LEASE: Duration = Duration::from_secs(15);
+/// Tries of a run before it is recorded as failed.
+pub const MOST_TRIES: i32 = 3;
+
+/// A store's run that this process holds.
+#[derive(Debug, Clone, FromRow)]
+pub struct Leased {
+    connection_id: Uuid,
+    merchant_id: Uuid,
+    store_id: i64,
+    run_id: Uuid,
+    /// Of this lease: whoever has a later one has taken the run over.
+    pub epoch: i64,
+    /// When the run began; a later try keeps it.
+    pub started_at: DateTime<Utc>,
+    /// Which try it is, from 1.
+    pub tries: i32,
+    /// The night has come; otherwise only an outage is made up for.
+    pub is_night: bool,
+    /// Our endpoint was down from then on.
+    pub catch_up_from: Option<DateTime<Utc>>,
+    /// Changes before it were seen by a run that ended well.
+    pub orders_since: DateTime<Utc>,
+    /// First day of the slice of older orders that has its turn; none at the start of a cycle.
+    pub slice_from: Option<NaiveDate>,
+    /// The present cycle of customers.
+    pub customers_cycle: Uuid,
+    /// The page that comes next in it.
+    pub customers_page: i32,
+    /// When it began; none where it has not.
+    pub customers_since: Option<DateTime<Utc>>,
+    /// Resources that earlier tries have finished.
+    pub resources_done: Vec<String>,
+    /// A person has confirmed that many deletions are right.
+    pub deletions_allowed: bool,
+    /// The connection has not ended.
+    pub is_connected: bool,
+}
+
+impl Leased {
+    /// Whose store it is.
+    pub fn owner(&self) -> Owner {
+        Owner {
+            merchant_id: MerchantId(self.merchant_id),
+            connection_id: ConnectionId(self.connection_id),
+            store_id: self.store_id,
+        }
+    }
+
+    /// The run.
+    pub fn run_id(&self) -> RunId {
+        RunId(self.run_id)
+    }
+}
+
+const LEASED: &str = "r.connection_id, r.merchant_id, r.store_id, r.run_id, r.epoch, r.started_at, r.tries, r.night_at <= now() AS is_night,
+    r.catch_up_from, r.orders_since, r.slice_from, r.customers_cycle, r.customers_page, r.customers_since, r.resources_done,
+    r.deletions_allowed,
+    EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = r.connection_id AND c.wiped_at IS NULL) AS is_connected";
+
+/// The tables, for one worker.
+pub struct WorkStore {
+    pool: PgPool,
+    worker: String,
+}
+
+impl WorkStore {
+    /// Work for `worker`.
+    pub fn new(pool: PgPool, worker: String) -> Self {
+        Self { pool, worker }
+    }
+
+    /// Puts stores on the schedule whose first import has ended: before there is nothing to compare with.
+    pub async fn enrol(&self, schedule: &NightSchedule) -> Result<(), sqlx::Error> {
+        let fresh: Vec<(Uuid, i64)> = sqlx::query_as(
+            "SELECT c.connection_id, c.store_id FROM salla_connections c JOIN completeness k USING (connection_id)
+             WHERE c.wiped_at IS NULL AND k.resource = 'orders'
+               AND NOT EXISTS (SELECT FROM reconciliations r WHERE r.connection_id = c.connection_id)",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        for (connection, store_id) in fresh {
+            sqlx::query(
+                "INSERT INTO reconciliations (connection_id, merchant_id, store_id, night_at, orders_since)
+                 SELECT c.connection_id, c.merchant_id, c.store_id, $2, coalesce(
+                     (SELECT max(requested_at) FROM sync_runs s WHERE s.connection_id = c.connection_id AND done_at IS NOT NULL),
+                     k.complete_to)
+                 FROM salla_connections c JOIN completeness k USING (connection_id)
+                 WHERE c.connection_id = $1 AND k.resource = 'orders' ON CONFLICT DO NOTHING",
+            )
+            .bind(connection)
+            .bind(schedule.next(store_id, Utc::now()))
+            .execute(&self.pool)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Takes a store that is due and that nobody holds; not one that is being imported, whose import compares by itself.
+    pub async fn lease(&self) -> Result<Option<Leased>, sqlx::Error> {
+        sqlx::query_as(&format!(
+            "UPDATE reconciliations r SET lease_owner = $1, lease_until = now() + $2, epoch = epoch + 1, tries = tries + 1,
+                 run_id = coalesce(run_id, gen_random_uuid()), started_at = coalesce(started_at, now())
+             WHERE connection_id = (
+                 SELECT d.connection_id FROM reconciliations d
+                 WHERE (night_at <= now() OR catch_up_from IS NOT NULL) AND not_before <= now()
+                   AND (lease_until IS NULL OR lease_until < now())
+                   AND NOT EXISTS (SELECT FROM sync_runs s WHERE s.connection_id = d.connection_id AND s.state = 'open')
+                 ORDER BY least(night_at, not_before) LIMIT 1 FOR UPDATE SKIP LOCKED)
+             RETURNING {LEASED}"
+        ))
+        .bind(&self.worker)
+        .bind(LEASE)
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Takes the store of a merchant for a run that a person asked for; none while another runs, or where there is none.
+    pub async fn lease_of(&self, merchant: MerchantId) -> Result<Option<Leased>, sqlx::Error> {
+        sqlx::query_as(&format!(
+            "UPDATE reconciliations r SET lease_owner = $1, lease_until = now() + $2, epoch = epoch + 1
+             WHERE connection_id = (
+                 SELECT d.connection_id FROM reconciliations d JOIN salla_connections c USING (connection_id)
+                 WHERE d.merchant_id = $3 AND c.wiped_at IS NULL AND (lease_until IS NULL OR lease_until < now())
+                 ORDER BY c.connected_at DESC LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
+             RETURNING {}",
+            LEASED
+                .replace("r.run_id", "gen_random_uuid() AS run_id")
+                .replace("r.started_at", "now() AS started_at")
+                .replace("r.tries", "1 AS tries")
+        ))
+        .bind(&self.worker)
+        .bind(LEASE)
+        .bind(merchant.0)
+        .fetch_optional(&self.pool)
+        .await
+    }
+
+    /// Whether the merchant's store is on the schedule, and whose connection it was last: of a merchant without one there is nothing.
+    pub async fn last_connection(&self, merchant: MerchantId) -> Result<Option<Owner>, sqlx::Error> {
+        let row: Option<(Uuid, i64)> = sqlx::query_as(
+            "SELECT connection_id, store_id FROM salla_connections WHERE merchant_id = $1 ORDER BY connected_at DESC LIMIT 1",
+        )
+        .bind(merchant.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        let owner =
+            |(id, store_id)| Owner { merchant_id: merchant, connection_id: ConnectionId(id), store_id };
+        Ok(row.map(owner))
+    }
+
+    /// Holds on to a run; false once another has it.
+    pub async fn renew(&self, leased: &Leased) -> Result<bool, sqlx::Error> {
+        let renewed = sqlx::query(
+            "UPDATE reconciliations SET lease_until = now() + $3 WHERE connection_id = $1 AND epoch = $2",
+        )
+        .bind(leased.connection_id)
+        .bind(leased.epoch)
+        .bind(LEASE)
+        .execute(&self.pool)
+        .await?;
+        Ok(renewed.rows_affected() == 1)
+    }
+
+    /// A resource of the run has ended well.
+    pub async fn resource_done(&self, leased: &Leased, resource: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE reconciliations SET resources_done = array_append(resources_done, $3) WHERE connection_id = $1 AND epoch = $2",
+        )
+        .bind(leased.connection_id)
+        .bind(leased.epoch)
+        .bind(resource)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// How far the orders are: seen up to the start of this run, and which slice of older ones is next.
+    pub async fn orders_done(
+        &self,
+        leased: &Leased,
+        next_slice: Option<Option<NaiveDate>>,
+    ) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE reconciliations SET orders_since = $3, slice_from = CASE WHEN $4 THEN $5 ELSE slice_from END
+             WHERE connection_id = $1 AND epoch = $2",
+        )
+        .bind(leased.connection_id)
+        .bind(leased.epoch)
+        .bind(leased.started_at)
+        .bind(next_slice.is_some())
+        .bind(next_slice.flatten())
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// How far the cycle of customers is; a new one begins where `page` is none.
+    pub async fn customers_done(
+        &self,
+        leased: &Leased,
+        page: Option<i32>,
+        since: DateTime<Utc>,
+    ) -> Result<(), sqlx::Error> {
+        if page.is_none() {
+            self.forget(leased.customers_cycle).await?;
+        }
+        sqlx::query(
+            "UPDATE reconciliations SET customers_page = coalesce($3, 1), customers_since = CASE WHEN $3 IS NULL THEN NULL ELSE $4 END,
+                 customers_cycle = CASE WHEN $3 IS NULL THEN gen_random_uuid() ELSE customers_cycle END
+             WHERE connection_id = $1 AND epoch = $2",
+        )
+        .bind(leased.connection_id)
+        .bind(leased.epoch)
+        .bind(page)
+        .bind(since)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Ends a run, well or given up: the next night is scheduled, and an outage that it made up for is forgotten.
+    pub async fn end(
+        &self,
+        leased: &Leased,
+        next_night: DateTime<Utc>,
+        caught_up: bool,
+    ) -> Result<(), sqlx::Error> {
+        self.forget(leased.run_id).await?;
+        sqlx::query(
+            "UPDATE reconciliations SET night_at = CASE WHEN $3 THEN $4 ELSE night_at END,
+                 catch_up_from = CASE WHEN $5 AND catch_up_from IS NOT DISTINCT FROM $6 THEN NULL ELSE catch_up_from END,
+                 run_id = NULL, started_at = NULL, tries = 0, resources_done = '{}', not_before = CASE WHEN $5 THEN '-infinity' ELSE $7 END,
+                 deletions_allowed = false, lease_owner = NULL, lease_until = NULL
+             WHERE connection_id = $1 AND epoch = $2",
+        )
+        .bind(leased.connection_id)
+        .bind(leased.epoch)
+        .bind(leased.is_night)
+        .bind(next_night)
+        .bind(caught_up)
+        .bind(leased.catch_up_from)
+        .bind(Utc::now() + chrono::Duration::minutes(30))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Lets go of a run, to be tried again after `pause`.
+    pub async fn try_again(&self, leased: &Leased, pause: Duration) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE reconciliations SET not_before = now() + $3, lease_owner = NULL, lease_until = NULL
+             WHERE connection_id = $1 AND epoch = $2",
+        )
+        .bind(leased.connection_id)
+        .bind(leased.epoch)
+        .bind(pause)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Lets go of a run that a person asked for; the night's run is as it was.
+    pub async fn release(&self, leased: &Leased) -> Result<(), sqlx::Error> {
+        self.forget(leased.run_id).await?;
+        sqlx::query(
+            "UPDATE reconciliations SET lease_owner = NULL, lease_until = NULL WHERE connection_id = $1 AND epoch = $2",
+        )
+        .bind(leased.connection_id)
+        .bind(leased.epoch)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
+    /// Takes a store whose connection has ended off the schedule.
+    pub async fn dismiss(&self, leased: &Leased) -> Result<(), sqlx::Error> {
+        self.forget(leased.run_id).await?;
+        self.forget(leased.customers_cycle).await?;
+        sqlx::query("DELETE FROM reconciliations WHERE connection_id = $1 AND epoch = $2")
+            .bind(leased.connection_id)
+            .bind(leased.epoch)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// Remembers ids under `scope`; returns those that were not known.
+    pub async fn remember(&self, scope: Uuid, resource: &str, ids: &[i64]) -> Result<Vec<i64>, sqlx::Error> {
+        sqlx::query_scalar(
+            "INSERT INTO reconciliation_seen (scope, resource, salla_id) SELECT $1, $2, * FROM unnest($3::bigint[])
+             ON CONFLICT DO NOTHING RETURNING salla_id",
+        )
+        .bind(scope)
+        .bind(resource)
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Ids that are remembered under `scope`.
+    pub async fn remembered(&self, scope: Uuid, resource: &str) -> Result<Vec<i64>, sqlx::Error> {
+        sqlx::query_scalar("SELECT salla_id FROM reconciliation_seen WHERE scope = $1 AND resource = $2")
+            .bind(scope)
+            .bind(resource)
+            .fetch_all(&self.pool)
+            .await
+    }
+
+    /// Forgets all ids under `scope`.
+    pub async fn forget(&self, scope: Uuid) -> Result<(), sqlx::Error> {
+        sqlx::query("DELETE FROM reconciliation_seen WHERE scope = $1")
+            .bind(scope)
+            .execute(&self.pool)
+            .await
+            .map(drop)
+    }
+
+    /// The earliest day of orders that an import was asked for.
+    pub async fn first_day(&self, owner: Owner) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT complete_from FROM completeness WHERE connection_id = $1 AND resource = 'orders'",
+        )
+        .bind(owner.connection_id.0)
+        .fetch_optional(&self.pool)
+        .await
+        .map(Option::flatten)
+    }
+}
