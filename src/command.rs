@@ -6,8 +6,10 @@ use qafila_schemas::registry::Registry;
 use qafila_schemas::topics;
 
 use crate::config::{Config, ConfigError};
+use crate::dlq::DlqCommand;
 use crate::reconcile::ReconcileArgs;
-use crate::{doctor, migrate, reconcile, roles};
+use crate::verify::VerifyArgs;
+use crate::{dlq, doctor, migrate, reconcile, roles, verify};
 
 /// Qafila: a Salla merchant's business in Kafka, PostgreSQL and ClickHouse.
 #[derive(Parser)]
@@ -38,6 +40,11 @@ enum Command {
     Doctor,
     /// Compares a merchant's store with what is stored, now, and publishes what differs.
     Reconcile(ReconcileArgs),
+    /// Proves that Salla, Postgres, ClickHouse and the topics agree on a merchant's day, or names each difference.
+    Verify(VerifyArgs),
+    /// Looks at what was set aside, and lets it be tried again or gives it up.
+    #[command(subcommand)]
+    Dlq(DlqCommand),
     /// Lists the topics, or makes what is missing.
     Topics {
         /// What to do.
@@ -81,6 +88,8 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Project { which } => roles::project(config, which).await,
         Command::Migrate => migrate::run(&config).await,
         Command::Doctor => doctor::run(&config).await,
+        Command::Verify(args) => verify::run(&config, args).await,
+        Command::Dlq(command) => dlq::run(&config, command).await,
         Command::Reconcile(args) => reconcile::run(&config, args).await,
         Command::Topics { .. } => {
             let registry = Registry::new(config.registry_url.as_str())?;

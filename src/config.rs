@@ -47,6 +47,8 @@ pub struct Config {
     pub clickhouse_database: String,
     /// `QAFILA_OPERATOR_KEYS`.
     pub operator_keys: OperatorKeys,
+    /// `QAFILA_OPERATOR_MAY_OPEN`: `qafila dlq show --open` opens what is sealed, with a reason that is kept.
+    pub operator_may_open: bool,
     /// `QAFILA_TOKEN_KEY`.
     pub token_key: Vec<u8>,
     /// `QAFILA_SYNC_MOST_INVALID_PERCENT`: more invalid rows of a resource fail an import.
@@ -146,6 +148,8 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             identifier,
         );
         let operator_keys = self.operator_keys();
+        let operator_may_open =
+            self.parsed("QAFILA_OPERATOR_MAY_OPEN", "true or false", "false", |t| t.parse().ok());
         let token_key = self.token_key();
         let salla = self.salla();
         let public_url = self.url("QAFILA_PUBLIC_URL", "https://app.example.com");
@@ -184,6 +188,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             clickhouse_url: clickhouse_url?,
             clickhouse_database: database?,
             operator_keys: operator_keys?,
+            operator_may_open: operator_may_open?,
             token_key: token_key?,
             salla: salla?,
             nights: nights?,

@@ -2,6 +2,7 @@
 
 pub mod command;
 pub mod config;
+pub mod dlq;
 pub mod doctor;
 pub mod logging;
 pub mod migrate;
@@ -9,6 +10,7 @@ pub mod preflight;
 pub mod reconcile;
 pub mod roles;
 pub mod stored;
+pub mod verify;
 pub mod wiring;
 
 /// The allocator of every binary that links this crate. Batches of observations are allocated on the polling thread and freed

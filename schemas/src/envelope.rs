@@ -5,11 +5,12 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crate::headers;
-use aes_gcm::aead::{Aead, Payload};
+use aes_gcm::aead::{Aead, AeadInPlace, Payload};
 use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -24,6 +25,7 @@ pub const DATA_KEY_HEADER: &str = "qafila_data_key";
 pub const KEY_ID_HEADER: &str = "qafila_key_id";
 const DATA_KEY_LIFE: Duration = Duration::from_secs(3600);
 const NONCE: usize = 12;
+const TAG: usize = 16;
 
 /// Why something is not sealed or not opened. Never says what was inside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -178,19 +180,37 @@ impl SealedBody {
 pub struct BodySealer {
     keys: OperatorKeys,
     purpose: &'static [u8],
-    data_key: Mutex<Option<(Instant, Key, Wrapped)>>,
+    data_key: RwLock<Option<Arc<DataKey>>>,
+}
+
+/// A data key in use. No nonce repeats under it: they are counted, and the key never leaves this process but wrapped.
+struct DataKey {
+    made: Instant,
+    cipher: Aes256Gcm,
+    wrapped: Wrapped,
+    sealed: AtomicU64,
 }
 
 impl BodySealer {
     /// A sealer for one `purpose`; what one purpose sealed, another does not open.
     pub fn new(keys: OperatorKeys, purpose: &'static str) -> Self {
-        Self { keys, purpose: purpose.as_bytes(), data_key: Mutex::new(None) }
+        Self { keys, purpose: purpose.as_bytes(), data_key: RwLock::new(None) }
     }
 
     /// Seals one body.
     pub fn seal(&self, body: &[u8]) -> Result<SealedBody, SealError> {
-        let (key, data_key) = self.data_key()?;
-        Ok(SealedBody { bytes: key.seal(self.purpose, body)?, data_key })
+        let data_key = self.data_key()?;
+        let mut nonce = [0; NONCE];
+        nonce[NONCE - 8..].copy_from_slice(&data_key.sealed.fetch_add(1, Ordering::Relaxed).to_be_bytes());
+        let mut bytes = Vec::with_capacity(NONCE + body.len() + TAG);
+        bytes.extend_from_slice(&nonce);
+        bytes.extend_from_slice(body);
+        let tag = data_key
+            .cipher
+            .encrypt_in_place_detached(Nonce::from_slice(&nonce), self.purpose, &mut bytes[NONCE..])
+            .map_err(|_| SealError::NotAuthentic)?;
+        bytes.extend_from_slice(&tag);
+        Ok(SealedBody { bytes, data_key: data_key.wrapped.clone() })
     }
 
     /// Opens one body, whoever sealed it for this purpose.
@@ -198,19 +218,27 @@ impl BodySealer {
         self.keys.unwrap_key(self.purpose, &body.data_key)?.open(self.purpose, &body.bytes)
     }
 
-    fn data_key(&self) -> Result<(Key, Wrapped), SealError> {
-        let mut slot = self.data_key.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        match &*slot {
-            Some((made, key, wrapped)) if made.elapsed() < DATA_KEY_LIFE => {
-                Ok((key.clone(), wrapped.clone()))
-            }
-            _ => {
-                let key = Key::random()?;
-                let wrapped = self.keys.wrap(self.purpose, key.bytes())?;
-                *slot = Some((Instant::now(), key.clone(), wrapped.clone()));
-                Ok((key, wrapped))
-            }
+    fn data_key(&self) -> Result<Arc<DataKey>, SealError> {
+        let in_use = |slot: &Option<Arc<DataKey>>| {
+            slot.as_ref().filter(|key| key.made.elapsed() < DATA_KEY_LIFE).map(Arc::clone)
+        };
+        let known = in_use(&self.data_key.read().unwrap_or_else(PoisonError::into_inner));
+        if let Some(known) = known {
+            return Ok(known);
         }
+        let mut slot = self.data_key.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = in_use(&slot) {
+            return Ok(known);
+        }
+        let key = Key::random()?;
+        let fresh = Arc::new(DataKey {
+            made: Instant::now(),
+            cipher: Aes256Gcm::new(key.bytes().into()),
+            wrapped: self.keys.wrap(self.purpose, key.bytes())?,
+            sealed: AtomicU64::new(0),
+        });
+        *slot = Some(Arc::clone(&fresh));
+        Ok(fresh)
     }
 }
 
@@ -247,6 +275,14 @@ mod tests {
         assert_eq!(rows.open(&sealed), Err(SealError::NotAuthentic));
         sealed.bytes[13] ^= 1;
         assert_eq!(webhooks.open(&sealed), Err(SealError::NotAuthentic));
+    }
+
+    #[test]
+    fn no_two_bodies_are_sealed_under_the_same_nonce() {
+        let sealer = BodySealer::new(keys(&format!("a:{}", encoded(1))), "webhook");
+        let nonces: std::collections::HashSet<Vec<u8>> =
+            (0..1_000).map(|_| sealer.seal(b"body").expect("sealed").bytes[..NONCE].to_vec()).collect();
+        assert_eq!(nonces.len(), 1_000);
     }
 
     #[test]

@@ -9,6 +9,8 @@ use crate::config::Config;
 const IDLE_RUN: &str = "5 minutes";
 /// The last event of a run that is done is late after so long.
 const LATE_END: &str = "1 minute";
+/// A store's night is late after so long.
+const LATE_NIGHT: &str = "2 hours";
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     // A role that cannot log in is told among the roles already.
@@ -22,6 +24,9 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
             idle(&mut connection).await?,
             doubts(&mut connection).await?,
             subscriptions(&mut connection).await?,
+            nights(&mut connection).await?,
+            app_events(&mut connection).await?,
+            clean_ups(&mut connection).await?,
         ])
     };
     looked
@@ -118,5 +123,63 @@ async fn subscriptions(connection: &mut PgConnection) -> Result<Finding, sqlx::E
         )
     } else {
         Finding::fine("webhooks", format!("{all} stores"))
+    })
+}
+
+/// A store whose night is long over and nobody looked.
+async fn nights(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let row = sqlx::query(&format!(
+        "SELECT count(*), count(*) FILTER (WHERE night_at < now() - interval '{LATE_NIGHT}' AND (lease_until IS NULL OR lease_until < now())),
+             count(*) FILTER (WHERE catch_up_from IS NOT NULL)
+         FROM reconciliations"
+    ))
+    .fetch_one(connection)
+    .await?;
+    let (all, late, catching_up): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    Ok(if late > 0 {
+        let found = format!("{late} of {all} stores wait for their nightly comparison");
+        Finding::broken("reconciliation", found, "Start `qafila ingest`, or `qafila all`.")
+    } else if catching_up > 0 {
+        let found = format!("{catching_up} of {all} stores catch up on what our endpoint missed");
+        Finding::attention("reconciliation", found, "Nothing is needed: it goes on by itself.")
+    } else {
+        Finding::fine("reconciliation", format!("{all} stores"))
+    })
+}
+
+async fn app_events(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT (SELECT count(*) FROM app_events WHERE outcome IS NULL AND received_at < now() - interval '1 hour'),
+             (SELECT max(doubt) FROM app_events WHERE outcome IS NULL), (SELECT count(*) FROM easy_mode_installs)",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (open, held): (i64, i64) = (row.try_get(0)?, row.try_get(2)?);
+    let doubt: Option<String> = row.try_get(1)?;
+    Ok(if open > 0 {
+        let found = format!("{open} are not decided, such as: {}", doubt.unwrap_or_default());
+        Finding::attention("app events", found, "They are asked for again until they are clear.")
+    } else {
+        Finding::fine("app events", format!("{held} stores that installed the app wait to be claimed"))
+    })
+}
+
+async fn clean_ups(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT count(*), count(*) FILTER (WHERE due_at < now()), min(due_at)::text FROM store_cleanups
+         WHERE done_at IS NULL AND cancelled_at IS NULL",
+    )
+    .fetch_one(connection)
+    .await?;
+    let (all, due): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
+    let first: Option<String> = row.try_get(2)?;
+    Ok(match first {
+        Some(first) if due > 0 => Finding::attention(
+            "clean-up of removed stores",
+            format!("{due} of {all} are due, the first since {first}"),
+            "What is known of them is to be erased; Qafila cannot do that by itself yet.",
+        ),
+        Some(first) => Finding::fine("clean-up of removed stores", format!("{all}, the first due {first}")),
+        None => Finding::fine("clean-up of removed stores", "none"),
     })
 }

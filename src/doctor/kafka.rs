@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use qafila_ingest::webhooks;
 use qafila_projections::oltp::merge;
 use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, Topic, WEBHOOKS_RAW, dead_letter_topic};
+use qafila_schemas::dead_letter::LetterId;
 use qafila_schemas::topics;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{Offset, TopicPartitionList};
@@ -128,11 +129,22 @@ async fn committed_offsets(config: &Config, group: &str, topic: Topic) -> Result
 }
 
 async fn dead_letters(config: &Config) -> Finding {
+    let seen_to = match seen_to(config).await {
+        Ok(seen_to) => seen_to,
+        Err(error) => return Finding::broken("dead letters", error, "Run `qafila migrate`."),
+    };
     let mut waiting = BTreeMap::new();
     for topic in TOPICS {
         match ends(config, dead_letter_topic(&config.kafka.topic(topic.name))).await {
             Ok(ends) => {
-                let letters: i64 = ends.iter().map(|(first, next)| next - first).sum();
+                let of_topic = |partition: i32, first: i64, next: i64| {
+                    let kept = seen_to.iter().filter(|letter| {
+                        letter.topic == topic.name && letter.partition == partition && letter.offset >= first
+                    });
+                    next - first - kept.count() as i64
+                };
+                let letters: i64 =
+                    (0_i32..).zip(ends).map(|(p, (first, next))| of_topic(p, first, next)).sum();
                 if letters > 0 {
                     waiting.insert(topic.name, letters);
                 }
@@ -147,6 +159,17 @@ async fn dead_letters(config: &Config) -> Finding {
     Finding::attention(
         "dead letters",
         found.join(", "),
-        "Their headers say why, where and since when; nothing behind them is held up.",
+        "`qafila dlq list` tells why, where and since when; `qafila dlq retry` or `drop` sees to them.",
     )
+}
+
+/// Dead letters that were retried or dropped.
+async fn seen_to(config: &Config) -> Result<Vec<LetterId>, String> {
+    let mut connection = postgres::connect(config.role_url("qafila_ingest").as_str()).await?;
+    let letters: Vec<String> =
+        sqlx::query_scalar("SELECT DISTINCT letter FROM dead_letter_actions WHERE action <> 'opened'")
+            .fetch_all(&mut connection)
+            .await
+            .map_err(|error| error.to_string())?;
+    Ok(letters.iter().filter_map(|letter| letter.parse().ok()).collect())
 }

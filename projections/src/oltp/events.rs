@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::offsets::{self, ProjectionOffsets};
-use super::{OltpRole, ProjectionError, merchants, sync_jobs};
+use super::{OltpRole, ProjectionError, merchants, park, sync_jobs};
 
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -29,6 +29,11 @@ pub(crate) trait Fold<T>: Send + Sync + 'static {
         connection: &mut PgConnection,
         record: &T,
     ) -> impl Future<Output = Result<(), ProjectionError>> + Send;
+
+    /// What later records wait behind, in order, where this one is set aside; nothing where their order does not matter.
+    fn waits_behind(&self, _record: &T) -> Option<Uuid> {
+        None
+    }
 }
 
 /// How the events of one type of aggregate change its read model, which has the sequence applied last in its
@@ -79,6 +84,10 @@ impl<E: Send + Sync, F: EventFold<E>> Fold<EventRecord<E>> for InSequence<F> {
             .execute(connection)
             .await?;
         Ok(())
+    }
+
+    fn waits_behind(&self, record: &EventRecord<E>) -> Option<Uuid> {
+        Some(record.aggregate_id)
     }
 }
 
@@ -180,12 +189,22 @@ async fn apply<T: Sync>(
         return Err(ProjectionError::Overtaken);
     }
     for item in &mut batch.items {
+        let entity = fold.waits_behind(&item.value).map(|entity| entity.to_string());
+        if let (Some(entity), Some(record)) = (&entity, &item.record)
+            && park::take(&mut transaction, projection, entity, item.placed, record).await?
+        {
+            continue;
+        }
         let mut savepoint = transaction.begin().await?;
         match fold.fold(&mut savepoint, &item.value).await {
             Ok(()) => savepoint.commit().await?,
             Err(error) => {
                 savepoint.rollback().await?;
-                batch.bad.push(set_aside(item, error)?);
+                let letter = set_aside(item, error)?;
+                if let Some(entity) = entity {
+                    park::close(&mut transaction, projection, &entity, letter.cause.code).await?;
+                }
+                batch.bad.push(letter);
             }
         }
     }

@@ -7,6 +7,7 @@ pub mod events;
 pub mod merchants;
 pub mod merge;
 pub mod offsets;
+pub mod park;
 pub mod reconciliations;
 mod records;
 pub mod scope;

@@ -1,6 +1,10 @@
 //! Dead letters: the untouched record plus why, where and how often it failed (ARCHITECTURE §7.3).
 
+mod letter;
+
 use rdkafka::message::{Header, OwnedHeaders};
+
+pub use letter::{Letter, LetterId, each_letter};
 
 use crate::catalogue::dead_letter_topic;
 use crate::millis::Millis;
@@ -26,6 +30,10 @@ pub mod header {
     pub const MERCHANT: &str = "qafila_dlq_merchant";
     /// `<resource>:<Salla's id>` of the entity it is about, where that could be read.
     pub const ENTITY: &str = "qafila_dlq_entity";
+    /// All that a failure adds anew; the entity stays with the record.
+    pub const WHY: [&str; 8] = [CAUSE, DETAIL, PATH, CONSUMER, POSITION, ATTEMPTS, FIRST_FAILED, MERCHANT];
+    /// On a record that is tried again: the consumer that had given it up, or had it wait, and may take it out of turn.
+    pub const RELEASED: &str = "qafila_dlq_released";
 }
 
 /// Why a record was given up.
@@ -94,8 +102,12 @@ impl DeadLetters {
     }
 
     fn outgoing(&self, letter: DeadLetter) -> Outgoing {
-        let position = letter.position.map(|p| format!("{}:{}:{}", letter.topic, p.partition, p.offset));
-        let now = Millis::now().to_string();
+        // One that was tried again keeps where and when it failed first.
+        let (first_position, first_failed, attempts, kept) = letter::earlier(letter.headers);
+        let here = letter.position.map(|p| format!("{}:{}:{}", letter.topic, p.partition, p.offset));
+        let position = first_position.or(here);
+        let first_failed = first_failed.unwrap_or_else(|| Millis::now().to_string());
+        let attempts = (attempts + 1).to_string();
         let headers = [
             (header::CAUSE, Some(letter.cause.code)),
             (header::DETAIL, Some(letter.cause.detail.as_str())),
@@ -103,12 +115,12 @@ impl DeadLetters {
             (header::MERCHANT, letter.cause.merchant.as_deref()),
             (header::CONSUMER, Some(self.consumer)),
             (header::POSITION, position.as_deref()),
-            (header::ATTEMPTS, Some("1")),
-            (header::FIRST_FAILED, Some(now.as_str())),
+            (header::ATTEMPTS, Some(attempts.as_str())),
+            (header::FIRST_FAILED, Some(first_failed.as_str())),
         ]
         .into_iter()
         .filter_map(|(key, value)| Some(Header { key, value: Some(value?) }))
-        .fold(letter.headers.unwrap_or_default(), OwnedHeaders::insert);
+        .fold(kept, OwnedHeaders::insert);
         Outgoing {
             topic: dead_letter_topic(&letter.topic),
             key: letter.key.map(|k| String::from_utf8_lossy(&k).into_owned()).unwrap_or_default(),

@@ -1,0 +1,88 @@
+//! Repairs (ARCHITECTURE §5): observations that ask. Only the merge publishes facts, so a repair asks it to publish a row again, or has an
+//! entity fetched; it never writes a fact itself.
+
+use std::sync::Arc;
+
+use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::open_set::{Entity, Kind, Source};
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::mapping::{Owner, Unsealed};
+use crate::observations::{ObservationError, ObservationWriter};
+
+/// Observations written together.
+const PORTION: usize = 1_000;
+
+/// Why nothing was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum RepairError {
+    /// The database.
+    #[error("connections: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The merchant never had a store.
+    #[error("merchant {0} has never connected a store")]
+    NeverConnected(MerchantId),
+    /// Kafka, or keys.
+    #[error(transparent)]
+    Observations(#[from] ObservationError),
+}
+
+/// Asks for repairs.
+pub struct Repairs {
+    pool: PgPool,
+    observations: Arc<ObservationWriter>,
+}
+
+impl Repairs {
+    /// Connections are behind `pool`, the ingest role's.
+    pub fn new(pool: PgPool, observations: Arc<ObservationWriter>) -> Self {
+        Self { pool, observations }
+    }
+
+    /// Asks the merge to publish rows as they are; returns once Kafka has the request.
+    pub async fn publish(
+        &self,
+        merchant: MerchantId,
+        entity: &Entity,
+        ids: &[i64],
+    ) -> Result<(), RepairError> {
+        self.ask(merchant, entity, Kind::Publish, ids).await
+    }
+
+    /// Has entities fetched: they are marked stale, and hydration reads them. A cart cannot be fetched.
+    pub async fn fetch(&self, merchant: MerchantId, entity: &Entity, ids: &[i64]) -> Result<(), RepairError> {
+        self.ask(merchant, entity, Kind::Stale, ids).await
+    }
+
+    async fn ask(
+        &self,
+        merchant: MerchantId,
+        entity: &Entity,
+        kind: Kind,
+        ids: &[i64],
+    ) -> Result<(), RepairError> {
+        let owner = self.owner(merchant).await?;
+        let provenance = owner.provenance(Source::Repair, Millis::now());
+        for portion in ids.chunks(PORTION) {
+            let asked =
+                portion.iter().map(|id| Unsealed::of_kind(&provenance, entity.clone(), *id, kind.clone()));
+            self.observations.write(merchant, asked.collect()).await?;
+        }
+        Ok(())
+    }
+
+    /// The merchant's connection, or the last one it had.
+    async fn owner(&self, merchant: MerchantId) -> Result<Owner, RepairError> {
+        let row: Option<(Uuid, i64)> = sqlx::query_as(
+            "SELECT connection_id, store_id FROM salla_connections WHERE merchant_id = $1
+             ORDER BY wiped_at IS NULL DESC, connected_at DESC LIMIT 1",
+        )
+        .bind(merchant.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        let (id, store_id) = row.ok_or(RepairError::NeverConnected(merchant))?;
+        Ok(Owner { merchant_id: merchant, connection_id: ConnectionId(id), store_id })
+    }
+}

@@ -1,0 +1,133 @@
+//! What Salla itself says of a merchant's day, for whoever proves that all places agree: orders of the day, and the ids of all products and
+//! customers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::NaiveDate;
+use qafila_schemas::amount::Amount;
+use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::open_set::Source;
+use sqlx::PgPool;
+use uuid::Uuid;
+
+use crate::hydration::entity::{EntityRead, EntityReader};
+use crate::mapping::{Owner, Unsealed, orders};
+use crate::refused_rows::row_id;
+use crate::salla::client::{SallaClient, SallaError};
+use crate::sync::intake::{day as day_of, map};
+use crate::sync::plan::Window;
+use crate::sync::scan::order_days;
+
+/// An order as Salla has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceOrder {
+    /// Total in major units of the currency.
+    pub total: Option<Amount>,
+    /// ISO 4217.
+    pub currency: String,
+    /// Slug of the status.
+    pub status: String,
+}
+
+/// What Salla says.
+#[derive(Debug, Clone, Default)]
+pub struct SourceSheet {
+    /// Orders of the day.
+    pub orders: BTreeMap<i64, SourceOrder>,
+    /// All products.
+    pub products: BTreeSet<i64>,
+    /// All customers.
+    pub customers: BTreeSet<i64>,
+    /// Rows that do not map: nobody can say whether they agree.
+    pub unmappable: usize,
+}
+
+/// The merchant's live connection; none where there is none.
+pub async fn owner(pool: &PgPool, merchant: MerchantId) -> Result<Option<Owner>, sqlx::Error> {
+    let row: Option<(Uuid, i64)> = sqlx::query_as(
+        "SELECT connection_id, store_id FROM salla_connections WHERE merchant_id = $1 AND wiped_at IS NULL
+         ORDER BY connected_at DESC LIMIT 1",
+    )
+    .bind(merchant.0)
+    .fetch_optional(pool)
+    .await?;
+    Ok(row.map(|(id, store_id)| Owner { merchant_id: merchant, connection_id: ConnectionId(id), store_id }))
+}
+
+/// Asks Salla.
+pub async fn read(client: &SallaClient, owner: Owner, day: NaiveDate) -> Result<SourceSheet, SallaError> {
+    let mut sheet = SourceSheet::default();
+    let window = Window { first: day, last: day };
+    let mut query = vec![("sort_by", "created_at-asc".to_owned())];
+    query.extend(order_days(window.asked()));
+    let provenance = owner.provenance(Source::List, client.salla_now());
+    for row in rows(client, "orders", &query).await? {
+        if orders::created_at(&row).is_none_or(|at| window.side(day_of(at)) != 0) {
+            continue;
+        }
+        match map("orders", &row, &provenance) {
+            Ok(unsealed) => drop(sheet.orders.insert(unsealed.salla_id(), entry(&unsealed))),
+            Err(_) => sheet.unmappable += 1,
+        }
+    }
+    sheet.products.extend(rows(client, "products", &[]).await?.iter().map(|row| row_id(row)));
+    sheet.customers.extend(rows(client, "customers", &[]).await?.iter().map(|row| row_id(row)));
+    Ok(sheet)
+}
+
+/// One order as its details tell it, which no cache stands before; none where it is gone, or is of another day.
+pub async fn order(
+    client: &SallaClient,
+    owner: Owner,
+    id: i64,
+    day: NaiveDate,
+) -> Result<Option<SourceOrder>, SallaError> {
+    let read = EntityReader::new(client.clone(), owner).read("orders", id).await?;
+    Ok(match read {
+        EntityRead::There { mapped: Ok(unsealed), created } if created.is_none_or(|at| day_of(at) == day) => {
+            Some(entry(&unsealed))
+        }
+        _ => None,
+    })
+}
+
+/// Whether a product or a customer is there.
+pub async fn is_there(
+    client: &SallaClient,
+    owner: Owner,
+    resource: &str,
+    id: i64,
+) -> Result<bool, SallaError> {
+    let read = EntityReader::new(client.clone(), owner).read(resource, id).await?;
+    Ok(matches!(read, EntityRead::There { .. }))
+}
+
+fn entry(unsealed: &Unsealed) -> SourceOrder {
+    let order = unsealed.observation.order.as_deref();
+    let amounts = order.and_then(|order| order.amounts.as_ref());
+    SourceOrder {
+        total: amounts.map(|amounts| amounts.total),
+        currency: amounts.map(|amounts| amounts.currency.clone()).unwrap_or_default(),
+        status: order.and_then(|order| order.status.as_ref()).map(|s| s.slug.clone()).unwrap_or_default(),
+    }
+}
+
+async fn rows(
+    client: &SallaClient,
+    resource: &str,
+    query: &[(&'static str, String)],
+) -> Result<Vec<String>, SallaError> {
+    let config = client.config();
+    let per_page = if resource == "orders" { config.orders_per_page } else { config.others_per_page };
+    let mut all = Vec::new();
+    for number in 1.. {
+        let mut asked = vec![("page", number.to_string()), ("per_page", per_page.to_string())];
+        asked.extend_from_slice(query);
+        let page = client.page(resource, &asked).await?;
+        all.extend(page.rows.iter().map(|row| row.get().to_owned()));
+        if !page.has_next || page.rows.is_empty() {
+            break;
+        }
+    }
+    Ok(all)
+}
