@@ -10,13 +10,12 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use crate::headers;
-use aes_gcm::aead::{Aead, AeadInPlace, Payload};
-use aes_gcm::{Aes256Gcm, KeyInit, Nonce};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use rdkafka::message::{Headers, OwnedHeaders};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use zeroize::Zeroizing;
 
 /// Header in which the wrapped data key of a sealed body travels, base64.
@@ -24,8 +23,6 @@ pub const DATA_KEY_HEADER: &str = "qafila_data_key";
 /// Header that names the operator's key which wraps it.
 pub const KEY_ID_HEADER: &str = "qafila_key_id";
 const DATA_KEY_LIFE: Duration = Duration::from_secs(3600);
-const NONCE: usize = 12;
-const TAG: usize = 16;
 
 /// Why something is not sealed or not opened. Never says what was inside.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -66,22 +63,46 @@ impl Key {
 
     /// Seals `plain`, bound to `context`; nonce first, tag last.
     pub fn seal(&self, context: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
-        let nonce: [u8; NONCE] = random_bytes()?;
-        let cipher = Aes256Gcm::new(self.bytes().into());
-        let sealed = cipher
-            .encrypt(Nonce::from_slice(&nonce), Payload { msg: plain, aad: context })
-            .map_err(|_| SealError::NotAuthentic)?;
-        Ok([nonce.as_slice(), &sealed].concat())
+        seal(&self.cipher(), random_bytes()?, context, plain)
     }
 
     /// Opens what [`seal`](Self::seal) made for the same `context`.
     pub fn open(&self, context: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        let (nonce, body) = sealed.split_at_checked(NONCE).ok_or(SealError::NotAuthentic)?;
-        Aes256Gcm::new(self.bytes().into())
-            .decrypt(Nonce::from_slice(nonce), Payload { msg: body, aad: context })
-            .map(Zeroizing::new)
-            .map_err(|_| SealError::NotAuthentic)
+        let (nonce, body) = sealed.split_first_chunk::<NONCE_LEN>().ok_or(SealError::NotAuthentic)?;
+        let mut bytes = Zeroizing::new(body.to_vec());
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let opened = self.cipher().open_in_place(nonce, Aad::from(context), &mut bytes);
+        let length = opened.map_err(|_| SealError::NotAuthentic)?.len();
+        bytes.truncate(length);
+        Ok(bytes)
     }
+
+    /// AES-256-GCM with this key.
+    fn cipher(&self) -> LessSafeKey {
+        let key = UnboundKey::new(&AES_256_GCM, self.bytes()).expect("a key of 32 bytes fits AES-256");
+        LessSafeKey::new(key)
+    }
+}
+
+/// Seals `plain` under a nonce that no other text has under the same key; nonce first, tag last.
+fn seal(
+    cipher: &LessSafeKey,
+    nonce: [u8; NONCE_LEN],
+    context: &[u8],
+    plain: &[u8],
+) -> Result<Vec<u8>, SealError> {
+    let mut bytes = Vec::with_capacity(NONCE_LEN + plain.len() + AES_256_GCM.tag_len());
+    bytes.extend_from_slice(&nonce);
+    bytes.extend_from_slice(plain);
+    let tag = cipher
+        .seal_in_place_separate_tag(
+            Nonce::assume_unique_for_key(nonce),
+            Aad::from(context),
+            &mut bytes[NONCE_LEN..],
+        )
+        .map_err(|_| SealError::NotAuthentic)?;
+    bytes.extend_from_slice(tag.as_ref());
+    Ok(bytes)
 }
 
 impl fmt::Debug for Key {
@@ -156,23 +177,42 @@ impl OperatorKeys {
 pub struct SealedBody {
     /// Nonce, ciphertext, tag.
     pub bytes: Vec<u8>,
-    /// The data key, wrapped.
-    pub data_key: Wrapped,
+    /// The data key, wrapped; many bodies share it.
+    pub data_key: Arc<WrappedDataKey>,
+}
+
+/// A data key that travels beside the bodies that it seals.
+#[derive(Debug, PartialEq, Eq)]
+pub struct WrappedDataKey {
+    wrapped: Wrapped,
+    /// As the header spells it, base64.
+    text: String,
+}
+
+impl WrappedDataKey {
+    fn new(wrapped: Wrapped) -> Self {
+        Self { text: STANDARD.encode(&wrapped.bytes), wrapped }
+    }
+
+    /// The operator's key that wraps it.
+    pub fn operator_key_id(&self) -> &str {
+        &self.wrapped.key_id
+    }
 }
 
 impl SealedBody {
     /// Adds the headers that it is opened with.
     #[must_use]
     pub fn with_headers(&self, headers: OwnedHeaders) -> OwnedHeaders {
-        let headers = headers::with(headers, KEY_ID_HEADER, &self.data_key.key_id);
-        headers::with(headers, DATA_KEY_HEADER, &STANDARD.encode(&self.data_key.bytes))
+        let headers = headers::with(headers, KEY_ID_HEADER, self.data_key.operator_key_id());
+        headers::with(headers, DATA_KEY_HEADER, &self.data_key.text)
     }
 
     /// A body with the headers it came with; nothing where one is missing or damaged.
     pub fn read<H: Headers>(bytes: Vec<u8>, headers: &H) -> Option<Self> {
         let key_id = headers::text(headers, KEY_ID_HEADER)?.to_owned();
         let key = STANDARD.decode(headers::text(headers, DATA_KEY_HEADER)?).ok()?;
-        Some(Self { bytes, data_key: Wrapped { key_id, bytes: key } })
+        Some(Self { bytes, data_key: Arc::new(WrappedDataKey::new(Wrapped { key_id, bytes: key })) })
     }
 }
 
@@ -186,8 +226,8 @@ pub struct BodySealer {
 /// A data key in use. No nonce repeats under it: they are counted, and the key never leaves this process but wrapped.
 struct DataKey {
     made: Instant,
-    cipher: Aes256Gcm,
-    wrapped: Wrapped,
+    cipher: LessSafeKey,
+    wrapped: Arc<WrappedDataKey>,
     sealed: AtomicU64,
 }
 
@@ -200,22 +240,16 @@ impl BodySealer {
     /// Seals one body.
     pub fn seal(&self, body: &[u8]) -> Result<SealedBody, SealError> {
         let data_key = self.data_key()?;
-        let mut nonce = [0; NONCE];
-        nonce[NONCE - 8..].copy_from_slice(&data_key.sealed.fetch_add(1, Ordering::Relaxed).to_be_bytes());
-        let mut bytes = Vec::with_capacity(NONCE + body.len() + TAG);
-        bytes.extend_from_slice(&nonce);
-        bytes.extend_from_slice(body);
-        let tag = data_key
-            .cipher
-            .encrypt_in_place_detached(Nonce::from_slice(&nonce), self.purpose, &mut bytes[NONCE..])
-            .map_err(|_| SealError::NotAuthentic)?;
-        bytes.extend_from_slice(&tag);
-        Ok(SealedBody { bytes, data_key: data_key.wrapped.clone() })
+        let mut nonce = [0; NONCE_LEN];
+        let number = data_key.sealed.fetch_add(1, Ordering::Relaxed);
+        nonce[NONCE_LEN - size_of::<u64>()..].copy_from_slice(&number.to_be_bytes());
+        let bytes = seal(&data_key.cipher, nonce, self.purpose, body)?;
+        Ok(SealedBody { bytes, data_key: Arc::clone(&data_key.wrapped) })
     }
 
     /// Opens one body, whoever sealed it for this purpose.
     pub fn open(&self, body: &SealedBody) -> Result<Zeroizing<Vec<u8>>, SealError> {
-        self.keys.unwrap_key(self.purpose, &body.data_key)?.open(self.purpose, &body.bytes)
+        self.keys.unwrap_key(self.purpose, &body.data_key.wrapped)?.open(self.purpose, &body.bytes)
     }
 
     fn data_key(&self) -> Result<Arc<DataKey>, SealError> {
@@ -233,8 +267,8 @@ impl BodySealer {
         let key = Key::random()?;
         let fresh = Arc::new(DataKey {
             made: Instant::now(),
-            cipher: Aes256Gcm::new(key.bytes().into()),
-            wrapped: self.keys.wrap(self.purpose, key.bytes())?,
+            cipher: key.cipher(),
+            wrapped: Arc::new(WrappedDataKey::new(self.keys.wrap(self.purpose, key.bytes())?)),
             sealed: AtomicU64::new(0),
         });
         *slot = Some(Arc::clone(&fresh));
@@ -281,7 +315,7 @@ mod tests {
     fn no_two_bodies_are_sealed_under_the_same_nonce() {
         let sealer = BodySealer::new(keys(&format!("a:{}", encoded(1))), "webhook");
         let nonces: std::collections::HashSet<Vec<u8>> =
-            (0..1_000).map(|_| sealer.seal(b"body").expect("sealed").bytes[..NONCE].to_vec()).collect();
+            (0..1_000).map(|_| sealer.seal(b"body").expect("sealed").bytes[..NONCE_LEN].to_vec()).collect();
         assert_eq!(nonces.len(), 1_000);
     }
 

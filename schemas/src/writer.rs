@@ -70,15 +70,13 @@ impl TopicWriter {
         Self::of(kafka.producer(linger_ms))
     }
 
-    /// A writer that gives a record up after `deadline`. For the path of a request, where nobody waits longer.
-    pub fn with_deadline(
-        kafka: &KafkaConfig,
-        linger_ms: u32,
-        deadline: Duration,
-    ) -> Result<Self, WriteError> {
+    /// A writer of sealed records, which do not compress, that gives one up after `deadline`. For the path of a request, where nobody
+    /// waits longer.
+    pub fn for_sealed(kafka: &KafkaConfig, linger_ms: u32, deadline: Duration) -> Result<Self, WriteError> {
         let mut config = kafka.producer(linger_ms);
         // One attempt must not use up the whole deadline.
         config
+            .set("compression.type", "none")
             .set("delivery.timeout.ms", deadline.as_millis().to_string())
             .set("request.timeout.ms", (deadline / 2).as_millis().to_string());
         Self::of(config)

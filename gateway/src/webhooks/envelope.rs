@@ -2,9 +2,10 @@
 //! be read is taken all the same, and whoever maps it tells what is wrong.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
 /// Salla's longest name has fewer than 40 letters.
 const LONGEST_EVENT: usize = 100;
@@ -18,14 +19,6 @@ pub(super) struct Envelope {
     pub event: String,
 }
 
-#[derive(Deserialize)]
-struct Outside<'a> {
-    #[serde(default, borrow)]
-    event: Option<Loose<'a>>,
-    #[serde(default, borrow)]
-    merchant: Option<Loose<'a>>,
-}
-
 /// Salla writes numbers as texts at times.
 #[derive(Deserialize)]
 #[serde(untagged)]
@@ -36,19 +29,61 @@ enum Loose<'a> {
 }
 
 impl Envelope {
-    /// Reads what can be read.
+    /// Reads what can be read, and no further than where both are known: they stand first, and the data behind them is long.
     pub(super) fn read(body: &[u8]) -> Self {
-        let Ok(outside) = serde_json::from_slice::<Outside>(body) else { return Self::default() };
-        let event = match outside.event {
-            Some(Loose::Text(name)) if name.len() <= LONGEST_EVENT => name.into_owned(),
-            _ => String::new(),
-        };
-        let store_id = match outside.merchant {
-            Some(Loose::Number(id)) => Some(id),
-            Some(Loose::Text(id)) => id.trim().parse().ok(),
-            Some(Loose::Other(IgnoredAny)) | None => None,
-        };
-        Self { store_id, event }
+        let mut envelope = Self::default();
+        let mut json = serde_json::Deserializer::from_slice(body);
+        // An error says that reading ended, with whatever was found.
+        let _ = Outside(&mut envelope).deserialize(&mut json);
+        envelope
+    }
+}
+
+/// Fills an envelope on the way through a body.
+struct Outside<'e>(&'e mut Envelope);
+
+impl<'de> DeserializeSeed<'de> for Outside<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Outside<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<(), A::Error> {
+        let (mut event_seen, mut store_seen) = (false, false);
+        while let Some(name) = fields.next_key::<Cow<'de, str>>()? {
+            match name.as_ref() {
+                "event" => {
+                    event_seen = true;
+                    if let Loose::Text(name) = fields.next_value()?
+                        && name.len() <= LONGEST_EVENT
+                    {
+                        self.0.event = name.into_owned();
+                    }
+                }
+                "merchant" => {
+                    store_seen = true;
+                    self.0.store_id = match fields.next_value()? {
+                        Loose::Number(id) => Some(id),
+                        Loose::Text(id) => id.trim().parse().ok(),
+                        Loose::Other(IgnoredAny) => None,
+                    };
+                }
+                _ => drop(fields.next_value::<IgnoredAny>()?),
+            }
+            if event_seen && store_seen {
+                return Err(A::Error::custom("both are known"));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -68,6 +103,8 @@ mod tests {
             (r#"{"merchant":"1305146709","event":"a\u002eb"}"#, envelope(Some(1_305_146_709), "a.b")),
             (r#"{"event":{"name":"x"},"merchant":1.5}"#, Envelope::default()),
             (r#"{"event":null,"merchant":"many"}"#, Envelope::default()),
+            (r#"{"event":"a","merchant":7,"data":{"cut"#, envelope(Some(7), "a")),
+            (r#"{"data":{"event":"b","merchant":8},"event":"a","merchant":7}"#, envelope(Some(7), "a")),
             ("[1]", Envelope::default()),
             ("no JSON", Envelope::default()),
             ("", Envelope::default()),

@@ -18,7 +18,7 @@ use qafila_schemas::records::ByteBuf;
 use qafila_schemas::records::webhook::{RawWebhook, SEALED_FOR};
 use qafila_schemas::registry::RegistryError;
 use qafila_schemas::writer::{Outgoing, Placed, TopicWriter, WriteError};
-use sha2::{Digest, Sha256};
+use ring::digest::{SHA256, digest};
 use tokio::sync::OnceCell;
 use uuid::Uuid;
 
@@ -28,6 +28,8 @@ pub use verify::{Forged, Strategy, WebhookSecrets, WebhookVerifier};
 /// Salla waits 30 s (FACTS §7) and tries again; whoever waits longer for Kafka answers nobody.
 const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 
+/// What comes within so long shares a request to Kafka; each one by itself costs more than it waits.
+const LINGER_MS: u32 = 1;
 /// A failure says so long that webhooks cannot be taken, where none comes to tell otherwise.
 const BELIEVED_FOR: Duration = Duration::from_secs(60);
 
@@ -76,7 +78,7 @@ impl WebhookIntake {
         Ok(Self {
             verifier,
             sealer: BodySealer::new(keys, SEALED_FOR),
-            writer: TopicWriter::with_deadline(&contract.kafka, 0, ACKNOWLEDGED_WITHIN)?,
+            writer: TopicWriter::for_sealed(&contract.kafka, LINGER_MS, ACKNOWLEDGED_WITHIN)?,
             topic: contract.kafka.topic(WEBHOOKS_RAW.name),
             contract,
             encoder: OnceCell::new(),
@@ -114,7 +116,7 @@ impl WebhookIntake {
         let received_at = Millis::now();
         let envelope = Envelope::read(body);
         let sealed = self.sealer.seal(body)?;
-        let body_sha256 = hex::encode(Sha256::digest(body));
+        let body_sha256 = hex::encode(digest(&SHA256, body));
         // Without a store nothing tells which webhooks belong together: they are spread.
         let key = envelope.store_id.map_or_else(|| body_sha256.clone(), |id| id.to_string());
         let id = Uuid::now_v7().to_string();
@@ -127,7 +129,7 @@ impl WebhookIntake {
             strategy: strategy.name().to_owned(),
             body_sha256,
             body: ByteBuf(sealed.bytes),
-            key_id: sealed.data_key.key_id,
+            key_id: sealed.data_key.operator_key_id().to_owned(),
             received_at,
         };
         let value = self.encoder()?.encode_to_vec(&webhook)?;
