@@ -1,6 +1,7 @@
 //! Drives the whole system from outside, over HTTP and its stores: the demo, end-to-end tests, benches, torture.
 
 pub mod bench;
+pub mod deliveries;
 pub mod merchant;
 pub mod record;
 pub mod shared_world;

@@ -13,7 +13,7 @@ use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::records::fact::OrderFact;
 use qafila_schemas::registry::Registry;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::message::Message;
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use salla_sim::store::riyadh;
 use serde::Deserialize;
@@ -272,11 +272,23 @@ impl Places {
     }
 }
 
-/// Reads a topic from its beginning to its present end, partition by partition in order.
+/// Reads keys and values of a topic from its beginning to its present end, partition by partition in order.
 pub fn each_record(
     kafka: &KafkaConfig,
     topic: &str,
     mut see: impl FnMut(String, Option<&[u8]>),
+) -> Result<()> {
+    each_message(kafka, topic, |message| {
+        let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
+        see(key, message.payload());
+    })
+}
+
+/// Reads a topic from its beginning to its present end, partition by partition in order.
+pub fn each_message(
+    kafka: &KafkaConfig,
+    topic: &str,
+    mut see: impl FnMut(&BorrowedMessage<'_>),
 ) -> Result<()> {
     let consumer: BaseConsumer = kafka
         .client()
@@ -298,10 +310,7 @@ pub fn each_record(
     while ended < partitions {
         ensure!(Instant::now() < deadline, "reading {topic} took too long");
         match consumer.poll(Duration::from_millis(200)) {
-            Some(Ok(message)) => {
-                let key = String::from_utf8_lossy(message.key().unwrap_or_default()).into_owned();
-                see(key, message.payload());
-            }
+            Some(Ok(message)) => see(&message),
             Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ended += 1,
             Some(Err(error)) => return Err(error.into()),
             None => {}

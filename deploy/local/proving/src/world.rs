@@ -51,8 +51,11 @@ pub struct World {
     claim: Claim,
     binaries: PathBuf,
     log: PathBuf,
-    process: Option<Child>,
+    processes: BTreeMap<String, Child>,
 }
+
+/// The process that `start` starts.
+const ALL: &str = "all";
 
 impl World {
     /// Makes a world; Qafila is not started yet. `name` helps to find its log.
@@ -108,7 +111,7 @@ impl World {
             claim,
             binaries: layout.binaries,
             log,
-            process: None,
+            processes: BTreeMap::new(),
         };
         world.run(&["migrate"]).await?;
         world.run(&["topics", "apply"]).await?;
@@ -144,18 +147,24 @@ impl World {
     /// Starts `qafila all` without waiting for it. It ends with the thread that started it, so that no test
     /// leaves it behind.
     pub fn start(&mut self) -> Result<()> {
+        self.start_as(ALL, &[ALL], &[])
+    }
+
+    /// Starts a process called `name` with these arguments and variables of its own.
+    pub fn start_as(&mut self, name: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Result<()> {
         let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log)?;
         let child = Command::new("setpriv")
             .args(["--pdeathsig", "KILL"])
             .arg(self.binaries.join("qafila"))
-            .arg("all")
+            .args(arguments)
             .envs(&self.environment)
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .context("starting qafila all")?;
-        self.process = Some(child);
+            .with_context(|| format!("starting qafila {}", arguments.join(" ")))?;
+        self.processes.insert(name.to_owned(), child);
         Ok(())
     }
 
@@ -172,9 +181,15 @@ impl World {
         bail!("qafila is not ready after {READY:?}; its log is {}", self.log.display())
     }
 
-    /// `kill -9`, at once.
+    /// `kill -9` of all processes, at once.
     pub fn kill(&mut self) -> Result<()> {
-        if let Some(mut child) = self.process.take() {
+        let names: Vec<String> = self.processes.keys().cloned().collect();
+        names.iter().try_for_each(|name| self.kill_one(name))
+    }
+
+    /// `kill -9` of one process.
+    pub fn kill_one(&mut self, name: &str) -> Result<()> {
+        if let Some(mut child) = self.processes.remove(name) {
             child.kill()?;
             child.wait()?;
         }
@@ -183,7 +198,12 @@ impl World {
 
     /// Process id of Qafila.
     pub fn pid(&self) -> Option<u32> {
-        self.process.as_ref().map(Child::id)
+        self.pid_of(ALL)
+    }
+
+    /// Process id of the process called `name`.
+    pub fn pid_of(&self, name: &str) -> Option<u32> {
+        self.processes.get(name).map(Child::id)
     }
 
     /// Where Qafila logs.
@@ -299,8 +319,8 @@ fn prefix(id: &str) -> String {
 
 impl Drop for World {
     fn drop(&mut self) {
-        // A world that a failed test leaves behind must not keep its process.
-        if let Some(mut child) = self.process.take() {
+        // A world that a failed test leaves behind must not keep its processes.
+        for child in self.processes.values_mut() {
             let _ = child.kill();
             let _ = child.wait();
         }

@@ -187,6 +187,11 @@ impl Stack {
         ours
     }
 
+    /// `kill -9` of the broker, for whoever proves that nothing is lost; [`up`](Self::up) starts it again.
+    pub async fn kill_kafka(&self) -> Result<()> {
+        Kafka::new(&self.layout)?.kill().await
+    }
+
     /// Postgres of this stack.
     pub fn postgres(&self) -> Result<Postgres> {
         Postgres::new(&self.layout, self.secrets.get("POSTGRES_SUPERUSER"))

@@ -6,7 +6,9 @@ pub mod facts;
 pub mod import;
 pub mod merge;
 pub mod observations;
+pub mod reconcile;
 pub mod sync;
+pub mod visible;
 pub mod webhooks;
 
 use std::time::{Duration, Instant};
@@ -125,5 +127,12 @@ pub fn cpu_seconds_of(pid: &str) -> Result<f64> {
 pub fn peak_rss_mb(pid: &str) -> Result<f64> {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let kib = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+    Ok(kib.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap_or_default() / 1024.0)
+}
+
+/// The resident memory of a process now, MB.
+pub fn resident_mb(pid: &str) -> Result<f64> {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     Ok(kib.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap_or_default() / 1024.0)
 }

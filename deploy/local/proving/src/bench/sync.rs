@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use salla_sim::store::Plan;
 
-use super::{cpu_seconds_of, measurement, peak_rss_mb};
+use super::{cpu_seconds_of, measurement, peak_rss_mb, resident_mb};
 use crate::merchant::{Merchant, SyncStatus, make_store};
 use crate::record::Measurement;
 use crate::world::World;
@@ -245,10 +245,4 @@ pub async fn import_500k() -> Result<Measurement> {
     agrees(&world, &merchant, store).await?;
     let peak = peak_rss_mb(&pid)?;
     finished(world, "import_500k", peak, BAR_MB, "MB").await
-}
-
-fn resident_mb(pid: &str) -> Result<f64> {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let kib = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    Ok(kib.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap_or_default() / 1024.0)
 }

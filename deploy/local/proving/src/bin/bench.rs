@@ -3,11 +3,11 @@
 use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
-use qafila_proving::bench::{avro, commands, facts, import, merge, sync, webhooks};
+use qafila_proving::bench::{avro, commands, facts, import, merge, reconcile, sync, visible, webhooks};
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 13] = [
+const SCENARIOS: [&str; 16] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -21,6 +21,9 @@ const SCENARIOS: [&str; 13] = [
     "import_500k",
     "webhook_ack_mock",
     "webhook_ack",
+    "webhook_visible",
+    "webhook_fairness",
+    "reconcile_night",
 ];
 
 #[derive(Parser)]
@@ -73,6 +76,9 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "sync_50k_plan" => return sync::sync_50k_plan().await,
         "webhook_ack_mock" => webhooks::webhook_ack_mock().await?,
         "webhook_ack" => webhooks::webhook_ack().await?,
+        "webhook_visible" => return visible::webhook_visible().await,
+        "webhook_fairness" => visible::webhook_fairness().await?,
+        "reconcile_night" => return reconcile::reconcile_night().await,
         "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
     };

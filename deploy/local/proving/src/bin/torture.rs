@@ -6,18 +6,30 @@ use clap::Parser;
 use comfy_table::Table;
 use qafila_proving::record::{Ordeal, append};
 use qafila_proving::torture::RunOutcome;
+use qafila_proving::torture::frozen::Frozen;
+use qafila_proving::torture::hostile_webhooks::HostileWebhooks;
 use qafila_proving::torture::import_kill::ImportKill;
+use qafila_proving::torture::outage::Outage;
+use qafila_proving::torture::reconcile_drift::ReconcileDrift;
 use qafila_proving::torture::relay_order::RelayOrder;
 use qafila_proving::torture::sync_runs::{BESIDE, Hardship, SyncRuns};
 use qafila_proving::torture::token_refresh::{TokenRefresh, work_if_asked};
+use qafila_proving::torture::webhook_kill::WebhookKill;
+use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, WebhookOrder};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [(&str, u64); 5] = [
+const SCENARIOS: [(&str, u64); 11] = [
     ("import_kill", 20),
     ("relay_order", 10_000),
     ("token_refresh", 1_000),
     ("sync_faults", 200),
     ("sync_lies", 100),
+    ("webhook_order", ORDERS_OF_ARRIVAL),
+    ("webhook_kill", 100),
+    ("frozen", 50),
+    ("reconcile_drift", 1),
+    ("outage", 1),
+    ("hostile_webhooks", 100),
 ];
 
 #[derive(Parser)]
@@ -74,15 +86,29 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
+/// Runs a scenario seed by seed.
+macro_rules! each_seed {
+    ($scenario:ty, $ordeal:ident, $seeds:ident) => {{
+        let mut scenario = <$scenario>::prepare().await?;
+        for seed in $seeds {
+            let outcome = scenario.run(seed).await;
+            count($ordeal, seed, outcome);
+        }
+        scenario.finish().await
+    }};
+}
+
 async fn endure(ordeal: &mut Ordeal) -> Result<()> {
     let seeds = ordeal.seed..ordeal.seed + ordeal.runs;
-    if ordeal.name == "import_kill" {
-        let mut scenario = ImportKill::prepare().await?;
-        for seed in seeds {
-            let outcome = scenario.run(seed).await;
-            count(ordeal, seed, outcome);
-        }
-        return scenario.finish().await;
+    match ordeal.name.as_str() {
+        "import_kill" => return each_seed!(ImportKill, ordeal, seeds),
+        "webhook_order" => return each_seed!(WebhookOrder, ordeal, seeds),
+        "webhook_kill" => return each_seed!(WebhookKill, ordeal, seeds),
+        "frozen" => return each_seed!(Frozen, ordeal, seeds),
+        "reconcile_drift" => return each_seed!(ReconcileDrift, ordeal, seeds),
+        "outage" => return each_seed!(Outage, ordeal, seeds),
+        "hostile_webhooks" => return each_seed!(HostileWebhooks, ordeal, seeds),
+        _ => {}
     }
     let hardship = match ordeal.name.as_str() {
         "sync_faults" => Some(Hardship::Faults),

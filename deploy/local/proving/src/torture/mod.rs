@@ -1,9 +1,15 @@
 //! Torture: seeded faults, counted.
 
+pub mod frozen;
+pub mod hostile_webhooks;
 pub mod import_kill;
+pub mod outage;
+pub mod reconcile_drift;
 pub mod relay_order;
 pub mod sync_runs;
 pub mod token_refresh;
+pub mod webhook_kill;
+pub mod webhook_order;
 
 /// What one run of a scenario ended with.
 #[derive(Debug, Clone, Copy, Default)]

@@ -65,6 +65,11 @@ impl Kafka {
         until_ready(&self.service, DEADLINE, || async { self.answers().await }).await
     }
 
+    /// `kill -9`, at once.
+    pub async fn kill(&self) -> Result<()> {
+        self.service.kill().await
+    }
+
     async fn answers(&self) -> bool {
         let brokers = self.brokers();
         let asked = tokio::task::spawn_blocking(move || {
