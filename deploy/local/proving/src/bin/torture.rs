@@ -7,7 +7,7 @@ use comfy_table::Table;
 use qafila_proving::record::{Ordeal, append};
 use qafila_proving::torture::RunOutcome;
 use qafila_proving::torture::frozen::Frozen;
-use qafila_proving::torture::hostile_webhooks::HostileWebhooks;
+use qafila_proving::torture::hostile_webhooks::{BODIES, HostileWebhooks};
 use qafila_proving::torture::import_kill::ImportKill;
 use qafila_proving::torture::outage::Outage;
 use qafila_proving::torture::reconcile_drift::ReconcileDrift;
@@ -88,8 +88,8 @@ async fn main() -> Result<()> {
 
 /// Runs a scenario seed by seed.
 macro_rules! each_seed {
-    ($scenario:ty, $ordeal:ident, $seeds:ident) => {{
-        let mut scenario = <$scenario>::prepare().await?;
+    ($scenario:ty, $ordeal:ident, $seeds:ident $(, $argument:expr)?) => {{
+        let mut scenario = <$scenario>::prepare($($argument)?).await?;
         for seed in $seeds {
             let outcome = scenario.run(seed).await;
             count($ordeal, seed, outcome);
@@ -107,7 +107,7 @@ async fn endure(ordeal: &mut Ordeal) -> Result<()> {
         "frozen" => return each_seed!(Frozen, ordeal, seeds),
         "reconcile_drift" => return each_seed!(ReconcileDrift, ordeal, seeds),
         "outage" => return each_seed!(Outage, ordeal, seeds),
-        "hostile_webhooks" => return each_seed!(HostileWebhooks, ordeal, seeds),
+        "hostile_webhooks" => return each_seed!(HostileWebhooks, ordeal, seeds, BODIES),
         _ => {}
     }
     let hardship = match ordeal.name.as_str() {

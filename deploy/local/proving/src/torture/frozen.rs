@@ -27,7 +27,7 @@ use crate::world::World;
 const MONTHS: u32 = 12;
 const ORDERS_IMPORTED: usize = 400;
 const WEBHOOKS: u64 = 300;
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(90);
 const FROZEN: &str = "frozen";
 const OTHER: &str = "other";
 const THIRD: &str = "third";
@@ -130,7 +130,14 @@ impl Frozen {
             let worst =
                 [counted.postgres.orders, counted.clickhouse.orders, counted.topics.orders].map(differ);
             let worst = worst.into_iter().max().unwrap_or_default() + u64::from(!same);
-            if worst == 0 || Instant::now() > deadline {
+            if worst == 0 {
+                return Ok(0);
+            }
+            if Instant::now() > deadline {
+                println!(
+                    "  wanted {wanted}; Postgres {}, ClickHouse {}, topics {}; equal: {same}",
+                    counted.postgres.orders, counted.clickhouse.orders, counted.topics.orders
+                );
                 return Ok(worst);
             }
             tokio::time::sleep(Duration::from_millis(500)).await;

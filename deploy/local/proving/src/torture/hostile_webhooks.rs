@@ -39,13 +39,14 @@ pub struct HostileWebhooks {
     store: u64,
     postgres: PgPool,
     samples: Vec<Value>,
+    bodies: u64,
     runs: u64,
     warm_mb: f64,
 }
 
 impl HostileWebhooks {
-    /// Makes a world with a connected store.
-    pub async fn prepare() -> Result<Self> {
+    /// Makes a world with a connected store; each run sends so many bodies.
+    pub async fn prepare(bodies: u64) -> Result<Self> {
         let mut world = World::make("torture_hostile").await?;
         // A line for each dead letter would be a million lines.
         world.environment.insert("QAFILA_LOG".into(), "error".into());
@@ -56,7 +57,7 @@ impl HostileWebhooks {
         let merchant = Merchant::register(&world.gateway).await?;
         merchant.connect(store).await?;
         let postgres = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
-        Ok(Self { world, merchant, store, postgres, samples: samples()?, runs: 0, warm_mb: 0.0 })
+        Ok(Self { world, merchant, store, postgres, samples: samples()?, bodies, runs: 0, warm_mb: 0.0 })
     }
 
     /// The run of `seed`.
@@ -68,7 +69,7 @@ impl HostileWebhooks {
             (Arc::new(self.samples.clone()), deliveries.secret().to_owned(), self.store);
         let failed = Arc::new(AtomicU64::new(0));
         let began = Instant::now();
-        stream::iter(0..BODIES)
+        stream::iter(0..self.bodies)
             .for_each_concurrent(AT_ONCE, |number| {
                 let (http, url, failed) = (http.clone(), url.clone(), Arc::clone(&failed));
                 let mut dice = ChaCha8Rng::seed_from_u64(seed.wrapping_mul(1_000_003).wrapping_add(number));

@@ -60,7 +60,10 @@ impl WebhookOrder {
             self.merger.merge(std::iter::once(observation)).await?;
         }
         let row: String = sqlx::query_scalar(
-            "SELECT (to_jsonb(o) - 'order_id' - 'revision')::text FROM orders o WHERE merchant_id = $1 AND order_id = $2",
+            // A doubt that a later read has settled is none: what counts is whether the row is in doubt.
+            "SELECT (to_jsonb(o) - 'order_id' - 'revision' - 'stale_since'
+                 || jsonb_build_object('in_doubt', coalesce(stale_since > read_at, stale_since IS NOT NULL)))::text
+             FROM orders o WHERE merchant_id = $1 AND order_id = $2",
         )
         .bind(self.merchant.0)
         .bind(id)

@@ -1,0 +1,59 @@
+//! A few runs of each torture that needs processes of its own; `make torture` does the rest.
+
+use anyhow::{Result, ensure};
+use qafila_proving::torture::frozen::Frozen;
+use qafila_proving::torture::hostile_webhooks::HostileWebhooks;
+use qafila_proving::torture::webhook_kill::WebhookKill;
+use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, WebhookOrder};
+use tokio::runtime::Runtime;
+
+/// Runs a test on the runtime's own threads: a world's Qafila ends with the thread that started it.
+fn run(test: impl Future<Output = Result<()>> + Send + 'static) {
+    let runtime = Runtime::new().expect("a runtime");
+    runtime.block_on(runtime.spawn(test)).expect("the test did not panic").expect("the rule holds");
+}
+
+#[test]
+fn webhooks_that_were_acknowledged_survive_kill_9_of_gateway_mapper_and_projection_exactly_once() {
+    run(async {
+        let mut scenario = WebhookKill::prepare().await?;
+        // The fourth victim is the broker, which the other tests need.
+        for seed in 0..3 {
+            let outcome = scenario.run(seed).await?;
+            ensure!(outcome.is_good(), "seed {seed}: {outcome:?}");
+        }
+        scenario.finish().await
+    });
+}
+
+#[test]
+fn a_process_that_was_frozen_thawed_and_killed_leaves_no_older_revision_and_skips_no_event() {
+    run(async {
+        let mut scenario = Frozen::prepare().await?;
+        let outcome = scenario.run(1).await?;
+        ensure!(outcome.is_good(), "{outcome:?}");
+        scenario.finish().await
+    });
+}
+
+#[test]
+fn a_page_webhooks_a_late_retry_a_deletion_and_details_converge_in_whatever_order_they_come() {
+    run(async {
+        let mut scenario = WebhookOrder::prepare().await?;
+        for seed in (0..ORDERS_OF_ARRIVAL).step_by(7) {
+            let outcome = scenario.run(seed).await?;
+            ensure!(outcome.is_good(), "order of arrival {seed}");
+        }
+        scenario.finish().await
+    });
+}
+
+#[test]
+fn hostile_bodies_and_headers_cause_no_5xx_and_stop_no_good_webhook() {
+    run(async {
+        let mut scenario = HostileWebhooks::prepare(2_000).await?;
+        let outcome = scenario.run(1).await?;
+        ensure!(outcome.is_good(), "{outcome:?}");
+        scenario.finish().await
+    });
+}
