@@ -56,7 +56,7 @@ pub async fn run(config: &Config, args: VerifyArgs) -> Result<()> {
     let compared = compare(config, &contract, &source, owner, args.day).await;
     // A refresh under way knows what nobody else can find out.
     access.finished().await;
-    let Compared { sheets, of_postgres, of_clickhouse, of_topics } = compared?;
+    let Compared { sheets, unmappable, of_postgres, of_clickhouse, of_topics } = compared?;
     show(&sheets);
     let all = [
         ("Postgres", "Salla", &of_postgres),
@@ -74,7 +74,10 @@ pub async fn run(config: &Config, args: VerifyArgs) -> Result<()> {
             println!("{place}: … and {} more", differences.len() - MOST_SHOWN);
         }
     }
-    let count = of_postgres.len() + of_clickhouse.len() + of_topics.len();
+    if unmappable > 0 {
+        println!("Salla: {unmappable} rows do not map, so nobody has them; `qafila dlq list` tells why");
+    }
+    let count = of_postgres.len() + of_clickhouse.len() + of_topics.len() + unmappable;
     if count == 0 {
         println!("all four agree");
         return Ok(());
@@ -101,6 +104,8 @@ pub async fn run(config: &Config, args: VerifyArgs) -> Result<()> {
 /// What the places hold, and where they differ.
 struct Compared {
     sheets: Vec<(&'static str, Sheet)>,
+    /// Rows of Salla's that nothing can be made of.
+    unmappable: usize,
     of_postgres: Vec<Difference>,
     of_clickhouse: Vec<Difference>,
     of_topics: Vec<Difference>,
@@ -120,9 +125,7 @@ async fn compare(
         span: Window { first: day, last: day }.span(),
     };
     let said = source_sheet::read(source, owner, day).await.context("asking Salla")?;
-    if said.unmappable > 0 {
-        println!("{} rows of Salla's do not map; `qafila dlq list` tells why", said.unmappable);
-    }
+    let unmappable = said.unmappable;
     let mut truth = sheet_of(said);
     let read_models = wiring::pool(config, "qafila_oltp")?;
     let postgres = audit::postgres::sheet(&read_models, scope).await.context("reading Postgres")?;
@@ -136,7 +139,7 @@ async fn compare(
         audit::topics::sheet(&contract.kafka, &contract.registry, scope).await.context("reading Kafka")?;
     let of_topics = topics.differences(&postgres);
     let sheets = vec![("Salla", truth), ("Postgres", postgres), ("ClickHouse", facts), ("topics", topics)];
-    Ok(Compared { sheets, of_postgres, of_clickhouse, of_topics })
+    Ok(Compared { sheets, unmappable, of_postgres, of_clickhouse, of_topics })
 }
 
 /// Asks for what a list seems to have otherwise: lists may be old, details are not.

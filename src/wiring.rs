@@ -64,6 +64,7 @@ pub fn reconciliation(
         operator_keys: config.operator_keys.clone(),
         schedule: config.nights.clone(),
         cycle_nights: config.cycle_nights,
+        tolerance: config.tolerance,
         worker: format!("{}/{}", config.slot, std::process::id()),
     }
 }

@@ -237,48 +237,52 @@ impl Connector {
         let alone = self.alone(applicant.merchant_id).await?;
         let (known, _) = self.merchants.load(&applicant.merchant_id.to_string()).await?;
         let connection = known.connection().ok_or(ConnectError::NotConnected)?.connection_id;
-        let ending = Ending { reason: "requested", requested_by: Some(applicant.user_id), cleans_up: false };
-        self.end(alone, applicant.merchant_id, connection, ending).await
+        let mut wiping = self.pool.begin().await?;
+        let farewells = self.retire_others(&mut wiping, applicant.merchant_id, None).await?;
+        wiping.commit().await?;
+        let by = Some(applicant.user_id);
+        let position = self.tell_ended(applicant.merchant_id, connection, "requested", by).await?;
+        alone.commit().await?;
+        self.end_subscriptions(farewells);
+        Ok(position)
     }
 
-    /// The store has removed the app: the connection ends, and what is to be erased is scheduled (FACTS §8). Saying so again changes
-    /// nothing, nor does it where the merchant has another connection meanwhile.
+    /// The store has removed the app, if the tokens are still those of `generation`: the connection ends, and what is to be erased is
+    /// scheduled (FACTS §8). Other connections of the merchant stay as they are. Saying so again completes what a cut has left; it
+    /// changes nothing where the merchant has another connection meanwhile. False where there are other tokens.
     pub async fn uninstalled(
         &self,
         merchant: MerchantId,
         connection: ConnectionId,
-    ) -> Result<(), ConnectError> {
+        generation: i64,
+    ) -> Result<bool, ConnectError> {
         let alone = self.alone(merchant).await?;
         let (known, _) = self.merchants.load(&merchant.to_string()).await?;
-        if known.connection().is_some_and(|present| present.connection_id == connection) {
-            let ending = Ending { reason: "uninstalled", requested_by: None, cleans_up: true };
-            self.end(alone, merchant, connection, ending).await?;
+        let mut wiping = self.pool.begin().await?;
+        if !self.vault.is_of(&mut wiping, connection, generation).await? {
+            return Ok(false);
         }
-        Ok(())
+        schedule_cleanup(&mut wiping, connection).await?;
+        self.vault.wipe(&mut wiping, connection).await?;
+        release_claim(&mut wiping, connection).await?;
+        wiping.commit().await?;
+        if known.connection().is_some_and(|present| present.connection_id == connection) {
+            self.tell_ended(merchant, connection, "uninstalled", None).await?;
+        }
+        alone.commit().await?;
+        Ok(true)
     }
 
-    async fn end(
+    async fn tell_ended(
         &self,
-        alone: Transaction<'static, Postgres>,
         merchant: MerchantId,
         connection_id: ConnectionId,
-        ending: Ending,
+        reason: &str,
+        requested_by: Option<UserId>,
     ) -> Result<String, ConnectError> {
-        let mut wiping = self.pool.begin().await?;
-        let farewells = self.retire_others(&mut wiping, merchant, None).await?;
-        if ending.cleans_up {
-            schedule_cleanup(&mut wiping, connection_id).await?;
-        }
-        wiping.commit().await?;
-        let command = MerchantCommand::DisconnectStore {
-            connection_id,
-            reason: ending.reason.into(),
-            requested_by: ending.requested_by,
-        };
+        let command = MerchantCommand::DisconnectStore { connection_id, reason: reason.into(), requested_by };
         let committed = self.merchants.execute(&merchant.to_string(), command).await?;
-        alone.commit().await?;
-        self.end_subscriptions(farewells);
-        tracing::info!(event = "store disconnected", merchantId = %merchant, connectionId = %connection_id, reason = ending.reason);
+        tracing::info!(event = "store disconnected", merchantId = %merchant, connectionId = %connection_id, reason);
         Ok(committed.position.to_string())
     }
 
@@ -483,15 +487,6 @@ impl Connector {
     }
 }
 
-/// How a connection ends.
-#[derive(Debug, Clone, Copy)]
-struct Ending {
-    reason: &'static str,
-    requested_by: Option<UserId>,
-    /// What is known of the store is to be erased.
-    cleans_up: bool,
-}
-
 /// What is known of the connection's store is to be erased after a while, in which the merchant may come back.
 async fn schedule_cleanup(connection: &mut PgConnection, id: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(&format!(
@@ -499,6 +494,20 @@ async fn schedule_cleanup(connection: &mut PgConnection, id: ConnectionId) -> Re
          SELECT connection_id, merchant_id, store_id, now() + interval '{CLEANED_UP_AFTER}' FROM salla_connections
          WHERE connection_id = $1 ON CONFLICT DO NOTHING"
     ))
+    .bind(id.0)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Of the store of a connection that has ended, unless the merchant has another to it.
+async fn release_claim(connection: &mut PgConnection, id: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE store_claims k SET released_at = now() FROM salla_connections c
+         WHERE c.connection_id = $1 AND k.store_id = c.store_id AND k.merchant_id = c.merchant_id AND k.released_at IS NULL
+           AND NOT EXISTS (SELECT FROM salla_connections l
+               WHERE l.store_id = c.store_id AND l.merchant_id = c.merchant_id AND l.wiped_at IS NULL)",
+    )
     .bind(id.0)
     .execute(connection)
     .await

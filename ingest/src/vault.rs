@@ -176,15 +176,14 @@ impl Vault {
         Ok(replaced.rows_affected() == 1)
     }
 
-    /// When the present tokens of a live connection were authorised, whatever refreshes came since.
+    /// When the present tokens of a live connection were authorised, whatever refreshes came since, and their generation.
     pub async fn authorised_at(
         &self,
         pool: &PgPool,
         id: ConnectionId,
-    ) -> Result<Option<DateTime<Utc>>, VaultError> {
-        let query =
-            "SELECT authorised_at FROM salla_connections WHERE connection_id = $1 AND wiped_at IS NULL";
-        Ok(sqlx::query_scalar(query).bind(id.0).fetch_optional(pool).await?)
+    ) -> Result<Option<(DateTime<Utc>, i64)>, VaultError> {
+        let query = "SELECT authorised_at, generation FROM salla_connections WHERE connection_id = $1 AND wiped_at IS NULL";
+        Ok(sqlx::query_as(query).bind(id.0).fetch_optional(pool).await?)
     }
 
     /// Seals tokens of a store that nobody is connected to: the key's id, the access token, the refresh token.
@@ -276,6 +275,30 @@ impl Vault {
         let rows: Vec<(uuid::Uuid, i64)> =
             sqlx::query_as(query).bind(merchant.0).fetch_all(connection).await?;
         Ok(rows.into_iter().map(|(id, store)| (ConnectionId(id), store)).collect())
+    }
+
+    /// Whether the tokens of a connection are those of `generation`, or wiped since; nobody changes them until the transaction ends.
+    pub async fn is_of(
+        &self,
+        connection: &mut PgConnection,
+        id: ConnectionId,
+        generation: i64,
+    ) -> Result<bool, VaultError> {
+        let query = "SELECT generation FROM salla_connections WHERE connection_id = $1 FOR UPDATE";
+        let present: Option<i64> = sqlx::query_scalar(query).bind(id.0).fetch_optional(connection).await?;
+        Ok(present == Some(generation))
+    }
+
+    /// Wipes the tokens of one connection.
+    pub async fn wipe(&self, connection: &mut PgConnection, id: ConnectionId) -> Result<(), VaultError> {
+        sqlx::query(
+            "UPDATE salla_connections SET access_token = NULL, refresh_token = NULL, wiped_at = now()
+             WHERE connection_id = $1 AND wiped_at IS NULL",
+        )
+        .bind(id.0)
+        .execute(connection)
+        .await?;
+        Ok(())
     }
 
     /// Wipes the tokens of every connection of the merchant but `kept`.

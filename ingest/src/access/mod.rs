@@ -171,9 +171,14 @@ impl AccessTokens {
 
     /// A token to call Salla with.
     pub async fn token(&self, id: ConnectionId) -> Result<Access, AccessError> {
-        if let Some(access) = self.cached(id) {
-            return Ok(access);
+        match self.cached(id) {
+            Some(access) => Ok(access),
+            None => self.latest(id).await,
         }
+    }
+
+    /// The token as it stands in the vault, whatever this process remembers: another may have come by another way.
+    pub async fn latest(&self, id: ConnectionId) -> Result<Access, AccessError> {
         let stored = self.load(id).await?.ok_or(AccessError::NotConnected)?;
         if stored.expires_at > Utc::now() + TOO_SHORT {
             return Ok(self.remember(id, &stored));

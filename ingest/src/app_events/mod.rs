@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use futures::StreamExt;
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -21,12 +22,14 @@ use crate::connect::{ConnectError, Connector};
 use crate::mapping::Owner;
 use crate::mapping::webhooks::app::{AppEvent, AppSubscription, app_event};
 use crate::owners;
-use crate::salla::oauth::{self, Standing, Tokens};
+use crate::salla::oauth::{self, OAuthError, Standing, Tokens};
 use crate::salla::{SallaConfig, Secret};
 use crate::vault::{Vault, VaultError};
 
 const LOOK: Duration = Duration::from_millis(500);
 const FORGET_EVERY: u32 = 7_200;
+/// Decided side by side: a removal needs several database connections.
+const AT_ONCE: usize = 3;
 /// An event's own time decides only beyond this: nobody says of which zone it is (ARCHITECTURE §5).
 const ZONES: chrono::Duration = chrono::Duration::hours(4);
 /// Times that a token which works is asked for before a removal is not believed.
@@ -50,6 +53,14 @@ enum Undecided {
     /// Asked again after a pause.
     #[error("{0}")]
     Unclear(String),
+}
+
+/// What we have of a store whose app is said to be removed.
+enum Installed {
+    /// A connection, with tokens of this generation.
+    Connected(Owner, i64),
+    /// Tokens that nobody has claimed.
+    Held(Held),
 }
 
 /// A store's subscription as it stands.
@@ -109,8 +120,7 @@ impl AppEvents {
             }
             match self.queue.claim().await {
                 Ok(open) => {
-                    let deciding = open.into_iter().map(|event| self.decide(event));
-                    futures::future::join_all(deciding).await;
+                    futures::stream::iter(open).for_each_concurrent(AT_ONCE, |event| self.decide(event)).await;
                 }
                 Err(error) => tracing::warn!(event = "app events not looked after", error = %error),
             }
@@ -136,6 +146,8 @@ impl AppEvents {
             }
             Err(undecided) => {
                 let pause = self.salla.minute * 2_u32.pow(open.tries.clamp(0, 6).cast_unsigned()) / 12;
+                // The database keeps no more than microseconds.
+                let pause = Duration::from_millis(u64::try_from(pause.as_millis()).unwrap_or(u64::MAX));
                 tracing::warn!(event = "app event not decided yet", name = event, storeId = store_id, reason = %undecided);
                 self.queue.again(event_id, pause, &undecided.to_string()).await
             }
@@ -147,7 +159,7 @@ impl AppEvents {
 
     async fn outcome(&self, open: &Open) -> Result<&'static str, Undecided> {
         match app_event(&open.event, &open.data) {
-            Ok(AppEvent::Authorised(tokens)) => self.authorised(open.store_id, &tokens).await,
+            Ok(AppEvent::Authorised(tokens)) => self.authorised(open, &tokens).await,
             Ok(AppEvent::Uninstalled) => self.uninstalled(open).await,
             Ok(AppEvent::Subscription(said)) => self.subscribed(open, &said).await,
             Ok(AppEvent::Noted) => Ok("noted"),
@@ -157,10 +169,16 @@ impl AppEvents {
     }
 
     /// New tokens: those of a live connection are replaced, unless they end later; those of a store that nobody is connected to are held
-    /// until somebody claims it by OAuth.
-    async fn authorised(&self, store_id: i64, tokens: &Tokens) -> Result<&'static str, Undecided> {
+    /// until somebody claims it by OAuth. Salla says whose they are, not the event.
+    async fn authorised(&self, open: &Open, tokens: &Tokens) -> Result<&'static str, Undecided> {
+        let store_id = open.store_id;
         if tokens.expires_at <= Utc::now() {
             return Ok("old");
+        }
+        match oauth::identify_store(&self.http, &self.salla, &tokens.access).await {
+            Ok(store) if store.store_id == store_id => {}
+            Ok(_) => return Ok("foreign"),
+            Err(error) => return self.unidentified(open, tokens, &error).await,
         }
         let owners = owners::of(&self.pool, [store_id].into()).await?;
         let mut transaction = self.pool.begin().await?;
@@ -172,6 +190,21 @@ impl AppEvents {
         };
         transaction.commit().await?;
         Ok(outcome)
+    }
+
+    /// Tokens that do not say whose they are: asked again, unless Salla refuses them twice or nobody answers for long.
+    async fn unidentified(
+        &self,
+        open: &Open,
+        tokens: &Tokens,
+        error: &OAuthError,
+    ) -> Result<&'static str, Undecided> {
+        match self.standing_of(&tokens.access).await {
+            Standing::Refused if open.doubt.as_deref() == Some(REFUSED_ONCE) => Ok("refused"),
+            Standing::Refused => Err(Undecided::Unclear(REFUSED_ONCE.into())),
+            _ if Utc::now() - open.received_at < ASKED_FOR => Err(Undecided::Unclear(error.to_string())),
+            _ => Ok("unclear"),
+        }
     }
 
     async fn reauthorised(
@@ -195,45 +228,62 @@ impl AppEvents {
     async fn uninstalled(&self, open: &Open) -> Result<&'static str, Undecided> {
         let owners = owners::of(&self.pool, [open.store_id].into()).await?;
         let installs = EasyModeInstalls::new(&self.vault);
-        let (owner, held) = match owners.get(&open.store_id) {
-            Some(owner) => (Some(*owner), None),
-            None => (None, installs.find(&self.pool, open.store_id).await?),
+        let installed = if let Some(owner) = owners.get(&open.store_id) {
+            let authorised = self.vault.authorised_at(&self.pool, owner.connection_id).await?;
+            authorised.map(|(since, generation)| (since, Installed::Connected(*owner, generation)))
+        } else {
+            let completed = self.complete(open.store_id).await?;
+            match installs.find(&self.pool, open.store_id).await? {
+                Some(held) => Some((held.since, Installed::Held(held))),
+                None if completed => return Ok("uninstalled"),
+                None => None,
+            }
         };
-        let since = match (owner, &held) {
-            (Some(owner), _) => self.vault.authorised_at(&self.pool, owner.connection_id).await?,
-            (None, Some(held)) => Some(held.since),
-            (None, None) => return Ok("unclaimed"),
-        };
-        let Some(since) = since else { return Ok("unclaimed") };
+        let Some((since, installed)) = installed else { return Ok("unclaimed") };
         if open.created_at < since - ZONES {
             return Ok("old");
         }
-        match self.standing(owner, held.as_ref()).await {
+        match self.standing(&installed).await {
             Standing::Accepted if open.tries + 1 >= ACCEPTANCES => Ok("still_installed"),
             Standing::Accepted => Err(Undecided::Unclear("our token still works".into())),
             Standing::Refused if open.doubt.as_deref() != Some(REFUSED_ONCE) => {
                 Err(Undecided::Unclear(REFUSED_ONCE.into()))
             }
-            Standing::Refused => self.end(open.store_id, owner).await,
+            Standing::Refused => self.end(open.store_id, &installed).await,
             Standing::Unclear(reason) if Utc::now() - open.received_at < ASKED_FOR => {
                 Err(Undecided::Unclear(reason))
             }
             // Nobody can be asked any more: the time alone decides, where it can.
-            Standing::Unclear(_) if open.created_at > since + ZONES => self.end(open.store_id, owner).await,
+            Standing::Unclear(_) if open.created_at > since + ZONES => self.end(open.store_id, &installed).await,
             Standing::Unclear(_) => Ok("unclear"),
         }
     }
 
+    /// Completes removals of a store that were cut after its tokens were wiped; says whether there is one.
+    async fn complete(&self, store_id: i64) -> Result<bool, Undecided> {
+        let ended: Vec<(uuid::Uuid, uuid::Uuid, i64)> = sqlx::query_as(
+            "SELECT merchant_id, connection_id, generation FROM store_cleanups JOIN salla_connections c USING (connection_id, merchant_id)
+             WHERE c.store_id = $1 AND cancelled_at IS NULL AND done_at IS NULL",
+        )
+        .bind(store_id)
+        .fetch_all(&self.pool)
+        .await?;
+        for (merchant, connection, generation) in &ended {
+            let (merchant, connection) = (MerchantId(*merchant), ConnectionId(*connection));
+            self.connector.uninstalled(merchant, connection, *generation).await?;
+        }
+        Ok(!ended.is_empty())
+    }
+
     /// Whether Salla takes the token that we have.
-    async fn standing(&self, owner: Option<Owner>, held: Option<&Held>) -> Standing {
-        match (owner, held) {
-            (Some(owner), _) => match self.access.token(owner.connection_id).await {
-                Ok(access) => oauth::standing(&self.http, &self.salla, &access.token).await,
+    async fn standing(&self, installed: &Installed) -> Standing {
+        match installed {
+            Installed::Connected(owner, _) => match self.access.latest(owner.connection_id).await {
+                Ok(access) => self.standing_of(&access.token).await,
                 Err(AccessError::Refused { .. } | AccessError::NotConnected) => Standing::Refused,
                 Err(error) => Standing::Unclear(error.to_string()),
             },
-            (None, Some(held)) => self.standing_of(&held.access).await,
-            (None, None) => Standing::Refused,
+            Installed::Held(held) => self.standing_of(&held.access).await,
         }
     }
 
@@ -241,11 +291,14 @@ impl AppEvents {
         oauth::standing(&self.http, &self.salla, access).await
     }
 
-    async fn end(&self, store_id: i64, owner: Option<Owner>) -> Result<&'static str, Undecided> {
-        if let Some(Owner { merchant_id, connection_id, .. }) = owner {
-            self.connector.uninstalled(merchant_id, connection_id).await?;
-        } else {
-            EasyModeInstalls::new(&self.vault).drop(&self.pool, store_id).await?;
+    async fn end(&self, store_id: i64, installed: &Installed) -> Result<&'static str, Undecided> {
+        match installed {
+            Installed::Connected(Owner { merchant_id, connection_id, .. }, generation) => {
+                if !self.connector.uninstalled(*merchant_id, *connection_id, *generation).await? {
+                    return Err(Undecided::Unclear("the tokens were replaced meanwhile".into()));
+                }
+            }
+            Installed::Held(_) => EasyModeInstalls::new(&self.vault).drop(&self.pool, store_id).await?,
         }
         Ok("uninstalled")
     }

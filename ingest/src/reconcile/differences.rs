@@ -6,7 +6,7 @@ use std::sync::PoisonError;
 use std::time::Instant;
 
 use qafila_schemas::dead_letter::DeadLetter;
-use qafila_schemas::open_set::Kind;
+use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::observation::Observation;
 
 use super::run::Run;
@@ -123,6 +123,17 @@ impl<'r> Differences<'r> {
         let sealed = self.run.tools.observations.seal(merchant, unsealed).await.map_err(Failure::ours)?;
         let comparisons = self.run.tools.compared.compare(sealed.clone()).await.map_err(Failure::ours)?;
         Ok((sealed, comparisons))
+    }
+
+    /// Orders that could not be read are in doubt: hydration asks for them again at its own pace.
+    pub async fn doubt_orders(&self, ids: &[i64]) -> Result<(), Failure> {
+        if self.run.dry || ids.is_empty() {
+            return Ok(());
+        }
+        let provenance = self.run.owner.provenance(Source::Repair, self.run.salla_now());
+        let stale = ids.iter().map(|id| Unsealed::of_kind(&provenance, Entity::Order, *id, Kind::Stale));
+        let merchant = self.run.owner.merchant_id;
+        self.run.tools.observations.write(merchant, stale.collect()).await.map_err(Failure::ours)
     }
 
     /// Whether so many deletions of `rows` are more than a run may make by itself.

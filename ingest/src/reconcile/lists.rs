@@ -48,15 +48,20 @@ impl<'r> Lists<'r> {
     /// All products.
     pub async fn products(&self) -> Result<Summary, Failure> {
         let began = self.run.client.salla_now();
-        let listed = self.all_products().await?;
+        let mut listed = self.all_products().await?;
         let Owner { merchant_id, store_id, .. } = self.run.owner;
         let range = Range { merchant_id, store_id, resource: PRODUCTS, created: None };
         let rows = self.run.tools.stored.rows(range, &[]).await.map_err(Failure::ours)?;
         let there = rows.iter().filter(|row| row.deleted_at.is_none()).count();
         let settled = began.to_utc() - self.run.list_cache_window();
         let unseen = self.run.tools.compared.unseen(merchant_id, store_id, PRODUCTS, settled).await;
-        let absent: Vec<i64> =
-            unseen.map_err(Failure::ours)?.into_iter().filter(|id| !listed.contains(id)).collect();
+        let mut absent = unseen.map_err(Failure::ours)?;
+        absent.retain(|id| !listed.contains(id));
+        if Differences::are_many(absent.len(), there) {
+            // A list that leaves out so much once is read again before it is anybody's question.
+            listed.extend(self.all_products().await?);
+            absent.retain(|id| !listed.contains(id));
+        }
         self.confirm(PRODUCTS, &absent, there).await?;
         self.differences.finish(there).await
     }

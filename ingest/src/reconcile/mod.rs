@@ -41,6 +41,7 @@ use crate::role_error::RoleError;
 use crate::salla::client::SallaApi;
 use crate::sync::completeness::Statements;
 use crate::sync::stored::StoredView;
+use crate::sync::tolerance::Tolerance;
 
 const LOOK: Duration = Duration::from_millis(500);
 /// Stores that one process works on at once. Each mostly waits for its store's rate limit.
@@ -68,6 +69,8 @@ pub struct Reconciliation {
     pub schedule: NightSchedule,
     /// Nights in which every order is looked at once.
     pub cycle_nights: u32,
+    /// Rows that may fail to map.
+    pub tolerance: Tolerance,
     /// Name of this process among others.
     pub worker: String,
 }
@@ -85,6 +88,7 @@ pub struct Tools {
     pub(crate) writer: TopicWriter,
     pub(crate) contract: Contract,
     pub(crate) cycle_nights: u32,
+    pub(crate) tolerance: Tolerance,
 }
 
 impl Reconciliation {
@@ -103,6 +107,7 @@ impl Reconciliation {
             writer,
             contract: self.contract,
             cycle_nights: self.cycle_nights,
+            tolerance: self.tolerance,
         };
         Ok((Arc::new(tools), self.schedule))
     }
@@ -157,8 +162,15 @@ impl Night {
             () = self.hold() => return,
             () = stop.cancelled() => return,
         };
-        if let Err(failure) = outcome {
-            tracing::warn!(event = "reconciliation not ended", merchantId = %run.owner.merchant_id, error = %failure);
+        let Err(failure) = outcome else { return };
+        tracing::warn!(event = "reconciliation not ended", merchantId = %run.owner.merchant_id, error = %failure);
+        if matches!(failure, Failure::Lost) {
+            return;
+        }
+        // What was found cannot be told, so that nothing is concluded: later, at a pace of its own.
+        let pause = back_off(self.leased.tries, self.tools.salla.config().minute);
+        if let Err(error) = self.tools.work.try_again(&self.leased, pause).await {
+            tracing::warn!(event = "lease not released", error = %error);
         }
     }
 
@@ -181,7 +193,7 @@ impl Night {
             run.record("orders", window, &Err(Failure::NotConnected)).await?;
             return tools.work.dismiss(leased).await.map_err(Failure::ours);
         }
-        let mut worst: Option<Failure> = None;
+        let (mut to_repeat, mut failed) = (false, None);
         for resource in RESOURCES {
             if leased.resources_done.iter().any(|done| done == resource) {
                 continue;
@@ -197,25 +209,24 @@ impl Night {
                 Err(failure) => {
                     tracing::warn!(event = "reconciliation interrupted", merchantId = %run.owner.merchant_id, resource,
                         tries = leased.tries, error = %failure);
-                    if is_last || !failure.may_pass() {
-                        let failed = Err(failure);
-                        run.record(resource, window, &failed).await?;
-                        worst = failed.err().or(worst);
-                    } else {
-                        worst = Some(failure);
+                    if !is_last && failure.may_pass() {
+                        to_repeat = true;
+                        continue;
                     }
+                    let outcome = Err(failure);
+                    run.record(resource, window, &outcome).await?;
+                    tools.work.resource_done(leased, resource).await.map_err(Failure::ours)?;
+                    failed = outcome.err();
                 }
             }
         }
-        match worst {
-            Some(failure) if failure.may_pass() && leased.tries < MOST_TRIES => {
-                let pause = back_off(leased.tries, tools.salla.config().minute);
-                tools.work.try_again(leased, pause).await.map_err(Failure::ours)
-            }
-            failed => {
-                let next = self.schedule.next(run.owner.store_id, run.salla_now().to_utc());
-                tools.work.end(leased, next, failed.is_none()).await.map_err(Failure::ours)
-            }
+        if to_repeat {
+            let pause = back_off(leased.tries, tools.salla.config().minute);
+            return tools.work.try_again(leased, pause).await.map_err(Failure::ours);
         }
+        let next = self.schedule.next(run.owner.store_id, run.salla_now().to_utc());
+        // What only a person can mend is recorded; catching up again and again would mend nothing and use up everybody's calls.
+        let caught_up = failed.is_none_or(|failure| !failure.may_pass());
+        tools.work.end(leased, next, caught_up).await.map_err(Failure::ours)
     }
 }

@@ -33,8 +33,10 @@ const CHUNK: usize = 20;
 const WAITING: usize = 20;
 /// Pages in a row that agree with us before a row's details are asked for its update time.
 const AGREEING: usize = 2;
-/// Scans of a slice that does not agree with itself.
+/// Scans of a list that does not agree with itself.
 const MOST_SCANS: usize = 3;
+/// Steps to the page before within one scan.
+const MOST_STEPS_BACK: usize = 5;
 
 /// Which orders are looked at.
 #[derive(Debug, Clone, Copy)]
@@ -73,6 +75,16 @@ struct Changed {
     read: HashMap<i64, EntityRead>,
 }
 
+/// How a scan of a list by last change ended.
+enum Scanned {
+    /// Everything behind it is older than what is looked for.
+    Behind(Changed),
+    /// The list has no more rows: so many were shown, and so many it says there are.
+    Ended { changed: Changed, shown: i64, total: i64 },
+    /// Salla shows no deeper pages.
+    TooDeep,
+}
+
 impl<'r> Orders<'r> {
     /// Of `run`, whose differences are gathered in `differences`.
     pub fn new(run: &'r Run, differences: &'r Differences<'r>) -> Self {
@@ -91,7 +103,7 @@ impl<'r> Orders<'r> {
                 None
             }
             Scope::Changed { since, slice, slice_from } => {
-                self.changed(since).await?;
+                self.changed(since, stored).await?;
                 if slice { Some(self.older(slice_from, &by_day).await?) } else { None }
             }
         };
@@ -99,12 +111,13 @@ impl<'r> Orders<'r> {
         Ok(OrdersDone { summary: self.differences.finish(rows).await?, next_slice })
     }
 
-    /// Everything that changed since `since`, as far as Salla's own order of changes tells.
-    async fn changed(&self, since: DateTime<Utc>) -> Result<(), Failure> {
+    /// Everything that changed since `since`, as far as Salla's own order of changes tells; `stored` orders are known.
+    async fn changed(&self, since: DateTime<Utc>, stored: i64) -> Result<(), Failure> {
         let seen_until = Millis::from(since - self.run.list_cache_window());
         let mut windows = vec![None];
         while let Some(window) = windows.pop() {
-            match self.newest(window, seen_until).await? {
+            let expected = if window.is_none() { stored } else { 0 };
+            match self.newest(window, seen_until, expected).await? {
                 Some(changed) => {
                     let Changed { ids, mut read } = changed;
                     let known: Vec<(i64, EntityRead)> =
@@ -127,40 +140,70 @@ impl<'r> Orders<'r> {
             None => Window { first: self.run.first_day().await?, last: self.run.today() },
         };
         window.halves().ok_or_else(|| {
-            Failure::Disagrees(format!("more orders of {} changed than Salla's pages show", window.first))
+            Failure::Disagrees(format!("there are more orders of {} than Salla's pages show", window.first))
         })
     }
 
     /// The rows of a list by last change, newest first, down to the last one that changed after `seen_until`; none where Salla's
-    /// deep pages end before that.
-    async fn newest(&self, window: Option<Window>, seen_until: Millis) -> Result<Option<Changed>, Failure> {
+    /// deep pages end before that. A list that ends before it has shown what it counts, or that counts far fewer orders than are
+    /// `expected`, is scanned again.
+    async fn newest(
+        &self,
+        window: Option<Window>,
+        seen_until: Millis,
+        expected: i64,
+    ) -> Result<Option<Changed>, Failure> {
+        let mut doubt = String::new();
+        for scan in 1..=MOST_SCANS {
+            match self.scan(window, seen_until).await? {
+                Scanned::Behind(changed) => return Ok(Some(changed)),
+                Scanned::TooDeep => return Ok(None),
+                Scanned::Ended { changed, shown, total } => {
+                    // What every scan says is believed, however little it is.
+                    let plausible = total.saturating_mul(2) >= expected || scan == MOST_SCANS;
+                    if shown >= total && plausible {
+                        return Ok(Some(changed));
+                    }
+                    doubt = format!("{shown} orders were listed where the list says {total}, and {expected} are stored");
+                }
+            }
+        }
+        Err(Failure::Disagrees(doubt))
+    }
+
+    async fn scan(&self, window: Option<Window>, seen_until: Millis) -> Result<Scanned, Failure> {
         let mut changed = Changed::default();
         let mut known = HashSet::new();
         let (mut page_number, mut agreeing, mut total) = (1, 0, 0);
+        let (mut unnamed, mut steps_back) = (0, 0);
         loop {
             let page = self.run.page(ORDERS, page_number, sorting(window, "updated_at-desc")).await?;
-            // An order that went meanwhile has moved the others up: the page before holds what slipped through.
-            if page.total < total && page_number > 1 {
+            // An order that went meanwhile has moved the others up: the page before holds what slipped through. Pages that count
+            // otherwise for good, as where one comes from a cache, are not gone back to for ever.
+            if page.total < total && page_number > 1 && steps_back < MOST_STEPS_BACK {
                 total = page.total;
                 page_number -= 1;
+                steps_back += 1;
                 continue;
             }
             total = page.total;
             agreeing = if self.agrees(&page, window).await? { agreeing + 1 } else { 0 };
-            let ids = page.rows.iter().map(|row| row_id(row.get())).filter(|id| *id > 0);
-            changed.ids.extend(ids.filter(|id| known.insert(*id)));
+            let ids: Vec<i64> = page.rows.iter().map(|row| row_id(row.get())).collect();
+            unnamed += ids.iter().filter(|id| **id <= 0).count();
+            changed.ids.extend(ids.into_iter().filter(|id| *id > 0 && known.insert(*id)));
             if !page.has_next || page.rows.is_empty() {
-                return Ok(Some(changed));
+                let shown = i64::try_from(known.len() + unnamed).unwrap_or(i64::MAX);
+                return Ok(Scanned::Ended { changed, shown, total });
             }
             if agreeing >= AGREEING && self.is_behind(&mut changed, seen_until).await? {
                 self.cut(&mut changed, seen_until).await?;
-                return Ok(Some(changed));
+                return Ok(Scanned::Behind(changed));
             }
             page_number += 1;
             if i64::from(page_number) * i64::from(self.run.client.config().orders_per_page)
                 > i64::from(self.run.client.config().deepest_rows)
             {
-                return Ok(None);
+                return Ok(Scanned::TooDeep);
             }
         }
     }
@@ -234,9 +277,20 @@ impl<'r> Orders<'r> {
         Ok(last.succ_opt().filter(|next| *next <= today))
     }
 
-    /// Every order that was created on the days of `window`, read whole; what is stored and not listed is asked for by id.
+    /// Every order that was created on the days of `window`; in halves where they are more than Salla's deep pages show.
     async fn slice(&self, window: Window) -> Result<(), Failure> {
-        let (listed, began) = self.listed(window).await?;
+        let mut windows = vec![window];
+        while let Some(window) = windows.pop() {
+            match self.listed(window).await? {
+                Some((listed, began)) => self.compare_slice(window, listed, began).await?,
+                None => windows.extend(self.halves(Some(window)).await?),
+            }
+        }
+        Ok(())
+    }
+
+    /// Orders that are listed of the days are read whole; what is stored and not listed is asked for by id.
+    async fn compare_slice(&self, window: Window, listed: Vec<i64>, began: Millis) -> Result<(), Failure> {
         let Owner { merchant_id, store_id, .. } = self.run.owner;
         let range = Range { merchant_id, store_id, resource: ORDERS, created: Some(window.span()) };
         let rows = self.run.tools.stored.rows(range, &[]).await.map_err(Failure::ours)?;
@@ -252,8 +306,9 @@ impl<'r> Orders<'r> {
         self.read_whole(ids).await
     }
 
-    /// Ids that Salla lists of the days, once a scan agrees with itself; and when the scan began.
-    async fn listed(&self, window: Window) -> Result<(Vec<i64>, Millis), Failure> {
+    /// Ids that Salla lists of the days, once a scan agrees with itself, and when the scan began; none where they are more than its
+    /// deep pages show.
+    async fn listed(&self, window: Window) -> Result<Option<(Vec<i64>, Millis)>, Failure> {
         let mut doubt = String::new();
         for _ in 0..MOST_SCANS {
             let (mut ids, mut within) = (HashSet::new(), Vec::new());
@@ -261,6 +316,9 @@ impl<'r> Orders<'r> {
             let total = loop {
                 let page = self.run.page(ORDERS, number, sorting(Some(window), "created_at-asc")).await?;
                 began = began.or(Some(page.asked_at));
+                if page.total > i64::from(self.run.client.config().deepest_rows) {
+                    return Ok(None);
+                }
                 for row in &page.rows {
                     let id = row_id(row.get());
                     let side =
@@ -275,7 +333,7 @@ impl<'r> Orders<'r> {
                 number += 1;
             };
             if i64::try_from(ids.len()).unwrap_or(i64::MAX) >= total {
-                return Ok((within, began.unwrap_or_default()));
+                return Ok(Some((within, began.unwrap_or_default())));
             }
             doubt = format!(
                 "{} orders of {} to {} were listed where the list says {total}",
@@ -317,9 +375,14 @@ impl<'r> Orders<'r> {
         if read.is_empty() {
             return Ok(());
         }
-        let ids: Vec<i64> = read.iter().map(|(id, _)| *id).collect();
+        let refused = read.iter().filter(|(_, read)| matches!(read, EntityRead::Refused(_)));
+        let refused: Vec<i64> = refused.map(|(id, _)| *id).collect();
+        // Deletions and failures are told at the end of a run: a later try finds them again.
+        let settled = read.iter().filter(|(_, read)| matches!(read, EntityRead::There { mapped: Ok(_), .. }));
+        let settled: Vec<i64> = settled.map(|(id, _)| *id).collect();
         self.differences.take(read.into_iter().map(|(_, read)| Reading::from(read)).collect()).await?;
-        self.run.look_at(ORDERS, &ids).await
+        self.differences.doubt_orders(&refused).await?;
+        self.run.look_at(ORDERS, &settled).await
     }
 }
 

@@ -65,6 +65,16 @@ pub enum Failure {
         /// Rows that are stored.
         rows: usize,
     },
+    /// More rows do not map than an import would let pass.
+    #[error("{skipped} of {rows} {resource} do not map; `qafila dlq list` tells why")]
+    TooManyUnmappable {
+        /// Resource.
+        resource: &'static str,
+        /// Rows that did not map.
+        skipped: i64,
+        /// Rows that were read.
+        rows: i64,
+    },
     /// Something of ours.
     #[error("{0}")]
     Ours(String),
@@ -91,6 +101,7 @@ impl Failure {
             Self::Salla(SallaError::Refused { .. } | SallaError::NotFound) => "salla_refused",
             Self::Disagrees(_) => "source_disagrees",
             Self::TooManyDeletions { .. } => "too_many_deletions",
+            Self::TooManyUnmappable { .. } => "too_many_invalid_rows",
         }
     }
 
@@ -103,6 +114,7 @@ impl Failure {
                 | "refresh_answer_lost"
                 | "scope_missing"
                 | "too_many_deletions"
+                | "too_many_invalid_rows"
         )
     }
 }

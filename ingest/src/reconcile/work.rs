@@ -233,7 +233,8 @@ impl WorkStore {
         .map(drop)
     }
 
-    /// Ends a run, well or given up: the next night is scheduled, and an outage that it made up for is forgotten.
+    /// Ends a run, well or given up: the next night is scheduled, and an outage that it made up for is forgotten, unless another ended
+    /// after the run began.
     pub async fn end(
         &self,
         leased: &Leased,
@@ -243,7 +244,8 @@ impl WorkStore {
         self.forget(leased.run_id).await?;
         sqlx::query(
             "UPDATE reconciliations SET night_at = CASE WHEN $3 THEN $4 ELSE night_at END,
-                 catch_up_from = CASE WHEN $5 AND catch_up_from IS NOT DISTINCT FROM $6 THEN NULL ELSE catch_up_from END,
+                 catch_up_from = CASE WHEN $5 AND catch_up_from IS NOT DISTINCT FROM $6
+                     AND NOT EXISTS (SELECT FROM webhook_outages o WHERE o.ended_at > started_at) THEN NULL ELSE catch_up_from END,
                  run_id = NULL, started_at = NULL, tries = 0, resources_done = '{}', not_before = CASE WHEN $5 THEN '-infinity' ELSE $7 END,
                  deletions_allowed = false, lease_owner = NULL, lease_until = NULL
              WHERE connection_id = $1 AND epoch = $2",

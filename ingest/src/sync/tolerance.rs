@@ -38,8 +38,13 @@ impl Tolerance {
         resources.insert("details of orders", (details.1, details.0));
         resources
             .into_iter()
-            .find(|(_, (skipped, rows))| *skipped > FEW && skipped * 100 > rows * i64::from(self.percent))
+            .find(|(_, (skipped, rows))| self.is_exceeded(*skipped, *rows))
             .map(|(resource, (skipped, rows))| Excess { resource: resource.to_owned(), skipped, rows })
+    }
+
+    /// Whether so many invalid rows among all are too many.
+    pub fn is_exceeded(self, skipped: i64, rows: i64) -> bool {
+        skipped > FEW && skipped * 100 > rows * i64::from(self.percent)
     }
 }
 

@@ -1,6 +1,6 @@
 //! The sheet of the compacted topics: the last record of every key, as an analyst who reads from the beginning has it.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use qafila_schemas::catalogue::{CUSTOMERS, ORDERS, PRODUCTS, Topic};
@@ -99,8 +99,9 @@ fn last_values(kafka: &KafkaConfig, topic: &str, of: &str) -> Result<HashMap<Vec
         assignment.add_partition_offset(&name, partition, Offset::Beginning)?;
     }
     consumer.assign(&assignment)?;
-    let (mut last, mut ended, mut heard) = (HashMap::new(), 0, Instant::now());
-    while ended < partitions {
+    // A partition may end more than once: records come between.
+    let (mut last, mut ended, mut heard) = (HashMap::new(), HashSet::new(), Instant::now());
+    while ended.len() < partitions {
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => {
                 heard = Instant::now();
@@ -113,7 +114,7 @@ fn last_values(kafka: &KafkaConfig, topic: &str, of: &str) -> Result<HashMap<Vec
                     None => drop(last.remove(key)),
                 }
             }
-            Some(Err(KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
             Some(Err(error)) if heard.elapsed() > SILENCE => return Err(error),
             None if heard.elapsed() > SILENCE => return Err(KafkaError::NoMessageReceived),
             Some(Err(_)) | None => {}

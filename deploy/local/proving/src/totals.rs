@@ -1,6 +1,6 @@
 //! What a merchant's store holds, counted in four places: the simulator, Postgres, ClickHouse and the compacted topics.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -305,13 +305,13 @@ pub fn each_message(
         assignment.add_partition_offset(topic, i32::try_from(partition)?, Offset::Beginning)?;
     }
     consumer.assign(&assignment)?;
-    let mut ended = 0;
+    let mut ended = HashSet::new();
     let deadline = Instant::now() + Duration::from_secs(120);
-    while ended < partitions {
+    while ended.len() < partitions {
         ensure!(Instant::now() < deadline, "reading {topic} took too long");
         match consumer.poll(Duration::from_millis(200)) {
             Some(Ok(message)) => see(&message),
-            Some(Err(rdkafka::error::KafkaError::PartitionEOF(_))) => ended += 1,
+            Some(Err(rdkafka::error::KafkaError::PartitionEOF(partition))) => drop(ended.insert(partition)),
             Some(Err(error)) => return Err(error.into()),
             None => {}
         }

@@ -2,7 +2,7 @@
 
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use qafila_schemas::millis::Millis;
-use qafila_schemas::open_set::Kind;
+use qafila_schemas::open_set::{Kind, Source};
 use qafila_schemas::records::AvroRecord;
 use qafila_schemas::records::observation::Observation;
 use sqlx::postgres::{PgArguments, PgRow};
@@ -120,7 +120,9 @@ pub trait MergedRow: Send + Sync + Sized + 'static {
         let base = self.base_mut();
         let before = *base;
         let newest = base.read_at.max(base.stale_since).max(base.deleted_at);
-        if newest.is_none_or(|newest| observation.observed_at >= newest) {
+        // A repair names the merchant's present store, and asks about rows of any.
+        let tells_store = observation.source != Source::Repair;
+        if tells_store && newest.is_none_or(|newest| observation.observed_at >= newest) {
             base.connection_id = observation.connection_id;
             base.store_id = observation.store_id;
         }

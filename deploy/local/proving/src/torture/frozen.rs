@@ -16,10 +16,13 @@ use qafila_schemas::headers;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rdkafka::message::Message;
+use salla_sim::shapes;
+use salla_sim::state::Sim;
 use salla_sim::store::Plan;
+use serde_json::Value;
 
 use super::RunOutcome;
-use crate::deliveries::{Deliveries, order};
+use crate::deliveries::Deliveries;
 use crate::merchant::{Merchant, make_store};
 use crate::totals::each_message;
 use crate::world::World;
@@ -36,7 +39,6 @@ const THIRD: &str = "third";
 pub struct Frozen {
     world: World,
     ports: [String; 2],
-    next_order: u64,
 }
 
 impl Frozen {
@@ -45,7 +47,7 @@ impl Frozen {
         let world = World::make("torture_frozen").await?.with_many_merchants();
         let port = || anyhow::Ok(std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string());
         let ports = [port()?, port()?];
-        let mut this = Self { world, ports, next_order: 7_000_000 };
+        let mut this = Self { world, ports };
         this.start_frozen()?;
         // The relay's lock is whoever's comes first.
         tokio::time::sleep(Duration::from_secs(2)).await;
@@ -68,18 +70,15 @@ impl Frozen {
         let merchant = Merchant::register(&self.world.gateway).await?;
         merchant.connect(store).await?;
         merchant.start_import(MONTHS).await?;
-        let (deliveries, first) = (Arc::new(Deliveries::to(&self.world)), self.next_order);
-        self.next_order += WEBHOOKS;
+        let (deliveries, sim) = (Arc::new(Deliveries::to(&self.world)), self.world.sim.clone());
         let loading = tokio::spawn(async move {
-            stream::iter(first..first + WEBHOOKS)
-                .map(|id| {
-                    let deliveries = Arc::clone(&deliveries);
-                    async move {
-                        deliveries.insist(&order(store, id, Utc::now()), PATIENCE).await.unwrap_or(false)
-                    }
+            stream::iter(0..WEBHOOKS)
+                .map(|_| {
+                    let (deliveries, placed) = (Arc::clone(&deliveries), placed(&sim, store));
+                    async move { deliveries.insist(&placed?, PATIENCE).await }
                 })
                 .buffer_unordered(8)
-                .filter(|taken| std::future::ready(*taken))
+                .filter(|taken| std::future::ready(matches!(taken, Ok(true))))
                 .count()
                 .await
         });
@@ -124,7 +123,7 @@ impl Frozen {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let counted = places.count(&merchant.id, store, MONTHS).await?;
-            let wanted = counted.simulator.orders + WEBHOOKS;
+            let wanted = counted.simulator.orders;
             let differ = |orders: u64| orders.abs_diff(wanted);
             let same = counted.postgres == counted.clickhouse && counted.postgres == counted.topics;
             let worst =
@@ -172,6 +171,17 @@ impl Frozen {
     pub async fn finish(self) -> Result<()> {
         self.world.remove().await
     }
+}
+
+/// Places an order at Salla; returns what it tells of it.
+fn placed(sim: &Sim, store: u64) -> Result<Value> {
+    let (mut world, now) = (sim.world(), Utc::now());
+    let switches = world.switches.clone();
+    let found = world.stores.get_mut(&store).context("the store")?;
+    let id = found.place_order(now).id;
+    let order = found.order(id).context("the order")?;
+    let (data, branch) = shapes::order_webhook(found, order);
+    Ok(shapes::webhook("order.created", store, now, data, Some(("pickup_branch", branch)), &switches))
 }
 
 /// Events that come before the one before them. Repeats are allowed: consumers drop them.
