@@ -203,3 +203,32 @@ fn the_latest_event_of_a_subscription_counts_whatever_the_order_of_arrival() {
         Ok(())
     });
 }
+
+#[test]
+fn tokens_of_another_store_are_not_taken_and_a_removal_that_was_cut_is_completed() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let (merchant, store) = connected(world, 905).await?;
+        let other = self::store(world, 906).await?;
+        let pool = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let mut foreign = world.sim.world().grant(other, SCOPE);
+        foreign["expires"] = json!((Utc::now() + Duration::days(20)).timestamp());
+        deliver(world, store, "app.store.authorize", Utc::now(), &foreign).await?;
+        ensure!(decided(&pool, store, 1).await? == ["foreign"]);
+        // A process ended after it had wiped the tokens and before it told the aggregate.
+        sqlx::query(
+            "WITH wiped AS (UPDATE salla_connections SET access_token = NULL, refresh_token = NULL, wiped_at = now()
+                 WHERE store_id = $1 RETURNING connection_id, merchant_id, store_id)
+             INSERT INTO store_cleanups (connection_id, merchant_id, store_id, due_at) SELECT *, now() + interval '30 days' FROM wiped",
+        )
+        .bind(store.cast_signed())
+        .execute(&pool)
+        .await?;
+        world.sim.world().grants.revoke_store(store);
+        let data = json!({"id": 1, "store_type": "demo", "refunded": false});
+        deliver(world, store, "app.uninstalled", Utc::now(), &data).await?;
+        ensure!(decided(&pool, store, 2).await? == ["foreign", "uninstalled"]);
+        until(|| async { connection(&merchant).await }, Value::is_null).await?;
+        Ok(())
+    });
+}
