@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::observations::ObservationWriter;
 use qafila_ingest::repair::Repairs;
-use qafila_projections::oltp::park;
+use qafila_projections::oltp::park::{self, Opened};
 use qafila_schemas::catalogue::{CARTS, COMPLETENESS, CUSTOMERS, ORDERS, PRODUCTS, SYNC_PROGRESS};
 use qafila_schemas::contract::Contract;
 use qafila_schemas::dead_letter::{Letter, header};
@@ -64,16 +64,20 @@ pub(super) async fn retry(
             left += 1;
             continue;
         }
-        retried += 1;
         if dry_run {
+            retried += 1;
             continue;
         }
         match way {
-            Way::Again => again(config, &letter, &writer, &parked).await?,
+            Way::Again if !again(config, &letter, &writer, &parked).await? => {
+                left += 1;
+                continue;
+            }
             Way::Fetch(merchant, entity, id) => repairs.fetch(merchant, &entity, &[id]).await?,
             Way::Publish(merchant, entity, id) => repairs.publish(merchant, &entity, &[id]).await?,
-            Way::None(_) => {}
+            Way::Again | Way::None(_) => {}
         }
+        retried += 1;
         actions.note(&letter.id, "retried", reason).await?;
     }
     let verb = if dry_run { "would be retried" } else { "were retried" };
@@ -110,27 +114,38 @@ pub(super) async fn drop(
     Ok(())
 }
 
-/// Writes a record back to its topic, and behind it what waits for it.
-async fn again(config: &Config, letter: &Letter, writer: &TopicWriter, parked: &sqlx::PgPool) -> Result<()> {
+/// Writes a record back to its topic, and behind it what waits for it; false where an earlier one is still missing.
+async fn again(
+    config: &Config,
+    letter: &Letter,
+    writer: &TopicWriter,
+    parked: &sqlx::PgPool,
+) -> Result<bool> {
     let mut record = letter.to_record(&config.kafka);
     let Some((consumer, entity)) = waits_behind(letter) else {
         writer.write_all(vec![record]).await?;
-        return Ok(());
+        return Ok(true);
     };
     record.headers = park::released(record.headers, &consumer);
-    let writer = writer.clone();
-    let freed = park::open(parked, &consumer, &entity, |behind| async move {
-        let mut records = vec![record];
-        records.extend(behind);
+    let opened = park::open(parked, &consumer, &entity, record, |mut records| async move {
         // What was missing may be among those that waited.
         records.sort_by_key(|record| headers::number(&record.headers, headers::SEQUENCE));
-        writer.write_all(records).await.map(std::mem::drop).map_err(Unfreed::from)
+        writer.write_all(records).await.map_err(Unfreed::from)
     });
-    let freed = freed.await.with_context(|| format!("letting {entity} go at {consumer}"))?;
-    if freed > 0 {
-        println!("  and {freed} records that waited behind it");
+    match opened.await.with_context(|| format!("letting {entity} go at {consumer}"))? {
+        Opened::Free(0) => {}
+        Opened::Free(freed) => println!("  and {freed} records that waited behind it"),
+        Opened::SetAsideAgain => println!("  one was set aside again: what is behind goes on waiting"),
+        Opened::StillMissing => {
+            println!("  one before it is still missing: it goes on waiting, and what is behind it");
+            return Ok(false);
+        }
+        Opened::NotFollowed => bail!(
+            "{consumer} has not applied it yet: is the projection role running? What is behind {entity} waits; retry {} again",
+            letter.id
+        ),
     }
-    Ok(())
+    Ok(true)
 }
 
 #[derive(Debug, thiserror::Error)]

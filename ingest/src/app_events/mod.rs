@@ -120,7 +120,9 @@ impl AppEvents {
             }
             match self.queue.claim().await {
                 Ok(open) => {
-                    futures::stream::iter(open).for_each_concurrent(AT_ONCE, |event| self.decide(event)).await;
+                    futures::stream::iter(open)
+                        .for_each_concurrent(AT_ONCE, |event| self.decide(event))
+                        .await;
                 }
                 Err(error) => tracing::warn!(event = "app events not looked after", error = %error),
             }
@@ -254,7 +256,9 @@ impl AppEvents {
                 Err(Undecided::Unclear(reason))
             }
             // Nobody can be asked any more: the time alone decides, where it can.
-            Standing::Unclear(_) if open.created_at > since + ZONES => self.end(open.store_id, &installed).await,
+            Standing::Unclear(_) if open.created_at > since + ZONES => {
+                self.end(open.store_id, &installed).await
+            }
             Standing::Unclear(_) => Ok("unclear"),
         }
     }

@@ -164,7 +164,9 @@ impl<'r> Orders<'r> {
                     if shown >= total && plausible {
                         return Ok(Some(changed));
                     }
-                    doubt = format!("{shown} orders were listed where the list says {total}, and {expected} are stored");
+                    doubt = format!(
+                        "{shown} orders were listed where the list says {total}, and {expected} are stored"
+                    );
                 }
             }
         }

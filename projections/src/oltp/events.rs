@@ -200,6 +200,12 @@ async fn apply<T: Sync>(
             Ok(()) => savepoint.commit().await?,
             Err(error) => {
                 savepoint.rollback().await?;
+                if let (Some(entity), Some(record), ProjectionError::Gap { .. }) =
+                    (&entity, &item.record, &error)
+                    && park::take_back(&mut transaction, projection, entity, item.placed, record).await?
+                {
+                    continue;
+                }
                 let letter = set_aside(item, error)?;
                 if let Some(entity) = entity {
                     park::close(&mut transaction, projection, &entity, letter.cause.code).await?;

@@ -151,6 +151,22 @@ fn events_wait_behind_one_that_was_set_aside_and_are_applied_in_order_once_it_is
         // Later ones go straight through.
         writer.write_all(vec![write(5)?]).await?;
         until(merchant, |row| *row == Some((5, "name 5".into()))).await?;
+        // Where what is missing has not come, a retry changes nothing: all wait as before.
+        writer.write_all(vec![write(7)?, write(8)?]).await?;
+        let known = letters;
+        let letters = || async {
+            Ok(listed(world, &which).await?.into_iter().filter(|l| !known.contains(l)).collect())
+        };
+        let letters: Vec<String> = until(letters, |letters: &Vec<String>| letters.len() == 1).await?;
+        until(parked, |count| *count == 1).await?;
+        let said = world.run(&["dlq", "retry", "--reason", "too early", &letters[0]]).await?;
+        ensure!(said.contains("goes on waiting"), "{said}");
+        ensure!(listed(world, &which).await?.contains(&letters[0]), "it can be tried again");
+        writer.write_all(vec![write(6)?]).await?;
+        until(parked, |count| *count == 3).await?;
+        world.run(&["dlq", "retry", "--reason", "it has come", &letters[0]]).await?;
+        until(merchant, |row| *row == Some((8, "name 8".into()))).await?;
+        ensure!(parked().await? == 0 && listed(world, &which).await?.is_empty());
         Ok(())
     });
 }
