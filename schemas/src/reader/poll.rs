@@ -125,7 +125,7 @@ impl<D: Decode> Poller<D> {
                     if self.stop.is_cancelled() {
                         return None;
                     }
-                    self.runtime.block_on(tokio::time::sleep(REGISTRY_PAUSE));
+                    self.pause();
                 }
             }
         }
@@ -188,6 +188,11 @@ impl<D: Decode> Poller<D> {
         }
     }
 
+    /// Waits for somebody who is down. The timer is made within the runtime: this thread is none of its own.
+    fn pause(&self) {
+        self.runtime.block_on(async { tokio::time::sleep(REGISTRY_PAUSE).await });
+    }
+
     /// Goes back to the committed offsets.
     fn rewind(&self) {
         let context = self.consumer.context();
@@ -204,7 +209,7 @@ impl<D: Decode> Poller<D> {
         if let Err(error) = outcome {
             tracing::warn!(event = "rewinding failed", error = %error);
             self.shared.rewind.store(true, Ordering::Release);
-            self.runtime.block_on(tokio::time::sleep(REGISTRY_PAUSE));
+            self.pause();
         }
     }
 
