@@ -1,6 +1,8 @@
 //! Connecting a store by OAuth (API.md): a single-use state bound to user and merchant, the code for tokens, the
 //! claim on the store, and the event; every step can be repeated by sending the same request again.
 
+mod ending;
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -10,20 +12,18 @@ use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::ids::{ConnectionId, MerchantId, UserId};
 use rand::distr::{Alphanumeric, SampleString};
 use sha2::{Digest, Sha256};
-use sqlx::{PgConnection, PgPool, Postgres, Row, Transaction};
+use sqlx::{PgPool, Postgres, Row, Transaction};
 use url::Url;
 
 use crate::app_events::{self, SubscriptionStanding, install};
 use crate::salla::SallaConfig;
 use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
-use crate::subscriptions::{self, Farewell, SubscriptionState};
+use crate::subscriptions::{self, SubscriptionState};
 use crate::vault::{Vault, VaultError};
 
 /// Letters and digits only: Salla strips hyphens (FACTS §2.2).
 const STATE_LENGTH: usize = 40;
 const ATTEMPTS_IF_NOT_SENT: u32 = 3;
-/// As long as a store waits for another merchant of ours.
-const CLEANED_UP_AFTER: &str = "30 days";
 
 /// Why a store was not connected. Nothing was changed unless said so.
 #[derive(Debug, thiserror::Error)]
@@ -231,61 +231,6 @@ impl Connector {
         Ok(committed.position.to_string())
     }
 
-    /// Ends the merchant's connection: its tokens are wiped and its store is released first, then the aggregate is told, so
-    /// that a cut leaves no token behind and the same request completes it. Work under way finds no token and ends.
-    pub async fn disconnect(&self, applicant: Applicant) -> Result<String, ConnectError> {
-        let alone = self.alone(applicant.merchant_id).await?;
-        let (known, _) = self.merchants.load(&applicant.merchant_id.to_string()).await?;
-        let connection = known.connection().ok_or(ConnectError::NotConnected)?.connection_id;
-        let mut wiping = self.pool.begin().await?;
-        let farewells = self.retire_others(&mut wiping, applicant.merchant_id, None).await?;
-        wiping.commit().await?;
-        let by = Some(applicant.user_id);
-        let position = self.tell_ended(applicant.merchant_id, connection, "requested", by).await?;
-        alone.commit().await?;
-        self.end_subscriptions(farewells);
-        Ok(position)
-    }
-
-    /// The store has removed the app, if the tokens are still those of `generation`: the connection ends, and what is to be erased is
-    /// scheduled (FACTS §8). Other connections of the merchant stay as they are. Saying so again completes what a cut has left; it
-    /// changes nothing where the merchant has another connection meanwhile. False where there are other tokens.
-    pub async fn uninstalled(
-        &self,
-        merchant: MerchantId,
-        connection: ConnectionId,
-        generation: i64,
-    ) -> Result<bool, ConnectError> {
-        let alone = self.alone(merchant).await?;
-        let (known, _) = self.merchants.load(&merchant.to_string()).await?;
-        let mut wiping = self.pool.begin().await?;
-        if !self.vault.is_of(&mut wiping, connection, generation).await? {
-            return Ok(false);
-        }
-        schedule_cleanup(&mut wiping, connection).await?;
-        self.vault.wipe(&mut wiping, connection).await?;
-        release_claim(&mut wiping, connection).await?;
-        wiping.commit().await?;
-        if known.connection().is_some_and(|present| present.connection_id == connection) {
-            self.tell_ended(merchant, connection, "uninstalled", None).await?;
-        }
-        alone.commit().await?;
-        Ok(true)
-    }
-
-    async fn tell_ended(
-        &self,
-        merchant: MerchantId,
-        connection_id: ConnectionId,
-        reason: &str,
-        requested_by: Option<UserId>,
-    ) -> Result<String, ConnectError> {
-        let command = MerchantCommand::DisconnectStore { connection_id, reason: reason.into(), requested_by };
-        let committed = self.merchants.execute(&merchant.to_string(), command).await?;
-        tracing::info!(event = "store disconnected", merchantId = %merchant, connectionId = %connection_id, reason);
-        Ok(committed.position.to_string())
-    }
-
     /// Nobody else connects or disconnects this merchant until the transaction ends.
     async fn alone(&self, merchant: MerchantId) -> Result<Transaction<'static, Postgres>, ConnectError> {
         let mut transaction = self.pool.begin().await?;
@@ -294,46 +239,6 @@ impl Connector {
             .execute(&mut *transaction)
             .await?;
         Ok(transaction)
-    }
-
-    /// Nobody waits for it.
-    fn end_subscriptions(&self, farewells: Vec<Farewell>) {
-        for farewell in farewells {
-            let (pool, http, salla) = (self.pool.clone(), self.http.clone(), Arc::clone(&self.salla));
-            let url = self.webhook_url.clone();
-            tokio::spawn(async move { subscriptions::end(&pool, &http, &salla, &farewell, &url).await });
-        }
-    }
-
-    /// Wipes the tokens of the merchant's connections and releases its stores, all but what is kept; returns the stores whose
-    /// subscriptions are to end.
-    async fn retire_others(
-        &self,
-        transaction: &mut PgConnection,
-        merchant: MerchantId,
-        kept: Option<(ConnectionId, i64)>,
-    ) -> Result<Vec<Farewell>, ConnectError> {
-        let (connection, store) = kept.unzip();
-        let mut farewells = Vec::new();
-        for (id, store_id) in self.vault.live(transaction, merchant).await? {
-            if Some(id) == connection || Some(store_id) == store {
-                continue;
-            }
-            // Tokens that cannot be read must not keep anybody from disconnecting.
-            if let Ok(Some(tokens)) = self.vault.load(transaction, id, false).await {
-                farewells.push(Farewell { store_id, access: tokens.access });
-            }
-        }
-        self.vault.wipe_others(transaction, merchant, connection).await?;
-        sqlx::query(
-            "UPDATE store_claims SET released_at = now()
-             WHERE merchant_id = $1 AND store_id IS DISTINCT FROM $2 AND released_at IS NULL",
-        )
-        .bind(merchant.0)
-        .bind(store)
-        .execute(transaction)
-        .await?;
-        Ok(farewells)
     }
 
     /// Code for tokens, tokens for the store's name, and both durable with the claim in one transaction.
@@ -412,7 +317,7 @@ impl Connector {
                 self.vault.store(&mut transaction, fresh, merchant, store, tokens).await?;
                 fresh
             };
-        cancel_cleanups(&mut transaction, merchant, store.store_id).await?;
+        ending::cancel_cleanups(&mut transaction, merchant, store.store_id).await?;
         if install::claimed(&mut transaction, store.store_id).await? {
             tracing::info!(event = "easy mode install claimed", merchantId = %merchant, storeId = store.store_id);
         }
@@ -485,50 +390,6 @@ impl Connector {
             .await?;
         Ok(())
     }
-}
-
-/// What is known of the connection's store is to be erased after a while, in which the merchant may come back.
-async fn schedule_cleanup(connection: &mut PgConnection, id: ConnectionId) -> Result<(), sqlx::Error> {
-    sqlx::query(&format!(
-        "INSERT INTO store_cleanups (connection_id, merchant_id, store_id, due_at)
-         SELECT connection_id, merchant_id, store_id, now() + interval '{CLEANED_UP_AFTER}' FROM salla_connections
-         WHERE connection_id = $1 ON CONFLICT DO NOTHING"
-    ))
-    .bind(id.0)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// Of the store of a connection that has ended, unless the merchant has another to it.
-async fn release_claim(connection: &mut PgConnection, id: ConnectionId) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE store_claims k SET released_at = now() FROM salla_connections c
-         WHERE c.connection_id = $1 AND k.store_id = c.store_id AND k.merchant_id = c.merchant_id AND k.released_at IS NULL
-           AND NOT EXISTS (SELECT FROM salla_connections l
-               WHERE l.store_id = c.store_id AND l.merchant_id = c.merchant_id AND l.wiped_at IS NULL)",
-    )
-    .bind(id.0)
-    .execute(connection)
-    .await
-    .map(drop)
-}
-
-/// The merchant has the store again: nothing of it is erased.
-async fn cancel_cleanups(
-    connection: &mut PgConnection,
-    merchant: MerchantId,
-    store_id: i64,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE store_cleanups SET cancelled_at = now()
-         WHERE store_id = $1 AND merchant_id = $2 AND done_at IS NULL AND cancelled_at IS NULL",
-    )
-    .bind(store_id)
-    .bind(merchant.0)
-    .execute(connection)
-    .await
-    .map(drop)
 }
 
 enum Taken {

@@ -9,6 +9,7 @@ pub mod asked;
 pub mod catch_up;
 pub mod differences;
 pub mod lists;
+mod newest;
 pub mod orders;
 pub mod run;
 pub mod schedule;

@@ -11,13 +11,16 @@ use qafila_projections::oltp::events::run_merchants;
 use qafila_projections::oltp::merge::publish::{FactProducer, FactRecord};
 use qafila_proving::totals::each_record;
 use qafila_proving::world::World;
-use qafila_schemas::catalogue::{CUSTOMERS, MERCHANT_EVENTS, OBSERVATIONS, ORDERS, PRODUCTS};
+use qafila_schemas::catalogue::{
+    CUSTOMERS, MERCHANT_EVENTS, OBSERVATIONS, ORDERS, PRODUCTS, RECONCILIATION_RUNS,
+};
 use qafila_schemas::contract::Contract;
 use qafila_schemas::headers::{self, CloudEvent};
 use qafila_schemas::ids::{MerchantId, UserId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::reader::{Batch, Decode, Decoded, OffsetKeeper, Reader, ReaderConfig};
 use qafila_schemas::records::merchant::{MerchantRegistered, MerchantRenamed};
+use qafila_schemas::registry::Registry;
 use qafila_schemas::writer::{Outgoing, TopicWriter};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -52,6 +55,23 @@ impl Decode for Text {
 
     fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<String> {
         Decoded::Item(String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned())
+    }
+}
+
+/// Reads text whose schema the registry has to be asked for so many times first.
+struct Asking {
+    left: usize,
+}
+
+impl Decode for Asking {
+    type Item = String;
+
+    fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<String> {
+        if self.left > 0 {
+            self.left -= 1;
+            return Decoded::UnknownSchema(1);
+        }
+        Text.decode(message)
     }
 }
 
@@ -142,6 +162,31 @@ fn rewinding_at_any_moment_skips_nothing() {
                 seen.take(&batch)?;
                 reader.assignment().commit(&batch);
             }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_registry_that_is_down_holds_the_reader_up_and_costs_nothing() {
+    run(async {
+        let (world, topic) = (world().await?, RECONCILIATION_RUNS.name);
+        fill(world, topic).await?;
+        let config = ReaderConfig {
+            group: format!("reading-{topic}"),
+            slot: "one".into(),
+            topics: vec![topic.into()],
+            max_records: 100,
+            max_bytes: 1 << 20,
+            max_age: Duration::from_millis(20),
+            offsets: OffsetKeeper::Broker,
+        };
+        // Nobody listens there.
+        let registry = Registry::new("http://127.0.0.1:1")?;
+        let mut reader = Reader::start(&world.kafka()?, &registry, config, Asking { left: 2 })?;
+        let mut seen = Seen::default();
+        while !seen.is_all() {
+            seen.take(&next(&mut reader).await?)?;
         }
         Ok(())
     });
