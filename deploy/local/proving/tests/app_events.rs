@@ -196,6 +196,8 @@ fn the_latest_event_of_a_subscription_counts_whatever_the_order_of_arrival() {
         let data = |plan: &str| json!({"id": 1, "plan_name": plan, "start_date": "2026-10-09", "end_date": "2027-10-09"});
         let now = Utc::now();
         deliver(world, store, "app.subscription.renewed", now, &data("Gold")).await?;
+        // Events that wait together are decided side by side.
+        ensure!(decided(&pool, store, 1).await? == ["subscription"]);
         deliver(world, store, "app.trial.expired", now - Duration::days(30), &data("Trial")).await?;
         ensure!(decided(&pool, store, 2).await? == ["subscription", "old"]);
         let app = connection(&merchant).await?["app"].clone();
