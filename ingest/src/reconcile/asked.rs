@@ -15,7 +15,7 @@ pub enum NotRun {
     /// No such merchant, or one who never connected a store.
     #[error("this merchant has never connected a store")]
     NeverConnected,
-    /// The connection has ended; recorded as a failed run where something was to be written.
+    /// The connection has ended.
     #[error("no store is connected: the merchant connects it again in the app")]
     NotConnected,
     /// Another run is under way, or the first import has not ended.

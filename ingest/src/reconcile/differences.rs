@@ -141,8 +141,13 @@ impl<'r> Differences<'r> {
         deletions > FEW_DELETIONS && deletions.saturating_mul(PART_DELETED) > rows
     }
 
-    /// Writes the deletions, unless they are more than a run may make by itself out of `rows`; says what was found in all.
+    /// Writes the deletions, unless they are more than a run may make by itself out of `rows`; says what was found in all. Where too
+    /// many rows did not map, nothing was compared in truth, and nothing is concluded.
     pub async fn finish(&self, rows: usize) -> Result<Summary, Failure> {
+        let Summary { skipped, fetched, .. } = self.state().summary;
+        if self.run.tools.tolerance.is_exceeded(skipped, fetched) {
+            return Err(Failure::TooManyUnmappable { resource: self.resource, skipped, rows: fetched });
+        }
         let mut deletions = std::mem::take(&mut self.state().deletions);
         deletions.sort_by_key(|observation| observation.salla_id);
         deletions.dedup_by_key(|observation| observation.salla_id);

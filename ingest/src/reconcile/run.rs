@@ -96,15 +96,10 @@ impl Run {
                     slice_from: leased.slice_from,
                 };
                 let done = Orders::new(self, &differences).reconcile(scope).await?;
-                self.tolerable(resource, done.summary)?;
                 self.tools.work.orders_done(leased, done.next_slice).await.map_err(Failure::ours)?;
                 done.summary
             }
-            "products" => {
-                let summary = Lists::new(self, &differences).products().await?;
-                self.tolerable(resource, summary)?;
-                summary
-            }
+            "products" => Lists::new(self, &differences).products().await?,
             _ => {
                 let whole = leased.catch_up_from.is_some();
                 let (page, since) = (leased.customers_page, leased.customers_since);
@@ -114,7 +109,6 @@ impl Run {
                     self.tools.work.customers_done(leased, None, Utc::now()).await.map_err(Failure::ours)?;
                 }
                 let done = done?;
-                self.tolerable(resource, done.summary)?;
                 let kept = self.tools.work.customers_done(leased, done.next_page, done.since).await;
                 kept.map_err(Failure::ours)?;
                 done.summary
@@ -126,14 +120,6 @@ impl Run {
         }
         self.state_completeness(resource, summary).await?;
         Ok(summary)
-    }
-
-    /// Rows that do not map are set aside; where they are too many, nothing was compared in truth.
-    fn tolerable(&self, resource: &'static str, found: Summary) -> Result<(), Failure> {
-        if self.tools.tolerance.is_exceeded(found.skipped, found.fetched) {
-            return Err(Failure::TooManyUnmappable { resource, skipped: found.skipped, rows: found.fetched });
-        }
-        Ok(())
     }
 
     /// One resource of what a person asked for.

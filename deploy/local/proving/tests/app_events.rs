@@ -3,13 +3,13 @@
 
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Duration, Utc};
+use qafila_proving::deliveries::Deliveries;
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
 use qafila_proving::world::World;
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use salla_sim::store::{Plan, riyadh};
-use salla_sim::webhooks::sign;
 use serde_json::{Value, json};
 use sqlx::PgPool;
 
@@ -24,16 +24,7 @@ fn without_zone(at: DateTime<Utc>) -> String {
 
 async fn deliver(world: &World, store: u64, event: &str, at: DateTime<Utc>, data: &Value) -> Result<()> {
     let body = json!({"event": event, "merchant": store, "created_at": without_zone(at), "data": data});
-    let body = serde_json::to_vec(&body)?;
-    let secret = &world.environment["QAFILA_SALLA_WEBHOOK_SECRETS"];
-    let request = Client::new()
-        .post(format!("{}/api/webhooks/salla", world.gateway))
-        .header("content-type", "application/json")
-        .header("x-salla-security-strategy", "Signature")
-        .header("x-salla-signature", sign(secret, &body));
-    let answer = request.body(body).send().await?;
-    ensure!(answer.status() == StatusCode::OK, "{event} was answered {}", answer.status());
-    Ok(())
+    Deliveries::to(world).deliver(&body).await
 }
 
 async fn store(world: &World, seed: u64) -> Result<u64> {

@@ -2,6 +2,7 @@
 //! deed leaves a trace.
 
 use anyhow::{Context, Result, ensure};
+use qafila_proving::deliveries::Deliveries;
 use qafila_proving::merchant::{Merchant, make_store};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
@@ -13,22 +14,10 @@ use qafila_schemas::ids::{MerchantId, UserId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::merchant::{MerchantRegistered, MerchantRenamed};
 use qafila_schemas::writer::{Outgoing, TopicWriter};
-use reqwest::{Client, StatusCode};
 use salla_sim::store::Plan;
-use salla_sim::webhooks::sign;
-use serde_json::{Value, json};
+use serde_json::json;
 
 static SHARED: SharedWorld = SharedWorld::new("dead_letters");
-
-async fn deliver(world: &World, body: &Value) -> Result<()> {
-    let body = serde_json::to_vec(body)?;
-    let request = Client::new()
-        .post(format!("{}/api/webhooks/salla", world.gateway))
-        .header("content-type", "application/json")
-        .header("x-salla-signature", sign(&world.environment["QAFILA_SALLA_WEBHOOK_SECRETS"], &body));
-    ensure!(request.body(body).send().await?.status() == StatusCode::OK);
-    Ok(())
-}
 
 /// The dead letters that `qafila dlq list` shows of a merchant, each line's first word.
 async fn listed(world: &World, which: &[&str]) -> Result<Vec<String>> {
@@ -47,7 +36,7 @@ fn a_webhook_that_does_not_map_is_found_opened_by_who_may_and_tried_again_with_a
         merchant.connect(store).await?;
         let body = json!({"event": "abandoned.cart", "merchant": store, "created_at": chrono::Utc::now().to_rfc3339(),
             "data": {"id": 5, "total": "many", "customer": {"id": 1, "name": "A secret name"}}});
-        deliver(world, &body).await?;
+        Deliveries::to(world).deliver(&body).await?;
         let which = ["--merchant", &merchant.id, "--cause", "unmappable", "--topic", "salla.webhooks.raw"];
         let letters = until(|| async { listed(world, &which).await }, |letters| letters.len() == 1).await?;
         let shown = world.run(&["dlq", "show", &letters[0]]).await?;
