@@ -11,7 +11,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::registry::RegistryError;
 use qafila_schemas::sealed::{KeyStore, KeyStoreError};
-use qafila_schemas::writer::{Outgoing, TopicWriter, WriteError};
+use qafila_schemas::writer::{Outgoing, Placed, TopicWriter, WriteError};
 
 use crate::mapping::seal::seal_all;
 use crate::mapping::{Unsealed, observation_key};
@@ -58,7 +58,7 @@ impl ObservationWriter {
     /// Returns once Kafka has all of them; of each key in the order given.
     pub async fn write(&self, merchant: MerchantId, unsealed: Vec<Unsealed>) -> Result<(), ObservationError> {
         let sealed = self.seal(merchant, unsealed).await?;
-        self.write_sealed(&sealed).await
+        self.write_sealed(&sealed).await.map(drop)
     }
 
     /// Seals the personal fields of a merchant's observations.
@@ -70,11 +70,10 @@ impl ObservationWriter {
         Ok(seal_all(&*self.keys, merchant, unsealed).await?)
     }
 
-    /// As [`write`](Self::write), of what was sealed before.
-    pub async fn write_sealed(&self, sealed: &[Observation]) -> Result<(), ObservationError> {
+    /// As [`write`](Self::write), of what was sealed before; says where each of them is.
+    pub async fn write_sealed(&self, sealed: &[Observation]) -> Result<Vec<Placed>, ObservationError> {
         let records: Vec<Outgoing> = sealed.iter().map(|o| self.record(o)).collect::<Result<_, _>>()?;
-        self.writer.write_all(records).await?;
-        Ok(())
+        Ok(self.writer.write_all(records).await?)
     }
 
     fn record(&self, observation: &Observation) -> Result<Outgoing, CodecError> {

@@ -16,7 +16,7 @@ use crate::refused_rows::row_id;
 use crate::salla::client::{SallaClient, SallaError};
 use crate::sync::intake::{day as day_of, map};
 use crate::sync::plan::Window;
-use crate::sync::scan::order_days;
+use crate::sync::query::SliceLists;
 
 /// An order as Salla has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,10 +58,8 @@ pub async fn owner(pool: &PgPool, merchant: MerchantId) -> Result<Option<Owner>,
 pub async fn read(client: &SallaClient, owner: Owner, day: NaiveDate) -> Result<SourceSheet, SallaError> {
     let mut sheet = SourceSheet::default();
     let window = Window { first: day, last: day };
-    let mut query = vec![("sort_by", "created_at-asc".to_owned())];
-    query.extend(order_days(window.asked()));
     let provenance = owner.provenance(Source::List, client.salla_now());
-    for row in rows(client, "orders", &query).await? {
+    for row in rows(client, window, "orders", &format!("{day}..{day}")).await? {
         if orders::created_at(&row).is_none_or(|at| window.side(day_of(at)) != 0) {
             continue;
         }
@@ -70,8 +68,10 @@ pub async fn read(client: &SallaClient, owner: Owner, day: NaiveDate) -> Result<
             Err(_) => sheet.unmappable += 1,
         }
     }
-    sheet.products.extend(rows(client, "products", &[]).await?.iter().map(|row| row_id(row)));
-    sheet.customers.extend(rows(client, "customers", &[]).await?.iter().map(|row| row_id(row)));
+    let today = day_of(client.salla_now());
+    let whole = Window { first: today, last: today };
+    sheet.products.extend(rows(client, whole, "products", "all").await?.iter().map(|row| row_id(row)));
+    sheet.customers.extend(rows(client, whole, "customers", "all").await?.iter().map(|row| row_id(row)));
     Ok(sheet)
 }
 
@@ -112,21 +112,29 @@ fn entry(unsealed: &Unsealed) -> SourceOrder {
     }
 }
 
+/// Rows of a slice; in parts where they are more than Salla's deep pages show. One may come twice.
 async fn rows(
     client: &SallaClient,
+    span: Window,
     resource: &str,
-    query: &[(&'static str, String)],
+    slice: &str,
 ) -> Result<Vec<String>, SallaError> {
-    let config = client.config();
-    let per_page = if resource == "orders" { config.orders_per_page } else { config.others_per_page };
+    let lists = SliceLists::new(client.clone(), span);
+    let per_page = client.config().per_page(resource);
+    let mut slices = vec![slice.to_owned()];
     let mut all = Vec::new();
-    for number in 1.. {
-        let mut asked = vec![("page", number.to_string()), ("per_page", per_page.to_string())];
-        asked.extend_from_slice(query);
-        let page = client.page(resource, &asked).await?;
-        all.extend(page.rows.iter().map(|row| row.get().to_owned()));
-        if !page.has_next || page.rows.is_empty() {
-            break;
+    while let Some(slice) = slices.pop() {
+        for number in 1.. {
+            let page = lists.page(resource, &slice, number, per_page).await?;
+            let parts = lists.parts(resource, &slice, page.total);
+            if !parts.is_empty() {
+                slices.extend(parts.into_iter().map(|part| part.name));
+                break;
+            }
+            all.extend(page.rows.iter().map(|row| row.get().to_owned()));
+            if !page.has_next || page.rows.is_empty() {
+                break;
+            }
         }
     }
     Ok(all)

@@ -1,9 +1,10 @@
 //! What was read becomes observations only where it differs from what is stored, or is waited for. Deletions are kept back until
 //! the end: too many of them are a question, not an answer.
 
+use std::collections::HashMap;
 use std::sync::Mutex;
 use std::sync::PoisonError;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use qafila_schemas::dead_letter::DeadLetter;
 use qafila_schemas::open_set::{Entity, Kind, Source};
@@ -20,6 +21,10 @@ const FEW_DELETIONS: usize = 20;
 /// … or this part of them.
 const PART_DELETED: usize = 100;
 
+/// How long the read models may be behind.
+const STORED_WITHIN: Duration = Duration::from_secs(60);
+const GLANCE: Duration = Duration::from_millis(20);
+const LONGEST_GLANCE: Duration = Duration::from_secs(1);
 /// Differences that a dry run shows, at most.
 const MOST_SHOWN: usize = 200;
 
@@ -36,6 +41,8 @@ struct State {
     deletions: Vec<Observation>,
     shown: Vec<String>,
     write_ms: Vec<f64>,
+    /// Of each partition of observations what was written last.
+    last_written: HashMap<i32, Observation>,
 }
 
 /// Something that was read of an entity, on its way to be compared.
@@ -162,6 +169,25 @@ impl<'r> Differences<'r> {
         Ok(state.summary)
     }
 
+    /// Whether everything that was written is in the read models, which is waited for: they take a partition in its order.
+    pub async fn are_stored(&self) -> Result<bool, Failure> {
+        let last: Vec<Observation> = self.state().last_written.values().cloned().collect();
+        let deadline = Instant::now() + STORED_WITHIN;
+        let mut pause = GLANCE;
+        while !last.is_empty() {
+            let comparisons = self.run.tools.compared.compare(last.clone()).await.map_err(Failure::ours)?;
+            if comparisons.iter().all(|one| matches!(one, Comparison::Same | Comparison::Awaited)) {
+                break;
+            }
+            if Instant::now() > deadline {
+                return Ok(false);
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_GLANCE);
+        }
+        Ok(true)
+    }
+
     /// What a dry run would have written, in words.
     pub fn shown(&self) -> Vec<String> {
         self.state().shown.clone()
@@ -178,7 +204,9 @@ impl<'r> Differences<'r> {
         if self.run.dry || observations.is_empty() {
             return Ok(());
         }
-        self.run.tools.observations.write_sealed(&observations).await.map_err(Failure::ours)
+        let placed = self.run.tools.observations.write_sealed(&observations).await.map_err(Failure::ours)?;
+        self.state().last_written.extend(placed.iter().map(|at| at.partition).zip(observations));
+        Ok(())
     }
 
     /// A row that never maps becomes a dead letter once, not every night.

@@ -13,7 +13,9 @@ use super::summary::{Failure, Summary};
 use crate::mapping::Owner;
 use crate::refused_rows::row_id;
 use crate::salla::client::Page;
-use crate::sync::plan;
+use crate::sync::intake::day as day_of;
+use crate::sync::plan::{self, Window};
+use crate::sync::query::SliceLists;
 use crate::sync::stored::Range;
 
 /// Scans of a list that does not agree with itself.
@@ -23,14 +25,23 @@ const FEWEST_PAGES: u64 = 10;
 const PRODUCTS: &str = "products";
 const CUSTOMERS: &str = "customers";
 
+/// How far a cycle of customers is.
+#[derive(Debug, Clone)]
+pub struct CustomersCursor {
+    /// Slices of the list that are still to be read, the present one last (ARCHITECTURE §5; FACTS §4.4).
+    pub slices: Vec<String>,
+    /// The page of the present one that comes next.
+    pub page: i32,
+    /// When the cycle began.
+    pub since: DateTime<Utc>,
+}
+
 /// How far the cycle of customers is after a run.
 pub struct CustomersDone {
     /// Figures.
     pub summary: Summary,
-    /// The page that comes next; none where the cycle has ended.
-    pub next_page: Option<i32>,
-    /// When the cycle began.
-    pub since: DateTime<Utc>,
+    /// Where the next night goes on; none where the cycle has ended.
+    pub next: Option<CustomersCursor>,
 }
 
 /// Reconciles a list of a run.
@@ -92,52 +103,74 @@ impl<'r> Lists<'r> {
         Ok(listed)
     }
 
-    /// A part of the customers; all of them where `whole`.
+    /// A part of the customers, from where the cycle is; all of them where `whole`.
     pub async fn customers(
         &self,
-        first_page: i32,
-        since: Option<DateTime<Utc>>,
+        cursor: Option<CustomersCursor>,
         whole: bool,
     ) -> Result<CustomersDone, Failure> {
-        let mut number = if whole { 1 } else { first_page.max(1) };
-        // What came while a cycle runs may stand on pages that were read before.
-        let since =
-            if number == 1 { self.run.client.salla_now().to_utc() } else { since.unwrap_or_else(Utc::now) };
-        let mut read = 0;
-        let ended = loop {
-            let page = self.run.page(CUSTOMERS, number, vec![]).await?;
-            self.take(CUSTOMERS, &page).await?;
-            self.run.look_at_customers(&ids(&page)).await?;
-            (number, read) = (number + 1, read + 1);
-            let per_page = u64::from(self.run.client.config().others_per_page.max(1));
-            let pages = page.total.max(0).cast_unsigned().div_ceil(per_page);
-            let a_night = pages.div_ceil(u64::from(self.run.tools.cycle_nights.max(1)));
-            if !page.has_next || page.rows.is_empty() {
-                break true;
-            }
-            let deepest = u64::from(self.run.client.config().deepest_rows);
-            if u64::from(number.max(0).cast_unsigned()) * per_page > deepest {
-                // Beyond Salla's deep pages nothing is concluded from what was not seen.
-                let summary = self.differences.finish(usize::MAX).await?;
-                return Ok(CustomersDone { summary, next_page: None, since });
-            }
-            if !whole && read >= a_night.max(FEWEST_PAGES) {
-                break false;
-            }
+        let begin = || CustomersCursor {
+            slices: vec!["all".into()],
+            page: 1,
+            since: self.run.client.salla_now().to_utc(),
         };
-        let mut there = usize::MAX;
-        if ended {
-            let seen: HashSet<i64> = self.run.looked_at_customers().await?;
-            let Owner { merchant_id, store_id, .. } = self.run.owner;
-            let settled = since - self.run.list_cache_window();
-            let unseen = self.run.tools.compared.unseen(merchant_id, store_id, CUSTOMERS, settled).await;
-            let unseen = unseen.map_err(Failure::ours)?;
-            there = seen.len().max(unseen.len());
-            let absent: Vec<i64> = unseen.into_iter().filter(|id| !seen.contains(id)).collect();
-            self.confirm(CUSTOMERS, &absent, there).await?;
+        let mut cursor = cursor.filter(|_| !whole).unwrap_or_else(begin);
+        // Its last day is the cycle's first, so that the last slice is the same one, without an end, in every night of it.
+        let day = day_of(cursor.since.into());
+        let lists = SliceLists::new(self.run.client.clone(), Window { first: day, last: day });
+        let (mut read, mut a_night, mut taken) = (0, None, HashSet::new());
+        while let Some(slice) = cursor.slices.last().cloned() {
+            if !whole && a_night.is_some_and(|pages| read >= pages) {
+                let summary = self.differences.finish(usize::MAX).await?;
+                return Ok(CustomersDone { summary, next: Some(cursor) });
+            }
+            let config = self.run.client.config();
+            let per_page = config.per_page(CUSTOMERS);
+            let page = lists.page(CUSTOMERS, &slice, cursor.page, per_page).await?;
+            if !config.shows(CUSTOMERS, page.total) {
+                let parts = lists.parts(CUSTOMERS, &slice, page.total);
+                if parts.is_empty() {
+                    let doubt = format!("more customers of {slice} than Salla's pages show");
+                    return Err(Failure::Disagrees(doubt));
+                }
+                cursor.slices.pop();
+                cursor.slices.extend(parts.into_iter().map(|part| part.name));
+                cursor.page = 1;
+                a_night = a_night.or(Some(self.pages_a_night(page.total)));
+                continue;
+            }
+            // Slices overlap by days: what another has shown in this run is on its way.
+            self.take(CUSTOMERS, &page, |id| id <= 0 || taken.insert(id)).await?;
+            self.run.look_at_customers(&ids(&page)).await?;
+            read += 1;
+            if a_night.is_none() {
+                let all =
+                    if slice == "all" { page.total } else { lists.page(CUSTOMERS, "all", 1, 1).await?.total };
+                a_night = Some(self.pages_a_night(all));
+            }
+            if page.has_next && !page.rows.is_empty() {
+                cursor.page += 1;
+            } else {
+                cursor.slices.pop();
+                cursor.page = 1;
+            }
         }
-        let summary = self.differences.finish(there).await?;
-        Ok(CustomersDone { summary, next_page: (!ended).then_some(number), since })
+        let seen: HashSet<i64> = self.run.looked_at_customers().await?;
+        let Owner { merchant_id, store_id, .. } = self.run.owner;
+        let settled = cursor.since - self.run.list_cache_window();
+        let unseen = self.run.tools.compared.unseen(merchant_id, store_id, CUSTOMERS, settled).await;
+        let unseen = unseen.map_err(Failure::ours)?;
+        let there = seen.len().max(unseen.len());
+        let absent: Vec<i64> = unseen.into_iter().filter(|id| !seen.contains(id)).collect();
+        self.confirm(CUSTOMERS, &absent, there).await?;
+        Ok(CustomersDone { summary: self.differences.finish(there).await?, next: None })
+    }
+
+    /// Pages of customers that a night reads of a list of `total` rows.
+    fn pages_a_night(&self, total: i64) -> u64 {
+        let per_page = u64::from(self.run.client.config().per_page(CUSTOMERS).max(1));
+        let pages = total.max(0).cast_unsigned().div_ceil(per_page);
+        pages.div_ceil(u64::from(self.run.tools.cycle_nights.max(1))).max(FEWEST_PAGES)
     }
 
     /// Reads a list to its end, until a scan agrees with itself; none where it is longer than Salla's deep pages show.
@@ -151,13 +184,13 @@ impl<'r> Lists<'r> {
             let (mut listed, mut number) = (HashSet::new(), 1);
             let total = loop {
                 let page = self.run.page(resource, number, query.to_vec()).await?;
-                if page.total > i64::from(self.run.client.config().deepest_rows) {
+                if !self.run.client.config().shows(resource, page.total) {
                     return Ok(None);
                 }
                 listed.extend(ids(&page));
                 // A second scan is for its ids: what it shows was compared by the first, or is compared next night.
                 if scan == 0 {
-                    self.take(resource, &page).await?;
+                    self.take(resource, &page, |_| true).await?;
                 }
                 if !page.has_next || page.rows.is_empty() {
                     break page.total;
@@ -172,9 +205,16 @@ impl<'r> Lists<'r> {
         Err(Failure::Disagrees(doubt))
     }
 
-    async fn take(&self, resource: &'static str, page: &Page) -> Result<Vec<Comparison>, Failure> {
+    /// Takes the rows of a page whose ids are `wanted`.
+    async fn take(
+        &self,
+        resource: &'static str,
+        page: &Page,
+        mut wanted: impl FnMut(i64) -> bool,
+    ) -> Result<Vec<Comparison>, Failure> {
         let provenance = self.run.list_provenance(page.asked_at);
-        let readings = page.rows.iter().map(|row| {
+        let rows = page.rows.iter().filter(|row| wanted(row_id(row.get())));
+        let readings = rows.map(|row| {
             crate::sync::intake::map(resource, row.get(), &provenance)
                 .map_or_else(|error| Reading::Unmappable(row.get().to_owned(), error), Reading::Mapped)
         });

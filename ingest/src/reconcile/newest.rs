@@ -97,9 +97,8 @@ impl Orders<'_> {
                 return Ok(Scanned::Behind(changed));
             }
             page_number += 1;
-            if i64::from(page_number) * i64::from(self.run.client.config().orders_per_page)
-                > i64::from(self.run.client.config().deepest_rows)
-            {
+            let config = self.run.client.config();
+            if !config.shows(ORDERS, i64::from(page_number) * i64::from(config.orders_per_page)) {
                 return Ok(Scanned::TooDeep);
             }
         }

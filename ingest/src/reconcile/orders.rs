@@ -169,7 +169,7 @@ impl<'r> Orders<'r> {
             let total = loop {
                 let page = self.run.page(ORDERS, number, sorting(Some(window), "created_at-asc")).await?;
                 began = began.or(Some(page.asked_at));
-                if page.total > i64::from(self.run.client.config().deepest_rows) {
+                if !self.run.client.config().shows(ORDERS, page.total) {
                     return Ok(None);
                 }
                 for row in &page.rows {
@@ -249,7 +249,7 @@ impl Run {
 
 pub(super) fn sorting(window: Option<Window>, by: &str) -> Vec<(&'static str, String)> {
     let mut query = vec![("sort_by", by.to_owned())];
-    query.extend(window.into_iter().flat_map(|window| crate::sync::scan::order_days(window.asked())));
+    query.extend(window.into_iter().flat_map(|window| crate::sync::query::order_days(window.asked())));
     query
 }
 

@@ -102,15 +102,13 @@ impl Run {
             "products" => Lists::new(self, &differences).products().await?,
             _ => {
                 let whole = leased.catch_up_from.is_some();
-                let (page, since) = (leased.customers_page, leased.customers_since);
-                let done = Lists::new(self, &differences).customers(page, since, whole).await;
+                let done = Lists::new(self, &differences).customers(leased.customers(), whole).await;
                 if let Err(Failure::TooManyDeletions { .. }) = &done {
                     // What moved over a boundary between two nights is seen by a cycle that begins anew.
-                    self.tools.work.customers_done(leased, None, Utc::now()).await.map_err(Failure::ours)?;
+                    self.tools.work.customers_done(leased, None).await.map_err(Failure::ours)?;
                 }
                 let done = done?;
-                let kept = self.tools.work.customers_done(leased, done.next_page, done.since).await;
-                kept.map_err(Failure::ours)?;
+                self.tools.work.customers_done(leased, done.next).await.map_err(Failure::ours)?;
                 done.summary
             }
         };
@@ -118,7 +116,12 @@ impl Run {
             metrics::histogram!("qafila_reconcile_write_ms", "resource" => resource).record(median);
             tracing::info!(event = "differences written", merchantId = %self.owner.merchant_id, resource, medianMs = median);
         }
-        self.state_completeness(resource, summary).await?;
+        if differences.are_stored().await? {
+            self.state_completeness(resource, summary).await?;
+        } else {
+            tracing::warn!(event = "completeness not stated", merchantId = %self.owner.merchant_id, resource,
+                reason = "the read models are behind; the next night states it");
+        }
         Ok(summary)
     }
 
@@ -131,7 +134,7 @@ impl Run {
                 .await
                 .map(|done| done.summary),
             "products" => Lists::new(self, &differences).products().await,
-            _ => Lists::new(self, &differences).customers(1, None, true).await.map(|done| done.summary),
+            _ => Lists::new(self, &differences).customers(None, true).await.map(|done| done.summary),
         };
         Found { resource, outcome, shown: differences.shown() }
     }
@@ -194,8 +197,7 @@ impl Run {
         number: i32,
         query: Vec<(&'static str, String)>,
     ) -> Result<Page, Failure> {
-        let config = self.client.config();
-        let per_page = if resource == "orders" { config.orders_per_page } else { config.others_per_page };
+        let per_page = self.client.config().per_page(resource);
         let mut all = vec![("page", number.to_string()), ("per_page", per_page.to_string())];
         all.extend(query);
         Ok(self.client.page(resource, &all).await?)

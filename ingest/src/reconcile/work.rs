@@ -8,6 +8,7 @@ use qafila_schemas::ids::{ConnectionId, MerchantId, RunId};
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
+use super::lists::CustomersCursor;
 use super::schedule::NightSchedule;
 use crate::mapping::Owner;
 
@@ -39,10 +40,9 @@ pub struct Leased {
     pub slice_from: Option<NaiveDate>,
     /// The present cycle of customers.
     pub customers_cycle: Uuid,
-    /// The page that comes next in it.
-    pub customers_page: i32,
-    /// When it began; none where it has not.
-    pub customers_since: Option<DateTime<Utc>>,
+    customers_slices: Vec<String>,
+    customers_page: i32,
+    customers_since: Option<DateTime<Utc>>,
     /// Resources that earlier tries have finished.
     pub resources_done: Vec<String>,
     /// A person has confirmed that many deletions are right.
@@ -65,10 +65,17 @@ impl Leased {
     pub fn run_id(&self) -> RunId {
         RunId(self.run_id)
     }
+
+    /// How far the cycle of customers is; none where it has not begun.
+    pub fn customers(&self) -> Option<CustomersCursor> {
+        let (slices, page) = (self.customers_slices.clone(), self.customers_page);
+        self.customers_since.map(|since| CustomersCursor { slices, page, since })
+    }
 }
 
 const LEASED: &str = "r.connection_id, r.merchant_id, r.store_id, r.run_id, r.epoch, r.started_at, r.tries, r.night_at <= now() AS is_night,
-    r.catch_up_from, r.orders_since, r.slice_from, r.customers_cycle, r.customers_page, r.customers_since, r.resources_done,
+    r.catch_up_from, r.orders_since, r.slice_from, r.customers_cycle, r.customers_slices, r.customers_page,
+    r.customers_since, r.resources_done,
     r.deletions_allowed,
     EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = r.connection_id AND c.wiped_at IS NULL) AS is_connected";
 
@@ -209,28 +216,29 @@ impl WorkStore {
         .map(drop)
     }
 
-    /// How far the cycle of customers is; a new one begins where `page` is none.
+    /// How far the cycle of customers is; a new one begins where `next` is none.
     pub async fn customers_done(
         &self,
         leased: &Leased,
-        page: Option<i32>,
-        since: DateTime<Utc>,
+        next: Option<CustomersCursor>,
     ) -> Result<(), sqlx::Error> {
-        if page.is_none() {
-            self.forget(leased.customers_cycle).await?;
-        }
-        sqlx::query(
-            "UPDATE reconciliations SET customers_page = coalesce($3, 1), customers_since = CASE WHEN $3 IS NULL THEN NULL ELSE $4 END,
-                 customers_cycle = CASE WHEN $3 IS NULL THEN gen_random_uuid() ELSE customers_cycle END
+        let held = sqlx::query(
+            "UPDATE reconciliations SET customers_slices = coalesce($3, '{}'), customers_page = coalesce($4, 1), customers_since = $5,
+                 customers_cycle = CASE WHEN $5 IS NULL THEN gen_random_uuid() ELSE customers_cycle END
              WHERE connection_id = $1 AND epoch = $2",
         )
         .bind(leased.connection_id)
         .bind(leased.epoch)
-        .bind(page)
-        .bind(since)
+        .bind(next.as_ref().map(|next| &next.slices))
+        .bind(next.as_ref().map(|next| next.page))
+        .bind(next.as_ref().map(|next| next.since))
         .execute(&self.pool)
-        .await
-        .map(drop)
+        .await?;
+        // Another that has taken the store over goes on with the cycle.
+        if next.is_none() && held.rows_affected() == 1 {
+            self.forget(leased.customers_cycle).await?;
+        }
+        Ok(())
     }
 
     /// Ends a run, well or given up: the next night is scheduled, and an outage that it made up for is forgotten, unless another ended
@@ -241,8 +249,7 @@ impl WorkStore {
         next_night: DateTime<Utc>,
         caught_up: bool,
     ) -> Result<(), sqlx::Error> {
-        self.forget(leased.run_id).await?;
-        sqlx::query(
+        let held = sqlx::query(
             "UPDATE reconciliations SET night_at = CASE WHEN $3 THEN $4 ELSE night_at END,
                  catch_up_from = CASE WHEN $5 AND catch_up_from IS NOT DISTINCT FROM $6
                      AND NOT EXISTS (SELECT FROM webhook_outages o WHERE o.ended_at > started_at) THEN NULL ELSE catch_up_from END,
@@ -258,8 +265,12 @@ impl WorkStore {
         .bind(leased.catch_up_from)
         .bind(Utc::now() + chrono::Duration::minutes(30))
         .execute(&self.pool)
-        .await
-        .map(drop)
+        .await?;
+        // Another that has taken the store over goes on with the run.
+        if held.rows_affected() == 1 {
+            self.forget(leased.run_id).await?;
+        }
+        Ok(())
     }
 
     /// Lets go of a run, to be tried again after `pause`.
@@ -291,14 +302,16 @@ impl WorkStore {
 
     /// Takes a store whose connection has ended off the schedule.
     pub async fn dismiss(&self, leased: &Leased) -> Result<(), sqlx::Error> {
-        self.forget(leased.run_id).await?;
-        self.forget(leased.customers_cycle).await?;
-        sqlx::query("DELETE FROM reconciliations WHERE connection_id = $1 AND epoch = $2")
+        let held = sqlx::query("DELETE FROM reconciliations WHERE connection_id = $1 AND epoch = $2")
             .bind(leased.connection_id)
             .bind(leased.epoch)
             .execute(&self.pool)
-            .await
-            .map(drop)
+            .await?;
+        if held.rows_affected() == 1 {
+            self.forget(leased.run_id).await?;
+            self.forget(leased.customers_cycle).await?;
+        }
+        Ok(())
     }
 
     /// Remembers ids under `scope`; returns those that were not known.

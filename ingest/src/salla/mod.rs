@@ -38,6 +38,19 @@ pub struct SallaConfig {
     pub deepest_rows: u32,
 }
 
+impl SallaConfig {
+    /// Rows a page of a list.
+    pub fn per_page(&self, resource: &str) -> u32 {
+        if resource == "orders" { self.orders_per_page } else { self.others_per_page }
+    }
+
+    /// Whether a list of `total` rows can be paged to its end: the last page that Salla shows is one that ends within its depth.
+    pub fn shows(&self, resource: &str, total: i64) -> bool {
+        let per_page = self.per_page(resource).max(1);
+        total <= i64::from(self.deepest_rows / per_page * per_page)
+    }
+}
+
 /// Text that hides itself from `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub zeroize::Zeroizing<String>);

@@ -16,7 +16,9 @@ use tokio_util::sync::CancellationToken;
 use super::completeness::{self, Complete};
 use super::hydrate::Hydrator;
 use super::intake::Intake;
+use super::plan::Window;
 use super::progress::{Expected, Meter, Snapshot};
+use super::query::SliceLists;
 use super::scan::Scanner;
 use super::slices::SliceState;
 use super::stop::{Fate, WaitsFor};
@@ -188,10 +190,10 @@ impl Importer {
         let scanner = Scanner {
             tools: Arc::clone(&self.tools),
             run: Arc::clone(&run),
+            lists: SliceLists::new(client.clone(), Window { first: run.from_day, last: run.until_day }),
             client: client.clone(),
             intake: intake.clone(),
             entities: entities.clone(),
-            customer_dates: Arc::default(),
         };
         let hydrator =
             Hydrator { tools: Arc::clone(&self.tools), run, entities, intake, written: Arc::default() };

@@ -12,6 +12,7 @@ pub mod import;
 pub mod intake;
 pub mod plan;
 pub mod progress;
+pub mod query;
 pub mod scan;
 pub mod slices;
 pub mod stop;

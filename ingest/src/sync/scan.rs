@@ -6,19 +6,18 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use chrono::NaiveDate;
 use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
-use tokio::sync::OnceCell;
 
 use super::intake::{Intake, Taken, day};
+use super::query::SliceLists;
 use super::slices::{PageOutcome, SliceState, Tally};
 use super::stored::{Range, StoredRow};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
 use crate::hydration::entity::{EntityRead, EntityReader};
-use crate::salla::client::{Page, SallaClient, SallaError};
+use crate::salla::client::{Page, SallaClient};
 
 /// Slices read side by side where Salla lets few calls through, so that the newest are read first.
 const FEWEST_SLICES_AT_ONCE: usize = 4;
@@ -31,9 +30,6 @@ const SCANS_AT_ONCE: i32 = 4;
 const STORED_WITHIN: Duration = Duration::from_secs(60);
 const GLANCE: Duration = Duration::from_millis(20);
 const LONGEST_GLANCE: Duration = Duration::from_secs(1);
-/// Days that lie before and after everything.
-const BEFORE_ALL: &str = "1990-01-01";
-const AFTER_ALL: &str = "2190-01-01";
 /// Rows of a scan that are asked for one by one.
 const MOST_CONFIRMED: usize = 500;
 /// Rows of the last minutes that a list leaves out and that are asked for one by one.
@@ -54,8 +50,8 @@ pub struct Scanner {
     pub intake: Intake,
     /// Reads an entity whole.
     pub entities: EntityReader,
-    /// Names of the bounds of a customer's creation, once they are known.
-    pub customer_dates: Arc<OnceCell<(&'static str, &'static str)>>,
+    /// Asks for slices.
+    pub lists: SliceLists,
 }
 
 /// What came of looking at a scan that was read to its end.
@@ -164,8 +160,9 @@ impl Scanner {
         let lease = self.run.lease;
         let told = self.tools.slices.skipped_before(lease.run_id, slice).await.map_err(Stop::ours)?;
         while !Self::is_read(slice) {
-            let page = self.fetch(slice, slice.next_page, self.per_page(&slice.resource)).await?;
-            let parts = self.parts(slice, &page);
+            let per_page = self.client.config().per_page(&slice.resource);
+            let page = self.fetch(slice, slice.next_page, per_page).await?;
+            let parts = self.lists.parts(&slice.resource, &slice.name, page.total);
             if slice.next_page == 1 && !parts.is_empty() {
                 if slice.scan > 1 {
                     // What was told of it is told by its parts from now on.
@@ -206,59 +203,13 @@ impl Scanner {
         slice.next_page > 1 && slice.total.is_some_and(|total| slice.seen >= total)
     }
 
-    fn per_page(&self, resource: &str) -> u32 {
-        let config = self.client.config();
-        if resource == "orders" { config.orders_per_page } else { config.others_per_page }
-    }
-
-    /// Smaller slices, where this one is too large for deep pages.
-    fn parts(&self, slice: &SliceState, page: &Page) -> Vec<plan::Slice> {
-        // The last page that Salla shows is one that ends within its depth.
-        let per_page = self.per_page(&slice.resource).max(1);
-        let reached = self.client.config().deepest_rows / per_page * per_page;
-        if page.total <= i64::from(reached) {
-            return vec![];
-        }
-        plan::split(&slice.resource, &slice.name, self.run.from_day, self.run.until_day)
-    }
-
     /// A page of a slice.
     pub(super) async fn fetch(&self, slice: &SliceState, page: i32, per_page: u32) -> Result<Page, Stop> {
-        let mut query = vec![("page", page.to_string()), ("per_page", per_page.to_string())];
-        if let Some(window) = self.window(slice) {
-            query.push(("sort_by", "created_at-asc".into()));
-            query.extend(order_days(window.asked()));
-        }
-        query.extend(plan::status(&slice.name).map(|status| ("status", status.to_owned())));
-        if let Some(window) = plan::created(&slice.name) {
-            let (from, to) = self.customer_dates().await?;
-            let (earlier, later) = window.asked();
-            let is_first = plan::is_earliest(window);
-            query.push((from, if is_first { BEFORE_ALL.to_owned() } else { earlier.to_string() }));
-            // Customers come while we read: the last part has no end.
-            let is_last = window.last >= self.run.until_day;
-            query.push((to, if is_last { AFTER_ALL.to_owned() } else { later.to_string() }));
-        }
-        Ok(self.client.page(&slice.resource, &query).await?)
-    }
-
-    /// Names of the bounds of creation: Salla's page describes them the wrong way round (FACTS §4.4), so both are tried with days
-    /// that hold everything.
-    async fn customer_dates(&self) -> Result<(&'static str, &'static str), Stop> {
-        let names = self.customer_dates.get_or_try_init(|| async {
-            let mut query = vec![("page", "1".to_owned()), ("per_page", "1".to_owned())];
-            let all = self.client.page("customers", &query).await?.total;
-            query.extend([("date_from", BEFORE_ALL.to_owned()), ("date_to", AFTER_ALL.to_owned())]);
-            let found = self.client.page("customers", &query).await?.total;
-            let meant = found >= all;
-            Ok::<_, SallaError>(if meant { ("date_from", "date_to") } else { ("date_to", "date_from") })
-        });
-        Ok(*names.await?)
+        Ok(self.lists.page(&slice.resource, &slice.name, page, per_page).await?)
     }
 
     pub(super) fn window(&self, slice: &SliceState) -> Option<plan::Window> {
-        let (from, until) = (self.run.from_day, self.run.until_day);
-        (slice.resource == "orders").then(|| plan::days(&slice.name, from, until)).flatten()
+        self.lists.order_days(&slice.resource, &slice.name)
     }
 
     /// Looks at a scan that was read to its end: first against what the source says, then against what is stored.
@@ -390,11 +341,6 @@ impl Scanner {
             glance = (glance * 2).min(LONGEST_GLANCE);
         }
     }
-}
-
-/// Bounds of creation, as a list of orders takes them.
-pub(crate) fn order_days((from, to): (NaiveDate, NaiveDate)) -> [(&'static str, String); 2] {
-    [("from_date", from.to_string()), ("to_date", to.to_string())]
 }
 
 /// Whether a change under our lease happened.

@@ -3,7 +3,8 @@
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use super::scan::{Scanner, held, order_days};
+use super::query::order_days;
+use super::scan::{Scanner, held};
 use super::slices::SliceState;
 use super::{Stop, plan};
 

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod deliveries;
 pub mod merchant;
+pub mod nights;
 pub mod record;
 pub mod shared_world;
 pub mod torture;

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use chrono::Utc;
-use qafila_proving::merchant::{Merchant, expect, make_store};
+use qafila_proving::merchant::Merchant;
+use qafila_proving::nights::{NIGHTS_WHEN_ASKED, changes, due, imported, night, of, runs};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::totals::each_record;
 use qafila_proving::waiting::until;
@@ -12,70 +13,14 @@ use qafila_proving::world::World;
 use qafila_schemas::catalogue::{OBSERVATIONS, ORDERS};
 use reqwest::StatusCode;
 use salla_sim::store::{Plan, Store};
-use serde_json::Value;
-use sqlx::PgPool;
 
-/// Every order is looked at every night, and Salla's minute is short, so that tries follow each other quickly.
-static SHARED: SharedWorld = SharedWorld::with_settings(
-    "reconcile",
-    &[
-        ("QAFILA_RECONCILE_CYCLE_NIGHTS", "1"),
-        ("QAFILA_RECONCILE_CRON", "0 2 1 1 *"),
-        ("QAFILA_SALLA_MINUTE_MS", "3000"),
-    ],
-);
+static SHARED: SharedWorld = SharedWorld::with_settings("reconcile", NIGHTS_WHEN_ASKED);
 /// An outage is every store's: this one has no others.
 static OUTAGE: SharedWorld = SharedWorld::with_settings(
     "outage",
     &[("QAFILA_RECONCILE_CRON", "0 2 1 1 *"), ("QAFILA_SALLA_MINUTE_MS", "3000")],
 );
 const MONTHS: u32 = 24;
-
-async fn imported(world: &World, plan: Plan) -> Result<(Merchant, u64)> {
-    let store = make_store(&world.sim_url, &plan).await?;
-    let merchant = Merchant::register(&world.gateway).await?;
-    merchant.connect(store).await?;
-    merchant.start_import(MONTHS).await?;
-    merchant.watch_import(Duration::from_secs(120), |_| {}).await?;
-    let pool = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
-    let enrolled = || async { Ok(due(&pool, &merchant).await?.is_some()) };
-    until(enrolled, |enrolled| *enrolled).await?;
-    Ok((merchant, store))
-}
-
-async fn due(pool: &PgPool, merchant: &Merchant) -> Result<Option<bool>> {
-    let query =
-        "SELECT night_at <= now() OR run_id IS NOT NULL FROM reconciliations WHERE merchant_id = $1::uuid";
-    Ok(sqlx::query_scalar(query).bind(&merchant.id).fetch_optional(pool).await?)
-}
-
-/// The records of the newest run of `merchant`, one for each resource, once there are more runs than `before`.
-async fn runs(merchant: &Merchant) -> Result<Vec<Value>> {
-    let body = expect(merchant.get("/api/v1/reconciliations?limit=100").await?, StatusCode::OK).await?;
-    Ok(body["items"].as_array().context("items")?.clone())
-}
-
-/// Lets a night come and waits for its records.
-async fn night(world: &World, merchant: &Merchant) -> Result<Vec<Value>> {
-    let before = runs(merchant).await?.len();
-    let pool = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
-    sqlx::query("UPDATE reconciliations SET night_at = now() WHERE merchant_id = $1::uuid")
-        .bind(&merchant.id)
-        .execute(&pool)
-        .await?;
-    until(|| async { due(&pool, merchant).await }, |due| *due == Some(false)).await?;
-    let all = until(|| async { runs(merchant).await }, |runs| runs.len() >= before + 3).await?;
-    Ok(all[..all.len() - before].to_vec())
-}
-
-fn of<'v>(runs: &'v [Value], resource: &str) -> &'v Value {
-    runs.iter().find(|run| run["resource"] == resource).unwrap_or(&Value::Null)
-}
-
-fn changes(run: &Value) -> (i64, i64) {
-    let figure = |name: &str| run["summary"][name].as_i64().unwrap_or(-1);
-    (figure("created"), figure("updated"))
-}
 
 fn with_store<T>(world: &World, store: u64, change: impl FnOnce(&mut Store) -> T) -> T {
     change(world.sim.world().stores.get_mut(&store).expect("the store"))
@@ -98,7 +43,7 @@ fn a_night_heals_what_no_webhook_told_and_the_next_one_changes_nothing() {
     SHARED.run(async {
         let world = SHARED.world().await?;
         let plan = Plan { seed: 801, orders: 120, customers: 40, products: 15, ..Plan::default() };
-        let (merchant, store) = imported(world, plan).await?;
+        let (merchant, store) = imported(world, &plan, MONTHS).await?;
         let (quantity_of, city_of, gone) = with_store(world, store, |store| {
             let now = Utc::now();
             store.place_order(now);
@@ -167,7 +112,7 @@ fn a_night_that_would_delete_too_much_stops_and_a_person_may_allow_it() {
     SHARED.run(async {
         let world = SHARED.world().await?;
         let plan = Plan { seed: 802, orders: 90, customers: 10, products: 5, ..Plan::default() };
-        let (merchant, store) = imported(world, plan).await?;
+        let (merchant, store) = imported(world, &plan, MONTHS).await?;
         let (from, to) = with_store(world, store, |store| {
             let ids: Vec<u64> = store.orders.iter().map(|order| order.id).collect();
             let days = (store.orders[0].created_at.date_naive(), Utc::now().date_naive());
@@ -201,7 +146,7 @@ fn while_our_endpoint_was_down_nothing_is_missed_and_nobody_has_to_ask() {
     OUTAGE.run(async {
         let world = OUTAGE.world().await?;
         let plan = Plan { seed: 803, orders: 60, customers: 10, products: 5, ..Plan::default() };
-        let (merchant, store) = imported(world, plan).await?;
+        let (merchant, store) = imported(world, &plan, MONTHS).await?;
         let order = with_store(world, store, |store| {
             let id = store.orders[10].id;
             store.set_status(id, "restored", Utc::now());
@@ -237,7 +182,7 @@ fn a_store_that_was_disconnected_has_one_recorded_failure_with_its_cause() {
     SHARED.run(async {
         let world = SHARED.world().await?;
         let plan = Plan { seed: 804, orders: 5, customers: 3, products: 2, ..Plan::default() };
-        let (merchant, _) = imported(world, plan).await?;
+        let (merchant, _) = imported(world, &plan, MONTHS).await?;
         let ending = reqwest::Client::new()
             .delete(format!("{}/api/v1/salla/connection", world.gateway))
             .bearer_auth(merchant.token());
