@@ -75,6 +75,13 @@ impl Duel {
         self.ours.push(round);
     }
 
+    /// What ours keeps up, a second: the median of its rounds, since the best is a rate that the machine reached once.
+    pub fn sustained(&self) -> f64 {
+        let mut rates: Vec<f64> = self.ours.iter().copied().map(Round::rate).collect();
+        rates.sort_by(f64::total_cmp);
+        rates.get(rates.len() / 2).copied().unwrap_or_default()
+    }
+
     /// The verdict.
     pub fn measured(&self) -> Result<Measurement> {
         let best = |rounds: &[Round]| rounds.iter().copied().max_by(|a, b| a.rate().total_cmp(&b.rate()));
