@@ -1,8 +1,10 @@
 //! Our own accept loop around warp's filters (TECHNIQUES §E.6): a bound on connections, a deadline for headers, the body
-//! read once within a hard limit, no Nagle delay, and an end that waits for requests under way, but not for ever.
+//! read once within a hard limit, a deadline for whoever does not read its answer, no Nagle delay, and an end that waits for
+//! requests under way, but not for ever.
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,8 +17,9 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use sha2::{Digest, Sha256};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 use warp::Filter;
@@ -32,6 +35,8 @@ use crate::route_names::{RouteNames, method_name};
 const MOST_CONNECTIONS: usize = 4_096;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
 const BODY_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a client may take no byte of an answer.
+const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(10);
 const LARGEST_BODY: usize = 64 << 10;
 const LARGEST_WEBHOOK: usize = 1 << 20;
@@ -89,7 +94,7 @@ pub async fn serve(
             .timer(TokioTimer::new())
             .header_read_timeout(HEADER_DEADLINE)
             .max_buf_size(64 << 10)
-            .serve_connection(TokioIo::new(stream), service);
+            .serve_connection(TokioIo::new(with_write_deadline(stream)), service);
         let connection = graceful.watch(connection);
         tokio::spawn(async move {
             if let Err(error) = connection.await {
@@ -101,6 +106,13 @@ pub async fn serve(
     if tokio::time::timeout(DRAIN, graceful.shutdown()).await.is_err() {
         tracing::warn!(event = "requests cut off at shutdown");
     }
+}
+
+/// An answer that nobody reads would hold its connection, one of those that webhooks need, for ever.
+fn with_write_deadline(stream: TcpStream) -> Pin<Box<TimeoutStream<TcpStream>>> {
+    let mut stream = TimeoutStream::new(stream);
+    stream.set_write_timeout(Some(WRITE_DEADLINE));
+    Box::pin(stream)
 }
 
 async fn answer(

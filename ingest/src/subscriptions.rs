@@ -118,6 +118,8 @@ struct Due {
     store_id: i64,
     /// Made with the secret and for the address of now.
     same_target: bool,
+    /// When it is due again as long as nobody orders another look.
+    claimed_until: DateTime<Utc>,
 }
 
 impl Subscriptions {
@@ -185,7 +187,7 @@ impl Subscriptions {
                  SELECT d.connection_id FROM webhook_subscriptions d JOIN salla_connections l USING (connection_id)
                  WHERE l.wiped_at IS NULL AND l.refresh_state <> 'refused' AND d.due_at <= now()
                  ORDER BY d.due_at LIMIT $2 FOR UPDATE OF d SKIP LOCKED)
-             RETURNING s.connection_id, c.store_id, s.target_hash IS NOT DISTINCT FROM $1 AS same_target"
+             RETURNING s.connection_id, c.store_id, s.target_hash IS NOT DISTINCT FROM $1 AS same_target, s.due_at AS claimed_until"
         ))
         .bind(self.target_hash())
         .bind(most as i64)
@@ -212,6 +214,7 @@ impl Subscriptions {
         }
     }
 
+    /// Notes what a look found. Where another look was ordered meanwhile, it stays ordered: this one may have seen what was before.
     async fn note(
         &self,
         due: &Due,
@@ -223,7 +226,8 @@ impl Subscriptions {
             "UPDATE webhook_subscriptions SET subscribed = $2, wanted = $3, fault = $4, checked_at = now(),
                  state = CASE WHEN $4 IS NULL THEN 'complete' ELSE 'failing' END,
                  target_hash = CASE WHEN $6 THEN $5 ELSE target_hash END,
-                 due_at = now() + CASE WHEN $4 IS NULL THEN interval '{LOOKED_AT_EVERY}' ELSE interval '{TRIED_AGAIN_AFTER}' END
+                 due_at = CASE WHEN due_at <> $7 THEN due_at
+                     WHEN $4 IS NULL THEN now() + interval '{LOOKED_AT_EVERY}' ELSE now() + interval '{TRIED_AGAIN_AFTER}' END
              WHERE connection_id = $1"
         ))
         .bind(due.connection_id)
@@ -232,6 +236,7 @@ impl Subscriptions {
         .bind(fault)
         .bind(self.target_hash())
         .bind(all_made)
+        .bind(due.claimed_until)
         .execute(&self.pool)
         .await
         .map(drop)

@@ -33,8 +33,9 @@ const ACKNOWLEDGED_WITHIN: Duration = Duration::from_secs(10);
 const LINGER_MS: u32 = 3;
 /// Bytes of a record beside its body; a buffer that grows is copied again and again.
 const LONGEST_BESIDE: usize = 320;
-/// A failure says so long that webhooks cannot be taken, where none comes to tell otherwise.
-const BELIEVED_FOR: Duration = Duration::from_secs(60);
+/// A failure says so long that webhooks cannot be taken, where none comes to tell otherwise: longer than Salla takes to send again, so
+/// that a store with few webhooks does not look well between two that failed.
+const BELIEVED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// Why a webhook was not taken.
 #[derive(Debug, thiserror::Error)]

@@ -41,8 +41,8 @@ struct State {
     deletions: Vec<Observation>,
     shown: Vec<String>,
     write_ms: Vec<f64>,
-    /// Of each partition of observations what was written last.
-    last_written: HashMap<i32, Observation>,
+    /// Of each partition of observations, and of even and odd ids, what was written last.
+    last_written: HashMap<(i32, bool), Observation>,
 }
 
 /// Something that was read of an entity, on its way to be compared.
@@ -169,14 +169,15 @@ impl<'r> Differences<'r> {
         Ok(state.summary)
     }
 
-    /// Whether everything that was written is in the read models, which is waited for: they take a partition in its order.
+    /// Whether everything that was written is in the read models, which is waited for: they take a partition in its order, even and odd
+    /// ids beside each other.
     pub async fn are_stored(&self) -> Result<bool, Failure> {
         let last: Vec<Observation> = self.state().last_written.values().cloned().collect();
         let deadline = Instant::now() + STORED_WITHIN;
         let mut pause = GLANCE;
         while !last.is_empty() {
             let comparisons = self.run.tools.compared.compare(last.clone()).await.map_err(Failure::ours)?;
-            if comparisons.iter().all(|one| matches!(one, Comparison::Same | Comparison::Awaited)) {
+            if comparisons.iter().all(|one| *one == Comparison::Same) {
                 break;
             }
             if Instant::now() > deadline {
@@ -205,7 +206,9 @@ impl<'r> Differences<'r> {
             return Ok(());
         }
         let placed = self.run.tools.observations.write_sealed(&observations).await.map_err(Failure::ours)?;
-        self.state().last_written.extend(placed.iter().map(|at| at.partition).zip(observations));
+        let places = placed.iter().map(|at| at.partition).zip(observations);
+        let keyed = places.map(|(partition, one)| ((partition, one.salla_id % 2 == 0), one));
+        self.state().last_written.extend(keyed);
         Ok(())
     }
 

@@ -194,7 +194,7 @@ impl Night {
             run.record("orders", window, &Err(Failure::NotConnected)).await?;
             return tools.work.dismiss(leased).await.map_err(Failure::ours);
         }
-        let (mut to_repeat, mut failed) = (false, None);
+        let (mut to_repeat, mut may_pass) = (false, false);
         for resource in RESOURCES {
             if leased.resources_done.iter().any(|done| done == resource) {
                 continue;
@@ -214,10 +214,9 @@ impl Night {
                         to_repeat = true;
                         continue;
                     }
-                    let outcome = Err(failure);
-                    run.record(resource, window, &outcome).await?;
+                    may_pass |= failure.may_pass();
+                    run.record(resource, window, &Err(failure)).await?;
                     tools.work.resource_done(leased, resource).await.map_err(Failure::ours)?;
-                    failed = outcome.err();
                 }
             }
         }
@@ -226,8 +225,9 @@ impl Night {
             return tools.work.try_again(leased, pause).await.map_err(Failure::ours);
         }
         let next = self.schedule.next(run.owner.store_id, run.salla_now().to_utc());
-        // What only a person can mend is recorded; catching up again and again would mend nothing and use up everybody's calls.
-        let caught_up = failed.is_none_or(|failure| !failure.may_pass());
+        // What only a person can mend is recorded, and what a night could not do either is left to the nights: catching up again and
+        // again would mend nothing and use up everybody's calls.
+        let caught_up = leased.is_night || !may_pass;
         tools.work.end(leased, next, caught_up).await.map_err(Failure::ours)
     }
 }

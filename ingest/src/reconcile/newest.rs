@@ -9,15 +9,19 @@ use super::orders::{MOST_SCANS, ORDERS, Orders, sorting};
 use super::stored::Comparison;
 use super::summary::Failure;
 use crate::hydration::entity::EntityRead;
+use crate::mapping::Owner;
 use crate::refused_rows::row_id;
 use crate::salla::client::Page;
 use crate::sync::intake::day;
 use crate::sync::plan::Window;
+use crate::sync::stored::Range;
 
 /// Pages in a row that agree with us before a row's details are asked for its update time.
 const AGREEING: usize = 2;
 /// Steps to the page before within one scan.
 const MOST_STEPS_BACK: usize = 5;
+/// Orders that a list seems to have lost and that are asked for before it is believed.
+const MOST_ASKED_FOR: usize = 5;
 
 /// Rows above the stop, newest change first, and what was read of some of them already.
 #[derive(Default)]
@@ -54,9 +58,11 @@ impl Orders<'_> {
                 Scanned::Behind(changed) => return Ok(Some(changed)),
                 Scanned::TooDeep => return Ok(None),
                 Scanned::Ended { changed, shown, total } => {
-                    // What every scan says is believed, however little it is.
-                    let plausible = total.saturating_mul(2) >= expected || scan == MOST_SCANS;
-                    if shown >= total && plausible {
+                    let plausible = total.saturating_mul(2) >= expected;
+                    // However little it is, it is believed where what it leaves out is gone.
+                    if shown >= total
+                        && (plausible || scan == MOST_SCANS && self.are_gone(&changed.ids).await?)
+                    {
                         return Ok(Some(changed));
                     }
                     doubt = format!(
@@ -66,6 +72,23 @@ impl Orders<'_> {
             }
         }
         Err(Failure::Disagrees(doubt))
+    }
+
+    /// Whether the newest stored orders beside those that are `listed` are gone: all scans may have come from one cache (FACTS §4), which
+    /// details do not.
+    async fn are_gone(&self, listed: &[i64]) -> Result<bool, Failure> {
+        let Owner { merchant_id, store_id, .. } = self.run.owner;
+        let range = Range { merchant_id, store_id, resource: ORDERS, created: None };
+        let listed: HashSet<i64> = listed.iter().copied().collect();
+        let mut left_out = self.run.tools.stored.rows(range, &[]).await.map_err(Failure::ours)?;
+        left_out.retain(|row| row.deleted_at.is_none() && !listed.contains(&row.salla_id));
+        left_out.sort_by_key(|row| std::cmp::Reverse(row.created_at));
+        for row in left_out.iter().take(MOST_ASKED_FOR) {
+            if !matches!(self.run.entities.read(ORDERS, row.salla_id).await?, EntityRead::Gone(_)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     async fn scan(&self, window: Option<Window>, seen_until: Millis) -> Result<Scanned, Failure> {

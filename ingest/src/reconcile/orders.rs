@@ -46,8 +46,8 @@ pub enum Scope {
 
 /// What came of the orders: figures, and where the next slice begins.
 pub struct OrdersDone {
-    /// Figures.
-    pub summary: Summary,
+    /// Figures, or why they count for nothing: then the changes are looked at again, but the slice has had its turn.
+    pub summary: Result<Summary, Failure>,
     /// First day of the next slice; none where the next cycle begins. Absent where no slice had its turn.
     pub next_slice: Option<Option<NaiveDate>>,
 }
@@ -81,7 +81,7 @@ impl<'r> Orders<'r> {
             }
         };
         let rows = usize::try_from(stored).unwrap_or_default();
-        Ok(OrdersDone { summary: self.differences.finish(rows).await?, next_slice })
+        Ok(OrdersDone { summary: self.differences.finish(rows).await, next_slice })
     }
 
     /// Everything that changed since `since`, as far as Salla's own order of changes tells; `stored` orders are known.

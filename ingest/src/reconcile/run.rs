@@ -96,8 +96,9 @@ impl Run {
                     slice_from: leased.slice_from,
                 };
                 let done = Orders::new(self, &differences).reconcile(scope).await?;
-                self.tools.work.orders_done(leased, done.next_slice).await.map_err(Failure::ours)?;
-                done.summary
+                let seen = done.summary.is_ok();
+                self.tools.work.orders_done(leased, seen, done.next_slice).await.map_err(Failure::ours)?;
+                done.summary?
             }
             "products" => Lists::new(self, &differences).products().await?,
             _ => {
@@ -109,18 +110,19 @@ impl Run {
                 }
                 let done = done?;
                 self.tools.work.customers_done(leased, done.next).await.map_err(Failure::ours)?;
-                done.summary
+                done.summary?
             }
         };
         if let Some(median) = differences.median_write_ms() {
             metrics::histogram!("qafila_reconcile_write_ms", "resource" => resource).record(median);
             tracing::info!(event = "differences written", merchantId = %self.owner.merchant_id, resource, medianMs = median);
         }
-        if differences.are_stored().await? {
+        // What an earlier try wrote is not looked at again, so nobody can say here whether it is stored.
+        if leased.tries == 1 && differences.are_stored().await? {
             self.state_completeness(resource, summary).await?;
         } else {
             tracing::warn!(event = "completeness not stated", merchantId = %self.owner.merchant_id, resource,
-                reason = "the read models are behind; the next night states it");
+                reason = "the read models are behind, or the run was interrupted; the next night states it");
         }
         Ok(summary)
     }
@@ -132,9 +134,9 @@ impl Run {
             "orders" => Orders::new(self, &differences)
                 .reconcile(Scope::Days(asked.window))
                 .await
-                .map(|done| done.summary),
+                .and_then(|done| done.summary),
             "products" => Lists::new(self, &differences).products().await,
-            _ => Lists::new(self, &differences).customers(None, true).await.map(|done| done.summary),
+            _ => Lists::new(self, &differences).customers(None, true).await.and_then(|done| done.summary),
         };
         Found { resource, outcome, shown: differences.shown() }
     }

@@ -41,6 +41,7 @@ pub struct Leased {
     /// The present cycle of customers.
     pub customers_cycle: Uuid,
     customers_slices: Vec<String>,
+    customers_shown: bool,
     customers_page: i32,
     customers_since: Option<DateTime<Utc>>,
     /// Resources that earlier tries have finished.
@@ -68,13 +69,14 @@ impl Leased {
 
     /// How far the cycle of customers is; none where it has not begun.
     pub fn customers(&self) -> Option<CustomersCursor> {
-        let (slices, page) = (self.customers_slices.clone(), self.customers_page);
-        self.customers_since.map(|since| CustomersCursor { slices, page, since })
+        let (slices, page, shown) =
+            (self.customers_slices.clone(), self.customers_page, self.customers_shown);
+        self.customers_since.map(|since| CustomersCursor { slices, page, since, shown })
     }
 }
 
 const LEASED: &str = "r.connection_id, r.merchant_id, r.store_id, r.run_id, r.epoch, r.started_at, r.tries, r.night_at <= now() AS is_night,
-    r.catch_up_from, r.orders_since, r.slice_from, r.customers_cycle, r.customers_slices, r.customers_page,
+    r.catch_up_from, r.orders_since, r.slice_from, r.customers_cycle, r.customers_slices, r.customers_page, r.customers_shown,
     r.customers_since, r.resources_done,
     r.deletions_allowed,
     EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = r.connection_id AND c.wiped_at IS NULL) AS is_connected";
@@ -196,14 +198,15 @@ impl WorkStore {
         .map(drop)
     }
 
-    /// How far the orders are: seen up to the start of this run, and which slice of older ones is next.
+    /// How far the orders are: where they were `seen`, up to the start of this run; and which slice of older ones is next.
     pub async fn orders_done(
         &self,
         leased: &Leased,
+        seen: bool,
         next_slice: Option<Option<NaiveDate>>,
     ) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE reconciliations SET orders_since = $3, slice_from = CASE WHEN $4 THEN $5 ELSE slice_from END
+            "UPDATE reconciliations SET orders_since = CASE WHEN $6 THEN $3 ELSE orders_since END, slice_from = CASE WHEN $4 THEN $5 ELSE slice_from END
              WHERE connection_id = $1 AND epoch = $2",
         )
         .bind(leased.connection_id)
@@ -211,6 +214,7 @@ impl WorkStore {
         .bind(leased.started_at)
         .bind(next_slice.is_some())
         .bind(next_slice.flatten())
+        .bind(seen)
         .execute(&self.pool)
         .await
         .map(drop)
@@ -224,6 +228,7 @@ impl WorkStore {
     ) -> Result<(), sqlx::Error> {
         let held = sqlx::query(
             "UPDATE reconciliations SET customers_slices = coalesce($3, '{}'), customers_page = coalesce($4, 1), customers_since = $5,
+                 customers_shown = coalesce($6, true),
                  customers_cycle = CASE WHEN $5 IS NULL THEN gen_random_uuid() ELSE customers_cycle END
              WHERE connection_id = $1 AND epoch = $2",
         )
@@ -232,6 +237,7 @@ impl WorkStore {
         .bind(next.as_ref().map(|next| &next.slices))
         .bind(next.as_ref().map(|next| next.page))
         .bind(next.as_ref().map(|next| next.since))
+        .bind(next.as_ref().map(|next| next.shown))
         .execute(&self.pool)
         .await?;
         // Another that has taken the store over goes on with the cycle.
