@@ -64,6 +64,15 @@ impl Problem {
         Self::invalid(vec![FieldError { pointer: pointer.to_owned(), detail: detail.into() }])
     }
 
+    /// 404: the merchant has no `what` of that id.
+    pub fn unknown(what: &str) -> Self {
+        Self::new(
+            StatusCode::NOT_FOUND,
+            &format!("unknown-{what}"),
+            format!("You have no {what} with this id."),
+        )
+    }
+
     /// 401: not logged in, or not any more.
     pub fn unauthorized() -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", "Log in to go on.")

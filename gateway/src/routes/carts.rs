@@ -5,12 +5,11 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::carts::{self, Cart};
-use qafila_projections::oltp::merchants;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Answer;
+use super::{Answer, present_store};
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
@@ -92,9 +91,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
         }
     }
     let merchant = identity.merchant_id;
-    // Of the present store: a merchant who connects another never sees two mixed.
-    let store = merchants::find(&app.query_pool, merchant).await?.and_then(|known| known.store_id);
-    let mut found = match store {
+    let mut found = match present_store(&app, merchant).await? {
         Some(store) => {
             let (status, wanted) = (status.as_deref(), page.wanted());
             carts::list(&app.query_pool, merchant, store, status, page.cursor, wanted).await?

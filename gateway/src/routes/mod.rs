@@ -2,11 +2,14 @@
 
 pub mod auth;
 pub mod carts;
+pub mod customers;
 pub mod jobs;
 pub mod me;
 pub mod notifications;
 pub mod openapi;
 pub mod operations;
+pub mod orders;
+pub mod products;
 pub mod reconciliations;
 pub mod reports;
 pub mod salla;
@@ -17,6 +20,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use http::StatusCode;
+use qafila_projections::oltp::merchants;
+use qafila_schemas::ids::MerchantId;
 use warp::filters::BoxedFilter;
 use warp::reject::{MethodNotAllowed, Rejection};
 use warp::reply::{Reply, Response};
@@ -72,11 +77,29 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify()
                 .or(get(path!("carts"), &app, carts::list))
                 .unify()
+                .or(get(path!("orders"), &app, orders::list))
+                .unify()
+                .or(get_of(path!("orders" / String), &app, orders::show))
+                .unify()
+                .or(get(path!("customers"), &app, customers::list))
+                .unify()
+                .or(get_of(path!("customers" / String), &app, customers::show))
+                .unify()
+                .or(get(path!("products"), &app, products::list))
+                .unify()
+                .or(get_of(path!("products" / String), &app, products::show))
+                .unify()
                 .or(get(path!("reconciliations"), &app, reconciliations::list))
                 .unify()
                 .or(get(path!("reports" / "summary"), &app, reports::summary))
                 .unify()
                 .or(get(path!("reports" / "sales-trend"), &app, reports::sales_trend))
+                .unify()
+                .or(get(path!("reports" / "top-products"), &app, reports::rankings::top_products))
+                .unify()
+                .or(get(path!("reports" / "order-status"), &app, reports::rankings::order_status))
+                .unify()
+                .or(get(path!("reports" / "customers"), &app, reports::rankings::customers))
                 .unify(),
         )
         .boxed();
@@ -112,6 +135,16 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .boxed()
 }
 
+/// The merchant's present store: whoever connects another never sees two mixed.
+async fn present_store(app: &App, merchant: MerchantId) -> Result<Option<i64>, Problem> {
+    Ok(merchants::find(&app.query_pool, merchant).await?.and_then(|known| known.store_id))
+}
+
+/// An id of Salla's in a path; none for what is no such id, so that nothing has it.
+fn numbered(id: &str) -> Option<i64> {
+    id.parse().ok()
+}
+
 macro_rules! method {
     ($name:ident) => {
         fn $name<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
@@ -129,15 +162,29 @@ method!(post);
 method!(patch);
 method!(delete);
 
-/// A POST about one thing, whose id is in the path.
-fn post_of<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
+macro_rules! method_of {
+    ($name:ident, $method:ident) => {
+        /// A call about one thing, whose id is in the path.
+        fn $name<P, H, F>(path: P, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
+        where
+            P: Filter<Extract = (String,), Error = Rejection> + Clone + Send + Sync + 'static,
+            H: Fn(Arc<App>, Call, String) -> F + Clone + Send + Sync + 'static,
+            F: Future<Output = Answer> + Send + 'static,
+        {
+            handled_of(path.and(warp::$method()).boxed(), app, handler)
+        }
+    };
+}
+method_of!(get_of, get);
+method_of!(post_of, post);
+
+fn handled_of<H, F>(matched: BoxedFilter<(String,)>, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
 where
-    P: Filter<Extract = (String,), Error = Rejection> + Clone + Send + Sync + 'static,
     H: Fn(Arc<App>, Call, String) -> F + Clone + Send + Sync + 'static,
     F: Future<Output = Answer> + Send + 'static,
 {
     let app = Arc::clone(app);
-    path.and(warp::post())
+    matched
         .and(call())
         .then(move |id: String, call: Call| {
             let answering = handler(Arc::clone(&app), call, id);

@@ -10,7 +10,8 @@ use utoipa::{Modify, OpenApi};
 use warp::reply::Response;
 
 use super::{
-    Answer, auth, carts, jobs, me, notifications, operations, reconciliations, reports, salla, sync, webhooks,
+    Answer, auth, carts, customers, jobs, me, notifications, operations, orders, products, reconciliations,
+    reports, salla, sync, webhooks,
 };
 use crate::app::App;
 use crate::call::{Call, json as answer_json};
@@ -23,7 +24,9 @@ use crate::problem::MEDIA_TYPE;
         auth::register, auth::login, auth::refresh, auth::logout, me::show, me::change, salla::authorization_url,
         salla::callback, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status, sync::estimate,
-        notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend, carts::list, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
+        notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend,
+        reports::rankings::top_products, reports::rankings::order_status, reports::rankings::customers, carts::list, orders::list, orders::show,
+        customers::list, customers::show, products::list, products::show, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
     ),
     modifiers(&BearerToken)
 )]

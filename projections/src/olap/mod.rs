@@ -6,6 +6,7 @@ pub mod customers;
 pub mod load;
 pub mod orders;
 pub mod products;
+pub mod rankings;
 pub mod reports;
 
 use std::time::Duration;

@@ -6,13 +6,17 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use clickhouse::{Client, Row};
+use clickhouse::query::Query;
+use clickhouse::{Client, Row, RowOwned, RowRead};
 use qafila_schemas::amount::Amount;
 use qafila_schemas::ids::MerchantId;
 use serde::Deserialize;
 
 /// Slugs of orders that are no sales (FACTS §5).
-const NO_SALE: &str = "('canceled', 'restored')";
+pub(super) const NO_SALE: &str = "('canceled', 'restored')";
+/// The orders of a window that a report is about.
+pub(super) const OF_WINDOW: &str = "merchant_id = {merchant:UUID} AND store_id = {store:Int64}
+    AND created_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND created_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')";
 
 /// A report takes milliseconds; nobody waits longer than this for one.
 const DEADLINE: Duration = Duration::from_secs(10);
@@ -152,31 +156,45 @@ impl<'c> Reports<'c> {
                  countIf(status_slug = 'restored') AS returned_count,
                  toString(sumIf(ifNull(total, 0), status_slug = 'restored')) AS returned
              FROM orders FINAL
-             WHERE merchant_id = {{merchant:UUID}} AND store_id = {{store:Int64}}
-               AND created_at >= fromUnixTimestamp64Milli({{from:Int64}}, 'UTC')
-               AND created_at < fromUnixTimestamp64Milli({{until:Int64}}, 'UTC')
+             WHERE {OF_WINDOW}
              GROUP BY start, currency
              ORDER BY start, orders DESC, currency
              SETTINGS do_not_merge_across_partitions_select_final = 1"
         );
-        let query = self
-            .client
-            .query(&sql)
+        let query = self.over(&sql, window);
+        let query = if sql.contains("{zone:String}") { query.param("zone", zone) } else { query };
+        lines(query).await
+    }
+
+    /// A query about the store's `{merchant:UUID}`, `{store:Int64}` and a window of `{from:Int64}` to `{until:Int64}`, ms.
+    pub(super) fn over(&self, sql: &str, window: Window) -> Query {
+        self.client
+            .query(sql)
             .param("merchant", self.merchant.to_string())
             .param("store", self.store)
             .param("from", window.from.timestamp_millis())
-            .param("until", window.until.timestamp_millis());
-        let query = if sql.contains("{zone:String}") { query.param("zone", zone) } else { query };
-        tokio::time::timeout(DEADLINE, query.fetch_all::<Line>())
-            .await
-            .map_err(|_| ReportError::Slow)?
-            .map_err(Into::into)
+            .param("until", window.until.timestamp_millis())
     }
+}
+
+/// All lines of a query, within the time that somebody waits.
+pub(super) async fn lines<L>(query: Query) -> Result<Vec<L>, ReportError>
+where
+    L: RowOwned + RowRead,
+{
+    tokio::time::timeout(DEADLINE, query.fetch_all::<L>())
+        .await
+        .map_err(|_| ReportError::Slow)?
+        .map_err(Into::into)
+}
+
+/// A sum that ClickHouse spells.
+pub(super) fn amount(text: &str) -> Result<Amount, ReportError> {
+    text.parse().map_err(|_| ReportError::TooLarge(text.to_owned()))
 }
 
 impl Line {
     fn figures(self) -> Result<Figures, ReportError> {
-        let amount = |text: &str| text.parse::<Amount>().map_err(|_| ReportError::TooLarge(text.to_owned()));
         Ok(Figures {
             sales: amount(&self.sales)?,
             cancelled: amount(&self.cancelled)?,

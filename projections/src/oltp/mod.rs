@@ -3,11 +3,14 @@
 
 pub mod carts;
 pub mod completeness;
+pub mod customers;
 pub mod events;
 pub mod merchants;
 pub mod merge;
 pub mod offsets;
+pub mod orders;
 pub mod park;
+pub mod products;
 pub mod reconciliations;
 mod records;
 pub mod scope;

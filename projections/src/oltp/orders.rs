@@ -1,0 +1,161 @@
+//! Reading the read model `orders`; its rows are made by the [merge](super::merge::order).
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::ids::MerchantId;
+use qafila_schemas::records::observation::OrderLine;
+use rust_decimal::Decimal;
+use sqlx::types::Json;
+use sqlx::{FromRow, PgPool};
+
+use super::scope::for_merchant;
+
+/// Creation and id of the last order of a page.
+pub type Cursor = (DateTime<Utc>, i64);
+
+/// Which orders are wanted; what is none does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct OrderFilter {
+    /// Salla's slug of the status.
+    pub status: Option<String>,
+    /// The number that merchants and customers know it by.
+    pub number: Option<i64>,
+    /// Salla's id of the customer.
+    pub customer_id: Option<i64>,
+    /// Created at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Created before.
+    pub until: Option<DateTime<Utc>>,
+    /// Oldest first; otherwise newest first.
+    pub oldest_first: bool,
+}
+
+/// An order without its lines; personal texts are sealed.
+#[derive(Debug, Clone, FromRow)]
+pub struct Order {
+    /// Salla's id.
+    pub order_id: i64,
+    /// The number that merchants and customers know it by.
+    pub reference_id: Option<i64>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it changed last, as Salla says.
+    pub salla_updated_at: Option<DateTime<Utc>>,
+    /// Salla's slug.
+    pub status_slug: Option<String>,
+    /// As the store names it.
+    pub status_name: Option<String>,
+    /// The store's own status, where it has one.
+    pub custom_status_name: Option<String>,
+    /// How it is paid.
+    pub payment_method: Option<String>,
+    /// Whether the payment is awaited.
+    pub is_pending_payment: Option<bool>,
+    /// Total in major units of the currency.
+    pub total: Option<Decimal>,
+    /// Sum of the lines.
+    pub sub_total: Option<Decimal>,
+    /// Shipping.
+    pub shipping_cost: Option<Decimal>,
+    /// Fee for cash on delivery.
+    pub cash_on_delivery: Option<Decimal>,
+    /// Tax.
+    pub tax: Option<Decimal>,
+    /// Discount.
+    pub discount: Option<Decimal>,
+    /// ISO 4217.
+    pub currency: Option<String>,
+    /// Salla's id of the customer.
+    pub customer_id: Option<i64>,
+    /// Where it was ordered.
+    pub channel: Option<String>,
+    /// Sealed.
+    pub customer_name: Option<String>,
+    /// Sealed.
+    pub customer_phone: Option<String>,
+    /// Sealed.
+    pub customer_email: Option<String>,
+    /// Sealed.
+    pub receiver_name: Option<String>,
+    /// Sealed.
+    pub receiver_phone: Option<String>,
+    /// Sealed.
+    pub receiver_email: Option<String>,
+    /// City of the delivery.
+    pub city: Option<String>,
+    /// ISO 3166.
+    pub country_code: Option<String>,
+}
+
+/// An order with its lines.
+#[derive(Debug, Clone, FromRow)]
+pub struct OrderWithLines {
+    /// All but the lines.
+    #[sqlx(flatten)]
+    pub order: Order,
+    /// Whether the lines are whole; otherwise they hold name and quantity only, until they are read.
+    pub lines_complete: bool,
+    /// Lines.
+    pub lines: Json<Vec<OrderLine>>,
+}
+
+const COLUMNS: &str = "order_id, reference_id, created_at, salla_updated_at, status_slug, status_name, custom_status_name, payment_method,
+    is_pending_payment, total, sub_total, shipping_cost, cash_on_delivery, tax, discount, currency, customer_id, channel, customer_name,
+    customer_phone, customer_email, receiver_name, receiver_phone, receiver_email, city, country_code";
+/// Rows that are there: one that was deleted and read again since is.
+const IS_THERE: &str = "created_at IS NOT NULL AND (deleted_at IS NULL OR deleted_at <= read_at)";
+
+/// The orders of a merchant's store from behind `cursor`. `pool` is the query role's.
+pub async fn list(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    filter: &OrderFilter,
+    cursor: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<Order>, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    let (behind, direction) = if filter.oldest_first { (">", "ASC") } else { ("<", "DESC") };
+    let (created_at, order_id) = cursor.unzip();
+    sqlx::query_as(&format!(
+        "SELECT {COLUMNS} FROM orders
+         WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE}
+           AND ($3::timestamptz IS NULL OR (created_at, order_id) {behind} ($3, $4::bigint))
+           AND ($5::text IS NULL OR status_slug = $5) AND ($6::bigint IS NULL OR reference_id = $6)
+           AND ($7::bigint IS NULL OR customer_id = $7)
+           AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)
+         ORDER BY created_at {direction}, order_id {direction} LIMIT $10"
+    ))
+    .bind(merchant.0)
+    .bind(store_id)
+    .bind(created_at)
+    .bind(order_id)
+    .bind(&filter.status)
+    .bind(filter.number)
+    .bind(filter.customer_id)
+    .bind(filter.from)
+    .bind(filter.until)
+    .bind(limit)
+    // Which conditions hold is known only with the values: a plan that was made without them walks the whole store.
+    .persistent(false)
+    .fetch_all(&mut *scope)
+    .await
+}
+
+/// One order of a merchant's store.
+pub async fn find(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    order_id: i64,
+) -> Result<Option<OrderWithLines>, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    sqlx::query_as(&format!(
+        "SELECT {COLUMNS}, lines_complete, lines FROM orders
+         WHERE merchant_id = $1 AND store_id = $2 AND order_id = $3 AND {IS_THERE}"
+    ))
+    .bind(merchant.0)
+    .bind(store_id)
+    .bind(order_id)
+    .fetch_optional(&mut *scope)
+    .await
+}
