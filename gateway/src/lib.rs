@@ -9,6 +9,7 @@ pub mod large_bodies;
 pub mod money;
 pub mod opening;
 pub mod page;
+pub mod people;
 pub mod problem;
 pub mod route_names;
 pub mod routes;

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use qafila_schemas::envelope::{Key, OperatorKeys, Wrapped};
 use qafila_schemas::ids::MerchantId;
-use qafila_schemas::sealed::{KeyStore, KeyStoreError, Subject, SubjectKey};
+use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectKey};
 use sqlx::{PgPool, Row};
+
+use crate::contacts::Contacts;
 
 const CACHED_FOR: Duration = Duration::from_secs(30);
 /// About 40 MB of keys; beyond that the cache starts anew.
@@ -22,13 +24,15 @@ pub struct PostgresKeys {
     pool: PgPool,
     operator: OperatorKeys,
     merchants: Cache<MerchantId, Key>,
+    contacts: Contacts,
     subjects: Cache<(MerchantId, Subject), SubjectKey>,
 }
 
 impl PostgresKeys {
     /// Keys in `pool`, wrapped by the operator's keys.
     pub fn new(pool: PgPool, operator: OperatorKeys) -> Self {
-        Self { pool, operator, merchants: Cache::default(), subjects: Cache::default() }
+        let contacts = Contacts::new(pool.clone());
+        Self { pool, operator, merchants: Cache::default(), contacts, subjects: Cache::default() }
     }
 
     async fn merchant_key(&self, merchant: MerchantId) -> Result<Key, KeyStoreError> {
@@ -164,6 +168,21 @@ impl KeyStore for PostgresKeys {
                 Ok((id, open_key(merchant, &key, &name, id, wrapped)?))
             })
             .collect()
+    }
+
+    async fn remember(&self, merchant: MerchantId, contacts: &[(i64, Contact)]) -> Result<(), KeyStoreError> {
+        let key = self.merchant_key(merchant).await?;
+        let digests = contacts.iter().map(|(id, contact)| (*id, contact.digest(&key))).collect();
+        self.contacts.remember(merchant, digests).await.map_err(unavailable)
+    }
+
+    async fn subjects_with(
+        &self,
+        merchant: MerchantId,
+        contact: &Contact,
+    ) -> Result<Vec<Subject>, KeyStoreError> {
+        let key = self.merchant_key(merchant).await?;
+        self.contacts.find(merchant, &contact.digest(&key)).await.map_err(unavailable)
     }
 }
 

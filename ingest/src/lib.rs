@@ -6,6 +6,7 @@
 pub mod access;
 pub mod app_events;
 pub mod connect;
+mod contacts;
 pub mod estimate;
 pub mod hydration;
 pub mod keys;

@@ -12,7 +12,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Source;
 use qafila_schemas::records::AvroRecord;
 use qafila_schemas::records::observation::Observation;
-use qafila_schemas::sealed::{KeyStore, KeyStoreError, Subject, SubjectKey, key_id};
+use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectKey, key_id};
 use serde_json::Value;
 
 fn sample(name: &str) -> Value {
@@ -54,6 +54,14 @@ impl KeyStore for Keys {
         _: &[i64],
     ) -> Result<HashMap<i64, SubjectKey>, KeyStoreError> {
         Ok(HashMap::new())
+    }
+
+    async fn remember(&self, _: MerchantId, _: &[(i64, Contact)]) -> Result<(), KeyStoreError> {
+        Ok(())
+    }
+
+    async fn subjects_with(&self, _: MerchantId, _: &Contact) -> Result<Vec<Subject>, KeyStoreError> {
+        Ok(vec![])
     }
 }
 

@@ -6,12 +6,14 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::str::FromStr;
 
 use aes_gcm_siv::aead::{Aead, Payload};
 use aes_gcm_siv::{Aes256GcmSiv, KeyInit, Nonce};
 use async_trait::async_trait;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
+use ring::hmac;
 
 use crate::envelope::Key;
 use crate::ids::MerchantId;
@@ -20,6 +22,8 @@ const PREFIX: &str = "pii:1:";
 const ERASED: &str = "erased";
 /// One subject's key seals few, short texts; determinism is the point (equal stays equal).
 const NONCE: [u8; 12] = [0; 12];
+/// The merchant's key wraps others; look-ups have one that is derived from it.
+const LOOK_UP: &[u8] = b"qafila equality look-up";
 
 /// Whose personal data a field is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -39,6 +43,54 @@ impl fmt::Display for Subject {
             Self::Order(id) => write!(f, "order:{id}"),
             Self::Cart(id) => write!(f, "cart:{id}"),
         }
+    }
+}
+
+impl FromStr for Subject {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let (kind, id) = text.split_once(':').ok_or(())?;
+        let id = id.parse().map_err(|_| ())?;
+        match kind {
+            "customer" => Ok(Self::Customer(id)),
+            "order" => Ok(Self::Order(id)),
+            "cart" => Ok(Self::Cart(id)),
+            _ => Err(()),
+        }
+    }
+}
+
+/// What a person is looked up by, spelt in one way.
+#[derive(Clone, PartialEq, Eq, Hash)]
+pub enum Contact {
+    /// An e-mail address.
+    Email(String),
+    /// A phone number, E.164.
+    Phone(String),
+}
+
+impl Contact {
+    /// An address, whatever its case.
+    pub fn email(text: &str) -> Self {
+        Self::Email(text.trim().to_lowercase())
+    }
+
+    /// What is stored in its place: equal for equal contacts of a merchant, and nothing without the merchant's key.
+    pub fn digest(&self, merchant_key: &Key) -> [u8; 32] {
+        let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, merchant_key.bytes()), LOOK_UP);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        let text = match self {
+            Self::Email(address) => format!("email:{address}"),
+            Self::Phone(number) => format!("phone:{number}"),
+        };
+        hmac::sign(&key, text.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+    }
+}
+
+impl fmt::Debug for Contact {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if matches!(self, Self::Email(_)) { "Email(hidden)" } else { "Phone(hidden)" })
     }
 }
 
@@ -86,9 +138,27 @@ pub trait KeyStore: Send + Sync {
         merchant: MerchantId,
         key_ids: &[i64],
     ) -> Result<HashMap<i64, SubjectKey>, KeyStoreError>;
+
+    /// Lets contacts be looked up, each beside the id of its subject's key.
+    async fn remember(&self, merchant: MerchantId, contacts: &[(i64, Contact)]) -> Result<(), KeyStoreError>;
+
+    /// Whose contact it is or was; nobody of another merchant, and nobody who was erased.
+    async fn subjects_with(
+        &self,
+        merchant: MerchantId,
+        contact: &Contact,
+    ) -> Result<Vec<Subject>, KeyStoreError>;
 }
 
 impl SubjectKey {
+    /// Its id; none once it was destroyed.
+    pub fn live_id(&self) -> Option<i64> {
+        match self {
+            Self::Live { id, .. } => Some(*id),
+            Self::Erased { .. } => None,
+        }
+    }
+
     /// Seals one personal text; of an erased subject only the silence remains.
     pub fn seal(&self, plain: &str) -> String {
         match self {

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_projections::oltp::customers::{self, Customer};
+use qafila_projections::oltp::customers::{self, Customer, CustomerFilter};
+use qafila_schemas::sealed::{Contact, Subject};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,6 +14,7 @@ use crate::app::App;
 use crate::call::{Call, json};
 use crate::opening::open;
 use crate::page::PageRequest;
+use crate::people;
 use crate::problem::Problem;
 
 const LONGEST_CITY: usize = 100;
@@ -56,31 +58,44 @@ pub struct CustomerBody {
 /// The merchant's customers.
 #[utoipa::path(get, operation_id = "list_customers", path = "/api/v1/customers", tag = "customers", security(("bearer" = [])),
     params(("city" = Option<String>, Query, description = "Only of this city"),
+        ("email" = Option<String>, Query, description = "Only with exactly this address"),
+        ("phone" = Option<String>, Query, description = "Only with this number, with its country code"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
     responses((status = 200, body = CustomersBody), (status = 422, body = Problem)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
-    let (mut page, mut city) = (PageRequest::default(), None);
+    let (mut page, mut filter, mut by) = (PageRequest::default(), CustomerFilter::default(), None);
     for (name, value) in call.parameters() {
+        if let Some(contact) = people::contact(&name, &value)? {
+            by = Some(contact);
+            continue;
+        }
         if page.take(&name, &value)? {
             continue;
         }
         match name.as_str() {
-            "city" if (1..=LONGEST_CITY).contains(&value.len()) => city = Some(value),
+            "city" if (1..=LONGEST_CITY).contains(&value.len()) => filter.city = Some(value),
             "city" => return Err(Problem::invalid_field("city", "must have 1 to 100 characters")),
             other => return Err(Problem::invalid_field(other, "is not a parameter of this route")),
         }
     }
+    if let Some(contact) = &by {
+        let subjects = people::subjects_with(&*app.keys, merchant, contact).await?;
+        let customer = |subject| if let Subject::Customer(id) = subject { Some(id) } else { None };
+        filter.ids = Some(subjects.into_iter().filter_map(customer).collect());
+    }
     let behind = page.cursor.map(|(_, id)| id);
     let mut found = match present_store(&app, merchant).await? {
         Some(store) => {
-            customers::list(&app.query_pool, merchant, store, city.as_deref(), behind, page.wanted()).await?
+            customers::list(&app.query_pool, merchant, store, &filter, behind, page.wanted()).await?
         }
         None => vec![],
     };
     let next_cursor = page.cut(&mut found, |customer| (DateTime::UNIX_EPOCH, customer.customer_id));
     open(&*app.keys, merchant, found.iter_mut().flat_map(personal).collect()).await?;
+    // Whoever had it once and has another now is not the one who is looked for.
+    found.retain(|customer| by.as_ref().is_none_or(|contact| has(customer, contact)));
     let items = found.into_iter().map(CustomerBody::from).collect();
     Ok(json(StatusCode::OK, &CustomersBody { items, next_cursor }))
 }
@@ -98,6 +113,13 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let mut found = found.ok_or_else(|| Problem::unknown("customer"))?;
     open(&*app.keys, merchant, personal(&mut found).into_iter().collect()).await?;
     Ok(json(StatusCode::OK, &CustomerBody::from(found)))
+}
+
+fn has(customer: &Customer, contact: &Contact) -> bool {
+    match contact {
+        Contact::Email(_) => customer.email.as_deref().is_some_and(|email| Contact::email(email) == *contact),
+        Contact::Phone(number) => customer.phone.as_ref() == Some(number),
+    }
 }
 
 fn personal(customer: &mut Customer) -> [&mut Option<String>; 6] {

@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_projections::oltp::orders::{self, Order, OrderFilter};
+use qafila_projections::oltp::orders::{self, Order, OrderFilter, People};
 use qafila_schemas::records::observation::OrderLine;
+use qafila_schemas::sealed::Subject;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,6 +17,7 @@ use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::opening::open;
 use crate::page::PageRequest;
+use crate::people;
 use crate::problem::Problem;
 
 const LONGEST_STATUS: usize = 50;
@@ -116,6 +118,8 @@ pub struct OrderLineBody {
     params(("status" = Option<String>, Query, description = "Only of this status (slug)"),
         ("number" = Option<i64>, Query, description = "Only of this number"),
         ("customerId" = Option<i64>, Query, description = "Only of this customer"),
+        ("email" = Option<String>, Query, description = "Only of whoever has or had exactly this address"),
+        ("phone" = Option<String>, Query, description = "Only of whoever has or had this number, with its country code"),
         ("from" = Option<String>, Query, description = "Made at or after, ISO 8601"),
         ("until" = Option<String>, Query, description = "Made before, ISO 8601"),
         ("sort" = Option<String>, Query, description = "`-createdAt` (newest first, where absent) or `createdAt`"),
@@ -124,13 +128,26 @@ pub struct OrderLineBody {
     responses((status = 200, body = OrdersBody), (status = 422, body = Problem)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let (mut page, mut filter) = (PageRequest::default(), OrderFilter::default());
+    let (mut page, mut filter, mut by) = (PageRequest::default(), OrderFilter::default(), None);
     for (name, value) in call.parameters() {
-        if !page.take(&name, &value)? {
+        if let Some(contact) = people::contact(&name, &value)? {
+            by = Some(contact);
+        } else if !page.take(&name, &value)? {
             take(&mut filter, &name, value)?;
         }
     }
     let merchant = identity.merchant_id;
+    if let Some(contact) = by {
+        let mut found = People::default();
+        for subject in people::subjects_with(&*app.keys, merchant, &contact).await? {
+            match subject {
+                Subject::Customer(id) => found.customers.push(id),
+                Subject::Order(id) => found.orders.push(id),
+                Subject::Cart(_) => {}
+            }
+        }
+        filter.people = Some(found);
+    }
     let mut found = match present_store(&app, merchant).await? {
         Some(store) => {
             orders::list(&app.query_pool, merchant, store, &filter, page.cursor, page.wanted()).await?

@@ -4,13 +4,13 @@ use std::collections::{BTreeSet, HashMap};
 
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::records::observation::Observation;
-use qafila_schemas::sealed::{KeyStore, KeyStoreError, Subject, SubjectKey};
+use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectKey};
 
 use super::Unsealed;
 
 /// Seals the personal fields of a merchant's observations with the keys of their subjects, one look-up a batch.
 pub async fn seal_all(
-    keys: &dyn KeyStore,
+    store: &dyn KeyStore,
     merchant: MerchantId,
     unsealed: Vec<Unsealed>,
 ) -> Result<Vec<Observation>, KeyStoreError> {
@@ -22,9 +22,30 @@ pub async fn seal_all(
         }
     }
     let subjects: Vec<Subject> = subjects.into_iter().collect();
-    let keys =
-        if subjects.is_empty() { HashMap::new() } else { keys.keys_for_sealing(merchant, &subjects).await? };
+    let keys = if subjects.is_empty() {
+        HashMap::new()
+    } else {
+        store.keys_for_sealing(merchant, &subjects).await?
+    };
+    let contacts: Vec<(i64, Contact)> = unsealed.iter().flat_map(|one| contacts(one, &keys)).collect();
+    if !contacts.is_empty() {
+        store.remember(merchant, &contacts).await?;
+    }
     unsealed.into_iter().map(|u| seal(u, &keys)).collect()
+}
+
+/// What the customer of an observation is looked up by.
+fn contacts(unsealed: &Unsealed, keys: &HashMap<Subject, SubjectKey>) -> Vec<(i64, Contact)> {
+    let observation = &unsealed.observation;
+    let profile = observation.customer.as_ref().and_then(|customer| customer.profile.as_ref());
+    let details = observation.order.as_ref().and_then(|order| order.details.as_ref());
+    let emails = [profile.map(|p| &p.email), details.map(|d| &d.customer_email)];
+    let phones = [profile.map(|p| &p.phone), details.map(|d| &d.customer_phone)];
+    let emails = emails.into_iter().flatten().flatten().map(|text| Contact::email(text));
+    let phones = phones.into_iter().flatten().flatten().cloned().map(Contact::Phone);
+    let all = emails.chain(phones);
+    let key = unsealed.subject.and_then(|subject| keys.get(&subject)?.live_id());
+    key.map_or_else(Vec::new, |key| all.map(|contact| (key, contact)).collect())
 }
 
 fn seal(unsealed: Unsealed, keys: &HashMap<Subject, SubjectKey>) -> Result<Observation, KeyStoreError> {

@@ -6,6 +6,15 @@ use sqlx::{FromRow, PgPool};
 
 use super::scope::for_merchant;
 
+/// Which customers are wanted; what is none does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct CustomerFilter {
+    /// City, exactly.
+    pub city: Option<String>,
+    /// One of these ids.
+    pub ids: Option<Vec<i64>>,
+}
+
 /// A customer; personal texts are sealed.
 #[derive(Debug, Clone, FromRow)]
 pub struct Customer {
@@ -47,7 +56,7 @@ pub async fn list(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
-    city: Option<&str>,
+    filter: &CustomerFilter,
     behind: Option<i64>,
     limit: i64,
 ) -> Result<Vec<Customer>, sqlx::Error> {
@@ -55,13 +64,15 @@ pub async fn list(
     sqlx::query_as(&format!(
         "SELECT {COLUMNS} FROM customers
          WHERE merchant_id = $1 AND store_id = $2 AND customer_id < $3 AND ({IS_THERE}) AND ($4::text IS NULL OR city = $4)
+           AND ($6::bigint[] IS NULL OR customer_id = ANY($6))
          ORDER BY customer_id DESC LIMIT $5"
     ))
     .bind(merchant.0)
     .bind(store_id)
     .bind(behind.unwrap_or(i64::MAX))
-    .bind(city)
+    .bind(&filter.city)
     .bind(limit)
+    .bind(&filter.ids)
     .fetch_all(&mut *scope)
     .await
 }

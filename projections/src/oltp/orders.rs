@@ -21,12 +21,23 @@ pub struct OrderFilter {
     pub number: Option<i64>,
     /// Salla's id of the customer.
     pub customer_id: Option<i64>,
+    /// Of one of these people.
+    pub people: Option<People>,
     /// Created at or after.
     pub from: Option<DateTime<Utc>>,
     /// Created before.
     pub until: Option<DateTime<Utc>>,
     /// Oldest first; otherwise newest first.
     pub oldest_first: bool,
+}
+
+/// People as orders name them: customers, and orders whose customer is not known.
+#[derive(Debug, Clone, Default)]
+pub struct People {
+    /// Salla's ids of customers.
+    pub customers: Vec<i64>,
+    /// Salla's ids of orders.
+    pub orders: Vec<i64>,
 }
 
 /// An order without its lines; personal texts are sealed.
@@ -123,6 +134,7 @@ pub async fn list(
            AND ($5::text IS NULL OR status_slug = $5) AND ($6::bigint IS NULL OR reference_id = $6)
            AND ($7::bigint IS NULL OR customer_id = $7)
            AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)
+           AND ($11::bigint[] IS NULL OR customer_id = ANY($11) OR order_id = ANY($12))
          ORDER BY created_at {direction}, order_id {direction} LIMIT $10"
     ))
     .bind(merchant.0)
@@ -135,6 +147,8 @@ pub async fn list(
     .bind(filter.from)
     .bind(filter.until)
     .bind(limit)
+    .bind(filter.people.as_ref().map(|people| &people.customers))
+    .bind(filter.people.as_ref().map(|people| &people.orders))
     // Which conditions hold is known only with the values: a plan that was made without them walks the whole store.
     .persistent(false)
     .fetch_all(&mut *scope)

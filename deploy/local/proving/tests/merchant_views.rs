@@ -191,6 +191,21 @@ fn lists_show_every_row_once_and_details_are_opened_for_their_merchant_alone() {
             one == customers[7] && one["email"].as_str().is_some_and(|email| email.contains('@')),
             "{one}"
         );
+        let by_email = format!("/api/v1/customers?email={}", email.to_uppercase());
+        let by_email = expect(merchant.get(&by_email).await?, StatusCode::OK).await?;
+        ensure!(rows(&by_email, "items").iter().any(|one| one["email"] == email.as_str()), "{by_email}");
+        let phone = one["phone"].as_str().context("a phone")?.trim_start_matches('+');
+        let by_phone =
+            expect(merchant.get(&format!("/api/v1/customers?phone=%2B{phone}")).await?, StatusCode::OK)
+                .await?;
+        ensure!(rows(&by_phone, "items").contains(&one), "{by_phone}");
+        let of_person = format!("/api/v1/orders?limit=100&email={email}");
+        let of_person = expect(merchant.get(&of_person).await?, StatusCode::OK).await?;
+        let wanted = orders.iter().filter(|order| order["customer"]["email"] == email.as_str());
+        ensure!(ids(rows(&of_person, "items")) == ids(&wanted.cloned().collect::<Vec<_>>()), "{of_person}");
+        let nobody =
+            expect(merchant.get("/api/v1/orders?email=nobody@example.com").await?, StatusCode::OK).await?;
+        ensure!(rows(&nobody, "items").is_empty(), "{nobody}");
         let products = all(merchant, "/api/v1/products").await?;
         ensure!(products.len() == 12, "{} products", products.len());
         let known = products.iter().find(|product| product["sku"].is_string()).context("a SKU")?;
@@ -204,13 +219,54 @@ fn lists_show_every_row_once_and_details_are_opened_for_their_merchant_alone() {
             expect(stranger.get(&path).await?, StatusCode::NOT_FOUND).await?;
         }
         expect(merchant.get("/api/v1/orders/abc").await?, StatusCode::NOT_FOUND).await?;
-        for (path, field) in
-            [("orders?sort=total", "sort"), ("orders?number=x", "number"), ("products?name=x", "name")]
-        {
+        for (path, field) in [
+            ("orders?sort=total", "sort"),
+            ("orders?number=x", "number"),
+            ("orders?phone=x", "phone"),
+            ("products?name=x", "name"),
+        ] {
             let refused = merchant.get(&format!("/api/v1/{path}")).await?;
             let refused = expect(refused, StatusCode::UNPROCESSABLE_ENTITY).await?;
             ensure!(refused["errors"][0]["pointer"] == field, "{refused}");
         }
+        Ok(())
+    });
+}
+
+#[test]
+fn whoever_was_erased_is_found_by_no_contact() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let plan = Plan { seed: 862, orders: 3, customers: 4, products: 2, months: 1, ..Plan::default() };
+        let store = make_store(&world.sim_url, &plan).await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        merchant.connect(store).await?;
+        merchant.start_import(12).await?;
+        merchant.watch_import(Duration::from_secs(60), |_| {}).await?;
+        let (id, email) = of_store(store, |store| (store.customers[2].id, store.customers[2].email.clone())).await?;
+        let path = format!("/api/v1/customers?email={email}");
+        let search = || async { expect(merchant.get(&path).await?, StatusCode::OK).await };
+        until(search, |found| ids(rows(found, "items")) == [id]).await?;
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let destroyed = sqlx::query(
+            "UPDATE subject_keys SET wrapped = NULL, destroyed_at = now() WHERE merchant_id = $1::uuid AND subject = $2",
+        )
+        .bind(&merchant.id)
+        .bind(format!("customer:{id}"))
+        .execute(&owner)
+        .await?;
+        ensure!(destroyed.rows_affected() == 1, "the key of customer {id}");
+        ensure!(rows(&search().await?, "items").is_empty(), "a contact is left");
+        let shown = expect(merchant.get(&format!("/api/v1/customers/{id}")).await?, StatusCode::OK).await?;
+        ensure!(shown["email"].is_null() && shown["phone"].is_null(), "{shown}");
+        let left: i64 = sqlx::query_scalar(
+            "SELECT count(*) FROM contact_digests c JOIN subject_keys k USING (subject_key_id) WHERE k.destroyed_at IS NOT NULL
+                 AND k.merchant_id = $1::uuid",
+        )
+        .bind(&merchant.id)
+        .fetch_one(&owner)
+        .await?;
+        ensure!(left == 0, "{left} digests are left");
         Ok(())
     });
 }
