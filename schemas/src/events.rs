@@ -7,7 +7,7 @@ use crate::codec::{CodecError, Decoder, split_header};
 use crate::headers;
 use crate::reader::{Decode, Decoded, undecodable};
 use crate::records::AvroRecord;
-use crate::records::{merchant as m, sync as s};
+use crate::records::{export as x, merchant as m, sync as s};
 use crate::registry::{Registry, RegistryError};
 
 /// An event with its place in its aggregate's stream.
@@ -91,6 +91,18 @@ event_set! {
         Completed(s::SyncCompleted) = completed,
         Failed(s::SyncFailed) = failed,
         Cancelled(s::SyncCancelled) = cancelled,
+    }
+}
+
+event_set! {
+    /// A record of `qafila.export.events`.
+    ExportEventRecord, ExportEventDecoders {
+        Requested(x::ExportRequested) = requested,
+        TakenOver(x::ExportTakenOver) = taken_over,
+        Completed(x::ExportCompleted) = completed,
+        Failed(x::ExportFailed) = failed,
+        Revoked(x::ExportRevoked) = revoked,
+        Expired(x::ExportExpired) = expired,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
+use qafila_schemas::catalogue::{EXPORT_EVENTS, MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
 use qafila_schemas::codec::{CodecError, Encoder};
 use qafila_schemas::contract::Contract;
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::headers::{self, CloudEvent};
 use qafila_schemas::kafka::KafkaConfig;
-use qafila_schemas::records::{AvroRecord, merchant as m, sync as s};
+use qafila_schemas::records::{AvroRecord, export as x, merchant as m, sync as s};
 use qafila_schemas::registry::RegistryError;
 use qafila_schemas::writer::{Outgoing, TopicWriter, WriteError};
 use serde_json::value::RawValue;
@@ -85,6 +85,16 @@ impl Publisher {
             s::SyncFailed,
             s::SyncCancelled
         );
+        events!(
+            "export",
+            EXPORT_EVENTS,
+            x::ExportRequested,
+            x::ExportTakenOver,
+            x::ExportCompleted,
+            x::ExportFailed,
+            x::ExportRevoked,
+            x::ExportExpired
+        );
         Ok(Self {
             types,
             kafka: contract.kafka.clone(),
@@ -137,7 +147,11 @@ impl Publisher {
     }
 
     fn dead_letter(&self, event: &StoredEvent, error: &Unpublishable) -> DeadLetter {
-        let topic = if event.aggregate_type == "merchant" { MERCHANT_EVENTS } else { SYNC_JOB_EVENTS };
+        let topic = match event.aggregate_type.as_str() {
+            "merchant" => MERCHANT_EVENTS,
+            "export" => EXPORT_EVENTS,
+            _ => SYNC_JOB_EVENTS,
+        };
         DeadLetter {
             topic: self.kafka.topic(topic.name),
             position: None,

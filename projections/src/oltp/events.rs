@@ -5,10 +5,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
+use qafila_schemas::catalogue::{EXPORT_EVENTS, MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::events::{
-    DecodeEvents, EventDecoders, EventRecord, MerchantEventDecoders, SyncJobEventDecoders,
+    DecodeEvents, EventDecoders, EventRecord, ExportEventDecoders, MerchantEventDecoders,
+    SyncJobEventDecoders,
 };
 use qafila_schemas::reader::{Batch, Item, OffsetKeeper, Reader, ReaderConfig};
 use qafila_schemas::writer::TopicWriter;
@@ -17,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::offsets::{self, ProjectionOffsets};
-use super::{OltpRole, ProjectionError, merchants, park, sync_jobs};
+use super::{OltpRole, ProjectionError, exports, merchants, park, sync_jobs};
 
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -107,6 +108,11 @@ pub async fn run_merchants(role: OltpRole, shutdown: CancellationToken) -> Resul
 pub async fn run_sync_jobs(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
     run_events::<SyncJobEventDecoders, _>(role, "sync_jobs", &SYNC_JOB_EVENTS, sync_jobs::SyncJobs, shutdown)
         .await
+}
+
+/// Builds `exports`.
+pub async fn run_exports(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    run_events::<ExportEventDecoders, _>(role, "exports", &EXPORT_EVENTS, exports::Exports, shutdown).await
 }
 
 async fn run_events<D, F>(

@@ -5,6 +5,7 @@ pub mod carts;
 pub mod completeness;
 pub mod customers;
 pub mod events;
+pub mod exports;
 pub mod merchants;
 pub mod merge;
 pub mod offsets;
@@ -97,6 +98,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         merge::run(role.clone(), shutdown.clone()),
         events::run_merchants(role.clone(), shutdown.clone()),
         events::run_sync_jobs(role.clone(), shutdown.clone()),
+        events::run_exports(role.clone(), shutdown.clone()),
         sync_jobs::run_progress(role.clone(), shutdown.clone()),
         completeness::run(role.clone(), shutdown.clone()),
         reconciliations::run(role, shutdown),

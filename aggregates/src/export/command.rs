@@ -1,0 +1,73 @@
+//! What can be asked of an export, by users and by workers.
+
+use qafila_schemas::ids::{JobId, MerchantId, UserId};
+use qafila_schemas::millis::Millis;
+
+/// What is wanted, and for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RequestExport {
+    /// Merchant.
+    pub merchant_id: MerchantId,
+    /// The export.
+    pub job_id: JobId,
+    /// One of [`REPORTS`](super::REPORTS).
+    pub report_type: String,
+    /// One of [`FORMATS`](super::FORMATS).
+    pub format: String,
+    /// Filters as a JSON object whose fields are in order; holds no personal value.
+    pub filters: String,
+    /// Language of the header row: `ar` or `en`.
+    pub locale: String,
+    /// Who asks.
+    pub requested_by: Option<UserId>,
+}
+
+/// A file that is whole and stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredFile {
+    /// Rows, without the header.
+    pub rows: i64,
+    /// Size.
+    pub bytes: i64,
+    /// SHA-256, lower-case hex.
+    pub sha256: String,
+}
+
+/// A command; repeating one that has happened does nothing.
+#[derive(Debug, Clone)]
+pub enum ExportCommand {
+    /// Asks for the file.
+    Request(RequestExport),
+    /// A worker takes the export: the first act under every lease.
+    TakeOver {
+        /// Epoch of its lease.
+        epoch: i64,
+        /// Its name.
+        worker: String,
+    },
+    /// The file is whole and stored.
+    Complete {
+        /// Epoch of the worker's lease.
+        epoch: i64,
+        /// The file.
+        file: StoredFile,
+        /// When its link stops working.
+        expires_at: Millis,
+    },
+    /// There will be no file.
+    Fail {
+        /// Epoch of the worker's lease.
+        epoch: i64,
+        /// Stable code.
+        cause: String,
+        /// What the user can do.
+        advice: String,
+    },
+    /// A user does not want it any more: it is not made, or its file is removed.
+    Revoke {
+        /// Who asks.
+        requested_by: Option<UserId>,
+    },
+    /// Its time is over: the file is removed.
+    Expire,
+}

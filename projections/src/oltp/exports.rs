@@ -1,0 +1,147 @@
+//! Read model `exports`: where each export stands, from its events.
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::events::ExportEventRecord;
+use qafila_schemas::ids::{JobId, MerchantId};
+use sqlx::{FromRow, PgConnection, PgPool};
+use uuid::Uuid;
+
+use super::events::EventFold;
+use super::scope::for_merchant;
+
+/// How export events fold into `exports`.
+pub(super) struct Exports;
+
+impl EventFold<ExportEventRecord> for Exports {
+    const TABLE: &'static str = "exports";
+    const ID: &'static str = "job_id";
+
+    async fn apply(
+        &self,
+        connection: &mut PgConnection,
+        id: Uuid,
+        event: &ExportEventRecord,
+    ) -> Result<(), sqlx::Error> {
+        let statement = match event {
+            ExportEventRecord::Requested(e) => sqlx::query(
+                "INSERT INTO exports (job_id, merchant_id, sequence, status, report_type, format, filters, locale, requested_by, requested_at)
+                 VALUES ($1, $2, 0, 'requested', $3, $4, $5::jsonb, $6, $7, $8) ON CONFLICT DO NOTHING",
+            )
+            .bind(id)
+            .bind(e.merchant_id.0)
+            .bind(&e.report_type)
+            .bind(&e.format)
+            .bind(&e.filters)
+            .bind(&e.locale)
+            .bind(e.requested_by.map(|user| user.0))
+            .bind(e.requested_at.to_utc()),
+            ExportEventRecord::TakenOver(e) => sqlx::query(
+                "UPDATE exports SET status = 'running', epoch = $2, started_at = coalesce(started_at, $3) WHERE job_id = $1",
+            )
+            .bind(id)
+            .bind(e.epoch)
+            .bind(e.taken_over_at.to_utc()),
+            ExportEventRecord::Completed(e) => sqlx::query(
+                "UPDATE exports SET status = 'completed', rows = $2, bytes = $3, sha256 = $4, expires_at = $5, ended_at = $6
+                 WHERE job_id = $1",
+            )
+            .bind(id)
+            .bind(e.rows)
+            .bind(e.bytes)
+            .bind(&e.sha256)
+            .bind(e.expires_at.to_utc())
+            .bind(e.completed_at.to_utc()),
+            ExportEventRecord::Failed(e) => sqlx::query(
+                "UPDATE exports SET status = 'failed', cause = $2, advice = $3, ended_at = $4 WHERE job_id = $1",
+            )
+            .bind(id)
+            .bind(&e.cause)
+            .bind(&e.advice)
+            .bind(e.failed_at.to_utc()),
+            ExportEventRecord::Revoked(e) => {
+                sqlx::query("UPDATE exports SET status = 'revoked', ended_at = coalesce(ended_at, $2) WHERE job_id = $1")
+                    .bind(id)
+                    .bind(e.revoked_at.to_utc())
+            }
+            ExportEventRecord::Expired(_) => {
+                sqlx::query("UPDATE exports SET status = 'expired' WHERE job_id = $1").bind(id)
+            }
+        };
+        statement.execute(connection).await.map(drop)
+    }
+}
+
+/// An export as its events tell.
+#[derive(Debug, Clone, FromRow)]
+pub struct ExportView {
+    /// The export.
+    pub job_id: Uuid,
+    /// `requested`, `running`, `completed`, `failed`, `revoked` or `expired`.
+    pub status: String,
+    /// Report.
+    pub report_type: String,
+    /// Format of the file.
+    pub format: String,
+    /// Filters.
+    pub filters: sqlx::types::Json<serde_json::Value>,
+    /// When it was asked for.
+    pub requested_at: DateTime<Utc>,
+    /// When a worker took it first.
+    pub started_at: Option<DateTime<Utc>>,
+    /// When it was completed, failed or revoked.
+    pub ended_at: Option<DateTime<Utc>>,
+    /// Rows of the file.
+    pub rows: Option<i64>,
+    /// Size of the file.
+    pub bytes: Option<i64>,
+    /// SHA-256 of the file, lower-case hex.
+    pub sha256: Option<String>,
+    /// When the link stops working.
+    pub expires_at: Option<DateTime<Utc>>,
+    /// Why it failed, a stable code.
+    pub cause: Option<String>,
+    /// What the user can do about it.
+    pub advice: Option<String>,
+}
+
+const COLUMNS: &str = "job_id, status, report_type, format, filters, requested_at, started_at, ended_at, rows, bytes, sha256, expires_at, cause,
+    advice";
+
+/// Time of the request and id of the last export of a page.
+pub type Cursor = (DateTime<Utc>, Uuid);
+
+/// The exports of a merchant from behind `cursor`, newest first; revoked ones are shown no more. `pool` is the query role's.
+pub async fn list(
+    pool: &PgPool,
+    merchant: MerchantId,
+    cursor: Option<Cursor>,
+    limit: i64,
+) -> Result<Vec<ExportView>, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    let (requested_at, job_id) = cursor.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
+    sqlx::query_as(&format!(
+        "SELECT {COLUMNS} FROM exports
+         WHERE merchant_id = $1 AND (requested_at, job_id) < ($2, $3) AND status <> 'revoked'
+         ORDER BY requested_at DESC, job_id DESC LIMIT $4"
+    ))
+    .bind(merchant.0)
+    .bind(requested_at)
+    .bind(job_id)
+    .bind(limit)
+    .fetch_all(&mut *scope)
+    .await
+}
+
+/// One export of a merchant, revoked or not.
+pub async fn find(
+    pool: &PgPool,
+    merchant: MerchantId,
+    job: JobId,
+) -> Result<Option<ExportView>, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    sqlx::query_as(&format!("SELECT {COLUMNS} FROM exports WHERE merchant_id = $1 AND job_id = $2"))
+        .bind(merchant.0)
+        .bind(job.0)
+        .fetch_optional(&mut *scope)
+        .await
+}
