@@ -151,8 +151,9 @@ fn a_lost_answer_to_a_refresh_pauses_the_import_until_the_merchant_connects_agai
         let paused = paused?;
         ensure!(paused["cause"] == "refresh_answer_lost" && paused["advice"].is_string(), "{paused}");
         ensure!(told?[0]["body"].as_str().is_some_and(|body| !body.is_ascii()), "in the user's language");
-        let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
-        ensure!(me["connection"]["access"] == "reauthorisation_needed", "{me}");
+        // Another projection than the notifications'.
+        let me = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
+        until(me, |me| me["connection"]["access"] == "reauthorisation_needed").await?;
 
         merchant.connect(store).await?;
         let completed = until(|| status(&merchant), |s| s["status"] == "completed").await?;

@@ -33,17 +33,20 @@ async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Up => stack.up().await,
         Command::Down => stack.down().await,
-        Command::Status => match std::io::stdout().write_all(stack.status().as_bytes()) {
-            // Whoever reads, such as `head`, has seen enough.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            written => Ok(written?),
-        },
+        Command::Status => print(&stack.status()),
         Command::Reset => stack.reset().await,
         Command::Env => {
-            for (name, value) in stack.environment() {
-                println!("export {name}='{value}'");
-            }
-            Ok(())
+            let exports =
+                stack.environment().into_iter().map(|(name, value)| format!("export {name}='{value}'\n"));
+            print(&exports.collect::<String>())
         }
+    }
+}
+
+fn print(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().write_all(text.as_bytes()) {
+        // Whoever reads, such as `head`, has seen enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
 }

@@ -62,8 +62,7 @@ impl Stack {
     }
 
     async fn up_postgres_and_registry(&self) -> Result<()> {
-        if env::var_os("QAFILA_DATABASE_OWNER_URL").is_some() && env::var_os("QAFILA_REGISTRY_URL").is_some()
-        {
+        if self.is_elsewhere("QAFILA_DATABASE_OWNER_URL") && self.is_elsewhere("QAFILA_REGISTRY_URL") {
             return Ok(());
         }
         let postgres = self.postgres()?;
@@ -71,7 +70,7 @@ impl Stack {
         let password = self.secrets.get("POSTGRES_ROLES");
         postgres.provide(OWNER, "CREATEROLE CREATEDB", password, DATABASE).await?;
         ready("postgres", &format!("127.0.0.1:{}", self.layout.ports.postgres));
-        if env::var_os("QAFILA_REGISTRY_URL").is_none() {
+        if !self.is_elsewhere("QAFILA_REGISTRY_URL") {
             postgres.provide(registry::DATABASE, "", password, registry::DATABASE).await?;
             let registry = Registry::new(&self.layout, password)?;
             registry.up().await?;
@@ -81,7 +80,7 @@ impl Stack {
     }
 
     async fn up_kafka(&self) -> Result<()> {
-        if env::var_os("QAFILA_KAFKA_BROKERS").is_none() {
+        if !self.is_elsewhere("QAFILA_KAFKA_BROKERS") {
             let kafka = Kafka::new(&self.layout)?;
             kafka.up().await?;
             ready("kafka", &kafka.brokers());
@@ -90,7 +89,7 @@ impl Stack {
     }
 
     async fn up_clickhouse(&self) -> Result<()> {
-        if env::var_os("QAFILA_CLICKHOUSE_URL").is_none() {
+        if !self.is_elsewhere("QAFILA_CLICKHOUSE_URL") {
             let clickhouse = ClickHouse::new(&self.layout)?;
             clickhouse.up().await?;
             ready("clickhouse", &clickhouse.url());
@@ -99,7 +98,7 @@ impl Stack {
     }
 
     async fn up_salla(&self) -> Result<()> {
-        if env::var_os("QAFILA_SALLA_API_URL").is_none() {
+        if !self.is_elsewhere("QAFILA_SALLA_API_URL") {
             let salla = self.salla();
             salla.up().await?;
             ready("salla", &salla.url());
@@ -143,30 +142,45 @@ impl Stack {
             .with_context(|| format!("deleting {}", self.layout.local.display()))
     }
 
+    /// Where the servers of this stack are, by the variable that could name others.
+    fn addresses(&self) -> [(&'static str, String); 5] {
+        let (ports, password) = (self.layout.ports, self.secrets.get("POSTGRES_ROLES"));
+        [
+            (
+                "QAFILA_DATABASE_OWNER_URL",
+                format!("postgres://{OWNER}:{password}@127.0.0.1:{}/{DATABASE}", ports.postgres),
+            ),
+            ("QAFILA_KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka)),
+            ("QAFILA_REGISTRY_URL", format!("http://127.0.0.1:{}/apis/ccompat/v7", ports.registry)),
+            ("QAFILA_CLICKHOUSE_URL", format!("http://127.0.0.1:{}", ports.clickhouse)),
+            ("QAFILA_SALLA_API_URL", format!("http://127.0.0.1:{}/admin/v2", ports.salla)),
+        ]
+    }
+
+    /// Whether `variable` names a server that is not ours: a shell that has evaluated our own environment names ours.
+    fn is_elsewhere(&self, variable: &str) -> bool {
+        let ours = self.addresses().into_iter().find(|(name, _)| *name == variable).map(|(_, ours)| ours);
+        env::var(variable).is_ok_and(|value| Some(value) != ours)
+    }
+
     /// What `qafila` needs to use this stack; what the environment already says wins.
     pub fn environment(&self) -> BTreeMap<String, String> {
         let ports = self.layout.ports;
         let password = self.secrets.get("POSTGRES_ROLES");
-        let database =
-            |role: &str| format!("postgres://{role}:{password}@127.0.0.1:{}/{DATABASE}", ports.postgres);
         let salla = format!("http://127.0.0.1:{}", ports.salla);
-        let owner = env::var("QAFILA_DATABASE_OWNER_URL").unwrap_or_else(|_| database(OWNER));
+        let addresses = self.addresses();
+        let owner = env::var("QAFILA_DATABASE_OWNER_URL").unwrap_or_else(|_| addresses[0].1.clone());
         let mut ours: BTreeMap<String, String> = ROLES
             .iter()
             .map(|(variable, role)| ((*variable).to_owned(), beside(&owner, role, password)))
             .collect();
-        for (name, value) in [
-            ("QAFILA_DATABASE_OWNER_URL", owner),
-            ("QAFILA_KAFKA_BROKERS", format!("127.0.0.1:{}", ports.kafka)),
-            ("QAFILA_REGISTRY_URL", format!("http://127.0.0.1:{}/apis/ccompat/v7", ports.registry)),
-            ("QAFILA_CLICKHOUSE_URL", format!("http://127.0.0.1:{}", ports.clickhouse)),
+        let others = [
             ("QAFILA_CLICKHOUSE_DATABASE", DATABASE.to_owned()),
             (
                 "QAFILA_OPERATOR_KEYS",
                 format!("local:{}", self.secrets.base64("OPERATOR_KEY").unwrap_or_default()),
             ),
             ("QAFILA_TOKEN_KEY", self.secrets.base64("TOKEN_KEY").unwrap_or_default()),
-            ("QAFILA_SALLA_API_URL", format!("{salla}/admin/v2")),
             ("QAFILA_SALLA_ACCOUNTS_URL", salla),
             // The simulator's stores of the plan `unlimited` have no customers budget.
             ("QAFILA_SALLA_CUSTOMERS_BUDGET", "1000000".to_owned()),
@@ -177,9 +191,8 @@ impl Stack {
             ("QAFILA_PUBLIC_URL", format!("http://127.0.0.1:{}", ports.gateway)),
             ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
             ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
-        ] {
-            ours.insert(name.to_owned(), value);
-        }
+        ];
+        ours.extend(addresses.into_iter().chain(others).map(|(name, value)| (name.to_owned(), value)));
         let named: Vec<&str> = ours.keys().map(String::as_str).chain(PASSED_ON).collect();
         let given: Vec<(String, String)> =
             named.into_iter().filter_map(|name| Some((name.to_owned(), env::var(name).ok()?))).collect();

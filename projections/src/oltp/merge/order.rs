@@ -41,9 +41,37 @@ impl Order {
                 self.items = Register::stored(Some((stamp, items)));
                 Effect { changed: true, doubt: doubt.then(|| after_both(stamp, known_stamp)) }
             }
+            (Some(known), Some(known_stamp)) if known.complete => {
+                let (mut kept, mut items) = (known.clone(), items);
+                fill_products(&mut items, known);
+                let filled = fill_products(&mut kept, &items);
+                if filled {
+                    self.items = Register::stored(Some((known_stamp, kept)));
+                }
+                let effect = self.items.observe(stamp, items, rules);
+                Effect { changed: effect.changed || filled, ..effect }
+            }
             _ => self.items.observe(stamp, items, rules),
         }
     }
+}
+
+/// Salla's list of items names no products, its webhooks do (FACTS §4.3, §7). Which product a line is of does not change, so it is kept,
+/// whichever of them tells the rest. Says whether anything was taken over.
+fn fill_products(into: &mut OrderItems, from: &OrderItems) -> bool {
+    let mut filled = false;
+    for line in into.lines.iter_mut().filter(|line| line.product_id.is_none()) {
+        let told = from.lines.iter().filter(|known| known.product_id.is_some());
+        line.product_id = told.clone().find(|known| is_same_line(line, known)).and_then(|l| l.product_id);
+        filled |= line.product_id.is_some();
+    }
+    filled
+}
+
+fn is_same_line(one: &OrderLine, other: &OrderLine) -> bool {
+    let same_id = one.line_id.is_some() && one.line_id == other.line_id;
+    let same_sku = one.sku.is_some() && one.sku == other.sku;
+    same_id || same_sku || one.sku.is_none() && other.sku.is_none() && one.name == other.name
 }
 
 /// Only a read that begins after both tells which is right.
@@ -342,4 +370,69 @@ fn text(columns: &mut Columns<'_>) -> Result<String, sqlx::Error> {
 fn lines_json(items: Option<&OrderItems>) -> Result<String, sqlx::Error> {
     let lines = items.map(|i| i.lines.as_slice()).unwrap_or_default();
     serde_json::to_string(lines).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use qafila_schemas::ids::{ConnectionId, MerchantId};
+    use qafila_schemas::open_set::{Entity, Kind, Source};
+    use qafila_schemas::records::observation::OrderObservation;
+
+    use super::*;
+
+    const RULES: Rules = Rules { list_cache_window_ms: 900_000 };
+
+    fn line(line_id: i64, sku: Option<&str>, product_id: Option<i64>, quantity: &str) -> OrderLine {
+        OrderLine {
+            line_id: Some(line_id),
+            product_id,
+            name: "dates".into(),
+            sku: sku.map(str::to_owned),
+            quantity: quantity.parse().expect("a quantity"),
+            unit_price: None,
+            discount: None,
+            tax: None,
+            total: None,
+            options: None,
+        }
+    }
+
+    fn seen(source: Source, minute: i64, lines: Vec<OrderLine>) -> Observation {
+        let items = Some(OrderItems { complete: true, lines });
+        Observation {
+            merchant_id: MerchantId::default(),
+            connection_id: ConnectionId::default(),
+            store_id: 1,
+            entity: Entity::Order,
+            salla_id: 7,
+            kind: Kind::Seen,
+            source,
+            observed_at: Millis(minute * 60_000),
+            order: Some(Box::new(OrderObservation { items, ..OrderObservation::default() })),
+            customer: None,
+            product: None,
+            cart: None,
+        }
+    }
+
+    fn merged(observations: [&Observation; 2]) -> OrderItems {
+        let mut row = Order::new_for(observations[0]);
+        for observation in observations {
+            row.fold(observation.clone(), RULES);
+        }
+        row.items.value().cloned().expect("lines")
+    }
+
+    #[test]
+    fn the_products_that_a_webhook_names_stay_when_a_read_names_none_whatever_comes_first() {
+        let told = [line(1, Some("A"), Some(10), "1"), line(2, None, Some(20), "1")];
+        let webhook = seen(Source::Webhook, 0, told.to_vec());
+        let read = [line(1, Some("A"), None, "3"), line(2, None, None, "1"), line(3, Some("C"), None, "1")];
+        let read = seen(Source::Details, 60, read.to_vec());
+        let (one, other) = (merged([&webhook, &read]), merged([&read, &webhook]));
+        assert_eq!(one, other);
+        let products: Vec<Option<i64>> = one.lines.iter().map(|line| line.product_id).collect();
+        assert_eq!(products, [Some(10), Some(20), None]);
+        assert_eq!(one.lines[0].quantity, "3".parse().expect("a quantity"), "the rest is the read's");
+    }
 }
