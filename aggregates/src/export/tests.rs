@@ -96,7 +96,7 @@ fn who_asked_is_told_by_the_event_that_ends_it() {
     }
     match then(running(), fail(1)).expect("failed").as_slice() {
         [ExportEvent::ExportFailed(e)] => {
-            assert_eq!((e.requested_by, e.cause.as_str()), (by, "too_many_rows"))
+            assert_eq!((e.requested_by, e.cause.as_str()), (by, "too_many_rows"));
         }
         other => panic!("{other:?}"),
     }
