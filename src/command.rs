@@ -62,6 +62,8 @@ pub enum Projection {
     Olap,
     /// What people are told.
     Notify,
+    /// Facts as files.
+    Export,
 }
 
 /// What `qafila topics` does.

@@ -14,6 +14,8 @@ use qafila_gateway::webhooks::WebhookSecrets;
 use qafila_ingest::reconcile::schedule::NightSchedule;
 use qafila_ingest::salla::{SallaConfig, Secret};
 use qafila_ingest::sync::tolerance::Tolerance;
+use qafila_projections::export::Limits;
+use qafila_projections::export::store::StoreConfig;
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::kafka::KafkaConfig;
 use rdkafka::ClientConfig;
@@ -66,6 +68,10 @@ pub struct Config {
     pub cycle_nights: u32,
     /// `QAFILA_PUBLIC_URL`: where the world reaches the gateway.
     pub public_url: Url,
+    /// `QAFILA_EXPORT_STORE`, `QAFILA_S3_*`: where export files are kept.
+    pub export_store: StoreConfig,
+    /// `QAFILA_EXPORT_*`: what an export may take.
+    pub export_limits: Limits,
     /// `QAFILA_LISTEN`.
     pub listen: SocketAddr,
     /// `QAFILA_SLOT`: stable slot of this process.
@@ -156,6 +162,8 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let webhook_secrets = self.webhook_secrets();
         let unsigned_webhooks =
             self.parsed("QAFILA_SALLA_UNSIGNED_WEBHOOKS", "true or false", "false", |t| t.parse().ok());
+        let export_store = self.export_store();
+        let export_limits = self.export_limits();
         let listen = self.parsed(
             "QAFILA_LISTEN",
             "an address and port, such as 127.0.0.1:8080",
@@ -196,6 +204,8 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             public_url: public_url?,
             webhook_secrets: webhook_secrets?,
             unsigned_webhooks: unsigned_webhooks?,
+            export_store: export_store?,
+            export_limits: export_limits?,
             listen: listen?,
             slot,
             tolerance: Tolerance { percent: percent? },
@@ -260,6 +270,56 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             ));
         }
         nights
+    }
+
+    fn export_store(&mut self) -> Option<StoreConfig> {
+        let (name, like) =
+            ("QAFILA_EXPORT_STORE", "a folder such as /var/lib/qafila/exports, or s3://bucket");
+        let text = self.optional(name).unwrap_or_else(|| "qafila-exports".into());
+        let Some(bucket) = text.strip_prefix("s3://") else {
+            if text.contains("://") {
+                self.problems.push(format!("{name} should be {like}, not {text:?}"));
+                return None;
+            }
+            return Some(StoreConfig::Folder(text.into()));
+        };
+        let endpoint = match self.optional("QAFILA_S3_ENDPOINT") {
+            Some(_) => Some(self.url("QAFILA_S3_ENDPOINT", "https://<account>.r2.cloudflarestorage.com")?),
+            None => None,
+        };
+        let region = self.optional("QAFILA_S3_REGION").unwrap_or_else(|| "auto".into());
+        let access_key = self.required("QAFILA_S3_ACCESS_KEY_ID", "the access key of the bucket");
+        let secret_key = self.required("QAFILA_S3_SECRET_ACCESS_KEY", "the secret of that access key");
+        let bucket = bucket.trim_end_matches('/').to_owned();
+        if bucket.is_empty() || bucket.contains('/') {
+            self.problems.push(format!("{name} should be {like}, not {text:?}"));
+            return None;
+        }
+        Some(StoreConfig::Bucket {
+            bucket,
+            endpoint,
+            region,
+            access_key: access_key?,
+            secret_key: secret_key?,
+        })
+    }
+
+    fn export_limits(&mut self) -> Option<Limits> {
+        let mut number = |name: &str, default: &str| {
+            self.parsed(name, "a whole number from 1", default, |text| {
+                text.parse::<u32>().ok().filter(|number| *number > 0)
+            })
+        };
+        let rows = number("QAFILA_EXPORT_MOST_ROWS", "10000000");
+        let minutes = number("QAFILA_EXPORT_MOST_MINUTES", "60");
+        let per_merchant = number("QAFILA_EXPORT_RUNNING_PER_MERCHANT", "2");
+        let per_process = number("QAFILA_EXPORT_RUNNING_PER_PROCESS", "2");
+        Some(Limits {
+            rows: rows?.into(),
+            time: Duration::from_secs(u64::from(minutes?) * 60),
+            per_merchant: per_merchant?.into(),
+            per_process: usize::try_from(per_process?).unwrap_or(1),
+        })
     }
 
     fn optional(&self, name: &str) -> Option<String> {

@@ -25,6 +25,8 @@ use qafila_ingest::subscriptions::Subscriptions;
 use qafila_ingest::sync::SyncRole;
 use qafila_ingest::vault::Vault;
 use qafila_ingest::webhooks::WebhookRole;
+use qafila_projections::export::store::ExportStore;
+use qafila_projections::export::{self, ExportRole};
 use qafila_projections::notify;
 use qafila_projections::olap::{self, OlapRole, client};
 use qafila_projections::oltp::{self, OltpRole};
@@ -52,6 +54,7 @@ pub async fn all(config: Config) -> Result<()> {
     process.oltp()?;
     process.olap();
     process.notify()?;
+    process.export()?;
     process.gateway().await?;
     process.run().await
 }
@@ -89,6 +92,9 @@ pub async fn project(config: Config, which: Option<Projection>) -> Result<()> {
     }
     if wanted(Projection::Notify) {
         process.notify()?;
+    }
+    if wanted(Projection::Export) {
+        process.export()?;
     }
     process.run().await
 }
@@ -324,6 +330,22 @@ impl Process {
         Ok(())
     }
 
+    fn export(&mut self) -> Result<()> {
+        let commands = self.pool("qafila_command")?;
+        let keys = PostgresKeys::new(self.pool("qafila_ingest")?, self.config.operator_keys.clone());
+        let role = ExportRole {
+            oltp: self.oltp_role()?,
+            exports: self.commands(&commands),
+            clickhouse: self.clickhouse(),
+            keys: Arc::new(keys),
+            store: ExportStore::open(&self.config.export_store).context("QAFILA_EXPORT_STORE")?,
+            limits: self.config.export_limits,
+        };
+        let shutdown = self.shutdown.clone();
+        self.tasks.spawn(async move { Ok(export::run(role, shutdown).await?) });
+        Ok(())
+    }
+
     fn oltp(&mut self) -> Result<()> {
         let role = self.oltp_role()?;
         let shutdown = self.shutdown.clone();
@@ -365,6 +387,9 @@ impl Process {
             uptime,
             estimator: Estimator::new(salla),
             sync_jobs: self.commands(&command_pool),
+            exports: self.commands(&command_pool),
+            export_store: ExportStore::open(&self.config.export_store).context("QAFILA_EXPORT_STORE")?,
+            public_url: self.config.public_url.clone(),
             command_pool,
             query_pool: self.pool("qafila_query")?,
             clickhouse: self.clickhouse(),

@@ -5,16 +5,20 @@ use std::time::Duration;
 
 use metrics_exporter_prometheus::PrometheusHandle;
 use qafila_aggregates::commands::Commands;
+use qafila_aggregates::export::Export;
 use qafila_aggregates::merchant::Merchant;
 use qafila_aggregates::sync_job::SyncJob;
 use qafila_ingest::connect::Connector;
 use qafila_ingest::estimate::Estimator;
 use qafila_ingest::reconcile::catch_up::EndpointUptime;
+use qafila_projections::export::links::DownloadLinks;
+use qafila_projections::export::store::ExportStore;
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::sealed::KeyStore;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::auth::api_keys::ApiKeys;
 use crate::auth::attempts::Attempts;
@@ -23,6 +27,7 @@ use crate::auth::registration::Registration;
 use crate::auth::sessions::Sessions;
 use crate::auth::tokens::AccessTokens;
 use crate::client_address::TrustedProxies;
+
 use crate::health::{self, Health};
 use crate::route_names::RouteNames;
 use crate::routes;
@@ -46,11 +51,15 @@ pub struct GatewayRole {
     pub merchants: Commands<Merchant>,
     /// Commands to sync jobs.
     pub sync_jobs: Commands<SyncJob>,
+    /// Commands to exports.
+    pub exports: Commands<Export>,
+    /// Files of exports.
+    pub export_store: ExportStore,
     /// Connects stores.
     pub connector: Connector,
     /// Estimates imports.
     pub estimator: Estimator,
-    /// Key of access tokens and attempt counters, at least 32 bytes.
+    /// Key of access tokens, attempt counters and links to files, at least 32 bytes.
     pub token_key: Vec<u8>,
     /// Cookies without `Secure`, for plain HTTP on one machine.
     pub insecure_cookies: bool,
@@ -62,6 +71,8 @@ pub struct GatewayRole {
     pub uptime: EndpointUptime,
     /// Opens personal texts.
     pub keys: Arc<dyn KeyStore>,
+    /// Where the world reaches us: links of mails begin with it.
+    pub public_url: Url,
     /// Whose word about clients counts.
     pub trusted_proxies: TrustedProxies,
     /// Prometheus' view of this process.
@@ -78,6 +89,10 @@ pub struct App {
     pub merchants: Commands<Merchant>,
     /// Commands to sync jobs.
     pub sync_jobs: Commands<SyncJob>,
+    /// Commands to exports.
+    pub exports: Commands<Export>,
+    /// Files of exports.
+    pub export_store: ExportStore,
     /// Connects stores.
     pub connector: Connector,
     /// Estimates imports.
@@ -96,6 +111,8 @@ pub struct App {
     pub webhooks: WebhookIntake,
     /// Opens personal texts.
     pub keys: Arc<dyn KeyStore>,
+    /// Signs and reads links to files.
+    pub download_links: DownloadLinks,
     /// Dependencies.
     pub health: Health,
     /// Cookies without `Secure`.
@@ -131,6 +148,9 @@ pub async fn run(
         clickhouse: role.clickhouse,
         merchants: role.merchants,
         sync_jobs: role.sync_jobs,
+        exports: role.exports,
+        export_store: role.export_store,
+        download_links: DownloadLinks::new(&role.token_key, role.public_url),
         connector: role.connector,
         estimator: role.estimator,
         health,

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
+use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -44,6 +44,12 @@ const WEBHOOKS: &str = "/api/webhooks/";
 const REQUEST_ID: &str = "x-request-id";
 
 type Reply0 = (warp::reply::Response,);
+type Body = Either<Full<Bytes>, StreamedBody>;
+type StreamedBody = http_body_util::combinators::UnsyncBoxBody<Bytes, warp::Error>;
+
+/// Marks an answer that is handed on piece by piece: a file, which need not fit into memory.
+#[derive(Debug, Clone, Copy)]
+pub struct Streamed;
 
 /// What the front knows of the world around it.
 pub struct Front {
@@ -120,7 +126,7 @@ async fn answer(
     front: Arc<Front>,
     peer: SocketAddr,
     request: Request<Incoming>,
-) -> Result<Response<Full<Bytes>>, Infallible> {
+) -> Result<Response<Body>, Infallible> {
     let started = Instant::now();
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
@@ -196,14 +202,18 @@ async fn finish(
     method: &Method,
     if_none_match: Option<&HeaderValue>,
     request_id: &str,
-) -> Response<Full<Bytes>> {
+) -> Response<Body> {
     let (mut head, body) = reply.into_parts();
-    let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
+    let is_streamed = head.extensions.remove::<Streamed>().is_some();
     if let Ok(id) = HeaderValue::from_str(request_id) {
         head.headers.insert(REQUEST_ID, id);
     }
     head.headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
     head.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    if is_streamed {
+        return Response::from_parts(head, Either::Right(body.boxed_unsync()));
+    }
+    let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE) {
         if let Ok(serde_json::Value::Object(mut problem)) = serde_json::from_slice(&body) {
             problem.insert("requestId".into(), request_id.into());
@@ -222,7 +232,7 @@ async fn finish(
         }
     }
     head.headers.remove(header::CONTENT_LENGTH);
-    Response::from_parts(head, Full::new(body))
+    Response::from_parts(head, Either::Left(Full::new(body)))
 }
 
 fn observe(method: &Method, route: &str, status: StatusCode, started: Instant) {

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use http::StatusCode;
 use qafila_aggregates::position::Position;
-use qafila_projections::oltp::{merchants, sync_jobs};
+use qafila_projections::oltp::{exports, merchants, sync_jobs};
 use qafila_schemas::ids::MerchantId;
 
 use crate::app::App;
@@ -46,6 +46,10 @@ async fn reached(app: &App, position: &Position, merchant: MerchantId) -> Result
         "sync-job" => {
             let job = position.aggregate_id.parse().unwrap_or_default();
             sync_jobs::sequence(&app.query_pool, merchant, job).await
+        }
+        "export" => {
+            let job = position.aggregate_id.parse().unwrap_or_default();
+            exports::sequence(&app.query_pool, merchant, job).await
         }
         // No read model of ours follows it, so there is nothing to wait for.
         _ => Ok(i64::MAX),

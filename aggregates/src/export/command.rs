@@ -18,6 +18,14 @@ pub struct RequestExport {
     pub filters: String,
     /// Language of the header row: `ar` or `en`.
     pub locale: String,
+    /// Salla's id of the store it is about.
+    pub store_id: i64,
+    /// One of [`COMPRESSIONS`](super::COMPRESSIONS); none leaves the file as it is.
+    pub compression: Option<String>,
+    /// Whether a CSV file begins with the byte order mark of UTF-8, which Excel needs to read Arabic.
+    pub byte_order_mark: Option<bool>,
+    /// Whether personal fields are in the file, opened; none where the report has none.
+    pub personal_data: Option<bool>,
     /// Who asks.
     pub requested_by: Option<UserId>,
 }

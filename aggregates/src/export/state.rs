@@ -14,6 +14,8 @@ use crate::Clock;
 pub const REPORTS: [&str; 5] = ["sales-trend", "orders", "order-items", "customers", "products"];
 /// Formats of files (API.md).
 pub const FORMATS: [&str; 3] = ["csv", "ndjson", "parquet"];
+/// Compressions of files.
+pub const COMPRESSIONS: [&str; 2] = ["gzip", "zstd"];
 
 /// Why an export refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -24,6 +26,9 @@ pub enum ExportError {
     /// No such format.
     #[error("format must be one of {}", FORMATS.join(", "))]
     UnknownFormat,
+    /// No such compression.
+    #[error("compression must be one of {}", COMPRESSIONS.join(", "))]
+    UnknownCompression,
     /// The same key asked for something else before.
     #[error("this Idempotency-Key was used for another export")]
     AnotherRequest,
@@ -83,9 +88,20 @@ impl Export {
         self.known.as_ref().map(|known| known.status)
     }
 
+    /// What was asked for; none where nobody asked.
+    pub fn request(&self) -> Option<&x::ExportRequested> {
+        self.known.as_ref().map(|known| &known.request)
+    }
+
+    /// The lease that made its file and when the link to it stops working; none where there is no file, or not any more.
+    pub fn file(&self) -> Option<(i64, Millis)> {
+        let known = self.known.as_ref().filter(|known| known.status == ExportStatus::Completed)?;
+        Some((known.epoch, known.expires_at?))
+    }
+
     fn decide(&self, command: ExportCommand, clock: Clock) -> Decision {
         match command {
-            ExportCommand::Request(request) => self.request(request, clock),
+            ExportCommand::Request(request) => self.ask(request, clock),
             ExportCommand::TakeOver { epoch, worker } => self.take_over(epoch, worker, clock),
             ExportCommand::Complete { epoch, file, expires_at } => {
                 self.complete(epoch, file, expires_at, clock)
@@ -96,12 +112,15 @@ impl Export {
         }
     }
 
-    fn request(&self, request: RequestExport, clock: Clock) -> Decision {
+    fn ask(&self, request: RequestExport, clock: Clock) -> Decision {
         if !REPORTS.contains(&request.report_type.as_str()) {
             return Err(ExportError::UnknownReport);
         }
         if !FORMATS.contains(&request.format.as_str()) {
             return Err(ExportError::UnknownFormat);
+        }
+        if request.compression.as_deref().is_some_and(|name| !COMPRESSIONS.contains(&name)) {
+            return Err(ExportError::UnknownCompression);
         }
         let wanted = x::ExportRequested {
             merchant_id: request.merchant_id,
@@ -110,6 +129,10 @@ impl Export {
             format: request.format,
             filters: request.filters,
             locale: request.locale,
+            store_id: Some(request.store_id),
+            compression: request.compression,
+            byte_order_mark: request.byte_order_mark,
+            personal_data: request.personal_data,
             requested_by: request.requested_by,
             requested_at: clock.now(),
         };

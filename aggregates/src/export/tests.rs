@@ -25,6 +25,10 @@ fn request(report: &str, format: &str) -> ExportCommand {
         format: format.into(),
         filters: "{}".into(),
         locale: "ar".into(),
+        store_id: 5,
+        compression: None,
+        byte_order_mark: Some(true),
+        personal_data: Some(true),
         requested_by: Some(UserId(Uuid::from_u128(9))),
     })
 }
@@ -70,6 +74,12 @@ fn running() -> Vec<ExportCommand> {
 fn only_documented_reports_and_formats_are_made() {
     assert_eq!(then(vec![], request("taxes", "csv")), Err(ExportError::UnknownReport));
     assert_eq!(then(vec![], request("orders", "xls")), Err(ExportError::UnknownFormat));
+    let ExportCommand::Request(wanted) = request("orders", "csv") else { panic!("a request") };
+    let squeezed = |by: &str| RequestExport { compression: Some(by.into()), ..wanted.clone() };
+    assert_eq!(then(vec![], ExportCommand::Request(squeezed("rar"))), Err(ExportError::UnknownCompression));
+    for by in COMPRESSIONS {
+        assert!(then(vec![], ExportCommand::Request(squeezed(by))).is_ok());
+    }
     for report in REPORTS {
         for format in FORMATS {
             assert_eq!(then(vec![], request(report, format)).map(|events| events.len()), Ok(1));

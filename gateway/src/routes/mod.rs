@@ -3,6 +3,8 @@
 pub mod auth;
 pub mod carts;
 pub mod customers;
+pub mod downloads;
+pub mod exports;
 pub mod jobs;
 pub mod me;
 pub mod notifications;
@@ -107,6 +109,19 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify(),
         )
         .boxed();
+    let files = v1
+        .and(
+            post(path!("reports" / "export"), &app, exports::request)
+                .or(get(path!("reports" / "exports"), &app, exports::list))
+                .unify()
+                .or(get_of(path!("reports" / "exports" / String), &app, exports::show))
+                .unify()
+                .or(delete_of(path!("reports" / "exports" / String), &app, exports::revoke))
+                .unify(),
+        )
+        .or(get_of(path!("download" / String), &app, downloads::download))
+        .unify()
+        .boxed();
     let services = path!("api" / "jobs" / ..)
         .and(
             post(path!("sync" / "initiate"), &app, jobs::initiate)
@@ -131,6 +146,8 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(merchant)
         .unify()
         .or(reading)
+        .unify()
+        .or(files)
         .unify()
         .or(services)
         .unify()
@@ -183,6 +200,7 @@ macro_rules! method_of {
 }
 method_of!(get_of, get);
 method_of!(post_of, post);
+method_of!(delete_of, delete);
 
 fn handled_of<H, F>(matched: BoxedFilter<(String,)>, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
 where

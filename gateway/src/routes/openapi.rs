@@ -10,8 +10,8 @@ use utoipa::{Modify, OpenApi};
 use warp::reply::Response;
 
 use super::{
-    Answer, auth, carts, customers, jobs, me, notifications, operations, orders, products, reconciliations,
-    reports, salla, sync, webhooks,
+    Answer, auth, carts, customers, downloads, exports, jobs, me, notifications, operations, orders,
+    products, reconciliations, reports, salla, sync, webhooks,
 };
 use crate::app::App;
 use crate::call::{Call, json as answer_json};
@@ -25,7 +25,7 @@ use crate::problem::MEDIA_TYPE;
         salla::callback, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status, sync::estimate,
         notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend,
-        reports::rankings::top_products, reports::rankings::order_status, reports::rankings::customers, carts::list, orders::list, orders::show,
+        reports::rankings::top_products, reports::rankings::order_status, reports::rankings::customers, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, orders::list, orders::show,
         customers::list, customers::show, products::list, products::show, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
     ),
     modifiers(&BearerToken)

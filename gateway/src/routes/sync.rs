@@ -200,7 +200,7 @@ pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// 412.
-fn not_connected() -> Problem {
+pub(super) fn not_connected() -> Problem {
     Problem::new(StatusCode::PRECONDITION_FAILED, "not-connected", "Connect your Salla store first.")
 }
 
@@ -331,7 +331,7 @@ impl From<SyncStatusView> for StatusBody {
 
 /// Share of the calls done that the import needs, because they take its time; one decimal; 100 only when the import has
 /// completed, 0 while their number is unknown.
-fn percentage(status: &str, calls: Option<(i64, i64)>) -> f64 {
+pub(super) fn percentage(status: &str, calls: Option<(i64, i64)>) -> f64 {
     if status == "completed" {
         return 100.0;
     }

@@ -13,7 +13,7 @@ use qafila_schemas::ids::MerchantId;
 use serde::Deserialize;
 
 /// Slugs of orders that are no sales (FACTS §5).
-pub(super) const NO_SALE: &str = "('canceled', 'restored')";
+pub(crate) const NO_SALE: &str = "('canceled', 'restored')";
 /// The orders of a window that a report is about.
 pub(super) const OF_WINDOW: &str = "merchant_id = {merchant:UUID} AND store_id = {store:Int64}
     AND created_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND created_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')";
@@ -57,7 +57,7 @@ pub enum Granularity {
 
 impl Granularity {
     /// The start of the point that `created_at` lies in, in the report's time zone.
-    fn start(self) -> &'static str {
+    pub(crate) fn start(self) -> &'static str {
         match self {
             Self::Day => "toStartOfDay(created_at, {zone:String})",
             Self::Week => "toDateTime(toStartOfWeek(created_at, 0, {zone:String}), {zone:String})",

@@ -24,8 +24,9 @@ impl EventFold<ExportEventRecord> for Exports {
     ) -> Result<(), sqlx::Error> {
         let statement = match event {
             ExportEventRecord::Requested(e) => sqlx::query(
-                "INSERT INTO exports (job_id, merchant_id, sequence, status, report_type, format, filters, locale, requested_by, requested_at)
-                 VALUES ($1, $2, 0, 'requested', $3, $4, $5::jsonb, $6, $7, $8) ON CONFLICT DO NOTHING",
+                "INSERT INTO exports (job_id, merchant_id, sequence, status, report_type, format, filters, locale, requested_by, requested_at,
+                     store_id, compression, personal_data)
+                 VALUES ($1, $2, 0, 'requested', $3, $4, $5::jsonb, $6, $7, $8, $9, $10, $11) ON CONFLICT DO NOTHING",
             )
             .bind(id)
             .bind(e.merchant_id.0)
@@ -34,7 +35,10 @@ impl EventFold<ExportEventRecord> for Exports {
             .bind(&e.filters)
             .bind(&e.locale)
             .bind(e.requested_by.map(|user| user.0))
-            .bind(e.requested_at.to_utc()),
+            .bind(e.requested_at.to_utc())
+            .bind(e.store_id)
+            .bind(&e.compression)
+            .bind(e.personal_data),
             ExportEventRecord::TakenOver(e) => sqlx::query(
                 "UPDATE exports SET status = 'running', epoch = $2, started_at = coalesce(started_at, $3) WHERE job_id = $1",
             )
@@ -71,7 +75,7 @@ impl EventFold<ExportEventRecord> for Exports {
     }
 }
 
-/// An export as its events tell.
+/// An export as its events tell, and how far its file is.
 #[derive(Debug, Clone, FromRow)]
 pub struct ExportView {
     /// The export.
@@ -82,6 +86,10 @@ pub struct ExportView {
     pub report_type: String,
     /// Format of the file.
     pub format: String,
+    /// Compression of the file.
+    pub compression: Option<String>,
+    /// Whether personal fields are in it.
+    pub personal_data: Option<bool>,
     /// Filters.
     pub filters: sqlx::types::Json<serde_json::Value>,
     /// When it was asked for.
@@ -102,10 +110,22 @@ pub struct ExportView {
     pub cause: Option<String>,
     /// What the user can do about it.
     pub advice: Option<String>,
+    /// When the present try began.
+    pub began_at: Option<DateTime<Utc>>,
+    /// When it told last how far it is.
+    pub progressed_at: Option<DateTime<Utc>>,
+    /// Rows written so far.
+    pub rows_done: Option<i64>,
+    /// Bytes written so far.
+    pub bytes_done: Option<i64>,
+    /// Rows that the file will about have; none where that is not known.
+    pub rows_total: Option<i64>,
 }
 
-const COLUMNS: &str = "job_id, status, report_type, format, filters, requested_at, started_at, ended_at, rows, bytes, sha256, expires_at, cause,
-    advice";
+const COLUMNS: &str = "e.job_id, e.status, e.report_type, e.format, e.compression, e.personal_data, e.filters, e.requested_at, e.started_at,
+    e.ended_at, e.rows, e.bytes, e.sha256, e.expires_at, e.cause, e.advice, w.began_at, w.progressed_at, w.rows_done, w.bytes_done,
+    w.rows_total";
+const SOURCE: &str = "exports e LEFT JOIN export_work w ON w.job_id = e.job_id AND w.state = 'open'";
 
 /// Time of the request and id of the last export of a page.
 pub type Cursor = (DateTime<Utc>, Uuid);
@@ -120,9 +140,9 @@ pub async fn list(
     let mut scope = for_merchant(pool, merchant).await?;
     let (requested_at, job_id) = cursor.unwrap_or((DateTime::<Utc>::MAX_UTC, Uuid::max()));
     sqlx::query_as(&format!(
-        "SELECT {COLUMNS} FROM exports
-         WHERE merchant_id = $1 AND (requested_at, job_id) < ($2, $3) AND status <> 'revoked'
-         ORDER BY requested_at DESC, job_id DESC LIMIT $4"
+        "SELECT {COLUMNS} FROM {SOURCE}
+         WHERE e.merchant_id = $1 AND (e.requested_at, e.job_id) < ($2, $3) AND e.status <> 'revoked'
+         ORDER BY e.requested_at DESC, e.job_id DESC LIMIT $4"
     ))
     .bind(merchant.0)
     .bind(requested_at)
@@ -139,9 +159,31 @@ pub async fn find(
     job: JobId,
 ) -> Result<Option<ExportView>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
-    sqlx::query_as(&format!("SELECT {COLUMNS} FROM exports WHERE merchant_id = $1 AND job_id = $2"))
+    sqlx::query_as(&format!("SELECT {COLUMNS} FROM {SOURCE} WHERE e.merchant_id = $1 AND e.job_id = $2"))
         .bind(merchant.0)
         .bind(job.0)
         .fetch_optional(&mut *scope)
         .await
+}
+
+/// How many exports of a merchant are not ready yet.
+pub async fn open(pool: &PgPool, merchant: MerchantId) -> Result<i64, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    sqlx::query_scalar(
+        "SELECT count(*) FROM exports WHERE merchant_id = $1 AND status IN ('requested', 'running')",
+    )
+    .bind(merchant.0)
+    .fetch_one(&mut *scope)
+    .await
+}
+
+/// How far the read model follows an export; 0 where it does not know it yet.
+pub async fn sequence(pool: &PgPool, merchant: MerchantId, job: Uuid) -> Result<i64, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    let known = sqlx::query_scalar("SELECT sequence FROM exports WHERE merchant_id = $1 AND job_id = $2")
+        .bind(merchant.0)
+        .bind(job)
+        .fetch_optional(&mut *scope)
+        .await?;
+    Ok(known.unwrap_or(0))
 }

@@ -22,6 +22,18 @@ pub struct ExportRequested {
     pub filters: String,
     /// Language of the header row: 'ar' or 'en'.
     pub locale: String,
+    /// Salla's id of the store it is about; null where the request did not name one.
+    #[serde(default)]
+    pub store_id: Option<i64>,
+    /// Compression of the file: 'gzip', 'zstd'; null for none; an open set.
+    #[serde(default)]
+    pub compression: Option<String>,
+    /// Whether a CSV file begins with the byte order mark of UTF-8; null where the file is no CSV.
+    #[serde(default)]
+    pub byte_order_mark: Option<bool>,
+    /// Whether personal fields are in the file, opened; null where the report has none.
+    #[serde(default)]
+    pub personal_data: Option<bool>,
     /// Who asked for it. A user id (UUID); null where nobody asked.
     #[serde(default)]
     pub requested_by: Option<UserId>,

@@ -96,6 +96,7 @@ impl World {
             ("QAFILA_SALLA_API_URL", format!("{sim_url}/admin/v2")),
             ("QAFILA_SALLA_ACCOUNTS_URL", sim_url.clone()),
             ("QAFILA_LISTEN", format!("127.0.0.1:{gateway_port}")),
+            ("QAFILA_EXPORT_STORE", exports_of(&claim.path).display().to_string()),
             ("QAFILA_PUBLIC_URL", gateway.clone()),
             ("QAFILA_API_KEYS", format!("tests:{API_KEY_SHA256}")),
         ] {
@@ -206,6 +207,11 @@ impl World {
         self.processes.get(name).map(Child::id)
     }
 
+    /// Where it keeps export files.
+    pub fn exports(&self) -> PathBuf {
+        exports_of(&self.claim.path)
+    }
+
     /// Where Qafila logs.
     pub fn log(&self) -> &PathBuf {
         &self.log
@@ -249,6 +255,7 @@ impl World {
     pub async fn remove(mut self) -> Result<()> {
         self.kill()?;
         remove_data(&self.id, &self.environment).await?;
+        remove_exports(&self.claim.path)?;
         Ok(std::fs::remove_file(&self.claim.path)?)
     }
 }
@@ -281,11 +288,24 @@ async fn sweep(folder: &Path, environment: &BTreeMap<String, String>) -> Result<
         let Ok(file) = File::open(&path) else { continue };
         if file.try_lock_exclusive().is_ok() {
             remove_data(id, environment).await.with_context(|| format!("removing the old world {id}"))?;
+            remove_exports(&path)?;
             std::fs::remove_file(&path)
                 .or_else(|e| if e.kind() == ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
         }
     }
     Ok(())
+}
+
+/// The folder of a world's export files, beside its claim.
+fn exports_of(claim: &Path) -> PathBuf {
+    claim.with_extension("exports")
+}
+
+fn remove_exports(claim: &Path) -> Result<()> {
+    match std::fs::remove_dir_all(exports_of(claim)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// Removes the topics and databases of world `id`.

@@ -1,64 +1,255 @@
-//! Exports: from the aggregate's events to what a merchant may read of them.
+//! Exports: from a click to a file that holds what the store holds, and to the end of its link.
 
-use anyhow::{Context, ensure};
-use qafila_aggregates::Clock;
-use qafila_aggregates::commands::{Commands, Wake};
-use qafila_aggregates::export::{Export, ExportCommand, RequestExport, StoredFile, job_id};
-use qafila_projections::oltp::exports;
-use qafila_proving::merchant::Merchant;
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use bytes::Bytes;
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::RowAccessor;
+use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
-use qafila_schemas::ids::MerchantId;
-use qafila_schemas::millis::Millis;
-use tokio_util::sync::CancellationToken;
+use reqwest::StatusCode;
+use salla_sim::store::Plan;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
 
 static SHARED: SharedWorld = SharedWorld::new("exports");
+static IMPORTED: OnceCell<(Merchant, u64)> = OnceCell::const_new();
+const ORDERS: usize = 120;
+
+/// The merchant whose store is exported.
+async fn imported() -> Result<&'static (Merchant, u64)> {
+    IMPORTED
+        .get_or_try_init(|| async {
+            let world = SHARED.world().await?;
+            let plan =
+                Plan { seed: 611, orders: ORDERS, customers: 30, products: 9, months: 10, ..Plan::default() };
+            let store = make_store(&world.sim_url, &plan).await?;
+            let merchant = Merchant::register(&world.gateway).await?;
+            merchant.connect(store).await?;
+            merchant.start_import(12).await?;
+            merchant.watch_import(Duration::from_secs(120), |_| {}).await?;
+            let loaded = || async {
+                Ok(world.clickhouse().query("SELECT count() FROM orders FINAL").fetch_one::<u64>().await?)
+            };
+            until(loaded, |count| *count == ORDERS as u64).await?;
+            anyhow::Ok((merchant, store))
+        })
+        .await
+}
+
+/// Asks for a file and waits for its end.
+async fn export(merchant: &Merchant, body: &Value) -> Result<Value> {
+    let accepted = expect(merchant.post("/api/v1/reports/export", body).await?, StatusCode::ACCEPTED).await?;
+    ended(merchant, accepted["jobId"].as_str().context("a job")?).await
+}
+
+async fn ended(merchant: &Merchant, job: &str) -> Result<Value> {
+    let path = format!("/api/v1/reports/exports/{job}");
+    let shown = || async {
+        let answer = merchant.get(&path).await?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            Ok(Value::Null)
+        } else {
+            expect(answer, StatusCode::OK).await
+        }
+    };
+    until(shown, |export| matches!(export["status"].as_str(), Some("completed" | "failed"))).await
+}
+
+/// The file behind an export's link, which needs no session; checked against what the export says of it.
+async fn download(export: &Value) -> Result<Vec<u8>> {
+    let link = export["link"].as_str().with_context(|| format!("a link: {export}"))?;
+    let answer = reqwest::get(link).await?;
+    ensure!(answer.status() == StatusCode::OK, "{link} answered {}", answer.status());
+    let bytes = answer.bytes().await?.to_vec();
+    ensure!(export["bytes"].as_u64() == Some(bytes.len() as u64), "{export}");
+    ensure!(export["sha256"] == hex::encode(Sha256::digest(&bytes)), "{export}");
+    ensure!(export["percent"] == 100.0, "{export}");
+    Ok(bytes)
+}
+
+fn csv_rows(bytes: &[u8]) -> Result<Vec<BTreeMap<String, String>>> {
+    let mut reader = csv::Reader::from_reader(bytes);
+    Ok(reader.deserialize().collect::<Result<_, _>>()?)
+}
+
+fn money(halalas: i64) -> String {
+    format!("{}.{:02}00", halalas / 100, halalas % 100)
+}
 
 #[test]
-fn the_read_model_follows_an_export_from_its_request_to_its_end_and_shows_it_to_its_merchant_alone() {
+fn a_csv_file_holds_every_order_with_its_money_and_opens_what_is_personal_for_its_owner() {
     SHARED.run(async {
+        let (merchant, store) = imported().await?;
+        let done =
+            export(merchant, &json!({"reportType": "orders", "format": "csv", "byteOrderMark": false}))
+                .await?;
+        ensure!(done["rows"] == ORDERS, "{done}");
+        let bytes = download(&done).await?;
+        let rows = csv_rows(&bytes)?;
+        ensure!(rows.len() == ORDERS, "{} rows", rows.len());
         let world = SHARED.world().await?;
-        let merchant = Merchant::register(&world.gateway).await?;
-        let merchant_id = MerchantId(merchant.id.parse()?);
-        let stop = CancellationToken::new();
-        let pool = world.pool("QAFILA_DATABASE_COMMAND_URL").await?;
-        let commands: Commands<Export> =
-            Commands::new(pool.clone(), Clock::system(), Wake::start(pool, stop.clone()));
-        let job = job_id(merchant_id, "the first");
-        let request = RequestExport {
-            merchant_id,
-            job_id: job,
-            report_type: "orders".into(),
-            format: "csv".into(),
-            filters: r#"{"from":"2026-01-01"}"#.into(),
-            locale: "ar".into(),
-            requested_by: None,
+        let expected: BTreeMap<String, String> = {
+            let sim = world.sim.world();
+            let store = sim.stores.get(store).context("the store")?;
+            store.orders.iter().map(|order| (order.id.to_string(), money(order.total))).collect()
         };
-        let expires_at = Millis(Millis::now().0 + 86_400_000);
-        let file = StoredFile { rows: 7, bytes: 700, sha256: "ab".repeat(32) };
-        for command in [
-            ExportCommand::Request(request),
-            ExportCommand::TakeOver { epoch: 1, worker: "w".into() },
-            ExportCommand::Complete { epoch: 1, file, expires_at },
-        ] {
-            commands.execute(&job.to_string(), command).await?;
+        let told: BTreeMap<String, String> =
+            rows.iter().map(|row| (row["معرّف الطلب"].clone(), row["الإجمالي"].clone())).collect();
+        ensure!(told == expected, "the file and the store differ");
+        let named = rows.iter().filter(|row| !row["اسم العميل"].is_empty()).count();
+        ensure!(named == ORDERS, "{named} rows name a customer");
+        ensure!(!String::from_utf8_lossy(&bytes).contains("pii:"), "something is still sealed");
+        let phones = rows.iter().map(|row| row["جوال العميل"].as_str()).filter(|phone| !phone.is_empty());
+        ensure!(
+            phones.clone().count() > 0 && phones.clone().all(|phone| phone.starts_with("'+")),
+            "guarded phones"
+        );
+        let bare = export(
+            merchant,
+            &json!({"reportType": "orders", "format": "csv", "personalData": false, "byteOrderMark": true}),
+        )
+        .await?;
+        let bytes = download(&bare).await?;
+        ensure!(bytes.starts_with(b"\xef\xbb\xbf"), "the mark");
+        ensure!(!String::from_utf8_lossy(&bytes).contains("العميل\""), "no personal column");
+        ensure!(csv_rows(&bytes)?.iter().all(|row| !row.contains_key("اسم العميل")), "no personal column");
+        Ok(())
+    });
+}
+
+#[test]
+fn python_reads_the_same_cells_from_the_file() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let done = export(merchant, &json!({"reportType": "customers", "format": "csv"})).await?;
+        let bytes = download(&done).await?;
+        let script = "import csv,io,json,sys; print(json.dumps(list(csv.DictReader(io.StringIO(\
+                      sys.stdin.buffer.read().decode('utf-8-sig'), newline='')))))";
+        let mut python = Command::new("python3")
+            .args(["-c", script])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        python.stdin.take().context("stdin")?.write_all(&bytes)?;
+        let output = python.wait_with_output()?;
+        let read: Vec<BTreeMap<String, String>> = serde_json::from_slice(&output.stdout)?;
+        ensure!(!read.is_empty() && read == csv_rows(&bytes[3..])?, "Python reads other cells");
+        Ok(())
+    });
+}
+
+#[test]
+fn every_format_and_compression_holds_the_same_rows() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let asked = |format: &str, compression: Option<&str>| {
+            json!({"reportType": "orders", "format": format, "compression": compression})
+        };
+        let lines = download(&export(merchant, &asked("ndjson", None)).await?).await?;
+        let orders: Vec<Value> =
+            String::from_utf8(lines.clone())?.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        ensure!(orders.len() == ORDERS && orders.iter().all(|order| order["customerName"].is_string()));
+        let squeezed = download(&export(merchant, &asked("ndjson", Some("gzip"))).await?).await?;
+        let mut opened = vec![];
+        flate2::read::MultiGzDecoder::new(squeezed.as_slice()).read_to_end(&mut opened)?;
+        ensure!(opened == lines, "gzip");
+        let squeezed = download(&export(merchant, &asked("ndjson", Some("zstd"))).await?).await?;
+        ensure!(zstd::decode_all(squeezed.as_slice())? == lines, "zstd");
+        for compression in [None, Some("zstd")] {
+            let parquet = download(&export(merchant, &asked("parquet", compression)).await?).await?;
+            let reader = SerializedFileReader::new(Bytes::from(parquet))?;
+            let ids: Vec<i64> = reader
+                .get_row_iter(None)?
+                .map(|row| Ok(row?.get_long(0)?))
+                .collect::<Result<_>>()?;
+            let expected: Vec<i64> = orders.iter().filter_map(|order| order["orderId"].as_i64()).collect();
+            ensure!(ids == expected, "Parquet");
         }
-        let query = world.pool("QAFILA_DATABASE_QUERY_URL").await?;
-        let shown = || async { Ok(exports::find(&query, merchant_id, job).await?) };
-        let is_completed = |export: &Option<exports::ExportView>| {
-            export.as_ref().is_some_and(|export| export.status == "completed")
+        for report in ["sales-trend", "order-items", "products"] {
+            let done = export(merchant, &json!({"reportType": report, "format": "ndjson"})).await?;
+            let rows = String::from_utf8(download(&done).await?)?.lines().count();
+            ensure!(rows > 0 && done["rows"] == rows, "{report}: {done}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn the_same_key_is_the_same_export_and_what_is_unknown_is_named() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let ask = |body: Value| async move {
+            let world = SHARED.world().await?;
+            let posting = reqwest::Client::new()
+                .post(format!("{}/api/v1/reports/export", world.gateway))
+                .bearer_auth(merchant.token())
+                .header("idempotency-key", "my-key-1");
+            anyhow::Ok(posting.json(&body).send().await?)
         };
-        let export = until(shown, is_completed).await?.context("the export")?;
-        ensure!((export.rows, export.bytes) == (Some(7), Some(700)), "{export:?}");
-        ensure!(export.filters.0["from"] == "2026-01-01" && export.started_at.is_some(), "{export:?}");
-        ensure!(export.expires_at.map(|at| at.timestamp_millis()) == Some(expires_at.0), "{export:?}");
-        ensure!(exports::list(&query, merchant_id, None, 10).await?.len() == 1, "it is listed");
-        let stranger = MerchantId(uuid::Uuid::now_v7());
-        ensure!(exports::find(&query, stranger, job).await?.is_none(), "others do not see it");
-        commands.execute(&job.to_string(), ExportCommand::Revoke { requested_by: None }).await?;
-        let listed = || async { Ok(exports::list(&query, merchant_id, None, 10).await?) };
-        until(listed, Vec::is_empty).await?;
-        stop.cancel();
+        let wanted = json!({"reportType": "products", "format": "csv"});
+        let first = expect(ask(wanted.clone()).await?, StatusCode::ACCEPTED).await?;
+        ended(merchant, first["jobId"].as_str().context("a job")?).await?;
+        let again = expect(ask(wanted).await?, StatusCode::ACCEPTED).await?;
+        ensure!(first["jobId"] == again["jobId"], "{first} {again}");
+        let other = ask(json!({"reportType": "orders", "format": "csv"})).await?;
+        let refused = expect(other, StatusCode::UNPROCESSABLE_ENTITY).await?;
+        ensure!(refused["errors"][0]["pointer"] == "Idempotency-Key", "{refused}");
+        let bad = json!({"reportType": "orders", "format": "xls", "filters": {"from": "yesterday"}});
+        let refused =
+            expect(merchant.post("/api/v1/reports/export", &bad).await?, StatusCode::UNPROCESSABLE_ENTITY)
+                .await?;
+        let pointers: Vec<_> =
+            refused["errors"].as_array().context("errors")?.iter().map(|e| &e["pointer"]).collect();
+        ensure!(pointers == ["/format", "/filters/from"], "{refused}");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_revoked_export_has_no_link_at_once_and_no_file_soon_and_strangers_see_nothing() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let world = SHARED.world().await?;
+        let done = export(merchant, &json!({"reportType": "products", "format": "ndjson"})).await?;
+        let (job, link) =
+            (done["jobId"].as_str().context("a job")?, done["link"].as_str().context("a link")?);
+        let from_ten = reqwest::Client::new().get(link).header("range", "bytes=10-").send().await?;
+        ensure!(from_ten.status() == StatusCode::PARTIAL_CONTENT, "{}", from_ten.status());
+        let whole = download(&done).await?;
+        ensure!(from_ten.bytes().await? == whole[10..], "the rest of the file");
+        let stranger = Merchant::register(&world.gateway).await?;
+        let path = format!("/api/v1/reports/exports/{job}");
+        expect(stranger.get(&path).await?, StatusCode::NOT_FOUND).await?;
+        let delete = |token: String| async move {
+            let url = format!("{}/api/v1/reports/exports/{job}", world.gateway);
+            anyhow::Ok(reqwest::Client::new().delete(url).bearer_auth(token).send().await?.status())
+        };
+        ensure!(delete(stranger.token().to_owned()).await? == StatusCode::NOT_FOUND, "not a stranger's");
+        ensure!(delete(merchant.token().to_owned()).await? == StatusCode::NO_CONTENT, "revoked");
+        ensure!(reqwest::get(link).await?.status() == StatusCode::GONE, "the link works no more");
+        let forged = format!("{}x", &link[..link.len() - 1]);
+        ensure!(reqwest::get(forged).await?.status() == StatusCode::NOT_FOUND, "no link of ours");
+        let folder = world.exports().join("exports").join(&merchant.id);
+        let files = || async {
+            let names = std::fs::read_dir(&folder)?
+                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+            let names: Vec<String> = names.collect::<Result<_>>()?;
+            Ok(names.into_iter().filter(|name| name.starts_with(job)).collect::<Vec<_>>())
+        };
+        until(files, Vec::is_empty).await?;
+        let listed =
+            || async { expect(merchant.get("/api/v1/reports/exports").await?, StatusCode::OK).await };
+        let shows = |list: &Value| {
+            list["items"].as_array().is_some_and(|items| items.iter().any(|i| i["jobId"] == job))
+        };
+        until(listed, |list| !shows(list)).await?;
         Ok(())
     });
 }

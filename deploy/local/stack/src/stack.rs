@@ -189,6 +189,7 @@ impl Stack {
             ("QAFILA_SALLA_WEBHOOK_SECRETS", self.secrets.get("SALLA_WEBHOOK_SECRET").to_owned()),
             ("QAFILA_SALLA_REDIRECT_URL", format!("http://127.0.0.1:{}/oauth/callback", ports.gateway)),
             ("QAFILA_PUBLIC_URL", format!("http://127.0.0.1:{}", ports.gateway)),
+            ("QAFILA_EXPORT_STORE", self.layout.local.join("exports").display().to_string()),
             ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
             ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
         ];

@@ -1,0 +1,340 @@
+//! `/api/v1/reports/export…`: asking for a report as a file, watching it, and revoking it.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use http::StatusCode;
+use qafila_aggregates::commands::CommandError;
+use qafila_aggregates::export::{
+    COMPRESSIONS, ExportCommand, ExportError, FORMATS, REPORTS, RequestExport, job_id,
+};
+use qafila_projections::export::filters::Filters;
+use qafila_projections::export::links::Linked;
+use qafila_projections::export::report::Report;
+use qafila_projections::oltp::exports::{self, ExportView};
+use qafila_schemas::ids::{JobId, MerchantId};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use super::sync::percentage;
+use super::{Answer, present_store};
+use crate::app::App;
+use crate::auth::rules::Broken;
+use crate::call::{Call, json, no_content, with_header};
+use crate::page::PageRequest;
+use crate::problem::Problem;
+use crate::wait;
+
+const KEY_HEADER: &str = "idempotency-key";
+const LONGEST_KEY: usize = 255;
+/// Files that a merchant may wait for at once.
+const MOST_OPEN: i64 = 50;
+
+/// Which report, as what.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ExportRequestBody {
+    /// `sales-trend`, `orders`, `order-items`, `customers` or `products`.
+    report_type: String,
+    /// `csv`, `ndjson` or `parquet`.
+    format: String,
+    /// `from`, `to` (days, both included), `timezone`; of orders also `status` and `customerId`, of order items and products
+    /// `status`, of a trend `granularity`.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    filters: Map<String, Value>,
+    /// `gzip` or `zstd`; the file is as it is where absent.
+    #[serde(default)]
+    compression: Option<String>,
+    /// Whether a CSV file begins with the mark that Excel needs to read Arabic; true where absent.
+    #[serde(default)]
+    byte_order_mark: Option<bool>,
+    /// Whether names, phones, addresses and the like are in the file; true where absent.
+    #[serde(default)]
+    personal_data: Option<bool>,
+}
+
+/// The export that was accepted.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportAcceptedBody {
+    job_id: String,
+    position: String,
+}
+
+/// A page of exports, newest first.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportsBody {
+    items: Vec<ExportBody>,
+    /// Give it as `cursor` for the next page; null on the last one.
+    next_cursor: Option<String>,
+}
+
+/// Where an export stands.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ExportBody {
+    job_id: String,
+    /// `requested`, `running`, `completed`, `failed`, `revoked`, `expired`.
+    status: String,
+    report_type: String,
+    format: String,
+    compression: Option<String>,
+    personal_data: Option<bool>,
+    #[schema(value_type = Object)]
+    filters: Value,
+    requested_at: DateTime<Utc>,
+    started_at: Option<DateTime<Utc>>,
+    ended_at: Option<DateTime<Utc>>,
+    /// Rows in the file, so far or in all, without the headings.
+    rows: Option<i64>,
+    /// Size of the file, so far or in all.
+    bytes: Option<i64>,
+    /// 0 to 100; below 100 until the file is complete, null where nobody knows how long it will be.
+    percent: Option<f64>,
+    eta_seconds: Option<i64>,
+    /// SHA-256 of the file, in hex.
+    sha256: Option<String>,
+    /// When the link stops working.
+    expires_at: Option<DateTime<Utc>>,
+    /// Where the file is, for any browser; only while it can be had.
+    link: Option<String>,
+    /// Why it failed, a stable code.
+    cause: Option<String>,
+    /// What to do about it.
+    advice: Option<String>,
+}
+
+/// Asks for a report as a file.
+#[utoipa::path(post, operation_id = "request_export", path = "/api/v1/reports/export", tag = "exports", security(("bearer" = [])),
+    params(("idempotency-key" = Option<String>, Header, description = "1 to 255 characters: the same key is the same export")),
+    request_body = ExportRequestBody, responses((status = 202, body = ExportAcceptedBody), (status = 412, body = Problem),
+        (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+pub async fn request(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let (merchant, user_id) = (identity.merchant_id, identity.user_id);
+    let key = idempotency_key(&call)?;
+    let body: ExportRequestBody = call.json()?;
+    let (report, filters) = checked(&body)?;
+    if !app.health.is_up("kafka") {
+        return Err(Problem::unavailable("kafka", &"an export needs Kafka"));
+    }
+    let store_id = present_store(&app, merchant).await?.ok_or_else(super::sync::not_connected)?;
+    let user = app.registration.by_id(user_id).await?.ok_or_else(Problem::unauthorized)?;
+    if exports::open(&app.query_pool, merchant).await? >= MOST_OPEN {
+        let detail =
+            format!("You are waiting for {MOST_OPEN} files. Wait until some are ready, or delete some.");
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-exports", detail).retry_after(10));
+    }
+    let job = job_id(merchant, &key);
+    let wanted = RequestExport {
+        merchant_id: merchant,
+        job_id: job,
+        report_type: body.report_type,
+        filters: filters.to_json(),
+        locale: user.locale,
+        store_id,
+        compression: body.compression,
+        byte_order_mark: (body.format == "csv").then_some(body.byte_order_mark.unwrap_or(true)),
+        personal_data: report.is_personal().then_some(body.personal_data.unwrap_or(true)),
+        format: body.format,
+        requested_by: Some(user_id),
+    };
+    let (report, format) = (wanted.report_type.clone(), wanted.format.clone());
+    let committed =
+        app.exports.execute(&job.to_string(), ExportCommand::Request(wanted)).await.map_err(refused)?;
+    if !committed.events.is_empty() {
+        tracing::info!(event = "export requested", merchantId = %merchant, jobId = %job, report, format);
+    }
+    let accepted = ExportAcceptedBody { job_id: job.to_string(), position: committed.position.to_string() };
+    Ok(json(StatusCode::ACCEPTED, &accepted))
+}
+
+/// A key of the client's, or one that nobody has.
+fn idempotency_key(call: &Call) -> Result<String, Problem> {
+    let Some(value) = call.headers.get(KEY_HEADER) else { return Ok(Uuid::now_v7().to_string()) };
+    let fits =
+        |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+    value.to_str().ok().filter(fits).map(str::to_owned).ok_or_else(|| {
+        Problem::invalid_field("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
+    })
+}
+
+/// The report and its filters; everything that is wrong is named.
+fn checked(body: &ExportRequestBody) -> Result<(Report, Filters), Problem> {
+    let mut broken = Broken::default();
+    let one_of = |names: &[&str]| format!("must be one of {}", names.join(", "));
+    if !FORMATS.contains(&body.format.as_str()) {
+        broken.add("/format", one_of(&FORMATS));
+    }
+    if body.compression.as_deref().is_some_and(|name| !COMPRESSIONS.contains(&name)) {
+        broken.add("/compression", one_of(&COMPRESSIONS));
+    }
+    if body.byte_order_mark.is_some() && body.format != "csv" {
+        broken.add("/byteOrderMark", "is only for csv".into());
+    }
+    let Some(report) = Report::named(&body.report_type) else {
+        broken.add("/reportType", one_of(&REPORTS));
+        return Err(Problem::invalid(broken.0));
+    };
+    if body.personal_data == Some(true) && !report.is_personal() {
+        broken.add("/personalData", "this report has no personal data".into());
+    }
+    match Filters::check(report, &body.filters) {
+        Ok(filters) if broken.0.is_empty() => return Ok((report, filters)),
+        Ok(_) => {}
+        Err(bad) => {
+            bad.into_iter().for_each(|bad| broken.add(&format!("/filters/{}", bad.name), bad.rule));
+        }
+    }
+    Err(Problem::invalid(broken.0))
+}
+
+fn refused(error: CommandError<ExportError>) -> Problem {
+    match error {
+        CommandError::Refused(ExportError::AnotherRequest) => Problem::invalid_field(
+            "Idempotency-Key",
+            "was used for another export; give each one a key of its own",
+        ),
+        CommandError::Refused(ExportError::Unknown) => Problem::unknown("export"),
+        CommandError::Refused(refusal) => {
+            Problem::new(StatusCode::CONFLICT, "export-conflict", refusal.to_string())
+        }
+        error => Problem::unavailable("event store", &error),
+    }
+}
+
+/// The exports of the merchant; revoked ones are not shown.
+#[utoipa::path(get, operation_id = "list_exports", path = "/api/v1/reports/exports", tag = "exports", security(("bearer" = [])),
+    params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
+        ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent"),
+        ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
+        ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
+    responses((status = 200, body = ExportsBody), (status = 422, body = Problem)))]
+pub async fn list(app: Arc<App>, call: Call) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let mut page = PageRequest::<Uuid>::default();
+    for (name, value) in call.parameters() {
+        if !page.take(&name, &value)? {
+            return Err(Problem::invalid_field(&name, "is not a parameter of this route"));
+        }
+    }
+    let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
+    let mut found = exports::list(&app.query_pool, identity.merchant_id, page.cursor, page.wanted()).await?;
+    let next_cursor = page.cut(&mut found, |last| (last.requested_at, last.job_id));
+    let items = found.into_iter().map(|view| body(&app, identity.merchant_id, view)).collect();
+    let answer = json(StatusCode::OK, &ExportsBody { items, next_cursor });
+    Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
+}
+
+/// One export.
+#[utoipa::path(get, operation_id = "show_export", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
+    params(("jobId" = String, Path), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
+        ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
+    responses((status = 200, body = ExportBody), (status = 404, body = Problem)))]
+pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let job: JobId = id.parse().map_err(|_| Problem::unknown("export"))?;
+    let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
+    let view = exports::find(&app.query_pool, identity.merchant_id, job).await?;
+    let view = view.ok_or_else(|| Problem::unknown("export"))?;
+    let answer = json(StatusCode::OK, &body(&app, identity.merchant_id, view));
+    Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
+}
+
+/// Revokes an export: its link stops working at once, and its file is removed.
+#[utoipa::path(delete, operation_id = "revoke_export", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
+    params(("jobId" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+pub async fn revoke(app: Arc<App>, call: Call, id: String) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let job: JobId = id.parse().map_err(|_| Problem::unknown("export"))?;
+    // From the events, not from a read model: what was asked for a moment ago can be revoked.
+    let (export, _) =
+        app.exports.load(&job.to_string()).await.map_err(|e| Problem::unavailable("event store", &e))?;
+    if export.request().is_none_or(|request| request.merchant_id != identity.merchant_id) {
+        return Err(Problem::unknown("export"));
+    }
+    let command = ExportCommand::Revoke { requested_by: Some(identity.user_id) };
+    app.exports.execute(&job.to_string(), command).await.map_err(refused)?;
+    tracing::info!(event = "export revoked", merchantId = %identity.merchant_id, jobId = %job);
+    Ok(no_content())
+}
+
+fn body(app: &App, merchant: MerchantId, view: ExportView) -> ExportBody {
+    let is_running = view.status == "running";
+    let is_over = view.status == "completed" && view.expires_at.is_some_and(|end| end <= Utc::now());
+    let known = view.rows_done.zip(view.rows_total).filter(|_| is_running);
+    let link = (view.status == "completed" && !is_over)
+        .then_some(view.expires_at)
+        .flatten()
+        .map(|expires_at| app.download_links.link(Linked { merchant, job: JobId(view.job_id), expires_at }));
+    ExportBody {
+        job_id: view.job_id.to_string(),
+        rows: view.rows.or(view.rows_done.filter(|_| is_running)),
+        bytes: view.bytes.or(view.bytes_done.filter(|_| is_running)),
+        percent: match view.status.as_str() {
+            "completed" | "expired" => Some(100.0),
+            "requested" => Some(0.0),
+            status => known.map(|known| percentage(status, Some(known))),
+        },
+        eta_seconds: known.and_then(|known| eta(view.began_at?, view.progressed_at?, known)),
+        status: if is_over { "expired".into() } else { view.status },
+        report_type: view.report_type,
+        format: view.format,
+        compression: view.compression,
+        personal_data: view.personal_data,
+        filters: view.filters.0,
+        requested_at: view.requested_at,
+        started_at: view.started_at,
+        ended_at: view.ended_at,
+        sha256: view.sha256,
+        expires_at: view.expires_at,
+        link,
+        cause: view.cause,
+        advice: view.advice,
+    }
+}
+
+/// Seconds until the rest is written as fast as what is.
+fn eta(began_at: DateTime<Utc>, told_at: DateTime<Utc>, (done, total): (i64, i64)) -> Option<i64> {
+    let elapsed = (told_at - began_at).num_milliseconds();
+    let rest = (total - done).max(0);
+    (done > 0 && elapsed > 0).then(|| (rest as f64 * elapsed as f64 / done as f64 / 1_000.0).ceil() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(body: &str) -> Result<(Report, Filters), Vec<String>> {
+        let body: ExportRequestBody = serde_json::from_str(body).expect("a body");
+        checked(&body).map_err(|problem| problem.errors.into_iter().map(|error| error.pointer).collect())
+    }
+
+    #[test]
+    fn every_unknown_report_format_and_filter_is_named() {
+        let bad = asked(
+            r#"{"reportType":"orders","format":"xls","compression":"rar","filters":{"colour":"red","from":"x"}}"#,
+        );
+        assert_eq!(
+            bad,
+            Err(["/format", "/compression", "/filters/colour", "/filters/from"].map(str::to_owned).into())
+        );
+        assert_eq!(asked(r#"{"reportType":"taxes","format":"csv"}"#), Err(vec!["/reportType".to_owned()]));
+        let bad =
+            asked(r#"{"reportType":"products","format":"ndjson","byteOrderMark":true,"personalData":true}"#);
+        assert_eq!(bad, Err(["/byteOrderMark", "/personalData"].map(str::to_owned).into()));
+        assert!(asked(r#"{"reportType":"orders","format":"csv"}"#).is_ok());
+    }
+
+    #[test]
+    fn the_rest_takes_as_long_as_what_is_done_and_nobody_guesses_before() {
+        let at = |second| DateTime::from_timestamp(second, 0).expect("a time");
+        assert_eq!(eta(at(0), at(10), (250, 1_000)), Some(30));
+        assert_eq!(eta(at(0), at(10), (0, 1_000)), None);
+        assert_eq!(eta(at(0), at(10), (1_100, 1_000)), Some(0));
+    }
+}

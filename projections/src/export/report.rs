@@ -1,0 +1,422 @@
+//! What is in each report file: its columns, their headings in both languages, and the query that gives them.
+
+use clickhouse::Client;
+use clickhouse::query::Query;
+use qafila_schemas::ids::MerchantId;
+
+use super::filters::Filters;
+use crate::olap::reports::NO_SALE;
+
+/// A report that can be exported (API.md).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// Sales by day, week or month.
+    SalesTrend,
+    /// One row an order.
+    Orders,
+    /// One row a line of an order.
+    OrderItems,
+    /// One row a customer.
+    Customers,
+    /// One row a product.
+    Products,
+}
+
+/// What the cells of a column are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// A whole number.
+    Integer,
+    /// Text; empty is absent.
+    Text,
+    /// `decimal(18,4)`: money, whose currency is a column of its own, or a quantity.
+    Decimal,
+    /// An instant, to the millisecond.
+    Time,
+    /// Yes or no.
+    Boolean,
+}
+
+impl Kind {
+    /// Its name in a manifest.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Integer => "integer",
+            Self::Text => "text",
+            Self::Decimal => "decimal(18,4)",
+            Self::Time => "timestamp(ms, UTC)",
+            Self::Boolean => "boolean",
+        }
+    }
+}
+
+/// A column of a report.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Column {
+    /// Name in NDJSON and Parquet, and in the manifest.
+    pub name: &'static str,
+    /// What its cells are.
+    pub kind: Kind,
+    /// Heading in English.
+    pub english: &'static str,
+    /// Heading in Arabic.
+    pub arabic: &'static str,
+    /// Its cells are personal, so they are sealed where they are stored.
+    pub is_personal: bool,
+    sql: &'static str,
+}
+
+const fn column(
+    name: &'static str,
+    kind: Kind,
+    sql: &'static str,
+    english: &'static str,
+    arabic: &'static str,
+) -> Column {
+    Column { name, kind, english, arabic, is_personal: false, sql }
+}
+
+const fn personal(
+    name: &'static str,
+    sql: &'static str,
+    english: &'static str,
+    arabic: &'static str,
+) -> Column {
+    Column { name, kind: Kind::Text, english, arabic, is_personal: true, sql }
+}
+
+use Kind::{Boolean, Decimal, Integer, Text, Time};
+
+static ORDERS: [Column; 25] = [
+    column("orderId", Integer, "order_id", "Order id", "معرّف الطلب"),
+    column("number", Integer, "reference_id", "Order number", "رقم الطلب"),
+    column("createdAt", Time, "created_at", "Created", "تاريخ الإنشاء"),
+    column("status", Text, "status_slug", "Status", "الحالة"),
+    column(
+        "statusName",
+        Text,
+        "if(custom_status_name != '', custom_status_name, status_name)",
+        "Status name",
+        "اسم الحالة",
+    ),
+    column("total", Decimal, "total", "Total", "الإجمالي"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+    column("subTotal", Decimal, "sub_total", "Subtotal", "المجموع الفرعي"),
+    column("shippingCost", Decimal, "shipping_cost", "Shipping", "الشحن"),
+    column("cashOnDelivery", Decimal, "cash_on_delivery", "Cash on delivery fee", "رسوم الدفع عند الاستلام"),
+    column("tax", Decimal, "tax", "Tax", "الضريبة"),
+    column("discount", Decimal, "discount", "Discount", "الخصم"),
+    column("paymentMethod", Text, "payment_method", "Payment method", "طريقة الدفع"),
+    column("channel", Text, "channel", "Channel", "القناة"),
+    column("city", Text, "city", "City", "المدينة"),
+    column("countryCode", Text, "country_code", "Country", "الدولة"),
+    column("units", Decimal, "arraySum(lines_quantity)", "Units", "عدد القطع"),
+    column("customerId", Integer, "customer_id", "Customer id", "معرّف العميل"),
+    column("updatedAt", Time, "salla_updated_at", "Last change", "آخر تحديث"),
+    personal("customerName", "customer_name", "Customer name", "اسم العميل"),
+    personal("customerPhone", "customer_phone", "Customer phone", "جوال العميل"),
+    personal("customerEmail", "customer_email", "Customer e-mail", "بريد العميل"),
+    personal("receiverName", "receiver_name", "Receiver name", "اسم المستلم"),
+    personal("receiverPhone", "receiver_phone", "Receiver phone", "جوال المستلم"),
+    personal("receiverEmail", "receiver_email", "Receiver e-mail", "بريد المستلم"),
+];
+
+static ORDER_ITEMS: [Column; 12] = [
+    column("orderId", Integer, "order_id", "Order id", "معرّف الطلب"),
+    column("number", Integer, "reference_id", "Order number", "رقم الطلب"),
+    column("createdAt", Time, "created_at", "Created", "تاريخ الإنشاء"),
+    column("status", Text, "status_slug", "Status", "الحالة"),
+    column("line", Integer, "line", "Line", "السطر"),
+    column("productId", Integer, "nullIf(line_product_id, 0)", "Product id", "معرّف المنتج"),
+    column("sku", Text, "line_sku", "SKU", "رمز المنتج"),
+    column("name", Text, "line_name", "Product", "المنتج"),
+    column("quantity", Decimal, "line_quantity", "Quantity", "الكمية"),
+    column("unitPrice", Decimal, "line_unit_price", "Unit price", "سعر الوحدة"),
+    column("total", Decimal, "line_total", "Line total", "إجمالي السطر"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+];
+
+static CUSTOMERS: [Column; 13] = [
+    column("customerId", Integer, "customer_id", "Customer id", "معرّف العميل"),
+    column("createdAt", Time, "created_at", "Created", "تاريخ الإنشاء"),
+    column("gender", Text, "gender", "Gender", "الجنس"),
+    column("city", Text, "city", "City", "المدينة"),
+    column("countryCode", Text, "country_code", "Country", "الدولة"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+    column("updatedAt", Time, "salla_updated_at", "Last change", "آخر تحديث"),
+    personal("firstName", "first_name", "First name", "الاسم الأول"),
+    personal("lastName", "last_name", "Last name", "اسم العائلة"),
+    personal("phone", "phone", "Phone", "الجوال"),
+    personal("email", "email", "E-mail", "البريد الإلكتروني"),
+    personal("birthday", "birthday", "Birthday", "تاريخ الميلاد"),
+    personal("location", "location", "Address", "العنوان"),
+];
+
+static PRODUCTS: [Column; 18] = [
+    column("productId", Integer, "product_id", "Product id", "معرّف المنتج"),
+    column("name", Text, "name", "Name", "الاسم"),
+    column("sku", Text, "sku", "SKU", "رمز المنتج"),
+    column("kind", Text, "kind", "Kind", "النوع"),
+    column("status", Text, "status", "Status", "الحالة"),
+    column("price", Decimal, "price", "Price", "السعر"),
+    column("regularPrice", Decimal, "regular_price", "Regular price", "السعر الأساسي"),
+    column("salePrice", Decimal, "sale_price", "Sale price", "سعر التخفيض"),
+    column("costPrice", Decimal, "cost_price", "Cost price", "سعر التكلفة"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+    column("quantity", Integer, "quantity", "Quantity", "الكمية"),
+    column("unlimitedQuantity", Boolean, "unlimited_quantity", "Unlimited quantity", "كمية غير محدودة"),
+    column("isAvailable", Boolean, "is_available", "Available", "متاح"),
+    column("soldQuantity", Integer, "sold_quantity", "Sold", "الكمية المباعة"),
+    column("brand", Text, "brand", "Brand", "العلامة التجارية"),
+    column("categories", Text, "arrayStringConcat(categories, ', ')", "Categories", "التصنيفات"),
+    column("createdAt", Time, "created_at", "Created", "تاريخ الإنشاء"),
+    column("updatedAt", Time, "salla_updated_at", "Last change", "آخر تحديث"),
+];
+
+static SALES_TREND: [Column; 9] = [
+    column("from", Time, "toDateTime64(point, 3, 'UTC')", "From", "من"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+    column("orders", Integer, "orders_count", "Orders", "الطلبات"),
+    column("salesCount", Integer, "sales_count", "Sales", "عدد المبيعات"),
+    column("sales", Decimal, "sales_sum", "Sales total", "إجمالي المبيعات"),
+    column("cancelledCount", Integer, "cancelled_count", "Cancelled", "الملغاة"),
+    column("cancelled", Decimal, "cancelled_sum", "Cancelled total", "إجمالي الملغاة"),
+    column("returnedCount", Integer, "returned_count", "Returned", "المرتجعة"),
+    column("returned", Decimal, "returned_sum", "Returned total", "إجمالي المرتجعة"),
+];
+
+impl Report {
+    /// The report that API.md calls `name`.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "sales-trend" => Self::SalesTrend,
+            "orders" => Self::Orders,
+            "order-items" => Self::OrderItems,
+            "customers" => Self::Customers,
+            "products" => Self::Products,
+            _ => return None,
+        })
+    }
+
+    /// Its name in API.md.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::SalesTrend => "sales-trend",
+            Self::Orders => "orders",
+            Self::OrderItems => "order-items",
+            Self::Customers => "customers",
+            Self::Products => "products",
+        }
+    }
+
+    /// Its columns; those that are personal only where they are wanted.
+    pub fn columns(self, with_personal: bool) -> Vec<&'static Column> {
+        let all: &'static [Column] = match self {
+            Self::SalesTrend => &SALES_TREND,
+            Self::Orders => &ORDERS,
+            Self::OrderItems => &ORDER_ITEMS,
+            Self::Customers => &CUSTOMERS,
+            Self::Products => &PRODUCTS,
+        };
+        all.iter().filter(|column| with_personal || !column.is_personal).collect()
+    }
+
+    /// Whether it has personal columns.
+    pub fn is_personal(self) -> bool {
+        self.columns(true).iter().any(|column| column.is_personal)
+    }
+
+    /// Names of its filters.
+    pub fn filters(self) -> &'static [&'static str] {
+        match self {
+            Self::SalesTrend => &["from", "to", "timezone", "granularity"],
+            Self::Orders => &["from", "to", "timezone", "status", "customerId"],
+            Self::OrderItems => &["from", "to", "timezone", "status"],
+            Self::Customers => &["from", "to", "timezone"],
+            Self::Products => &["timezone", "status"],
+        }
+    }
+
+    /// The table of facts it is made from.
+    fn table(self) -> &'static str {
+        match self {
+            Self::SalesTrend | Self::Orders | Self::OrderItems => "orders",
+            Self::Customers => "customers",
+            Self::Products => "products",
+        }
+    }
+
+    /// Rows of a fact that the report would have, where that can be told without making it.
+    fn rows_of_a_fact(self) -> Option<&'static str> {
+        match self {
+            Self::SalesTrend => None,
+            Self::OrderItems => Some("length(lines_quantity)"),
+            Self::Orders | Self::Customers | Self::Products => Some("1"),
+        }
+    }
+}
+
+/// A report of one store, with its filters: what the worker asks ClickHouse for.
+#[derive(Debug, Clone)]
+pub struct Selection {
+    /// The report.
+    pub report: Report,
+    /// Its columns, in order.
+    pub columns: Vec<&'static Column>,
+    /// Whose.
+    pub merchant: MerchantId,
+    /// Salla's id of the store: a merchant who connects another never sees two mixed.
+    pub store: i64,
+    /// Narrowed to.
+    pub filters: Filters,
+}
+
+impl Selection {
+    /// The query of all rows, in `RowBinary`, in the order of their keys; ClickHouse reads it as it is asked for more.
+    pub fn rows(&self, client: &Client) -> Query {
+        self.bound(client, &self.sql())
+    }
+
+    /// The statement of [`rows`](Self::rows).
+    pub fn sql(&self) -> String {
+        let columns: Vec<String> = self.columns.iter().map(|column| column.select()).collect();
+        format!(
+            "SELECT {} FROM {} {} SETTINGS do_not_merge_across_partitions_select_final = 1, optimize_read_in_order = 1",
+            columns.join(", "),
+            self.source(),
+            self.order()
+        )
+    }
+
+    /// How far the facts of the merchant have come, by partition of their topic, and about how many rows there will be:
+    /// `(topic, partition, offset, rows)`. Earlier versions of a row may be counted, too.
+    pub fn extent(&self, client: &Client) -> Query {
+        let rows = self.report.rows_of_a_fact().unwrap_or("0");
+        let sql = format!(
+            "SELECT toString(kafka_topic) AS topic, kafka_partition AS partition, max(kafka_offset) AS offset,
+                 toUInt64(sumIf({rows}, is_deleted = 0 AND {})) AS estimated
+             FROM {} WHERE merchant_id = {{merchant:UUID}} GROUP BY topic, partition ORDER BY topic, partition",
+            self.condition(),
+            self.report.table()
+        );
+        self.bound(client, &sql)
+    }
+
+    /// Whether [`extent`](Self::extent) tells how many rows there will be.
+    pub fn is_countable(&self) -> bool {
+        self.report.rows_of_a_fact().is_some()
+    }
+
+    fn source(&self) -> String {
+        let condition = self.condition();
+        match self.report {
+            Report::SalesTrend => format!(
+                "(SELECT {} AS point, currency, count() AS orders_count,
+                     countIf(status_slug NOT IN {NO_SALE}) AS sales_count,
+                     sumIf(ifNull(total, 0), status_slug NOT IN {NO_SALE}) AS sales_sum,
+                     countIf(status_slug = 'canceled') AS cancelled_count,
+                     sumIf(ifNull(total, 0), status_slug = 'canceled') AS cancelled_sum,
+                     countIf(status_slug = 'restored') AS returned_count,
+                     sumIf(ifNull(total, 0), status_slug = 'restored') AS returned_sum
+                 FROM orders FINAL WHERE {condition} GROUP BY point, currency)",
+                self.filters.width().start()
+            ),
+            Report::OrderItems => format!(
+                "orders FINAL ARRAY JOIN arrayEnumerate(lines_quantity) AS line, lines_product_id AS line_product_id,
+                     lines_name AS line_name, lines_sku AS line_sku, lines_quantity AS line_quantity,
+                     lines_unit_price AS line_unit_price, lines_total AS line_total
+                 WHERE {condition}"
+            ),
+            Report::Orders | Report::Customers | Report::Products => {
+                format!("{} FINAL WHERE {condition}", self.report.table())
+            }
+        }
+    }
+
+    fn order(&self) -> &'static str {
+        match self.report {
+            Report::SalesTrend => "ORDER BY point, currency",
+            Report::Orders => "ORDER BY merchant_id, order_id",
+            Report::OrderItems => "ORDER BY merchant_id, order_id, line",
+            Report::Customers => "ORDER BY merchant_id, customer_id",
+            Report::Products => "ORDER BY merchant_id, product_id",
+        }
+    }
+
+    fn condition(&self) -> String {
+        let mut condition = "merchant_id = {merchant:UUID} AND store_id = {store:Int64}".to_owned();
+        let (from, until) = self.filters.window();
+        let narrowed = [
+            (from.is_some(), " AND created_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC')"),
+            (until.is_some(), " AND created_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')"),
+            (self.filters.customer_id.is_some(), " AND customer_id = {customer:Int64}"),
+        ];
+        for (_, more) in narrowed.iter().filter(|(is_asked, _)| *is_asked) {
+            condition.push_str(more);
+        }
+        if self.filters.status.is_some() {
+            let column = if self.report == Report::Products { "status" } else { "status_slug" };
+            condition.push_str(&format!(" AND {column} = {{status:String}}"));
+        }
+        condition
+    }
+
+    fn bound(&self, client: &Client, sql: &str) -> Query {
+        let (from, until) = self.filters.window();
+        let mut query =
+            client.query(sql).param("merchant", self.merchant.to_string()).param("store", self.store);
+        if let Some(from) = from {
+            query = query.param("from", from.timestamp_millis());
+        }
+        if let Some(until) = until {
+            query = query.param("until", until.timestamp_millis());
+        }
+        if let Some(status) = &self.filters.status {
+            query = query.param("status", status);
+        }
+        if let Some(customer) = self.filters.customer_id {
+            query = query.param("customer", customer);
+        }
+        if sql.contains("{zone:String}") {
+            query = query.param("zone", self.filters.timezone.name());
+        }
+        query
+    }
+}
+
+impl Column {
+    /// Its cells as the reader of rows expects them: text as it is, all else nullable.
+    fn select(&self) -> String {
+        let kind = match self.kind {
+            Kind::Text => return format!("toString({}) AS `c_{}`", self.sql, self.name),
+            Kind::Integer => "Int64",
+            Kind::Decimal => "Decimal(18, 4)",
+            Kind::Time => "DateTime64(3, \\'UTC\\')",
+            Kind::Boolean => "UInt8",
+        };
+        format!("CAST({}, 'Nullable({kind})') AS `c_{}`", self.sql, self.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_columns_are_unique_in_a_report_and_every_heading_is_in_both_languages() {
+        for report in
+            [Report::SalesTrend, Report::Orders, Report::OrderItems, Report::Customers, Report::Products]
+        {
+            let mut names: Vec<_> = report.columns(true).iter().map(|column| column.name).collect();
+            names.sort_unstable();
+            let count = names.len();
+            names.dedup();
+            assert_eq!(names.len(), count, "{report:?}");
+            for column in report.columns(true) {
+                assert!(column.english.is_ascii() && !column.arabic.is_ascii(), "{}", column.name);
+            }
+            assert!(report.columns(false).iter().all(|column| !column.is_personal));
+        }
+        assert!(Report::Orders.is_personal() && !Report::Products.is_personal());
+    }
+}

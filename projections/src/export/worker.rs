@@ -1,0 +1,287 @@
+//! One export under its lease: taken over, made, completed or failed. What may pass is tried again, a bounded number of times;
+//! what the user can change fails at once and says what to change.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use qafila_aggregates::commands::{CommandError, Commands};
+use qafila_aggregates::export::{Export, ExportCommand, ExportError, StoredFile};
+use qafila_schemas::catalogue::EXPORT_EVENTS;
+use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
+use qafila_schemas::kafka::KafkaConfig;
+use qafila_schemas::millis::Millis;
+use qafila_schemas::records::export::ExportRequested;
+use tokio_util::sync::CancellationToken;
+
+use super::file::{Counted, FileError, Maker, Writing};
+use super::filters::Filters;
+use super::report::{Report, Selection};
+use super::store::{FileKey, extension};
+use super::work::{LEASE, Leased, WorkStore};
+
+/// Tries before an export fails for good.
+pub const MOST_TRIES: i32 = 5;
+/// A link works so long after completion (API.md).
+const LINK_LIFE_MS: i64 = 24 * 3_600_000;
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+
+/// What an export may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Rows of a file.
+    pub rows: i64,
+    /// Time to make it.
+    pub time: Duration,
+    /// Exports of a merchant under way at once, across all processes.
+    pub per_merchant: i64,
+    /// Exports that one process makes at once.
+    pub per_process: usize,
+}
+
+/// Makes exports, one at a time each call.
+#[derive(Clone)]
+pub(super) struct Worker {
+    pub(super) work: WorkStore,
+    pub(super) exports: Commands<Export>,
+    pub(super) maker: Maker,
+    pub(super) dead_letters: DeadLetters,
+    pub(super) kafka: KafkaConfig,
+    pub(super) limits: Limits,
+}
+
+/// Why there will be no file: a stable code, and what the user can do.
+struct Failure {
+    cause: &'static str,
+    advice: String,
+}
+
+enum Outcome {
+    Made(StoredFile),
+    Failed(Failure),
+    /// It may go better later.
+    Interrupted(FileError),
+    /// Somebody else has it, or nobody wants it any more.
+    Lost,
+    /// This process stops.
+    Stopped,
+}
+
+impl Worker {
+    /// Sees an export through to its end, as far as this lease goes.
+    pub(super) async fn run(&self, leased: Leased, shutdown: CancellationToken) {
+        let job = leased.job();
+        let started = Instant::now();
+        if let Err(error) = self.see_through(&leased, shutdown).await {
+            tracing::warn!(event = "export interrupted", jobId = %job, epoch = leased.epoch, error = %error);
+        }
+        metrics::histogram!("qafila_export_seconds").record(started.elapsed().as_secs_f64());
+    }
+
+    async fn see_through(&self, leased: &Leased, shutdown: CancellationToken) -> Result<(), sqlx::Error> {
+        let take_over =
+            ExportCommand::TakeOver { epoch: leased.epoch, worker: self.work.worker().to_owned() };
+        match self.exports.execute(&leased.job().to_string(), take_over).await {
+            Ok(_) => {}
+            Err(CommandError::Refused(ExportError::StaleEpoch { .. })) => return Ok(()),
+            Err(CommandError::Refused(_)) => return self.work.ended(leased).await,
+            Err(error) => {
+                tracing::warn!(event = "export not taken over", jobId = %leased.job(), error = %error);
+                return self.work.release(leased, Duration::from_secs(2), false).await;
+            }
+        }
+        let key = key(leased);
+        match self.make(leased, &key, shutdown).await {
+            Outcome::Made(file) => self.complete(leased, &key, file).await,
+            Outcome::Failed(failure) => self.fail(leased, failure, None).await,
+            Outcome::Interrupted(error) if leased.tries >= MOST_TRIES => {
+                self.fail(leased, given_up(&error), Some(error.to_string())).await
+            }
+            Outcome::Interrupted(error) => {
+                let pause = Duration::from_secs(1 << leased.tries.clamp(0, 6)).min(LONGEST_PAUSE);
+                tracing::warn!(
+                    event = "export tried again", jobId = %leased.job(), tries = leased.tries, pause_s = pause.as_secs(), error = %error
+                );
+                self.work.release(leased, pause, true).await
+            }
+            Outcome::Lost => {
+                tracing::info!(event = "export lost", jobId = %leased.job(), epoch = leased.epoch);
+                self.work.release(leased, Duration::ZERO, true).await
+            }
+            Outcome::Stopped => self.work.release(leased, Duration::ZERO, false).await,
+        }
+    }
+
+    async fn make(&self, leased: &Leased, key: &FileKey, shutdown: CancellationToken) -> Outcome {
+        let request = &leased.request.0;
+        let Some((selection, writing)) = self.plan(request) else {
+            return Outcome::Failed(Failure {
+                cause: "unknown_report",
+                advice: "This version of Qafila does not make this report. Ask for another one.".into(),
+            });
+        };
+        let counted = Arc::new(Counted::default());
+        let making = self.maker.make(&selection, &writing, key, &counted);
+        tokio::select! {
+            made = tokio::time::timeout(self.limits.time, making) => match made {
+                Ok(Ok(file)) => Outcome::Made(file),
+                Ok(Err(FileError::TooManyRows(most))) => Outcome::Failed(Failure {
+                    cause: "too_many_rows",
+                    advice: format!("The report has more than {most} rows. Choose fewer days."),
+                }),
+                Ok(Err(error)) => Outcome::Interrupted(error),
+                Err(_) => Outcome::Failed(Failure {
+                    cause: "timed_out",
+                    advice: format!(
+                        "The file was not ready after {} minutes. Choose fewer days, or a report with fewer rows.",
+                        self.limits.time.as_secs().div_ceil(60)
+                    ),
+                }),
+            },
+            () = self.hold(leased, &counted) => Outcome::Lost,
+            () = shutdown.cancelled() => Outcome::Stopped,
+        }
+    }
+
+    fn plan(&self, request: &ExportRequested) -> Option<(Selection, Writing)> {
+        let report = Report::named(&request.report_type)?;
+        let filters: serde_json::Value = serde_json::from_str(&request.filters).ok()?;
+        let filters = Filters::check(report, filters.as_object()?).ok()?;
+        let selection = Selection {
+            report,
+            columns: report.columns(request.personal_data.unwrap_or(true)),
+            merchant: request.merchant_id,
+            store: request.store_id?,
+            filters,
+        };
+        let writing = Writing {
+            format: request.format.clone(),
+            compression: request.compression.clone(),
+            byte_order_mark: request.byte_order_mark.unwrap_or(false),
+            locale: request.locale.clone(),
+            most_rows: self.limits.rows,
+        };
+        Some((selection, writing))
+    }
+
+    /// Renews the lease and tells how far the file is; ends once the lease is lost.
+    async fn hold(&self, leased: &Leased, counted: &Counted) {
+        let mut held_until = Instant::now() + LEASE;
+        loop {
+            tokio::time::sleep(RENEW_EVERY).await;
+            let asked = Instant::now();
+            match self.work.renew(leased, counted.progress()).await {
+                Ok(true) => held_until = asked + LEASE,
+                Ok(false) => return,
+                Err(error) => {
+                    tracing::warn!(event = "lease not renewed", jobId = %leased.job(), error = %error);
+                    if Instant::now() >= held_until {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn complete(&self, leased: &Leased, key: &FileKey, file: StoredFile) -> Result<(), sqlx::Error> {
+        let expires_at = Millis(Millis::now().0 + LINK_LIFE_MS);
+        let (rows, bytes) = (file.rows, file.bytes);
+        let command = ExportCommand::Complete { epoch: leased.epoch, file, expires_at };
+        match self.exports.execute(&leased.job().to_string(), command).await {
+            Ok(_) => {
+                metrics::counter!("qafila_exports_total", "outcome" => "completed").increment(1);
+                tracing::info!(
+                    event = "export completed", merchantId = %key.merchant, jobId = %key.job, rows, bytes
+                );
+                self.work.completed(leased, expires_at.to_utc()).await
+            }
+            Err(CommandError::Refused(refusal)) => {
+                tracing::info!(event = "export not wanted any more", jobId = %key.job, cause = %refusal);
+                if let Err(error) = self.maker.store.remove_file(key).await {
+                    tracing::warn!(event = "file not removed", file = %key, error = %error);
+                }
+                match refusal {
+                    ExportError::StaleEpoch { .. } => Ok(()),
+                    _ => self.work.ended(leased).await,
+                }
+            }
+            Err(error) => {
+                tracing::warn!(event = "export not completed", jobId = %key.job, error = %error);
+                self.work.release(leased, Duration::from_secs(2), false).await
+            }
+        }
+    }
+
+    /// Ends the export without a file. `detail` where nobody knows what to change: then the job is a dead letter, too.
+    async fn fail(
+        &self,
+        leased: &Leased,
+        failure: Failure,
+        detail: Option<String>,
+    ) -> Result<(), sqlx::Error> {
+        if let Some(detail) = detail
+            && let Err(error) =
+                self.dead_letters.write(vec![self.dead_letter(leased, &failure, detail)]).await
+        {
+            tracing::warn!(event = "export not failed yet", jobId = %leased.job(), error = %error);
+            return self.work.release(leased, LONGEST_PAUSE, false).await;
+        }
+        let (merchant, cause) = (leased.request.merchant_id, failure.cause);
+        let command =
+            ExportCommand::Fail { epoch: leased.epoch, cause: cause.into(), advice: failure.advice };
+        match self.exports.execute(&leased.job().to_string(), command).await {
+            Ok(_) => {
+                metrics::counter!("qafila_exports_total", "outcome" => "failed").increment(1);
+                tracing::warn!(event = "export failed", merchantId = %merchant, jobId = %leased.job(), cause);
+                self.work.ended(leased).await
+            }
+            Err(CommandError::Refused(ExportError::StaleEpoch { .. })) => Ok(()),
+            Err(CommandError::Refused(_)) => self.work.ended(leased).await,
+            Err(error) => {
+                tracing::warn!(event = "export not failed yet", jobId = %leased.job(), error = %error);
+                self.work.release(leased, Duration::from_secs(2), false).await
+            }
+        }
+    }
+
+    fn dead_letter(&self, leased: &Leased, failure: &Failure, detail: String) -> DeadLetter {
+        let request = &leased.request.0;
+        let merchant = request.merchant_id.to_string();
+        DeadLetter {
+            topic: self.kafka.topic(EXPORT_EVENTS.name),
+            position: None,
+            key: Some(merchant.clone().into_bytes()),
+            value: serde_json::to_vec(request).ok(),
+            headers: None,
+            cause: Cause {
+                code: failure.cause,
+                detail: format!("export {}, {} tries: {detail}", leased.job(), leased.tries),
+                path: None,
+                merchant: Some(merchant),
+            },
+        }
+    }
+}
+
+fn key(leased: &Leased) -> FileKey {
+    let request = &leased.request.0;
+    FileKey {
+        merchant: request.merchant_id,
+        job: leased.job(),
+        epoch: leased.epoch,
+        extension: extension(&request.format, request.compression.as_deref()),
+    }
+}
+
+/// The end of an export that was tried as often as it may be.
+fn given_up(error: &FileError) -> Failure {
+    let cause = match error {
+        FileError::ClickHouse(_) | FileError::CutOff | FileError::Rows(_) => "source_unavailable",
+        FileError::Store(_) => "storage_unavailable",
+        FileError::Keys(_) => "keys_unavailable",
+        FileError::Format(_) | FileError::TooManyRows(_) | FileError::Step(_) => "internal",
+    };
+    let advice =
+        "Ask for the file again in a while. If it fails again, contact support with the job's id.".into();
+    Failure { cause, advice }
+}
