@@ -1,6 +1,7 @@
 //! Configuration from the environment. Every problem is told at once, with the variable's name and what it should look
 //! like; the process then exits with 2.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
@@ -16,6 +17,8 @@ use qafila_ingest::salla::{SallaConfig, Secret};
 use qafila_ingest::sync::tolerance::Tolerance;
 use qafila_projections::export::Limits;
 use qafila_projections::export::store::StoreConfig;
+use qafila_projections::notify::Mailbox;
+use qafila_projections::notify::mailer::{Encryption, SmtpServer};
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::kafka::KafkaConfig;
 use rdkafka::ClientConfig;
@@ -72,6 +75,10 @@ pub struct Config {
     pub export_store: StoreConfig,
     /// `QAFILA_EXPORT_*`: what an export may take.
     pub export_limits: Limits,
+    /// `QAFILA_SMTP_URL`: the server that takes mails.
+    pub smtp: SmtpServer,
+    /// `QAFILA_MAIL_FROM`: who mails come from.
+    pub mail_from: Mailbox,
     /// `QAFILA_LISTEN`.
     pub listen: SocketAddr,
     /// `QAFILA_SLOT`: stable slot of this process.
@@ -164,6 +171,8 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             self.parsed("QAFILA_SALLA_UNSIGNED_WEBHOOKS", "true or false", "false", |t| t.parse().ok());
         let export_store = self.export_store();
         let export_limits = self.export_limits();
+        let smtp = self.smtp();
+        let mail_from = self.mail_from();
         let listen = self.parsed(
             "QAFILA_LISTEN",
             "an address and port, such as 127.0.0.1:8080",
@@ -206,6 +215,8 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             unsigned_webhooks: unsigned_webhooks?,
             export_store: export_store?,
             export_limits: export_limits?,
+            smtp: smtp?,
+            mail_from: mail_from?,
             listen: listen?,
             slot,
             tolerance: Tolerance { percent: percent? },
@@ -302,6 +313,25 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             access_key: access_key?,
             secret_key: secret_key?,
         })
+    }
+
+    /// The mail server; its address is never shown, because it may hold a password.
+    fn smtp(&mut self) -> Option<SmtpServer> {
+        let name = "QAFILA_SMTP_URL";
+        let like = "smtps://user:password@host:465, smtp://user:password@host:587?tls=required, or smtp://127.0.0.1:25 without \
+                    encryption";
+        let text = self.required(name, like)?;
+        let server = smtp_server(&text);
+        if server.is_none() {
+            self.problems.push(format!("{name} should be {like}"));
+        }
+        server
+    }
+
+    fn mail_from(&mut self) -> Option<Mailbox> {
+        let (name, like) = ("QAFILA_MAIL_FROM", "an address such as Qafila <no-reply@example.com>");
+        let text = self.required(name, like)?;
+        text.parse().map_err(|_| self.problems.push(format!("{name} should be {like}, not {text:?}"))).ok()
     }
 
     fn export_limits(&mut self) -> Option<Limits> {
@@ -448,6 +478,31 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         }
         key
     }
+}
+
+fn smtp_server(text: &str) -> Option<SmtpServer> {
+    let url = Url::parse(text).ok()?;
+    let query: Vec<_> = url.query_pairs().collect();
+    let required = matches!(query.as_slice(), [(name, value)] if name == "tls" && value == "required");
+    let (encryption, port) = match url.scheme() {
+        "smtps" if query.is_empty() => (Encryption::Implicit, 465),
+        "smtp" if required => (Encryption::StartTls, 587),
+        "smtp" if query.is_empty() => (Encryption::None, 25),
+        _ => return None,
+    };
+    let plain =
+        |text: &str| percent_encoding::percent_decode_str(text).decode_utf8().ok().map(Cow::into_owned);
+    let login = match url.password() {
+        Some(password) => Some((plain(url.username())?, plain(password)?)),
+        None => None,
+    };
+    // A password in clear is for a server on the same machine.
+    let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
+    let is_local = matches!(host.as_str(), "localhost" | "127.0.0.1" | "::1");
+    if encryption == Encryption::None && login.is_some() && !is_local {
+        return None;
+    }
+    Some(SmtpServer { host, port: url.port().unwrap_or(port), encryption, login })
 }
 
 fn prefix(text: &str) -> Option<String> {

@@ -25,9 +25,10 @@ use qafila_ingest::subscriptions::Subscriptions;
 use qafila_ingest::sync::SyncRole;
 use qafila_ingest::vault::Vault;
 use qafila_ingest::webhooks::WebhookRole;
+use qafila_projections::export::links::DownloadLinks;
 use qafila_projections::export::store::ExportStore;
 use qafila_projections::export::{self, ExportRole};
-use qafila_projections::notify;
+use qafila_projections::notify::{self, MailConfig};
 use qafila_projections::olap::{self, OlapRole, client};
 use qafila_projections::oltp::{self, OltpRole};
 use qafila_schemas::contract::Contract;
@@ -326,7 +327,14 @@ impl Process {
 
     fn notify(&mut self) -> Result<()> {
         let (role, shutdown) = (self.oltp_role()?, self.shutdown.clone());
-        self.tasks.spawn(async move { Ok(notify::run(role, shutdown).await?) });
+        let mail = MailConfig {
+            server: self.config.smtp.clone(),
+            from: self.config.mail_from.clone(),
+            public_url: self.config.public_url.clone(),
+            links: DownloadLinks::new(&self.config.token_key, self.config.public_url.clone()),
+            operator_keys: self.config.operator_keys.clone(),
+        };
+        self.tasks.spawn(async move { Ok(Box::pin(notify::run(role, mail, shutdown)).await?) });
         Ok(())
     }
 
@@ -390,6 +398,7 @@ impl Process {
             exports: self.commands(&command_pool),
             export_store: ExportStore::open(&self.config.export_store).context("QAFILA_EXPORT_STORE")?,
             public_url: self.config.public_url.clone(),
+            operator_keys: self.config.operator_keys.clone(),
             command_pool,
             query_pool: self.pool("qafila_query")?,
             clickhouse: self.clickhouse(),

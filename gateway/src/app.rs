@@ -13,6 +13,7 @@ use qafila_ingest::estimate::Estimator;
 use qafila_ingest::reconcile::catch_up::EndpointUptime;
 use qafila_projections::export::links::DownloadLinks;
 use qafila_projections::export::store::ExportStore;
+use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::sealed::KeyStore;
 use sqlx::PgPool;
@@ -24,6 +25,7 @@ use crate::auth::api_keys::ApiKeys;
 use crate::auth::attempts::Attempts;
 use crate::auth::passwords::{HashError, Passwords};
 use crate::auth::registration::Registration;
+use crate::auth::resets::PasswordResets;
 use crate::auth::sessions::Sessions;
 use crate::auth::tokens::AccessTokens;
 use crate::client_address::TrustedProxies;
@@ -71,6 +73,8 @@ pub struct GatewayRole {
     pub uptime: EndpointUptime,
     /// Opens personal texts.
     pub keys: Arc<dyn KeyStore>,
+    /// Seals the secrets of mails.
+    pub operator_keys: OperatorKeys,
     /// Where the world reaches us: links of mails begin with it.
     pub public_url: Url,
     /// Whose word about clients counts.
@@ -99,6 +103,8 @@ pub struct App {
     pub estimator: Estimator,
     /// Users.
     pub registration: Registration,
+    /// Passwords that are forgotten or changed.
+    pub resets: PasswordResets,
     /// Refresh tokens.
     pub sessions: Sessions,
     /// Access tokens.
@@ -136,8 +142,10 @@ pub async fn run(
         shutdown.clone(),
     );
     let watching = tokio::spawn(watched);
+    let passwords = Passwords::new()?;
     let app = Arc::new(App {
-        registration: Registration::new(role.command_pool.clone(), Passwords::new()?, role.merchants.clone()),
+        registration: Registration::new(role.command_pool.clone(), passwords.clone(), role.merchants.clone()),
+        resets: PasswordResets::new(role.command_pool.clone(), passwords, role.operator_keys),
         sessions: Sessions::new(role.command_pool.clone()),
         access_tokens: AccessTokens::new(&role.token_key),
         attempts: Attempts::new(role.command_pool, &role.token_key),

@@ -4,6 +4,7 @@ pub mod api_keys;
 pub mod attempts;
 pub mod passwords;
 pub mod registration;
+pub mod resets;
 pub mod rules;
 pub mod sessions;
 pub mod tokens;

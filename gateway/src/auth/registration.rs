@@ -28,6 +28,8 @@ pub struct User {
     pub store_name: String,
     /// `ar` or `en`.
     pub locale: String,
+    /// Kinds of notifications that they do not want by mail.
+    pub unwanted_mails: Vec<String>,
     /// Whether registration has not finished.
     pub pending: bool,
     password_hash: String,
@@ -173,13 +175,28 @@ impl Registration {
         self.find("user_id = $1::uuid", &user.to_string()).await
     }
 
+    /// Adds to, and takes from, what a user does not want by mail.
+    pub async fn set_mails(&self, user: UserId, unwanted: &[&str], wanted: &[&str]) -> Result<(), Problem> {
+        sqlx::query(
+            "UPDATE users SET unwanted_mails = ARRAY(
+                 SELECT DISTINCT kind FROM unnest(unwanted_mails || $2) AS kind WHERE NOT kind = ANY ($3) ORDER BY kind)
+             WHERE user_id = $1",
+        )
+        .bind(user.0)
+        .bind(unwanted)
+        .bind(wanted)
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
     async fn by_email(&self, email: &str) -> Result<Option<User>, Problem> {
         self.find("email = $1", email).await
     }
 
     async fn find(&self, condition: &'static str, value: &str) -> Result<Option<User>, Problem> {
         let row = sqlx::query(&format!(
-            "SELECT user_id, merchant_id, email, store_name, locale, status, password_hash FROM users WHERE {condition}"
+            "SELECT user_id, merchant_id, email, store_name, locale, status, password_hash, unwanted_mails FROM users WHERE {condition}"
         ))
         .bind(value)
         .fetch_optional(&self.pool)
@@ -193,6 +210,7 @@ impl Registration {
             locale: row.try_get(4)?,
             pending: row.try_get::<String, _>(5)? == PENDING,
             password_hash: row.try_get(6)?,
+            unwanted_mails: row.try_get(7)?,
         }))
     }
 

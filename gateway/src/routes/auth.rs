@@ -19,7 +19,7 @@ use crate::client_address::attempt_source;
 use crate::problem::Problem;
 
 /// Beyond it nothing can be right, and hashing would cost.
-const LONGEST_PASSWORD: usize = 1_024;
+pub(super) const LONGEST_PASSWORD: usize = 1_024;
 const REGISTRATIONS_PER_ADDRESS: i32 = 30;
 const FAILED_LOGINS_PER_ACCOUNT: i32 = 10;
 const FAILED_LOGINS_PER_ADDRESS: i32 = 100;
@@ -192,6 +192,6 @@ fn wrong() -> Problem {
 }
 
 /// What attempts are counted under.
-fn source(call: &Call) -> String {
+pub(super) fn source(call: &Call) -> String {
     call.client().map_or_else(|| "unknown".to_owned(), |ip| attempt_source(ip).to_string())
 }

@@ -187,7 +187,9 @@ fn checked(body: &ExportRequestBody) -> Result<(Report, Filters), Problem> {
         Ok(filters) if broken.0.is_empty() => return Ok((report, filters)),
         Ok(_) => {}
         Err(bad) => {
-            bad.into_iter().for_each(|bad| broken.add(&format!("/filters/{}", bad.name), bad.rule));
+            for bad in bad {
+                broken.add(&format!("/filters/{}", bad.name), bad.rule);
+            }
         }
     }
     Err(Problem::invalid(broken.0))

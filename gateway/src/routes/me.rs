@@ -1,5 +1,6 @@
 //! `/api/v1/me`: user, merchant, connection.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -7,6 +8,7 @@ use http::StatusCode;
 use qafila_aggregates::merchant::MerchantCommand;
 use qafila_ingest::app_events::SubscriptionStanding;
 use qafila_ingest::subscriptions::SubscriptionState;
+use qafila_projections::notify::bell::kind::MAY_BE_UNWANTED;
 use qafila_projections::oltp::merchants;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -27,6 +29,8 @@ pub struct MeBody {
     user: UserBody,
     merchant: MerchantBody,
     connection: Option<ConnectionBody>,
+    /// By kind of notification, whether it is mailed, too.
+    mail_preferences: BTreeMap<&'static str, bool>,
 }
 
 /// The store the merchant is connected to.
@@ -134,9 +138,12 @@ pub struct ChangeBody {
     #[serde(default)]
     #[schema(pattern = "^(ar|en)$")]
     locale: Option<String>,
+    /// By kind of notification, whether it is to be mailed, too.
+    #[serde(default)]
+    mail_preferences: BTreeMap<String, bool>,
 }
 
-/// Changes the name of the store or the language.
+/// Changes the name of the store, the language, or what is mailed.
 #[utoipa::path(patch, path = "/api/v1/me", tag = "account", security(("bearer" = [])), request_body = ChangeBody,
     responses((status = 200, body = MeBody)))]
 pub async fn change(app: Arc<App>, call: Call) -> Answer {
@@ -148,8 +155,22 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
     };
     let store_name = broken.check("/storeName", checked(change.store_name, rules::store_name)).flatten();
     let locale = broken.check("/locale", checked(change.locale, rules::locale)).flatten();
+    let (mut wanted, mut unwanted) = (vec![], vec![]);
+    for (kind, is_wanted) in &change.mail_preferences {
+        match MAY_BE_UNWANTED.iter().find(|known| *known == kind) {
+            Some(kind) if *is_wanted => wanted.push(*kind),
+            Some(kind) => unwanted.push(*kind),
+            None => broken.add(
+                &format!("/mailPreferences/{kind}"),
+                format!("is no kind of notification; there are {}", MAY_BE_UNWANTED.join(", ")),
+            ),
+        }
+    }
     if !broken.0.is_empty() {
         return Err(Problem::invalid(broken.0));
+    }
+    if !change.mail_preferences.is_empty() {
+        app.registration.set_mails(identity.user_id, &unwanted, &wanted).await?;
     }
     if let Some(locale) = locale {
         app.registration.set_locale(identity.user_id, &locale).await?;
@@ -197,7 +218,10 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
             app: standing.map(AppBody::from),
         }
     });
+    let is_mailed = |kind: &&str| !user.unwanted_mails.iter().any(|unwanted| unwanted == kind);
+    let mail_preferences = MAY_BE_UNWANTED.iter().map(|kind| (*kind, is_mailed(kind))).collect();
     Ok(MeBody {
+        mail_preferences,
         user: UserBody { id: user.user_id.to_string(), email: user.email, locale: user.locale },
         merchant: MerchantBody { id: user.merchant_id.to_string(), store_name },
         connection,

@@ -11,6 +11,7 @@ pub mod notifications;
 pub mod openapi;
 pub mod operations;
 pub mod orders;
+pub mod passwords;
 pub mod products;
 pub mod reconciliations;
 pub mod reports;
@@ -47,6 +48,12 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .or(post(path!("auth" / "refresh"), &app, auth::refresh))
                 .unify()
                 .or(post(path!("auth" / "logout"), &app, auth::logout))
+                .unify()
+                .or(post(path!("auth" / "password" / "forgot"), &app, passwords::forgot))
+                .unify()
+                .or(post(path!("auth" / "password" / "reset"), &app, passwords::reset))
+                .unify()
+                .or(post(path!("auth" / "password" / "change"), &app, passwords::change))
                 .unify(),
         )
         .boxed();

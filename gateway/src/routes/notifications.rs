@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::notify::bell;
-use qafila_projections::notify::texts::words;
+use qafila_projections::notify::texts::note;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -32,7 +32,8 @@ pub struct NotificationsBody {
 #[serde(rename_all = "camelCase")]
 pub struct NotificationBody {
     id: String,
-    /// `sync_completed`, `sync_failed`, `connection_lost`, `reauthorisation_needed`; values may be added.
+    /// `sync_completed`, `sync_failed`, `connection_lost`, `reauthorisation_needed`, `export_ready`, `export_failed`; values may be
+    /// added.
     kind: String,
     title: String,
     /// What happened, and what to do.
@@ -42,6 +43,8 @@ pub struct NotificationBody {
     job_id: Option<String>,
     created_at: DateTime<Utc>,
     read_at: Option<DateTime<Utc>>,
+    /// The mail about it: `waiting`, `sent`, `failed`; null where there is none.
+    mail: Option<String>,
 }
 
 /// The user's notifications.
@@ -65,7 +68,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let items = found
         .into_iter()
         .map(|notification| {
-            let words = words(&notification, &user.locale);
+            let words = note(&notification, &user.locale);
             NotificationBody {
                 id: notification.id.to_string(),
                 kind: notification.kind,
@@ -75,6 +78,9 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
                 job_id: notification.job_id.map(|job| job.to_string()),
                 created_at: notification.created_at,
                 read_at: notification.read_at,
+                mail: notification
+                    .mail
+                    .map(|state| if state == "handing_over" { "waiting".into() } else { state }),
             }
         })
         .collect();

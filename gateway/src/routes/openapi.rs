@@ -11,7 +11,7 @@ use warp::reply::Response;
 
 use super::{
     Answer, auth, carts, customers, downloads, exports, jobs, me, notifications, operations, orders,
-    products, reconciliations, reports, salla, sync, webhooks,
+    passwords, products, reconciliations, reports, salla, sync, webhooks,
 };
 use crate::app::App;
 use crate::call::{Call, json as answer_json};
@@ -21,7 +21,7 @@ use crate::problem::MEDIA_TYPE;
 #[openapi(
     info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json."),
     paths(
-        auth::register, auth::login, auth::refresh, auth::logout, me::show, me::change, salla::authorization_url,
+        auth::register, auth::login, auth::refresh, auth::logout, passwords::forgot, passwords::reset, passwords::change, me::show, me::change, salla::authorization_url,
         salla::callback, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status, sync::estimate,
         notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend,

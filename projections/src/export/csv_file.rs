@@ -25,7 +25,6 @@ impl CsvFile {
 
     /// The first line: headings in Arabic or English.
     pub(super) fn headings(
-        &self,
         columns: &[&Column],
         locale: &str,
         byte_order_mark: bool,
@@ -176,12 +175,11 @@ mod tests {
 
     #[test]
     fn headings_are_in_the_users_language_behind_a_mark_where_it_is_wanted() {
-        let file = CsvFile::new(Tz::UTC);
         let columns = Report::Products.columns(true);
-        let arabic = file.headings(&columns, "ar", true).expect("headings");
+        let arabic = CsvFile::headings(&columns, "ar", true).expect("headings");
         assert!(arabic.starts_with(BYTE_ORDER_MARK));
         assert!(String::from_utf8_lossy(&arabic).contains("معرّف المنتج"));
-        let english = file.headings(&columns, "en", false).expect("headings");
+        let english = CsvFile::headings(&columns, "en", false).expect("headings");
         assert!(english.starts_with(b"Product id,Name,SKU,"));
     }
 

@@ -321,13 +321,12 @@ impl Output {
         let mut squeezer = Squeezer::new(compression.filter(|_| writing.format != "parquet"))?;
         let format = match writing.format.as_str() {
             "csv" => {
-                let file = CsvFile::new(selection.filters.timezone);
-                squeezer.write(&file.headings(
+                squeezer.write(&CsvFile::headings(
                     &selection.columns,
                     &writing.locale,
                     writing.byte_order_mark,
                 )?)?;
-                Format::Csv(file)
+                Format::Csv(CsvFile::new(selection.filters.timezone))
             }
             "parquet" => Format::Parquet(Box::new(ParquetFile::new(&selection.columns, compression)?)),
             _ => Format::Ndjson(NdjsonFile::new(&selection.columns)),

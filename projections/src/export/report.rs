@@ -355,8 +355,11 @@ impl Selection {
             condition.push_str(more);
         }
         if self.filters.status.is_some() {
-            let column = if self.report == Report::Products { "status" } else { "status_slug" };
-            condition.push_str(&format!(" AND {column} = {{status:String}}"));
+            condition.push_str(if self.report == Report::Products {
+                " AND status = {status:String}"
+            } else {
+                " AND status_slug = {status:String}"
+            });
         }
         condition
     }

@@ -55,16 +55,12 @@ impl Block {
         'rows: while at < bytes.len() {
             let (row_start, mut next) = (cells.len(), at);
             for column in columns {
-                match cell(column, bytes, next)? {
-                    Some((cell, end)) => {
-                        cells.push(cell);
-                        next = end;
-                    }
-                    None => {
-                        cells.truncate(row_start);
-                        break 'rows;
-                    }
-                }
+                let Some((cell, end)) = cell(column, bytes, next)? else {
+                    cells.truncate(row_start);
+                    break 'rows;
+                };
+                cells.push(cell);
+                next = end;
             }
             at = next;
         }

@@ -2,9 +2,10 @@
 //! made from the event's place.
 
 use chrono::{DateTime, Utc};
-use qafila_schemas::catalogue::{MERCHANT_EVENTS, SYNC_JOB_EVENTS};
+use qafila_schemas::catalogue::{EXPORT_EVENTS, MERCHANT_EVENTS, SYNC_JOB_EVENTS};
 use qafila_schemas::events::{
-    EventRecord, MerchantEventDecoders, MerchantEventRecord, SyncJobEventDecoders, SyncJobEventRecord,
+    EventRecord, ExportEventDecoders, ExportEventRecord, MerchantEventDecoders, MerchantEventRecord,
+    SyncJobEventDecoders, SyncJobEventRecord,
 };
 use qafila_schemas::ids::{JobId, MerchantId, UserId};
 use qafila_schemas::millis::Millis;
@@ -14,12 +15,14 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+use super::mail_queue;
 use crate::oltp::events::{Fold, follow_events};
 use crate::oltp::scope::for_merchant;
 use crate::oltp::{OltpRole, ProjectionError};
 
 const OF_MERCHANTS: &str = "notifications_merchants";
 const OF_SYNC_JOBS: &str = "notifications_sync_jobs";
+const OF_EXPORTS: &str = "notifications_exports";
 /// Names of notifications' ids.
 const NAMESPACE: Uuid = Uuid::from_u128(0x8d2c_6f10_44c1_4f0e_9a75_0d5b_36a1_c0de);
 
@@ -33,6 +36,18 @@ pub mod kind {
     pub const CONNECTION_LOST: &str = "connection_lost";
     /// Only a new authorisation gives us access again.
     pub const REAUTHORISATION_NEEDED: &str = "reauthorisation_needed";
+    /// A file is ready.
+    pub const EXPORT_READY: &str = "export_ready";
+    /// There will be no file.
+    pub const EXPORT_FAILED: &str = "export_failed";
+    /// Somebody forgot their password; by mail alone.
+    pub const PASSWORD_RESET: &str = "password_reset";
+    /// A store that installed the app can be connected to an account; by mail alone.
+    pub const CLAIM: &str = "claim";
+
+    /// Kinds that a user may not want by mail.
+    pub const MAY_BE_UNWANTED: [&str; 6] =
+        [SYNC_COMPLETED, SYNC_FAILED, CONNECTION_LOST, REAUTHORISATION_NEEDED, EXPORT_READY, EXPORT_FAILED];
 }
 
 /// Figures that a text may name.
@@ -47,6 +62,17 @@ pub struct NotificationFigures {
     pub products: i64,
     /// Rows that did not map.
     pub skipped: i64,
+    /// Rows of a file.
+    pub rows: i64,
+    /// Its report.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub report: Option<String>,
+    /// Its format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub format: Option<String>,
+    /// When its link stops working.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires_at: Option<DateTime<Utc>>,
 }
 
 /// One notification, before it has its words.
@@ -66,6 +92,8 @@ pub struct Notification {
     pub created_at: DateTime<Utc>,
     /// When this user read it.
     pub read_at: Option<DateTime<Utc>>,
+    /// What became of the mail about it: `waiting`, `handing_over`, `sent`, `failed`; none where none was wanted.
+    pub mail: Option<String>,
 }
 
 /// Tells of merchants' events.
@@ -76,6 +104,11 @@ pub async fn run_merchants(role: OltpRole, shutdown: CancellationToken) -> Resul
 /// Tells of sync jobs' events.
 pub async fn run_sync_jobs(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
     follow_events::<SyncJobEventDecoders>(role, OF_SYNC_JOBS, &SYNC_JOB_EVENTS, OfSyncJobs, shutdown).await
+}
+
+/// Tells of exports' events.
+pub async fn run_exports(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
+    follow_events::<ExportEventDecoders>(role, OF_EXPORTS, &EXPORT_EVENTS, OfExports, shutdown).await
 }
 
 /// What is written for one event.
@@ -152,6 +185,7 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
                     customers: e.customers,
                     products: e.products,
                     skipped: e.skipped + e.hydration_skipped.unwrap_or(0),
+                    ..NotificationFigures::default()
                 },
                 at: e.completed_at,
             },
@@ -173,6 +207,73 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
         }
         Ok(())
     }
+}
+
+struct OfExports;
+
+impl Fold<EventRecord<ExportEventRecord>> for OfExports {
+    async fn fold(
+        &self,
+        connection: &mut PgConnection,
+        record: &EventRecord<ExportEventRecord>,
+    ) -> Result<(), ProjectionError> {
+        let told = match &record.event {
+            Some(ExportEventRecord::Requested(e)) => {
+                sqlx::query(
+                    "INSERT INTO notify_exports (job_id, report_type, format) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                )
+                .bind(record.aggregate_id)
+                .bind(&e.report_type)
+                .bind(&e.format)
+                .execute(connection)
+                .await?;
+                return Ok(());
+            }
+            Some(ExportEventRecord::Completed(e)) => Told {
+                merchant: e.merchant_id,
+                user: e.requested_by.map(|user| user.0),
+                kind: kind::EXPORT_READY,
+                cause: None,
+                job: Some(e.job_id),
+                figures: NotificationFigures {
+                    rows: e.rows,
+                    expires_at: Some(e.expires_at.to_utc()),
+                    ..exported(connection, record.aggregate_id).await?
+                },
+                at: e.completed_at,
+            },
+            Some(ExportEventRecord::Failed(e)) => Told {
+                merchant: e.merchant_id,
+                user: e.requested_by.map(|user| user.0),
+                kind: kind::EXPORT_FAILED,
+                cause: Some(&e.cause),
+                job: Some(e.job_id),
+                figures: exported(connection, record.aggregate_id).await?,
+                at: e.failed_at,
+            },
+            Some(ExportEventRecord::Revoked(_)) => {
+                return Ok(forget_export(connection, record.aggregate_id).await?);
+            }
+            _ => return Ok(()),
+        };
+        tell(connection, "export", record.aggregate_id, record.sequence, told).await?;
+        Ok(forget_export(connection, record.aggregate_id).await?)
+    }
+}
+
+/// What was asked for.
+async fn exported(connection: &mut PgConnection, job: Uuid) -> Result<NotificationFigures, sqlx::Error> {
+    let asked: Option<(String, String)> =
+        sqlx::query_as("SELECT report_type, format FROM notify_exports WHERE job_id = $1")
+            .bind(job)
+            .fetch_optional(connection)
+            .await?;
+    let (report, format) = asked.unzip();
+    Ok(NotificationFigures { report, format, ..NotificationFigures::default() })
+}
+
+async fn forget_export(connection: &mut PgConnection, job: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM notify_exports WHERE job_id = $1").bind(job).execute(connection).await.map(drop)
 }
 
 async fn asked_by(connection: &mut PgConnection, run: Uuid, user: Option<UserId>) -> Result<(), sqlx::Error> {
@@ -220,9 +321,9 @@ async fn tell(
     .bind(told.job.map(|job| job.0))
     .bind(Json(told.figures))
     .bind(told.at.to_utc())
-    .execute(connection)
-    .await
-    .map(drop)
+    .execute(&mut *connection)
+    .await?;
+    mail_queue::write(connection, notification, told.user).await
 }
 
 /// Where a page of notifications begins: behind this one.
@@ -239,8 +340,10 @@ pub async fn list(
     let mut transaction = for_merchant(pool, merchant).await?;
     let (created, id) = after.unzip();
     let rows = sqlx::query(
-        "SELECT n.notification_id, n.kind, n.cause, n.job_id, n.figures, n.created_at, r.read_at FROM notifications n
+        "SELECT n.notification_id, n.kind, n.cause, n.job_id, n.figures, n.created_at, r.read_at, m.state
+         FROM notifications n
          LEFT JOIN notification_reads r ON r.notification_id = n.notification_id AND r.user_id = $2
+         LEFT JOIN mails m ON m.notification_id = n.notification_id AND m.user_id = $2
          WHERE n.merchant_id = $1 AND (n.user_id IS NULL OR n.user_id = $2)
            AND ($3::timestamptz IS NULL OR (n.created_at, n.notification_id) < ($3, $4))
          ORDER BY n.created_at DESC, n.notification_id DESC LIMIT $5",
@@ -274,6 +377,7 @@ fn read(row: &sqlx::postgres::PgRow) -> Result<Notification, sqlx::Error> {
         figures: row.try_get::<Json<NotificationFigures>, _>(4)?.0,
         created_at: row.try_get(5)?,
         read_at: row.try_get(6)?,
+        mail: row.try_get(7)?,
     })
 }
 

@@ -1,6 +1,6 @@
 //! The words of a notification, in Arabic and English: what happened, and what to do.
 
-use super::bell::{Notification, kind};
+use super::bell::{Notification, NotificationFigures, kind};
 
 /// A notification in words.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,13 +11,69 @@ pub struct Words {
     pub body: String,
 }
 
+/// What is to be put into words.
+#[derive(Debug, Clone, Copy)]
+pub struct Told<'n> {
+    /// What it is about, one of [`kind`].
+    pub kind: &'n str,
+    /// Why, as a stable code; empty where there is none.
+    pub cause: &'n str,
+    /// Figures.
+    pub figures: &'n NotificationFigures,
+}
+
+/// The words of a note in the app; where the mail about it has failed, it says so.
+pub fn note(notification: &Notification, locale: &str) -> Words {
+    let told = Told {
+        kind: &notification.kind,
+        cause: notification.cause.as_deref().unwrap_or_default(),
+        figures: &notification.figures,
+    };
+    let mut words = words(told, locale);
+    if notification.mail.as_deref() == Some("failed") {
+        words.body.push_str(if locale == "ar" {
+            " تعذّر إرسال رسالة البريد عن ذلك."
+        } else {
+            " The mail about it could not be sent."
+        });
+    }
+    words
+}
+
 /// The words in `locale`, `ar` or `en`.
-pub fn words(notification: &Notification, locale: &str) -> Words {
+pub fn words(told: Told<'_>, locale: &str) -> Words {
     let arabic = locale == "ar";
-    let figures = &notification.figures;
-    let cause = notification.cause.as_deref().unwrap_or_default();
-    let (title, body) = match (notification.kind.as_str(), arabic) {
-        (kind::SYNC_COMPLETED, true) => ("اكتمل الاستيراد", imported_in_arabic(notification)),
+    let Told { kind, cause, figures } = told;
+    let (title, body) = match (kind, arabic) {
+        (kind::EXPORT_READY, true) => {
+            ("ملفك جاهز", format!("ملف «{}» جاهز للتنزيل. عدد الصفوف: {}.", report_in_arabic(figures), figures.rows))
+        }
+        (kind::EXPORT_READY, false) => {
+            ("Your file is ready", format!("The file of {} can be downloaded. It has {} rows.", report(figures), figures.rows))
+        }
+        (kind::EXPORT_FAILED, true) => {
+            let advice = export_advice_in_arabic(cause);
+            ("تعذّر إعداد الملف", format!("لم نتمكن من إعداد ملف «{}». {advice}", report_in_arabic(figures)))
+        }
+        (kind::EXPORT_FAILED, false) => {
+            let advice = export_advice(cause);
+            ("Your file could not be made", format!("The file of {} could not be made. {advice}", report(figures)))
+        }
+        (kind::PASSWORD_RESET, true) => {
+            ("تعيين كلمة مرور جديدة", "طلب أحدهم تعيين كلمة مرور جديدة لحسابك في قافلة.".into())
+        }
+        (kind::PASSWORD_RESET, false) => {
+            ("Set a new password", "Somebody asked for a new password of your Qafila account.".into())
+        }
+        (kind::CLAIM, true) => (
+            "أكمل ربط متجرك بقافلة",
+            "ثُبّت تطبيق قافلة في متجرك على سلة. سجّل أو ادخل إلى حسابك لربط المتجر به وبدء الاستيراد.".into(),
+        ),
+        (kind::CLAIM, false) => (
+            "Connect your store to Qafila",
+            "The Qafila app was installed in your Salla store. Register or log in to connect the store and start the import.".into(),
+        ),
+        (kind::SYNC_COMPLETED, true) => ("اكتمل الاستيراد", imported_in_arabic(figures)),
         (kind::SYNC_COMPLETED, false) => (
             "Import completed",
             format!(
@@ -56,8 +112,47 @@ pub fn words(notification: &Notification, locale: &str) -> Words {
     Words { title: title.to_owned(), body }
 }
 
-fn imported_in_arabic(notification: &Notification) -> String {
-    let figures = &notification.figures;
+/// The name of a report.
+fn report(figures: &NotificationFigures) -> &'static str {
+    match figures.report.as_deref() {
+        Some("orders") => "orders",
+        Some("order-items") => "order items",
+        Some("customers") => "customers",
+        Some("products") => "products",
+        Some("sales-trend") => "sales over time",
+        _ => "your report",
+    }
+}
+
+fn report_in_arabic(figures: &NotificationFigures) -> &'static str {
+    match figures.report.as_deref() {
+        Some("orders") => "الطلبات",
+        Some("order-items") => "عناصر الطلبات",
+        Some("customers") => "العملاء",
+        Some("products") => "المنتجات",
+        Some("sales-trend") => "المبيعات عبر الزمن",
+        _ => "تقريرك",
+    }
+}
+
+/// What to do about a file that could not be made, by its cause.
+fn export_advice(cause: &str) -> &'static str {
+    match cause {
+        "too_many_rows" => "It would have more rows than a file may have. Choose fewer days.",
+        "timed_out" => "It took too long. Choose fewer days, or a report with fewer rows.",
+        _ => "Ask for it again in a while. If it fails again, contact support with the job's id.",
+    }
+}
+
+fn export_advice_in_arabic(cause: &str) -> &'static str {
+    match cause {
+        "too_many_rows" => "عدد الصفوف أكبر من المسموح في ملف واحد. اختر أيامًا أقل.",
+        "timed_out" => "استغرق إعداده وقتًا طويلًا. اختر أيامًا أقل أو تقريرًا أصغر.",
+        _ => "اطلبه من جديد بعد قليل. إن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.",
+    }
+}
+
+fn imported_in_arabic(figures: &NotificationFigures) -> String {
     let skipped = if figures.skipped > 0 {
         format!(" تعذّرت قراءة {} من السجلات وهي محفوظة لفريق الدعم.", figures.skipped)
     } else {
@@ -115,24 +210,32 @@ mod tests {
             kind: kind.into(),
             cause: cause.map(str::to_owned),
             job_id: None,
-            figures: NotificationFigures { orders: 3, customers: 2, products: 1, skipped: 4 },
+            figures: NotificationFigures {
+                orders: 3,
+                customers: 2,
+                products: 1,
+                skipped: 4,
+                ..NotificationFigures::default()
+            },
             created_at: DateTime::UNIX_EPOCH,
             read_at: None,
+            mail: None,
         }
     }
 
     #[test]
     fn every_kind_says_in_both_languages_what_happened_and_what_to_do() {
-        let kinds =
-            [kind::SYNC_COMPLETED, kind::SYNC_FAILED, kind::CONNECTION_LOST, kind::REAUTHORISATION_NEEDED];
-        for kind in kinds {
+        for kind in kind::MAY_BE_UNWANTED.into_iter().chain([kind::PASSWORD_RESET, kind::CLAIM]) {
             let (arabic, english) =
-                (words(&notification(kind, None), "ar"), words(&notification(kind, None), "en"));
+                (note(&notification(kind, None), "ar"), note(&notification(kind, None), "en"));
             assert!(!arabic.body.is_empty() && !english.body.is_empty(), "{kind}");
             assert!(english.title.is_ascii() && !arabic.title.is_ascii(), "{kind}");
         }
-        assert!(words(&notification(kind::SYNC_COMPLETED, None), "en").body.contains("4 rows"));
-        let failed = |cause| words(&notification(kind::SYNC_FAILED, Some(cause)), "en").body;
+        assert!(note(&notification(kind::SYNC_COMPLETED, None), "en").body.contains("4 rows"));
+        let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), "en").body;
         assert_ne!(failed("not_connected"), failed("salla_unavailable"));
+        let mut unmailed = notification(kind::EXPORT_READY, None);
+        unmailed.mail = Some("failed".into());
+        assert!(note(&unmailed, "en").body.ends_with("could not be sent."));
     }
 }

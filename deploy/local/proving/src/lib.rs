@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod deliveries;
+pub mod mailbox;
 pub mod merchant;
 pub mod nights;
 pub mod record;

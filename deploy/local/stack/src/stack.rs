@@ -189,6 +189,8 @@ impl Stack {
             ("QAFILA_SALLA_WEBHOOK_SECRETS", self.secrets.get("SALLA_WEBHOOK_SECRET").to_owned()),
             ("QAFILA_SALLA_REDIRECT_URL", format!("http://127.0.0.1:{}/oauth/callback", ports.gateway)),
             ("QAFILA_PUBLIC_URL", format!("http://127.0.0.1:{}", ports.gateway)),
+            ("QAFILA_SMTP_URL", format!("smtp://127.0.0.1:{}", ports.mail)),
+            ("QAFILA_MAIL_FROM", "Qafila <no-reply@qafila.example>".to_owned()),
             ("QAFILA_EXPORT_STORE", self.layout.local.join("exports").display().to_string()),
             ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
             ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
