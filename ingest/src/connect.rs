@@ -15,6 +15,8 @@ use sha2::{Digest, Sha256};
 use sqlx::{PgPool, Postgres, Row, Transaction};
 use url::Url;
 
+use crate::app_events::claim_links;
+use crate::app_events::install::EasyModeInstalls;
 use crate::app_events::{self, SubscriptionStanding, install};
 use crate::salla::SallaConfig;
 use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
@@ -31,6 +33,9 @@ pub enum ConnectError {
     /// Used, expired, or issued to somebody else.
     #[error("this authorisation was already used, has expired, or was started by somebody else")]
     StateRefused,
+    /// No link of ours, or one that was used or is too old.
+    #[error("this link works no more")]
+    LinkSpent,
     /// We never issued it: the merchant came from Salla's own store.
     #[error("this authorisation was not started from Qafila")]
     StateUnknown,
@@ -188,9 +193,48 @@ impl Connector {
             plan: store.plan.clone(),
             scopes,
         };
-        let position = self.finish(applicant, connection_id, details, state).await?;
+        let position = self.finish(applicant, connection_id, details, Ticket::State(state)).await?;
         tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
         Ok(ConnectedStore { connection_id, store, position })
+    }
+
+    /// Connects a store that installed the app in easy mode, by the link that was mailed to whoever installed it. The same
+    /// merchant may send it again.
+    pub async fn claim(&self, applicant: Applicant, token: &str) -> Result<ConnectedStore, ConnectError> {
+        let link = claim_links::find(&self.pool, token).await?.ok_or(ConnectError::LinkSpent)?;
+        if !link.is_free_for(applicant.merchant_id) {
+            return Err(ConnectError::LinkSpent);
+        }
+        let (connection_id, store, scopes) = match link.connection() {
+            Some(made) => self.exchanged(made).await?,
+            None => self.take_over_install(applicant, token, link.store_id).await?,
+        };
+        let details = StoreDetails {
+            store_id: store.store_id,
+            name: store.name.clone(),
+            domain: store.domain.clone(),
+            plan: store.plan.clone(),
+            scopes,
+        };
+        let position = self.finish(applicant, connection_id, details, Ticket::Link(token)).await?;
+        tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
+        Ok(ConnectedStore { connection_id, store, position })
+    }
+
+    /// The tokens that are held of a store become those of a connection.
+    async fn take_over_install(
+        &self,
+        applicant: Applicant,
+        token: &str,
+        store_id: i64,
+    ) -> Result<(ConnectionId, StoreIdentity, Vec<String>), ConnectError> {
+        let held = EasyModeInstalls::new(&self.vault).tokens(&self.pool, store_id).await?;
+        // Gone: somebody connected it by OAuth, or the app was removed.
+        let tokens = held.ok_or(ConnectError::LinkSpent)?;
+        let store = oauth::identify_store(&self.http, &self.salla, &tokens.access).await;
+        let store = store.map_err(ConnectError::Salla)?;
+        let kept = self.keep(applicant, Ticket::Link(token), &store, &tokens).await?;
+        Ok((kept.ok_or(ConnectError::StoreTaken)?, store, tokens.scopes))
     }
 
     /// Tells the aggregate, then retires what this connection replaces. One at a time for each merchant: whoever comes
@@ -200,7 +244,7 @@ impl Connector {
         applicant: Applicant,
         connection_id: ConnectionId,
         store: StoreDetails,
-        state: &str,
+        ticket: Ticket<'_>,
     ) -> Result<String, ConnectError> {
         let store_id = store.store_id;
         let mut alone = self.alone(applicant.merchant_id).await?;
@@ -212,8 +256,8 @@ impl Connector {
         .await?;
         let (replaced, generation): (bool, i64) = (row.try_get(0)?, row.try_get(1)?);
         if replaced {
-            self.set_status(state, "done").await?;
-            return Err(ConnectError::StateRefused);
+            self.spend(ticket).await?;
+            return Err(ticket.refused());
         }
         let requested_by = Some(applicant.user_id);
         let merchant = applicant.merchant_id.to_string();
@@ -227,7 +271,7 @@ impl Connector {
         let farewells = self.retire_others(&mut alone, applicant.merchant_id, kept).await?;
         alone.commit().await?;
         self.end_subscriptions(farewells);
-        self.set_status(state, "done").await?;
+        self.spend(ticket).await?;
         Ok(committed.position.to_string())
     }
 
@@ -264,7 +308,7 @@ impl Connector {
                 return Err(ConnectError::Salla(error));
             }
         };
-        if let Some(connection_id) = self.keep(applicant, state, &store, &tokens).await? {
+        if let Some(connection_id) = self.keep(applicant, Ticket::State(state), &store, &tokens).await? {
             return Ok((connection_id, store, tokens.scopes));
         }
         self.set_status(state, "done").await?;
@@ -286,7 +330,7 @@ impl Connector {
     async fn keep(
         &self,
         applicant: Applicant,
-        state: &str,
+        ticket: Ticket<'_>,
         store: &StoreIdentity,
         tokens: &Tokens,
     ) -> Result<Option<ConnectionId>, ConnectError> {
@@ -321,11 +365,22 @@ impl Connector {
         if install::claimed(&mut transaction, store.store_id).await? {
             tracing::info!(event = "easy mode install claimed", merchantId = %merchant, storeId = store.store_id);
         }
-        sqlx::query("UPDATE oauth_states SET status = 'exchanged', connection_id = $2 WHERE state_hash = $1")
-            .bind(hash(state))
-            .bind(connection_id.0)
-            .execute(&mut *transaction)
-            .await?;
+        match ticket {
+            Ticket::State(state) => {
+                sqlx::query(
+                    "UPDATE oauth_states SET status = 'exchanged', connection_id = $2 WHERE state_hash = $1",
+                )
+                .bind(hash(state))
+                .bind(connection_id.0)
+                .execute(&mut *transaction)
+                .await?;
+            }
+            Ticket::Link(token) => {
+                if !claim_links::used(&mut transaction, token, merchant, connection_id).await? {
+                    return Err(ConnectError::LinkSpent);
+                }
+            }
+        }
         transaction.commit().await?;
         Ok(Some(connection_id))
     }
@@ -382,6 +437,15 @@ impl Connector {
         Ok((connection_id, store, row.try_get(4)?))
     }
 
+    /// Whoever comes with the same ticket again finds nothing left to do.
+    async fn spend(&self, ticket: Ticket<'_>) -> Result<(), ConnectError> {
+        match ticket {
+            Ticket::State(state) => self.set_status(state, "done").await,
+            // It names the connection that it has made, and makes no other.
+            Ticket::Link(_) => Ok(()),
+        }
+    }
+
     async fn set_status(&self, state: &str, status: &str) -> Result<(), ConnectError> {
         sqlx::query("UPDATE oauth_states SET status = $2 WHERE state_hash = $1")
             .bind(hash(state))
@@ -389,6 +453,24 @@ impl Connector {
             .execute(&self.pool)
             .await?;
         Ok(())
+    }
+}
+
+/// What lets a merchant connect a store, once.
+#[derive(Clone, Copy)]
+enum Ticket<'t> {
+    /// A state that we issued, and a code that came back with it.
+    State(&'t str),
+    /// A link that was mailed to whoever installed the app.
+    Link(&'t str),
+}
+
+impl Ticket<'_> {
+    fn refused(self) -> ConnectError {
+        match self {
+            Self::State(_) => ConnectError::StateRefused,
+            Self::Link(_) => ConnectError::LinkSpent,
+        }
     }
 }
 

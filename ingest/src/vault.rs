@@ -2,7 +2,7 @@
 //! topic or a log. A pair of tokens is replaced in place, and its generation tells one pair from the next.
 
 use chrono::{DateTime, Utc};
-use qafila_schemas::envelope::{OperatorKeys, SealError, Wrapped};
+use qafila_schemas::envelope::{MAIL_SECRET, OperatorKeys, SealError, Wrapped};
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use sha2::{Digest, Sha256};
 use sqlx::postgres::PgRow;
@@ -200,14 +200,20 @@ impl Vault {
         Ok((access.key_id, access.bytes, refresh.map(|refresh| refresh.bytes)))
     }
 
-    /// Opens the access token of a store that nobody is connected to.
+    /// Seals what a mail may tell its reader alone.
+    pub(crate) fn seal_mail(&self, secret: &[u8]) -> Result<Wrapped, VaultError> {
+        Ok(self.keys.wrap(MAIL_SECRET, secret)?)
+    }
+
+    /// Opens a token, `access` or `refresh`, of a store that nobody is connected to.
     pub(crate) fn open_held(
         &self,
         store_id: i64,
+        what: &str,
         key_id: String,
         bytes: Vec<u8>,
     ) -> Result<Secret, VaultError> {
-        let plain = self.keys.unwrap(&held_context(store_id, "access"), &Wrapped { key_id, bytes })?;
+        let plain = self.keys.unwrap(&held_context(store_id, what), &Wrapped { key_id, bytes })?;
         let text = std::str::from_utf8(&plain).map_err(|_| SealError::NotAuthentic)?;
         Ok(Secret::new(text))
     }

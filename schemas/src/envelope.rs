@@ -22,6 +22,8 @@ use zeroize::Zeroizing;
 pub const DATA_KEY_HEADER: &str = "qafila_data_key";
 /// Header that names the operator's key which wraps it.
 pub const KEY_ID_HEADER: &str = "qafila_key_id";
+/// What a mail may tell its reader alone is sealed under this, by whoever writes the mail.
+pub const MAIL_SECRET: &[u8] = b"mail secret";
 const DATA_KEY_LIFE: Duration = Duration::from_secs(3600);
 
 /// Why something is not sealed or not opened. Never says what was inside.

@@ -4,8 +4,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use qafila_projections::notify::bell::kind;
-use qafila_projections::notify::letters::{SECRET_CONTEXT, Secret};
-use qafila_schemas::envelope::OperatorKeys;
+use qafila_projections::notify::letters::Secret;
+use qafila_schemas::envelope::{MAIL_SECRET, OperatorKeys};
 use qafila_schemas::ids::UserId;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -39,7 +39,7 @@ impl PasswordResets {
         let token = URL_SAFE_NO_PAD.encode(bytes);
         let secret = Secret { token: Some(token.clone()), ..Secret::default() };
         let secret = serde_json::to_vec(&secret).map_err(|e| Problem::unavailable("json", &e))?;
-        let sealed = self.keys.wrap(SECRET_CONTEXT, &secret).map_err(|e| Problem::unavailable("keys", &e))?;
+        let sealed = self.keys.wrap(MAIL_SECRET, &secret).map_err(|e| Problem::unavailable("keys", &e))?;
         let mut transaction = self.pool.begin().await?;
         sqlx::query(
             "DELETE FROM password_resets WHERE expires_at < now() OR user_id = (SELECT user_id FROM users WHERE email = $1)",

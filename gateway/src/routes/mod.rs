@@ -66,6 +66,8 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify()
                 .or(post(path!("salla" / "auth" / "callback"), &app, salla::callback))
                 .unify()
+                .or(post(path!("salla" / "claim"), &app, salla::claim))
+                .unify()
                 .or(delete(path!("salla" / "connection"), &app, salla::disconnect))
                 .unify()
                 .or(post(path!("sync" / "initial"), &app, sync::initial))

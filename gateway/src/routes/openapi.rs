@@ -22,7 +22,7 @@ use crate::problem::MEDIA_TYPE;
     info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json."),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, passwords::forgot, passwords::reset, passwords::change, me::show, me::change, salla::authorization_url,
-        salla::callback, salla::disconnect,
+        salla::callback, salla::claim, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status, sync::estimate,
         notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend,
         reports::rankings::top_products, reports::rankings::order_status, reports::rankings::customers, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, orders::list, orders::show,

@@ -81,6 +81,29 @@ pub async fn callback(app: Arc<App>, call: Call) -> Answer {
     Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
 }
 
+/// The link of a mail.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClaimBody {
+    /// What stands behind `#token=` in the link.
+    token: String,
+}
+
+/// Connects a store that installed the app from Salla, by the link that was mailed to whoever installed it.
+#[utoipa::path(post, path = "/api/v1/salla/claim", tag = "salla", security(("bearer" = [])), request_body = ClaimBody, responses(
+    (status = 200, body = ConnectedBody), (status = 400, body = Problem), (status = 409, body = Problem), (status = 502, body = Problem)))]
+pub async fn claim(app: Arc<App>, call: Call) -> Answer {
+    let applicant = applicant(&app, &call)?;
+    let body: ClaimBody = call.json()?;
+    if body.token.is_empty() || body.token.len() > LONGEST {
+        return Err(Problem::invalid_field("/token", format!("must have 1 to {LONGEST} characters")));
+    }
+    let connected = app.connector.claim(applicant, &body.token).await.map_err(problem)?;
+    let store = connected.store;
+    let store = StoreBody { id: store.store_id, name: store.name, domain: store.domain, plan: store.plan };
+    Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
+}
+
 /// A disconnection on its way.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -111,6 +134,11 @@ fn problem(error: ConnectError) -> Problem {
             StatusCode::BAD_REQUEST,
             "state-refused",
             detail("Press “Connect” once more. Nothing was changed."),
+        ),
+        ConnectError::LinkSpent => Problem::new(
+            StatusCode::BAD_REQUEST,
+            "link-spent",
+            detail("Log in and press “Connect” to connect the store."),
         ),
         ConnectError::StateUnknown => Problem::new(
             StatusCode::BAD_REQUEST,

@@ -62,8 +62,28 @@ impl<'v> EasyModeInstalls<'v> {
         .fetch_optional(pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let access = self.vault.open_held(store_id, row.try_get(0)?, row.try_get(1)?)?;
+        let access = self.vault.open_held(store_id, "access", row.try_get(0)?, row.try_get(1)?)?;
         Ok(Some(Held { access, since: row.try_get(2)? }))
+    }
+
+    /// All tokens that are held of a store, for whoever claims it.
+    pub async fn tokens(&self, pool: &PgPool, store_id: i64) -> Result<Option<Tokens>, VaultError> {
+        let row = sqlx::query(
+            "SELECT key_id, access_token, refresh_token, scopes, expires_at FROM easy_mode_installs WHERE store_id = $1",
+        )
+        .bind(store_id)
+        .fetch_optional(pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let key_id: String = row.try_get(0)?;
+        let refresh: Option<Vec<u8>> = row.try_get(2)?;
+        let refresh = refresh.map(|bytes| self.vault.open_held(store_id, "refresh", key_id.clone(), bytes));
+        Ok(Some(Tokens {
+            refresh: refresh.transpose()?,
+            access: self.vault.open_held(store_id, "access", key_id, row.try_get(1)?)?,
+            scopes: row.try_get(3)?,
+            expires_at: row.try_get(4)?,
+        }))
     }
 
     /// Forgets what is held of a store.

@@ -3,6 +3,7 @@
 //! They can be old ones sent again, however well signed, and their times have no zone. So tokens are ordered by their absolute end,
 //! a removal counts only where Salla refuses our token, and subscriptions are ordered among themselves.
 
+pub(crate) mod claim_links;
 pub mod install;
 pub mod queue;
 
@@ -177,17 +178,20 @@ impl AppEvents {
         if tokens.expires_at <= Utc::now() {
             return Ok("old");
         }
-        match oauth::identify_store(&self.http, &self.salla, &tokens.access).await {
-            Ok(store) if store.store_id == store_id => {}
+        let installer = match oauth::identify_installer(&self.http, &self.salla, &tokens.access).await {
+            Ok((store, installer)) if store.store_id == store_id => installer,
             Ok(_) => return Ok("foreign"),
             Err(error) => return self.unidentified(open, tokens, &error).await,
-        }
+        };
         let owners = owners::of(&self.pool, [store_id].into()).await?;
         let mut transaction = self.pool.begin().await?;
         let outcome = if let Some(owner) = owners.get(&store_id) {
             self.reauthorised(&mut transaction, owner.connection_id, tokens).await?
         } else {
             let held = EasyModeInstalls::new(&self.vault).hold(&mut transaction, store_id, tokens).await?;
+            if let Some(email) = installer.filter(|_| held) {
+                claim_links::mail(&mut transaction, &self.vault, store_id, &email).await?;
+            }
             if held { "held" } else { "old" }
         };
         transaction.commit().await?;

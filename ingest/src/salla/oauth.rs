@@ -189,6 +189,9 @@ enum UserInfo {
 
 #[derive(Deserialize)]
 struct UserInfoData {
+    /// Of whoever installed the app, who need not be the owner (FACTS §2.7).
+    #[serde(default)]
+    email: Option<String>,
     merchant: MerchantInfo,
 }
 
@@ -212,6 +215,15 @@ pub async fn identify_store(
     config: &SallaConfig,
     access: &Secret,
 ) -> Result<StoreIdentity, OAuthError> {
+    identify_installer(http, config, access).await.map(|(store, _)| store)
+}
+
+/// Which store a token belongs to, and the address of whoever installed the app there, where Salla tells one.
+pub async fn identify_installer(
+    http: &reqwest::Client,
+    config: &SallaConfig,
+    access: &Secret,
+) -> Result<(StoreIdentity, Option<String>), OAuthError> {
     let url = config.accounts.join("/oauth2/user/info").map_err(|e| OAuthError::NotSent(e.to_string()))?;
     let unclear = |e: reqwest::Error| OAuthError::Unclear(e.without_url().to_string());
     let answer = http.get(url).bearer_auth(access.expose()).timeout(TIMEOUT).send().await.map_err(unclear)?;
@@ -222,14 +234,15 @@ pub async fn identify_store(
     }
     let info =
         serde_json::from_slice(&body).map_err(|_| OAuthError::Unclear("user info without a store".into()))?;
-    let (UserInfo::Wrapped { data: UserInfoData { merchant } } | UserInfo::Bare(UserInfoData { merchant })) =
-        info;
-    Ok(StoreIdentity {
+    let (UserInfo::Wrapped { data } | UserInfo::Bare(data)) = info;
+    let UserInfoData { email, merchant } = data;
+    let store = StoreIdentity {
         store_id: merchant.id,
         name: merchant.name.or(merchant.username).unwrap_or_else(|| merchant.id.to_string()),
         domain: merchant.domain,
         plan: merchant.plan,
-    })
+    };
+    Ok((store, email.filter(|email| email.contains('@'))))
 }
 
 #[cfg(test)]

@@ -26,9 +26,6 @@ pub struct Secret {
     pub locale: Option<String>,
 }
 
-/// Under which a mail's secret is sealed.
-pub const SECRET_CONTEXT: &[u8] = b"mail secret";
-
 /// Why a mail cannot be written; trying again would not help.
 #[derive(Debug, thiserror::Error)]
 pub enum LetterError {
@@ -138,10 +135,14 @@ impl Letters {
             title: words.title,
             body: words.body,
             action: self.action(mail, secret, is_arabic)?,
-            footer: or(
-                "أُرسلت هذه الرسالة تلقائيًا من قافلة. يمكنك اختيار ما يصلك بالبريد من إعدادات حسابك.",
-                "Qafila sent this mail by itself. What you are mailed about can be chosen in the settings of your account.",
-            ),
+            footer: if kind::MAY_BE_UNWANTED.contains(&mail.kind.as_str()) {
+                or(
+                    "أُرسلت هذه الرسالة تلقائيًا من قافلة. يمكنك اختيار ما يصلك بالبريد من إعدادات حسابك.",
+                    "Qafila sent this mail by itself. What you are mailed about can be chosen in the settings of your account.",
+                )
+            } else {
+                or("أُرسلت هذه الرسالة تلقائيًا من قافلة.", "Qafila sent this mail by itself.")
+            },
         })
     }
 

@@ -81,6 +81,17 @@ impl MailQueue {
         Self { pool, worker }
     }
 
+    /// Ends the leases of the process that had this slot before: it is gone, or frozen, and then may not hand over any more.
+    pub async fn inherit(&self, slot: &str) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE mails SET lease_until = now() WHERE lease_until > now() AND starts_with(lease_owner, $1)",
+        )
+        .bind(format!("{slot}/"))
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
     /// Takes the mail that has waited longest.
     pub async fn take(&self) -> Result<Option<Mail>, sqlx::Error> {
         sqlx::query_as(

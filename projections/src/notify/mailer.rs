@@ -9,14 +9,14 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use qafila_schemas::envelope::OperatorKeys;
+use qafila_schemas::envelope::{MAIL_SECRET, OperatorKeys};
 use tokio_util::sync::CancellationToken;
 
-use super::letters::{Letters, SECRET_CONTEXT, Secret};
+use super::letters::{Letters, Secret};
 use super::mail_queue::{Mail, MailQueue};
 
-/// Tries before a mail has failed: some 14 hours.
-const MOST_TRIES: i32 = 12;
+/// Tries before a mail has failed: some 11 hours.
+const MOST_TRIES: i32 = 15;
 const FIRST_PAUSE: Duration = Duration::from_secs(5);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2 * 3_600);
 /// For one step of the conversation with a server.
@@ -67,6 +67,8 @@ pub struct Mailer {
     pub operator_keys: OperatorKeys,
     /// Takes it.
     pub server: SmtpServer,
+    /// Stable slot of this process.
+    pub slot: String,
 }
 
 /// What became of a try.
@@ -83,6 +85,13 @@ enum Outcome {
 impl Mailer {
     /// Sends until `shutdown`.
     pub async fn keep(&self, shutdown: CancellationToken) {
+        while let Err(error) = self.queue.inherit(&self.slot).await {
+            tracing::warn!(event = "mails of the process before not inherited", error = %error);
+            tokio::select! {
+                () = tokio::time::sleep(GLANCE) => {}
+                () = shutdown.cancelled() => return,
+            }
+        }
         let mut swept: Option<std::time::Instant> = None;
         while !shutdown.is_cancelled() {
             if swept.is_none_or(|at| at.elapsed() > SWEEP_EVERY) {
@@ -140,7 +149,7 @@ impl Mailer {
             None => Secret::default(),
             Some(sealed) => {
                 let opened =
-                    self.operator_keys.unwrap(SECRET_CONTEXT, &sealed).map_err(|error| error.to_string())?;
+                    self.operator_keys.unwrap(MAIL_SECRET, &sealed).map_err(|error| error.to_string())?;
                 serde_json::from_slice(&opened).map_err(|_| "its secret is damaged".to_owned())?
             }
         };
@@ -222,9 +231,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_server_may_be_down_for_half_a_day() {
+    fn a_server_may_be_down_for_a_night() {
         let waited: Duration = (1..MOST_TRIES).map(pause).sum();
-        assert!(waited > Duration::from_secs(6 * 3_600), "{waited:?}");
+        assert!(waited > Duration::from_secs(10 * 3_600), "{waited:?}");
         assert!(pause(1) <= Duration::from_secs(10));
     }
 }

@@ -45,6 +45,7 @@ pub async fn run(
         letters: Letters { from: mail.from, links: mail.links, public_url: mail.public_url },
         operator_keys: mail.operator_keys,
         server: mail.server,
+        slot: role.slot.clone(),
     };
     let mailing = async {
         mailer.keep(shutdown.clone()).await;

@@ -3,6 +3,7 @@
 pub mod bench;
 pub mod deliveries;
 pub mod mailbox;
+pub mod many_orders;
 pub mod merchant;
 pub mod nights;
 pub mod record;

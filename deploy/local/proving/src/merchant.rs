@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rand::Rng;
-use reqwest::{Client, Response, StatusCode};
+use reqwest::{Client, RequestBuilder, Response, StatusCode};
 use salla_sim::store::Plan;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -136,20 +136,24 @@ impl Merchant {
         &self.token
     }
 
+    /// A POST with the merchant's token, to be sent.
+    pub fn asking(&self, path: &str, body: &Value) -> RequestBuilder {
+        self.http.post(format!("{}{path}", self.gateway)).bearer_auth(&self.token).json(body)
+    }
+
+    /// A GET with the merchant's token, to be sent.
+    pub fn looking(&self, path: &str) -> RequestBuilder {
+        self.http.get(format!("{}{path}", self.gateway)).bearer_auth(&self.token)
+    }
+
     /// GET with the merchant's token.
     pub async fn get(&self, path: &str) -> Result<Response> {
-        Ok(self.http.get(format!("{}{path}", self.gateway)).bearer_auth(&self.token).send().await?)
+        Ok(self.looking(path).send().await?)
     }
 
     /// POST with the merchant's token.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Response> {
-        Ok(self
-            .http
-            .post(format!("{}{path}", self.gateway))
-            .bearer_auth(&self.token)
-            .json(body)
-            .send()
-            .await?)
+        Ok(self.asking(path, body).send().await?)
     }
 }
 

@@ -4,6 +4,7 @@
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Duration, Utc};
 use qafila_proving::deliveries::Deliveries;
+use qafila_proving::mailbox::mails_to;
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
@@ -91,6 +92,40 @@ fn a_store_that_installs_in_easy_mode_is_held_and_claimed_by_oauth_and_nothing_i
                 .fetch_one(&pool)
                 .await?;
         ensure!(wiped == 0, "tokens stay in the queue");
+        Ok(())
+    });
+}
+
+#[test]
+fn a_store_that_installs_in_easy_mode_is_claimed_once_by_the_link_that_is_mailed_to_whoever_installed_it() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let store = store(world, 911).await?;
+        let tokens = world.sim.world().grant(store, SCOPE);
+        deliver(world, store, "app.store.authorize", Utc::now(), &tokens).await?;
+        let mailed = || async { mails_to(&format!("owner{store}@store.example")) };
+        let mails = until(mailed, |mails| !mails.is_empty()).await?;
+        ensure!(mails.len() == 1 && mails[0].html.contains("dir=\"rtl\""), "{mails:?}");
+        let token =
+            mails[0].text.lines().find_map(|line| line.split_once("/claim#token=")).context("a link")?.1;
+        let claim = |merchant: &Merchant, token: &str| {
+            merchant.asking("/api/v1/salla/claim", &json!({"token": token})).send()
+        };
+        let (merchant, stranger) =
+            (Merchant::register(&world.gateway).await?, Merchant::register(&world.gateway).await?);
+        ensure!(
+            claim(&merchant, "not-a-token").await?.status() == StatusCode::BAD_REQUEST,
+            "no link of ours"
+        );
+        let claimed = expect(claim(&merchant, token).await?, StatusCode::OK).await?;
+        ensure!(claimed["store"]["id"] == store, "{claimed}");
+        until(|| async { connection(&merchant).await }, |connection| connection["store"]["id"] == store)
+            .await?;
+        expect(claim(&merchant, token).await?, StatusCode::OK).await?;
+        ensure!(claim(&stranger, token).await?.status() == StatusCode::BAD_REQUEST, "it was used");
+        ensure!(merchant.sync_status().await?.status == "not_started", "nobody chose a depth");
+        merchant.start_import(12).await?;
+        merchant.watch_import(std::time::Duration::from_secs(60), |_| {}).await?;
         Ok(())
     });
 }

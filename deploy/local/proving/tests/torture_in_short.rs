@@ -1,6 +1,7 @@
 //! A few runs of each torture that needs processes of its own; `make torture` does the rest.
 
 use anyhow::{Result, ensure};
+use qafila_proving::torture::export_kill::ExportKill;
 use qafila_proving::torture::frozen::Frozen;
 use qafila_proving::torture::hostile_webhooks::HostileWebhooks;
 use qafila_proving::torture::webhook_kill::WebhookKill;
@@ -32,6 +33,18 @@ fn a_process_that_was_frozen_thawed_and_killed_leaves_no_older_revision_and_skip
         let mut scenario = Frozen::prepare().await?;
         let outcome = scenario.run(1).await?;
         ensure!(outcome.is_good(), "{outcome:?}");
+        scenario.finish().await
+    });
+}
+
+#[test]
+fn an_export_that_was_killed_ends_as_the_same_file_with_one_note_and_at_most_one_mail() {
+    run(async {
+        let mut scenario = ExportKill::prepare().await?;
+        for seed in 0..2 {
+            let outcome = scenario.run(seed).await?;
+            ensure!(outcome.is_good(), "seed {seed}: {outcome:?}");
+        }
         scenario.finish().await
     });
 }

@@ -230,6 +230,7 @@ fn set_product(product: &Product, shape: &mut Value) {
 /// `GET /oauth2/user/info`.
 pub fn user_info(store: &Store, switches: &Switches) -> Value {
     let mut info = USER_INFO.clone();
+    info["data"]["email"] = json!(format!("owner{}@store.example", store.id));
     let merchant = &mut info["data"]["merchant"];
     merchant["id"] = json!(store.id);
     merchant["name"] = json!(store.name);

@@ -3,11 +3,13 @@
 use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
-use qafila_proving::bench::{avro, commands, facts, import, merge, reconcile, sync, visible, webhooks};
+use qafila_proving::bench::{
+    avro, commands, exports, facts, import, merge, reconcile, sync, visible, webhooks,
+};
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 16] = [
+const SCENARIOS: [&str; 20] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -24,6 +26,10 @@ const SCENARIOS: [&str; 16] = [
     "webhook_visible",
     "webhook_fairness",
     "reconcile_night",
+    "export_request",
+    "export_csv",
+    "export_csv_5m",
+    "export_parquet",
 ];
 
 #[derive(Parser)]
@@ -79,6 +85,10 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "webhook_visible" => return visible::webhook_visible().await,
         "webhook_fairness" => visible::webhook_fairness().await?,
         "reconcile_night" => return reconcile::reconcile_night().await,
+        "export_request" => return exports::export_request().await,
+        "export_csv" => return exports::export_csv().await,
+        "export_csv_5m" => return exports::export_csv_5m().await,
+        "export_parquet" => return exports::export_parquet().await,
         "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
     };

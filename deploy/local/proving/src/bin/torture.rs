@@ -6,6 +6,7 @@ use clap::Parser;
 use comfy_table::Table;
 use qafila_proving::record::{Ordeal, append};
 use qafila_proving::torture::RunOutcome;
+use qafila_proving::torture::export_kill::ExportKill;
 use qafila_proving::torture::frozen::Frozen;
 use qafila_proving::torture::hostile_webhooks::{BODIES, HostileWebhooks};
 use qafila_proving::torture::import_kill::ImportKill;
@@ -18,7 +19,7 @@ use qafila_proving::torture::webhook_kill::WebhookKill;
 use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, WebhookOrder};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [(&str, u64); 11] = [
+const SCENARIOS: [(&str, u64); 12] = [
     ("import_kill", 20),
     ("relay_order", 10_000),
     ("token_refresh", 1_000),
@@ -30,6 +31,7 @@ const SCENARIOS: [(&str, u64); 11] = [
     ("reconcile_drift", 1),
     ("outage", 1),
     ("hostile_webhooks", 100),
+    ("export_kill", 30),
 ];
 
 #[derive(Parser)]
@@ -107,6 +109,7 @@ async fn endure(ordeal: &mut Ordeal) -> Result<()> {
         "frozen" => return each_seed!(Frozen, ordeal, seeds),
         "reconcile_drift" => return each_seed!(ReconcileDrift, ordeal, seeds),
         "outage" => return each_seed!(Outage, ordeal, seeds),
+        "export_kill" => return each_seed!(ExportKill, ordeal, seeds),
         "hostile_webhooks" => return each_seed!(HostileWebhooks, ordeal, seeds, BODIES),
         _ => {}
     }

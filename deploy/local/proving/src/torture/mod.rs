@@ -1,5 +1,6 @@
 //! Torture: seeded faults, counted.
 
+pub mod export_kill;
 pub mod frozen;
 pub mod hostile_webhooks;
 pub mod import_kill;
