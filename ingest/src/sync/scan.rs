@@ -252,7 +252,10 @@ impl Scanner {
     async fn stored(&self, slice: &SliceState, scanned_twice: bool) -> Result<Option<String>, Stop> {
         let (ids, skipped) =
             self.tools.slices.seen(self.run.lease.run_id, slice).await.map_err(Stop::ours)?;
-        let rows = self.wait_for(slice, &ids).await?;
+        let rows = match self.wait_for(slice, &ids).await? {
+            Ok(rows) => rows,
+            Err(doubt) => return Ok(Some(doubt)),
+        };
         let known: HashSet<i64> = ids.iter().chain(&skipped).copied().collect();
         let began = slice.scan_began_at.unwrap_or_default() - self.list_cache_window();
         // Parts of customers and products cannot be told apart among what is stored.
@@ -320,22 +323,28 @@ impl Scanner {
         }
     }
 
-    /// The stored rows of a slice, once `ids` are among them.
-    async fn wait_for(&self, slice: &SliceState, ids: &[i64]) -> Result<HashMap<i64, StoredRow>, Stop> {
+    /// The stored rows of a slice, once `ids` are among them. Where they do not come the run is interrupted, because whoever stores
+    /// them may be down; where it then still finds some missing, a doubt: they are read, and written, once more.
+    async fn wait_for(
+        &self,
+        slice: &SliceState,
+        ids: &[i64],
+    ) -> Result<Result<HashMap<i64, StoredRow>, String>, Stop> {
         let range = self.range(slice);
         let (mut glance, deadline) = (GLANCE, Instant::now() + STORED_WITHIN);
         loop {
             let rows = self.tools.stored.rows(range, ids).await.map_err(Stop::ours)?;
             let rows: HashMap<i64, StoredRow> = rows.into_iter().map(|row| (row.salla_id, row)).collect();
-            let missing = ids.iter().filter(|id| !rows.contains_key(id)).count();
-            if missing == 0 {
-                return Ok(rows);
-            }
+            let missing: Vec<i64> = ids.iter().filter(|id| !rows.contains_key(id)).copied().collect();
+            let Some(one) = missing.first() else { return Ok(Ok(rows)) };
             if Instant::now() > deadline {
-                return Err(Stop::Ours(format!(
-                    "{missing} rows of {} {} are not stored after {STORED_WITHIN:?}",
-                    slice.resource, slice.name
-                )));
+                let doubt = format!(
+                    "{} rows of {} {} are not stored after {STORED_WITHIN:?}, such as {one}",
+                    missing.len(),
+                    slice.resource,
+                    slice.name
+                );
+                return if self.run.vain_tries() > 0 { Ok(Err(doubt)) } else { Err(Stop::Ours(doubt)) };
             }
             tokio::time::sleep(glance).await;
             glance = (glance * 2).min(LONGEST_GLANCE);

@@ -2,6 +2,7 @@
 
 pub mod bench;
 pub mod deliveries;
+pub mod gate;
 pub mod mailbox;
 pub mod many_orders;
 pub mod merchant;

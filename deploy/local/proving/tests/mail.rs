@@ -1,7 +1,8 @@
 //! What people are told by mail, through a real mail server: once at most, whatever becomes of the server.
 
 use anyhow::{Context, Result, ensure};
-use qafila_proving::mailbox::{MailGate, Passage, Received, mails_to};
+use qafila_proving::gate::{Gate, Passage};
+use qafila_proving::mailbox::{self, Received, mails_to};
 use qafila_proving::merchant::{Merchant, PASSWORD, expect, make_store};
 use qafila_proving::waiting::until;
 use qafila_proving::world::World;
@@ -14,7 +15,7 @@ use tokio::runtime::Runtime;
 use tokio::sync::{Mutex, OnceCell};
 
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().expect("a runtime"));
-static WORLD: OnceCell<(World, MailGate)> = OnceCell::const_new();
+static WORLD: OnceCell<(World, Gate)> = OnceCell::const_new();
 /// The gate is shut for all: one test at a time.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
@@ -26,11 +27,12 @@ fn run(test: impl Future<Output = Result<()>> + Send + 'static) {
     RUNTIME.block_on(RUNTIME.spawn(alone)).expect("the test did not panic").expect("the rule holds");
 }
 
-async fn world() -> Result<&'static (World, MailGate)> {
+async fn world() -> Result<&'static (World, Gate)> {
     let made = WORLD.get_or_try_init(|| async {
-        let gate = MailGate::start().await?;
+        let gate = Gate::before(mailbox::server()?).await?;
+        let url = format!("smtp://{}", gate.address);
         let mut world = World::make("mail").await?;
-        world.start_as("all", &["all"], &[("QAFILA_SMTP_URL", gate.url.as_str())])?;
+        world.start_as("all", &["all"], &[("QAFILA_SMTP_URL", url.as_str())])?;
         world.ready().await?;
         anyhow::Ok((world, gate))
     });

@@ -1,0 +1,107 @@
+//! A gate before a server, which can be shut, cutting every conversation under way, or shut half-way through a mail.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+use anyhow::Result;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// What a gate does with a conversation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Passage {
+    /// Lets it through.
+    Open = 0,
+    /// Ends it at once.
+    Shut = 1,
+    /// Of SMTP: lets the mail through, and ends the conversation before the server's answer to it comes back.
+    MuteAfterMail = 2,
+}
+
+/// A gate before a server.
+pub struct Gate {
+    /// Where it listens.
+    pub address: String,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    server: String,
+    passage: AtomicU8,
+    refused: AtomicU64,
+    cut: Notify,
+}
+
+impl Gate {
+    /// An open gate before `server`, a host and a port.
+    pub async fn before(server: String) -> Result<Self> {
+        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let address = listener.local_addr()?.to_string();
+        let (passage, refused) = (AtomicU8::new(Passage::Open as u8), AtomicU64::new(0));
+        let shared = Arc::new(Shared { server, passage, refused, cut: Notify::new() });
+        let accepting = Arc::clone(&shared);
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let passage = accepting.passage.load(Ordering::Relaxed);
+                if passage == Passage::Shut as u8 {
+                    accepting.refused.fetch_add(1, Ordering::Relaxed);
+                    continue;
+                }
+                let shared = Arc::clone(&accepting);
+                tokio::spawn(async move {
+                    tokio::select! {
+                        () = pass(client, &shared.server, passage) => {}
+                        () = shared.cut.notified() => {}
+                    }
+                });
+            }
+        });
+        Ok(Self { address, shared })
+    }
+
+    /// Conversations that found it shut.
+    pub fn refused(&self) -> u64 {
+        self.shared.refused.load(Ordering::Relaxed)
+    }
+
+    /// From the next conversation on; shutting it ends those under way.
+    pub fn set(&self, passage: Passage) {
+        self.shared.passage.store(passage as u8, Ordering::Relaxed);
+        if passage == Passage::Shut {
+            self.shared.cut.notify_waiters();
+        }
+    }
+}
+
+/// Errors end the conversation, which is all a gate can do about them.
+async fn pass(mut client: TcpStream, server: &str, passage: u8) {
+    let Ok(mut server) = TcpStream::connect(server).await else { return };
+    if passage == Passage::Open as u8 {
+        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+        return;
+    }
+    let (mut from_client, mut from_server) = (vec![0; 64 << 10], vec![0; 4 << 10]);
+    let mut is_mail = false;
+    loop {
+        tokio::select! {
+            read = client.read(&mut from_client) => {
+                let Ok(length @ 1..) = read else { return };
+                if server.write_all(&from_client[..length]).await.is_err() {
+                    return;
+                }
+            }
+            read = server.read(&mut from_server) => {
+                let Ok(length @ 1..) = read else { return };
+                // The answer to the mail itself; 354 asked for it.
+                if is_mail {
+                    return;
+                }
+                is_mail = from_server.starts_with(b"354");
+                if client.write_all(&from_server[..length]).await.is_err() {
+                    return;
+                }
+            }
+        }
+    }
+}
