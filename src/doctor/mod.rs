@@ -3,6 +3,7 @@
 
 mod connections;
 mod kafka;
+mod outgoing;
 mod postgres;
 
 use std::time::Duration;
@@ -97,6 +98,7 @@ async fn examine(config: &Config) -> Vec<Finding> {
     findings.extend(kafka::examine(config).await);
     findings.extend(connections::examine(config).await);
     findings.push(salla(config).await);
+    findings.extend(outgoing::examine(config).await);
     findings
 }
 

@@ -27,12 +27,14 @@ use super::store::{ExportStore, FileKey, StoreError};
 use super::work::Progress;
 
 /// Rows are worked on in blocks of about so many bytes.
-const BLOCK: usize = 512 << 10;
+const BLOCK: usize = 256 << 10;
 /// Blocks between two steps.
 const UNDER_WAY: usize = 2;
 /// Size of a part of an upload: S3 takes 10,000 parts of at least 5 MiB.
-const PART: usize = 6 << 20;
-const PARTS_UNDER_WAY: usize = 2;
+const PART: usize = 5 << 20;
+const PARTS_UNDER_WAY: usize = 1;
+/// Compressors are given so much at a time.
+const PIECE: usize = 64 << 10;
 
 /// How a file is written.
 #[derive(Debug, Clone)]
@@ -209,16 +211,18 @@ impl Maker {
         counted: &Arc<Counted>,
     ) -> Result<StoredFile, FileError> {
         let (raw, raw_received) = channel::<Bytes>(UNDER_WAY);
-        let (blocks, mut blocks_received) = channel::<Block>(UNDER_WAY);
+        let (blocks, mut blocks_received) = channel::<Opened>(UNDER_WAY);
         let rows = selection.rows(&self.clickhouse);
         let fetching = tokio::spawn(fetch(rows, raw));
-        let opener = Opener::new(Arc::clone(&self.keys), selection.merchant);
-        let has_personal = selection.columns.iter().any(|column| column.is_personal);
-        let opener = has_personal.then_some(opener);
+        let personal: Vec<usize> =
+            (0..selection.columns.len()).filter(|place| selection.columns[*place].is_personal).collect();
+        let opener =
+            (!personal.is_empty()).then(|| Opener::new(Arc::clone(&self.keys), selection.merchant, personal));
         let cutting = tokio::spawn(cut(selection.columns.clone(), opener, raw_received, blocks));
         let mut steps = [AbortOnDrop(fetching), AbortOnDrop(cutting)];
         let mut output = Output::new(selection, writing)?;
         while let Some(block) = blocks_received.recv().await {
+            let block = block.await?;
             let rows = counted.rows.fetch_add(block.rows() as i64, Ordering::Relaxed) + block.rows() as i64;
             if rows > writing.most_rows {
                 return Err(FileError::TooManyRows(writing.most_rows));
@@ -260,12 +264,15 @@ async fn fetch(rows: clickhouse::query::Query, to: Sender<Bytes>) -> Result<(), 
     Ok(())
 }
 
-/// Cuts the answer into blocks of whole rows, and opens what is personal.
+/// A block that is being opened: some are at once, since that takes longest, and they stay in their order.
+type Opened = tokio::task::JoinHandle<Block>;
+
+/// Cuts the answer into blocks of whole rows, and has opened what is personal.
 async fn cut(
     columns: Vec<&'static super::report::Column>,
     mut opener: Option<Opener>,
     mut from: Receiver<Bytes>,
-    to: Sender<Block>,
+    to: Sender<Opened>,
 ) -> Result<(), FileError> {
     let mut gathered = BytesMut::with_capacity(2 * BLOCK);
     loop {
@@ -282,10 +289,17 @@ async fn cut(
         let (columns, whole) = (columns.clone(), bytes.clone());
         let (mut block, taken) = tokio::task::spawn_blocking(move || Block::cut(&columns, &whole)).await??;
         gathered.extend_from_slice(&bytes[taken..]);
-        if let Some(opener) = &mut opener {
-            block = opener.open(block).await?;
-        }
-        if block.rows() > 0 && to.send(block).await.is_err() {
+        let keys = match &mut opener {
+            Some(opener) => Some(opener.keys_of(&block).await?),
+            None => None,
+        };
+        let opening = tokio::task::spawn_blocking(move || {
+            if let Some(keys) = keys {
+                keys.open(&mut block);
+            }
+            block
+        });
+        if to.send(opening).await.is_err() {
             return Ok(());
         }
         if is_last {
@@ -308,8 +322,14 @@ enum Format {
     Parquet(Box<ParquetFile>),
 }
 
-/// Compresses what it is given.
-enum Squeezer {
+/// Compresses what it is given, in pieces of one size: what a compressor makes depends on where its input is cut, and the same
+/// rows must be the same file.
+struct Squeezer {
+    encoder: Encoder,
+    waiting: Vec<u8>,
+}
+
+enum Encoder {
     None(Vec<u8>),
     Gzip(GzEncoder<Vec<u8>>),
     Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>),
@@ -321,11 +341,11 @@ impl Output {
         let mut squeezer = Squeezer::new(compression.filter(|_| writing.format != "parquet"))?;
         let format = match writing.format.as_str() {
             "csv" => {
-                squeezer.write(&CsvFile::headings(
+                squeezer.write(CsvFile::headings(
                     &selection.columns,
                     &writing.locale,
                     writing.byte_order_mark,
-                )?)?;
+                ))?;
                 Format::Csv(CsvFile::new(selection.filters.timezone))
             }
             "parquet" => Format::Parquet(Box::new(ParquetFile::new(&selection.columns, compression)?)),
@@ -336,11 +356,11 @@ impl Output {
 
     fn rows(mut self, block: &Block) -> Result<(Self, Vec<u8>), FileError> {
         let bytes = match &mut self.format {
-            Format::Csv(file) => file.rows(block)?,
+            Format::Csv(file) => file.rows(block),
             Format::Ndjson(file) => file.rows(block)?,
             Format::Parquet(file) => file.rows(block)?,
         };
-        self.squeezer.write(&bytes)?;
+        self.squeezer.write(bytes)?;
         let ready = self.squeezer.take();
         self.count(&ready);
         Ok((self, ready))
@@ -351,9 +371,9 @@ impl Output {
         if let Format::Parquet(file) =
             std::mem::replace(&mut self.format, Format::Ndjson(NdjsonFile::new(&[])))
         {
-            self.squeezer.write(&file.finish()?)?;
+            self.squeezer.write(file.finish()?)?;
         }
-        let squeezer = std::mem::replace(&mut self.squeezer, Squeezer::None(vec![]));
+        let squeezer = std::mem::replace(&mut self.squeezer, Squeezer::new(None)?);
         let rest = squeezer.finish()?;
         self.count(&rest);
         Ok((rest, hex::encode(self.hash.finalize()), self.size))
@@ -367,34 +387,56 @@ impl Output {
 
 impl Squeezer {
     fn new(compression: Option<&str>) -> std::io::Result<Self> {
-        Ok(match compression {
-            Some("gzip") => Self::Gzip(GzEncoder::new(vec![], flate2::Compression::default())),
-            Some("zstd") => Self::Zstd(zstd::stream::write::Encoder::new(vec![], 0)?),
-            _ => Self::None(vec![]),
-        })
+        let encoder = match compression {
+            Some("gzip") => Encoder::Gzip(GzEncoder::new(vec![], flate2::Compression::default())),
+            Some("zstd") => Encoder::Zstd(zstd::stream::write::Encoder::new(vec![], 0)?),
+            _ => Encoder::None(vec![]),
+        };
+        Ok(Self { encoder, waiting: vec![] })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
+    fn write(&mut self, bytes: Vec<u8>) -> std::io::Result<()> {
+        if let Encoder::None(out) = &mut self.encoder {
+            if out.is_empty() {
+                *out = bytes;
+            } else {
+                out.extend_from_slice(&bytes);
+            }
+            return Ok(());
+        }
+        self.waiting.extend_from_slice(&bytes);
+        let whole = self.waiting.len() / PIECE * PIECE;
+        for piece in self.waiting[..whole].chunks_exact(PIECE) {
+            self.encoder.write_all(piece)?;
+        }
+        self.waiting.drain(..whole);
+        Ok(())
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        match &mut self.encoder {
+            Encoder::None(out) => std::mem::take(out),
+            Encoder::Gzip(encoder) => std::mem::take(encoder.get_mut()),
+            Encoder::Zstd(encoder) => std::mem::take(encoder.get_mut()),
+        }
+    }
+
+    fn finish(mut self) -> std::io::Result<Vec<u8>> {
+        self.encoder.write_all(&self.waiting)?;
+        match self.encoder {
+            Encoder::None(out) => Ok(out),
+            Encoder::Gzip(encoder) => encoder.finish(),
+            Encoder::Zstd(encoder) => encoder.finish(),
+        }
+    }
+}
+
+impl Encoder {
+    fn write_all(&mut self, bytes: &[u8]) -> std::io::Result<()> {
         match self {
             Self::None(out) => out.write_all(bytes),
             Self::Gzip(encoder) => encoder.write_all(bytes),
             Self::Zstd(encoder) => encoder.write_all(bytes),
-        }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        match self {
-            Self::None(out) => std::mem::take(out),
-            Self::Gzip(encoder) => std::mem::take(encoder.get_mut()),
-            Self::Zstd(encoder) => std::mem::take(encoder.get_mut()),
-        }
-    }
-
-    fn finish(self) -> std::io::Result<Vec<u8>> {
-        match self {
-            Self::None(out) => Ok(out),
-            Self::Gzip(encoder) => encoder.finish(),
-            Self::Zstd(encoder) => encoder.finish(),
         }
     }
 }
@@ -432,4 +474,36 @@ fn manifest(
             .collect(),
     };
     serde_json::to_vec_pretty(&manifest).expect("texts and numbers are JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn squeezed(compression: &str, text: &[u8], cuts: &[usize]) -> Vec<u8> {
+        let mut squeezer = Squeezer::new(Some(compression)).expect("a compressor");
+        let (mut out, mut rest) = (vec![], text);
+        for cut in cuts {
+            let (piece, more) = rest.split_at((*cut).min(rest.len()));
+            squeezer.write(piece.to_vec()).expect("compressed");
+            out.extend(squeezer.take());
+            rest = more;
+        }
+        squeezer.write(rest.to_vec()).expect("compressed");
+        out.extend(squeezer.finish().expect("finished"));
+        out
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(16))]
+        #[test]
+        fn the_same_rows_are_the_same_file_wherever_blocks_end(cuts in prop::collection::vec(0_usize..90_000, 0..6)) {
+            let text: Vec<u8> = (0..300_000_u32).flat_map(|n| (n / 7 % 1_000).to_string().into_bytes()).take(300_000).collect();
+            for compression in ["gzip", "zstd"] {
+                prop_assert_eq!(squeezed(compression, &text, &cuts), squeezed(compression, &text, &[]));
+            }
+        }
+    }
 }

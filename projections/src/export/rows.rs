@@ -1,5 +1,7 @@
 //! Rows as ClickHouse sends them (`RowBinary`), cut into blocks of cells. Text stays where it arrived; a cell only says where.
 
+use std::collections::HashMap;
+
 use bytes::Bytes;
 
 use super::report::{Column, Kind};
@@ -72,29 +74,42 @@ impl Block {
         self.cells.len().checked_div(self.width).unwrap_or(0)
     }
 
-    /// The text of a cell; none for a cell that is no text.
-    pub fn text(&self, cell: Cell) -> Option<&str> {
+    /// The text of a cell, which is UTF-8; none for a cell that is no text.
+    pub fn bytes(&self, cell: Cell) -> Option<&[u8]> {
         match cell {
             Cell::Text { start, length } => {
                 let (start, length) = (start as usize, length as usize);
-                std::str::from_utf8(self.bytes.get(start..start + length)?).ok()
+                self.bytes.get(start..start + length)
             }
-            Cell::Opened(place) => self.opened.get(place as usize).map(String::as_str),
+            Cell::Opened(place) => self.opened.get(place as usize).map(String::as_bytes),
             _ => None,
         }
     }
 
-    /// Puts what `open` makes of each text in its place; a text of which it makes nothing becomes absent.
-    pub fn open_texts(&mut self, mut open: impl FnMut(&str) -> Opening) {
-        for place in 0..self.cells.len() {
-            let Some(text) = self.text(self.cells[place]) else { continue };
-            match open(text) {
-                Opening::AsItIs => {}
-                Opening::Absent => self.cells[place] = Cell::Null,
-                Opening::Opened(text) => {
-                    self.cells[place] = Cell::Opened(u32::try_from(self.opened.len()).unwrap_or(u32::MAX));
-                    self.opened.push(text);
-                }
+    /// The text of a cell; none for a cell that is no text.
+    pub fn text(&self, cell: Cell) -> Option<&str> {
+        std::str::from_utf8(self.bytes(cell)?).ok()
+    }
+
+    /// Puts what `open` makes of the texts in these columns in their place; a text of which it makes nothing becomes absent. Equal
+    /// texts are opened once: a receiver is most often the customer.
+    pub fn open_texts(&mut self, columns: &[usize], mut open: impl FnMut(&str) -> Opening) {
+        let Self { cells, width, bytes, opened } = self;
+        let mut known: HashMap<&[u8], Cell> = HashMap::with_capacity(cells.len() / (*width).max(1));
+        for row in cells.chunks_exact_mut(*width) {
+            for column in columns {
+                let Cell::Text { start, length } = row[*column] else { continue };
+                let text = &bytes[start as usize..(start + length) as usize];
+                row[*column] = *known.entry(text).or_insert_with(|| {
+                    match std::str::from_utf8(text).map_or(Opening::Absent, &mut open) {
+                        Opening::AsItIs => Cell::Text { start, length },
+                        Opening::Absent => Cell::Null,
+                        Opening::Opened(text) => {
+                            opened.push(text);
+                            Cell::Opened(u32::try_from(opened.len() - 1).unwrap_or(u32::MAX))
+                        }
+                    }
+                });
             }
         }
     }

@@ -253,3 +253,50 @@ fn a_revoked_export_has_no_link_at_once_and_no_file_soon_and_strangers_see_nothi
         Ok(())
     });
 }
+
+#[test]
+#[ignore = "needs LibreOffice and pyarrow: apt-get install libreoffice-calc-nogui, pip install pyarrow"]
+fn libreoffice_and_pyarrow_read_the_same_cells() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let folder = tempfile::tempdir()?;
+        let asked = |format: &str| json!({"reportType": "orders", "format": format});
+        let csv = download(&export(merchant, &asked("csv")).await?).await?;
+        let path = folder.path().join("orders.csv");
+        std::fs::write(&path, &csv)?;
+        let columns = csv_rows(&csv[3..])?.first().context("rows")?.len();
+        // Commas, double quotes, UTF-8, from line 1, every column as text.
+        let formats: Vec<String> = (1..=columns).map(|column| format!("{column}/2")).collect();
+        let reading = format!("--infilter=CSV:44,34,76,1,{}", formats.join("/"));
+        let status = Command::new("soffice")
+            .args(["--headless", &reading, "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76", "--outdir"])
+            .arg(folder.path().join("out"))
+            .arg(&path)
+            .status()?;
+        ensure!(status.success(), "LibreOffice: {status}");
+        let again = std::fs::read(folder.path().join("out").join("orders.csv"))?;
+        let again = again.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&again);
+        ensure!(csv_rows(again)? == csv_rows(&csv[3..])?, "LibreOffice reads other cells");
+        let parquet = download(&export(merchant, &asked("parquet")).await?).await?;
+        let path = folder.path().join("orders.parquet");
+        std::fs::write(&path, parquet)?;
+        let script = "import json,sys,pyarrow.parquet as p; \
+                      print(json.dumps([[str(r['orderId']), str(r['total']), r['customerName'], \
+                      r['createdAt'].strftime('%Y-%m-%dT%H:%M:%S')] for r in p.read_table(sys.argv[1]).to_pylist()]))";
+        let output = Command::new("python3").args(["-c", script]).arg(&path).output()?;
+        ensure!(output.status.success(), "pyarrow: {}", String::from_utf8_lossy(&output.stderr));
+        let read: Vec<[String; 4]> = serde_json::from_slice(&output.stdout)?;
+        let lines = String::from_utf8(download(&export(merchant, &asked("ndjson")).await?).await?)?;
+        let text = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let expected: Vec<[String; 4]> = lines
+            .lines()
+            .map(|line| {
+                let row: Value = serde_json::from_str(line)?;
+                let created = text(&row["createdAt"]).chars().take(19).collect();
+                Ok([text(&row["orderId"]), text(&row["total"]), text(&row["customerName"]), created])
+            })
+            .collect::<Result<_>>()?;
+        ensure!(read == expected, "pyarrow reads other cells");
+        Ok(())
+    });
+}
