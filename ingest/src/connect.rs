@@ -205,9 +205,13 @@ impl Connector {
         if !link.is_free_for(applicant.merchant_id) {
             return Err(ConnectError::LinkSpent);
         }
-        let (connection_id, store, scopes) = match link.connection() {
-            Some(made) => self.exchanged(made).await?,
-            None => self.take_over_install(applicant, token, link.store_id).await?,
+        let (ticket, (connection_id, store, scopes)) = match link.connection() {
+            Some(made) if self.is_usable(made).await? => (Ticket::UsedLink, self.exchanged(made).await?),
+            Some(_) => return Err(ConnectError::LinkSpent),
+            None => {
+                let taken = self.take_over_install(applicant, token, link.store_id).await?;
+                (Ticket::Link(token), taken)
+            }
         };
         let details = StoreDetails {
             store_id: store.store_id,
@@ -216,9 +220,21 @@ impl Connector {
             plan: store.plan.clone(),
             scopes,
         };
-        let position = self.finish(applicant, connection_id, details, Ticket::Link(token)).await?;
+        let position = self.finish(applicant, connection_id, details, ticket).await?;
         tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
         Ok(ConnectedStore { connection_id, store, position })
+    }
+
+    /// Whether Salla still lets us in, as far as we know.
+    async fn is_usable(&self, connection: ConnectionId) -> Result<bool, sqlx::Error> {
+        let usable: Option<bool> = sqlx::query_scalar(
+            "SELECT wiped_at IS NULL AND refresh_state NOT IN ('unknown', 'refused') FROM salla_connections
+             WHERE connection_id = $1",
+        )
+        .bind(connection.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(usable == Some(true))
     }
 
     /// The tokens that are held of a store become those of a connection.
@@ -263,7 +279,8 @@ impl Connector {
         let merchant = applicant.merchant_id.to_string();
         let connect = MerchantCommand::ConnectStore { connection_id, store: store.clone(), requested_by };
         let mut committed = self.merchants.execute(&merchant, connect).await?;
-        if committed.events.is_empty() && generation > 1 {
+        // A link that was used brings no new tokens.
+        if committed.events.is_empty() && generation > 1 && !matches!(ticket, Ticket::UsedLink) {
             let restore = MerchantCommand::RestoreAccess { connection_id, generation, store, requested_by };
             committed = self.merchants.execute(&merchant, restore).await?;
         }
@@ -335,6 +352,7 @@ impl Connector {
         tokens: &Tokens,
     ) -> Result<Option<ConnectionId>, ConnectError> {
         let mut transaction = self.pool.begin().await?;
+        install::alone(&mut transaction, store.store_id).await?;
         let claimed = sqlx::query(
             "INSERT INTO store_claims AS claim (store_id, merchant_id) VALUES ($1, $2)
              ON CONFLICT (store_id) DO UPDATE SET merchant_id = $2, claimed_at = now(), released_at = NULL
@@ -362,6 +380,11 @@ impl Connector {
                 fresh
             };
         ending::cancel_cleanups(&mut transaction, merchant, store.store_id).await?;
+        if matches!(ticket, Ticket::Link(_))
+            && !install::used(&mut transaction, store.store_id, tokens).await?
+        {
+            return Err(ConnectError::Unavailable("newer tokens of the store have just come".into()));
+        }
         if install::claimed(&mut transaction, store.store_id).await? {
             tracing::info!(event = "easy mode install claimed", merchantId = %merchant, storeId = store.store_id);
         }
@@ -380,6 +403,7 @@ impl Connector {
                     return Err(ConnectError::LinkSpent);
                 }
             }
+            Ticket::UsedLink => {}
         }
         transaction.commit().await?;
         Ok(Some(connection_id))
@@ -442,7 +466,7 @@ impl Connector {
         match ticket {
             Ticket::State(state) => self.set_status(state, "done").await,
             // It names the connection that it has made, and makes no other.
-            Ticket::Link(_) => Ok(()),
+            Ticket::Link(_) | Ticket::UsedLink => Ok(()),
         }
     }
 
@@ -463,13 +487,15 @@ enum Ticket<'t> {
     State(&'t str),
     /// A link that was mailed to whoever installed the app.
     Link(&'t str),
+    /// Such a link that has made its connection before.
+    UsedLink,
 }
 
 impl Ticket<'_> {
     fn refused(self) -> ConnectError {
         match self {
             Self::State(_) => ConnectError::StateRefused,
-            Self::Link(_) => ConnectError::LinkSpent,
+            Self::Link(_) | Self::UsedLink => ConnectError::LinkSpent,
         }
     }
 }

@@ -19,7 +19,9 @@ CREATE TABLE export_work (
     lease_owner   text,
     lease_until   timestamptz,
     not_before    timestamptz NOT NULL DEFAULT now(),
+    -- how often it was taken, and how often it has failed
     tries         integer NOT NULL DEFAULT 0,
+    failures      integer NOT NULL DEFAULT 0,
     began_at      timestamptz,
     rows_done     bigint NOT NULL DEFAULT 0,
     bytes_done    bigint NOT NULL DEFAULT 0,

@@ -52,6 +52,12 @@ CREATE TABLE notify_exports (
 );
 GRANT SELECT, INSERT, DELETE ON notify_exports TO qafila_oltp;
 
+-- Connections that merchants were told to be lost: another event about the same is no news.
+CREATE TABLE notify_lost (
+    connection_id uuid PRIMARY KEY
+);
+GRANT SELECT, INSERT, DELETE ON notify_lost TO qafila_oltp;
+
 -- Links of single use that set a new password; the newest one counts.
 CREATE TABLE password_resets (
     token_hash bytea PRIMARY KEY,

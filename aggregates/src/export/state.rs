@@ -137,11 +137,13 @@ impl Export {
             requested_at: clock.now(),
         };
         let Some(known) = &self.known else { return Ok(Some(ExportEvent::ExportRequested(wanted))) };
-        // When it is asked again, and by whom, does not make it another one.
+        // When it is asked again, and by whom, does not make it another one, nor what is not the request's: language and store.
         let first = &known.request;
         let same = x::ExportRequested {
             requested_by: first.requested_by,
             requested_at: first.requested_at,
+            locale: first.locale.clone(),
+            store_id: first.store_id,
             ..wanted
         } == *first;
         if same { Ok(None) } else { Err(ExportError::AnotherRequest) }

@@ -35,6 +35,13 @@ pub struct User {
     password_hash: String,
 }
 
+impl User {
+    /// The hash that the password was verified against.
+    pub fn password_hash(&self) -> &str {
+        &self.password_hash
+    }
+}
+
 /// A registration as asked for, its fields valid.
 #[derive(Clone)]
 pub struct Application {

@@ -90,7 +90,12 @@ impl PasswordResets {
         .fetch_optional(&mut *transaction)
         .await?;
         let (user,) = user.ok_or_else(spent)?;
-        set(&mut transaction, user, &password_hash, None).await?;
+        sqlx::query("UPDATE users SET password_hash = $2 WHERE user_id = $1")
+            .bind(user)
+            .bind(&password_hash)
+            .execute(&mut *transaction)
+            .await?;
+        end_sessions(&mut transaction, user, None).await?;
         transaction.commit().await?;
         Ok(UserId(user))
     }
@@ -116,8 +121,18 @@ impl PasswordResets {
         }
         let password_hash = self.hash(new).await?;
         let mut transaction = self.pool.begin().await?;
-        let kept = refresh_token.map(hash);
-        set(&mut transaction, user.0, &password_hash, kept).await?;
+        // Somebody with a mailed link may have been quicker: then the old password counts no more.
+        let changed =
+            sqlx::query("UPDATE users SET password_hash = $2 WHERE user_id = $1 AND password_hash = $3")
+                .bind(user.0)
+                .bind(&password_hash)
+                .bind(&stored)
+                .execute(&mut *transaction)
+                .await?;
+        if changed.rows_affected() == 0 {
+            return Err(Problem::invalid_field("/currentPassword", "is not your password"));
+        }
+        end_sessions(&mut transaction, user.0, refresh_token.map(hash)).await?;
         sqlx::query("DELETE FROM password_resets WHERE user_id = $1")
             .bind(user.0)
             .execute(&mut *transaction)
@@ -131,17 +146,12 @@ impl PasswordResets {
     }
 }
 
-async fn set(
+/// Ends a user's sessions, but for the one of the refresh token with the hash `kept`.
+async fn end_sessions(
     connection: &mut PgConnection,
     user: Uuid,
-    password_hash: &str,
     kept: Option<Vec<u8>>,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE users SET password_hash = $2 WHERE user_id = $1")
-        .bind(user)
-        .bind(password_hash)
-        .execute(&mut *connection)
-        .await?;
     sqlx::query(
         "UPDATE session_families SET ended_at = now() WHERE user_id = $1 AND ended_at IS NULL
          AND family_id IS DISTINCT FROM (SELECT family_id FROM refresh_tokens WHERE token_hash = $2)",

@@ -53,18 +53,26 @@ impl Sessions {
         Self { pool }
     }
 
-    /// Starts a family.
-    pub async fn start(&self, user: UserId) -> Result<RefreshToken, Problem> {
+    /// Starts a family for a user whose password was just verified against `password_hash`; none where it has been changed meanwhile, which
+    /// ends the sessions of the old one.
+    pub async fn start(&self, user: UserId, password_hash: &str) -> Result<Option<RefreshToken>, Problem> {
         let mut transaction = self.pool.begin().await?;
         let family = Uuid::now_v7();
-        sqlx::query("INSERT INTO session_families (family_id, user_id) VALUES ($1, $2)")
-            .bind(family)
-            .bind(user.0)
-            .execute(&mut *transaction)
-            .await?;
+        let started = sqlx::query(
+            "INSERT INTO session_families (family_id, user_id)
+             SELECT $1, user_id FROM users WHERE user_id = $2 AND password_hash = $3 FOR SHARE",
+        )
+        .bind(family)
+        .bind(user.0)
+        .bind(password_hash)
+        .execute(&mut *transaction)
+        .await?;
+        if started.rows_affected() == 0 {
+            return Ok(None);
+        }
         let token = issue(&mut transaction, family).await?;
         transaction.commit().await?;
-        Ok(token)
+        Ok(Some(token))
     }
 
     /// Exchanges a token for the next one; `None` where it is not, or no longer, good.

@@ -108,7 +108,7 @@ pub async fn register(app: Arc<App>, call: Call) -> Answer {
     }
     let application = Application { email, password: body.password, store_name, locale };
     let (user, position) = app.registration.register(application).await?;
-    let session = app.sessions.start(user.user_id).await?;
+    let session = app.sessions.start(user.user_id, user.password_hash()).await?.ok_or_else(wrong)?;
     session_answer(&app, StatusCode::CREATED, &user, &session, Some(position.to_string())).await
 }
 
@@ -137,7 +137,7 @@ pub async fn login(app: Arc<App>, call: Call) -> Answer {
         tracing::warn!(event = "login failed");
         return Err(wrong());
     };
-    let session = app.sessions.start(user.user_id).await?;
+    let session = app.sessions.start(user.user_id, user.password_hash()).await?.ok_or_else(wrong)?;
     session_answer(&app, StatusCode::OK, &user, &session, None).await
 }
 

@@ -122,14 +122,15 @@ pub async fn request(app: Arc<App>, call: Call) -> Answer {
     if !app.health.is_up("kafka") {
         return Err(Problem::unavailable("kafka", &"an export needs Kafka"));
     }
-    let store_id = present_store(&app, merchant).await?.ok_or_else(super::sync::not_connected)?;
     let user = app.registration.by_id(user_id).await?.ok_or_else(Problem::unauthorized)?;
-    if exports::open(&app.query_pool, merchant).await? >= MOST_OPEN {
-        let detail =
-            format!("You are waiting for {MOST_OPEN} files. Wait until some are ready, or delete some.");
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-exports", detail).retry_after(10));
-    }
-    let job = job_id(merchant, &key);
+    let job = job_id(merchant, &key.unwrap_or_else(|| Uuid::now_v7().to_string()));
+    let (known, _) =
+        app.exports.load(&job.to_string()).await.map_err(|e| Problem::unavailable("event store", &e))?;
+    let store_id = match known.request() {
+        // A repeat is answered whatever has changed since, and takes no room.
+        Some(known) => known.store_id.unwrap_or_default(),
+        None => store_with_room(&app, merchant).await?,
+    };
     let wanted = RequestExport {
         merchant_id: merchant,
         job_id: job,
@@ -153,12 +154,23 @@ pub async fn request(app: Arc<App>, call: Call) -> Answer {
     Ok(json(StatusCode::ACCEPTED, &accepted))
 }
 
-/// A key of the client's, or one that nobody has.
-fn idempotency_key(call: &Call) -> Result<String, Problem> {
-    let Some(value) = call.headers.get(KEY_HEADER) else { return Ok(Uuid::now_v7().to_string()) };
+/// The merchant's store, if more files may be waited for.
+async fn store_with_room(app: &App, merchant: MerchantId) -> Result<i64, Problem> {
+    let store_id = present_store(app, merchant).await?.ok_or_else(super::sync::not_connected)?;
+    if exports::open(&app.query_pool, merchant).await? >= MOST_OPEN {
+        let detail =
+            format!("You are waiting for {MOST_OPEN} files. Wait until some are ready, or delete some.");
+        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-exports", detail).retry_after(10));
+    }
+    Ok(store_id)
+}
+
+/// The client's key, if it gives one.
+fn idempotency_key(call: &Call) -> Result<Option<String>, Problem> {
+    let Some(value) = call.headers.get(KEY_HEADER) else { return Ok(None) };
     let fits =
         |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    value.to_str().ok().filter(fits).map(str::to_owned).ok_or_else(|| {
+    value.to_str().ok().filter(fits).map(|key| Some(key.to_owned())).ok_or_else(|| {
         Problem::invalid_field("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
     })
 }

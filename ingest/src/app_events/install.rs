@@ -93,6 +93,30 @@ impl<'v> EasyModeInstalls<'v> {
     }
 }
 
+/// Whoever connects a store, or holds the tokens of one that nobody has connected, does so under this lock, so that one sees
+/// what the other has done.
+pub(crate) async fn alone(connection: &mut PgConnection, store_id: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+        .bind(format!("claiming {store_id}"))
+        .execute(connection)
+        .await
+        .map(drop)
+}
+
+/// What is held is these very tokens, which a link has turned into a connection; false where newer ones have come.
+pub(crate) async fn used(
+    connection: &mut PgConnection,
+    store_id: i64,
+    tokens: &Tokens,
+) -> Result<bool, sqlx::Error> {
+    let used = sqlx::query("DELETE FROM easy_mode_installs WHERE store_id = $1 AND expires_at = $2")
+        .bind(store_id)
+        .bind(tokens.expires_at)
+        .execute(connection)
+        .await?;
+    Ok(used.rows_affected() == 1)
+}
+
 /// A merchant has claimed the store by OAuth, which brought tokens of its own: what is held is of no use any more.
 pub(crate) async fn claimed(connection: &mut PgConnection, store_id: i64) -> Result<bool, sqlx::Error> {
     let forgotten = sqlx::query("DELETE FROM easy_mode_installs WHERE store_id = $1")

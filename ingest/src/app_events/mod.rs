@@ -183,8 +183,9 @@ impl AppEvents {
             Ok(_) => return Ok("foreign"),
             Err(error) => return self.unidentified(open, tokens, &error).await,
         };
-        let owners = owners::of(&self.pool, [store_id].into()).await?;
         let mut transaction = self.pool.begin().await?;
+        install::alone(&mut transaction, store_id).await?;
+        let owners = owners::of(&self.pool, [store_id].into()).await?;
         let outcome = if let Some(owner) = owners.get(&store_id) {
             self.reauthorised(&mut transaction, owner.connection_id, tokens).await?
         } else {

@@ -4,6 +4,7 @@
 use std::io::Write;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use clickhouse::{Client, Row};
@@ -26,13 +27,16 @@ use super::rows::{Block, RowError};
 use super::store::{ExportStore, FileKey, StoreError};
 use super::work::Progress;
 
-/// Rows are worked on in blocks of about so many bytes.
-const BLOCK: usize = 256 << 10;
+/// Rows are worked on in blocks of about so many bytes. Larger ones cost memory, not time: what is made of them is too large for the
+/// allocator to use again at once (with 256 KiB a file of a million rows took 98 MB).
+const BLOCK: usize = 64 << 10;
 /// Blocks between two steps.
 const UNDER_WAY: usize = 2;
 /// Size of a part of an upload: S3 takes 10,000 parts of at least 5 MiB.
 const PART: usize = 5 << 20;
 const PARTS_UNDER_WAY: usize = 1;
+/// A server that is frozen keeps its connections, and would hold a worker for as long as an export may take.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// Compressors are given so much at a time.
 const PIECE: usize = 64 << 10;
 
@@ -60,6 +64,9 @@ pub enum FileError {
     /// ClickHouse sent something else.
     #[error(transparent)]
     Rows(#[from] RowError),
+    /// ClickHouse says nothing.
+    #[error("ClickHouse sent nothing for {}s", PATIENCE.as_secs())]
+    Silent,
     /// The rows end in the middle of one.
     #[error("ClickHouse's answer was cut off")]
     CutOff,
@@ -181,7 +188,9 @@ impl Maker {
         key: &FileKey,
         counted: &Arc<Counted>,
     ) -> Result<StoredFile, FileError> {
-        let extent: Vec<ExtentLine> = selection.extent(&self.clickhouse).fetch_all().await?;
+        let asked = selection.extent(&self.clickhouse).fetch_all();
+        let extent: Vec<ExtentLine> =
+            tokio::time::timeout(PATIENCE, asked).await.map_err(|_| FileError::Silent)??;
         if selection.is_countable() {
             let estimated = extent.iter().map(|line| line.estimated).sum::<u64>();
             counted.total.store(i64::try_from(estimated).unwrap_or(i64::MAX), Ordering::Relaxed);
@@ -255,13 +264,14 @@ impl Drop for AbortOnDrop {
 /// Takes the answer as it comes.
 async fn fetch(rows: clickhouse::query::Query, to: Sender<Bytes>) -> Result<(), FileError> {
     let mut answer = rows.fetch_bytes("RowBinary")?;
-    while let Some(bytes) = answer.next().await? {
+    loop {
+        let next = tokio::time::timeout(PATIENCE, answer.next()).await.map_err(|_| FileError::Silent)?;
+        let Some(bytes) = next? else { return Ok(()) };
         if to.send(bytes).await.is_err() {
             // The next step has ended, and says why.
             return Ok(());
         }
     }
-    Ok(())
 }
 
 /// A block that is being opened: some are at once, since that takes longest, and they stay in their order.

@@ -1,12 +1,12 @@
 //! What an export is narrowed to: checked when it is asked for, and read again by the worker from the event.
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeZone, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::report::Report;
-use crate::olap::reports::Granularity;
+use crate::olap::reports::{Granularity, start_of_day};
 
 const LONGEST_STATUS: usize = 100;
 
@@ -92,11 +92,7 @@ impl Filters {
 
     /// From the start of the first day to the end of the last.
     pub fn window(&self) -> (Option<DateTime<Utc>>, Option<DateTime<Utc>>) {
-        let start = |day: NaiveDate| {
-            let midnight = day.and_hms_opt(0, 0, 0).unwrap_or_default();
-            let local = self.timezone.from_local_datetime(&midnight).earliest();
-            local.map_or_else(|| midnight.and_utc(), |at| at.to_utc())
-        };
+        let start = |day| start_of_day(day, self.timezone);
         (self.from.map(start), self.to.map(|day| start(day.succ_opt().unwrap_or(day))))
     }
 
@@ -181,6 +177,13 @@ mod tests {
         let (from, until) = asked.window();
         assert_eq!(from.map(|at| at.to_rfc3339()).as_deref(), Some("2026-02-28T21:00:00+00:00"));
         assert_eq!(until.map(|at| at.to_rfc3339()).as_deref(), Some("2026-03-31T21:00:00+00:00"));
+        let cairo = json!({"from": "2026-04-24", "timezone": "Africa/Cairo"});
+        let (from, _) = check(Report::Orders, cairo).expect("good filters").window();
+        assert_eq!(
+            from.map(|at| at.to_rfc3339()).as_deref(),
+            Some("2026-04-23T22:00:00+00:00"),
+            "no midnight that day"
+        );
         assert_eq!(check(Report::Products, json!({})).expect("none").window(), (None, None));
     }
 }

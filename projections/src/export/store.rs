@@ -3,6 +3,8 @@
 //! and overtaken can never change the file of the one that took over.
 
 use std::fmt;
+use std::fs::DirBuilder;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,7 +128,8 @@ impl ExportStore {
     pub fn open(config: &StoreConfig) -> Result<Self, StoreError> {
         match config {
             StoreConfig::Folder(folder) => {
-                std::fs::create_dir_all(folder).map_err(|error| {
+                // Personal data is in the files: nobody else on this machine may read them.
+                DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(|error| {
                     StoreError::Unavailable(format!("making the folder {}: {error}", folder.display()))
                 })?;
                 let files = LocalFileSystem::new_with_prefix(folder)?.with_fsync(true);

@@ -59,8 +59,10 @@ pub struct Leased {
     job_id: Uuid,
     /// Of this lease: whoever has a later one has taken the export over.
     pub epoch: i64,
-    /// Which try it is, from 1.
+    /// How often it was taken, this time counted.
     pub tries: i32,
+    /// How often it has failed before.
+    pub failures: i32,
     /// What was asked for.
     pub request: Json<ExportRequested>,
 }
@@ -102,6 +104,17 @@ pub struct Progress {
     pub total: Option<i64>,
 }
 
+/// Why an export is let go of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Released {
+    /// This try has failed.
+    Failed,
+    /// It could not be gone on with, through no fault of its own.
+    Unharmed,
+    /// The process stops: as if it had not been taken.
+    Stopped,
+}
+
 /// The table, for one worker.
 #[derive(Clone)]
 pub struct WorkStore {
@@ -132,20 +145,22 @@ impl WorkStore {
         .map(drop)
     }
 
-    /// Takes the export that has waited longest, of a merchant who has not as many under way as allowed.
+    /// Takes the export that has waited longest, of the merchants with the fewest under way, and of none who has as many as allowed:
+    /// who asks for fifty files does not keep others from one. Where the worker ends without a word, it waits longer each time.
     pub async fn lease(&self) -> Result<Option<Leased>, sqlx::Error> {
         let mut transaction = self.pool.begin().await?;
         sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(TAKING).execute(&mut *transaction).await?;
         let leased = sqlx::query_as(
             "UPDATE export_work SET lease_owner = $1, lease_until = now() + $2, epoch = epoch + 1, tries = tries + 1,
+                 not_before = CASE WHEN tries = 0 THEN not_before ELSE now() + make_interval(secs => least(300, 2 ^ least(tries, 9))) END,
                  began_at = now(), rows_done = 0, bytes_done = 0, rows_total = NULL, progressed_at = now()
              WHERE job_id = (
-                 SELECT job_id FROM export_work w
-                 WHERE state = 'open' AND not_before <= now() AND (lease_until IS NULL OR lease_until < now())
-                   AND (SELECT count(*) FROM export_work r
-                        WHERE r.merchant_id = w.merchant_id AND r.state = 'open' AND r.lease_until >= now()) < $3
-                 ORDER BY requested_at, job_id LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING job_id, epoch, tries, request",
+                 SELECT job_id FROM export_work w CROSS JOIN LATERAL (
+                     SELECT count(*) AS running FROM export_work r
+                     WHERE r.merchant_id = w.merchant_id AND r.state = 'open' AND r.lease_until >= now()) m
+                 WHERE state = 'open' AND not_before <= now() AND (lease_until IS NULL OR lease_until < now()) AND m.running < $3
+                 ORDER BY m.running, requested_at, job_id LIMIT 1 FOR UPDATE OF w SKIP LOCKED)
+             RETURNING job_id, epoch, tries, failures, request",
         )
         .bind(&self.worker)
         .bind(LEASE)
@@ -173,16 +188,23 @@ impl WorkStore {
         Ok(renewed.rows_affected() == 1)
     }
 
-    /// Lets go of an export, to be taken again after `pause`; `counts` where this try was one of those that it may have.
-    pub async fn release(&self, leased: &Leased, pause: Duration, counts: bool) -> Result<(), sqlx::Error> {
+    /// Lets go of an export, to be taken again after `pause`.
+    pub async fn release(
+        &self,
+        leased: &Leased,
+        pause: Duration,
+        released: Released,
+    ) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE export_work SET lease_owner = NULL, lease_until = NULL, not_before = now() + $3, tries = tries - $4
+            "UPDATE export_work SET lease_owner = NULL, lease_until = NULL, not_before = now() + $3, tries = tries - $4,
+                 failures = failures + $5
              WHERE job_id = $1 AND epoch = $2",
         )
         .bind(leased.job_id)
         .bind(leased.epoch)
         .bind(pause)
-        .bind(i32::from(!counts))
+        .bind(i32::from(released == Released::Stopped))
+        .bind(i32::from(released == Released::Failed))
         .execute(&self.pool)
         .await
         .map(drop)

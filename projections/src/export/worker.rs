@@ -17,10 +17,14 @@ use super::file::{Counted, FileError, Maker, Writing};
 use super::filters::Filters;
 use super::report::{Report, Selection};
 use super::store::{FileKey, extension};
-use super::work::{LEASE, Leased, WorkStore};
+use super::work::{LEASE, Leased, Released, WorkStore};
 
-/// Tries before an export fails for good.
+/// Tries that may fail before an export has failed.
 pub const MOST_TRIES: i32 = 5;
+/// Workers that may take an export: one that kills every worker must not come back for ever.
+const MOST_TAKEN: i32 = 12;
+const TRY_AGAIN: &str =
+    "Ask for the file again in a while. If it fails again, contact support with the job's id.";
 /// A link works so long after completion (API.md).
 const LINK_LIFE_MS: i64 = 24 * 3_600_000;
 const RENEW_EVERY: Duration = Duration::from_secs(1);
@@ -84,31 +88,51 @@ impl Worker {
         match self.exports.execute(&leased.job().to_string(), take_over).await {
             Ok(_) => {}
             Err(CommandError::Refused(ExportError::StaleEpoch { .. })) => return Ok(()),
-            Err(CommandError::Refused(_)) => return self.work.ended(leased).await,
+            Err(CommandError::Refused(_)) => return self.has_ended(leased).await,
             Err(error) => {
                 tracing::warn!(event = "export not taken over", jobId = %leased.job(), error = %error);
-                return self.work.release(leased, Duration::from_secs(2), false).await;
+                return self.work.release(leased, Duration::from_secs(2), Released::Unharmed).await;
             }
+        }
+        if leased.tries > MOST_TAKEN {
+            let failure = Failure { cause: "interrupted", advice: TRY_AGAIN.into() };
+            let detail = format!("every one of {MOST_TAKEN} workers that took it has ended or lost it");
+            return self.fail(leased, failure, Some(detail)).await;
         }
         let key = key(leased);
         match self.make(leased, &key, shutdown).await {
             Outcome::Made(file) => self.complete(leased, &key, file).await,
             Outcome::Failed(failure) => self.fail(leased, failure, None).await,
-            Outcome::Interrupted(error) if leased.tries >= MOST_TRIES => {
+            Outcome::Interrupted(error) if leased.failures + 1 >= MOST_TRIES => {
                 self.fail(leased, given_up(&error), Some(error.to_string())).await
             }
             Outcome::Interrupted(error) => {
-                let pause = Duration::from_secs(1 << leased.tries.clamp(0, 6)).min(LONGEST_PAUSE);
+                let pause = Duration::from_secs(2 << leased.failures.clamp(0, 6)).min(LONGEST_PAUSE);
                 tracing::warn!(
-                    event = "export tried again", jobId = %leased.job(), tries = leased.tries, pause_s = pause.as_secs(), error = %error
+                    event = "export tried again", jobId = %leased.job(), failures = leased.failures + 1, pause_s = pause.as_secs(), error = %error
                 );
-                self.work.release(leased, pause, true).await
+                self.work.release(leased, pause, Released::Failed).await
             }
             Outcome::Lost => {
                 tracing::info!(event = "export lost", jobId = %leased.job(), epoch = leased.epoch);
-                self.work.release(leased, Duration::ZERO, true).await
+                self.work.release(leased, RENEW_EVERY, Released::Unharmed).await
             }
-            Outcome::Stopped => self.work.release(leased, Duration::ZERO, false).await,
+            Outcome::Stopped => self.work.release(leased, Duration::ZERO, Released::Stopped).await,
+        }
+    }
+
+    /// The aggregate takes no more work: it has ended, and perhaps well, by a worker that could not note it any more. Then its
+    /// file stays.
+    async fn has_ended(&self, leased: &Leased) -> Result<(), sqlx::Error> {
+        match self.exports.load(&leased.job().to_string()).await {
+            Ok((export, _)) => match export.file() {
+                Some((_, expires_at)) => self.work.completed(leased, expires_at.to_utc()).await,
+                None => self.work.ended(leased).await,
+            },
+            Err(error) => {
+                tracing::warn!(event = "export not looked at", jobId = %leased.job(), error = %error);
+                self.work.release(leased, Duration::from_secs(2), Released::Unharmed).await
+            }
         }
     }
 
@@ -197,17 +221,18 @@ impl Worker {
             }
             Err(CommandError::Refused(refusal)) => {
                 tracing::info!(event = "export not wanted any more", jobId = %key.job, cause = %refusal);
+                // Its own file: another lease's has another key.
                 if let Err(error) = self.maker.store.remove_file(key).await {
                     tracing::warn!(event = "file not removed", file = %key, error = %error);
                 }
                 match refusal {
                     ExportError::StaleEpoch { .. } => Ok(()),
-                    _ => self.work.ended(leased).await,
+                    _ => self.has_ended(leased).await,
                 }
             }
             Err(error) => {
                 tracing::warn!(event = "export not completed", jobId = %key.job, error = %error);
-                self.work.release(leased, Duration::from_secs(2), false).await
+                self.work.release(leased, Duration::from_secs(2), Released::Unharmed).await
             }
         }
     }
@@ -224,7 +249,7 @@ impl Worker {
                 self.dead_letters.write(vec![self.dead_letter(leased, &failure, detail)]).await
         {
             tracing::warn!(event = "export not failed yet", jobId = %leased.job(), error = %error);
-            return self.work.release(leased, LONGEST_PAUSE, false).await;
+            return self.work.release(leased, LONGEST_PAUSE, Released::Unharmed).await;
         }
         let (merchant, cause) = (leased.request.merchant_id, failure.cause);
         let command =
@@ -236,10 +261,10 @@ impl Worker {
                 self.work.ended(leased).await
             }
             Err(CommandError::Refused(ExportError::StaleEpoch { .. })) => Ok(()),
-            Err(CommandError::Refused(_)) => self.work.ended(leased).await,
+            Err(CommandError::Refused(_)) => self.has_ended(leased).await,
             Err(error) => {
                 tracing::warn!(event = "export not failed yet", jobId = %leased.job(), error = %error);
-                self.work.release(leased, Duration::from_secs(2), false).await
+                self.work.release(leased, Duration::from_secs(2), Released::Unharmed).await
             }
         }
     }
@@ -255,7 +280,12 @@ impl Worker {
             headers: None,
             cause: Cause {
                 code: failure.cause,
-                detail: format!("export {}, {} tries: {detail}", leased.job(), leased.tries),
+                detail: format!(
+                    "export {}, taken {} times, failed {} times before: {detail}",
+                    leased.job(),
+                    leased.tries,
+                    leased.failures
+                ),
                 path: None,
                 merchant: Some(merchant),
             },
@@ -276,12 +306,12 @@ fn key(leased: &Leased) -> FileKey {
 /// The end of an export that was tried as often as it may be.
 fn given_up(error: &FileError) -> Failure {
     let cause = match error {
-        FileError::ClickHouse(_) | FileError::CutOff | FileError::Rows(_) => "source_unavailable",
+        FileError::ClickHouse(_) | FileError::CutOff | FileError::Silent | FileError::Rows(_) => {
+            "source_unavailable"
+        }
         FileError::Store(_) => "storage_unavailable",
         FileError::Keys(_) => "keys_unavailable",
         FileError::Format(_) | FileError::TooManyRows(_) | FileError::Step(_) => "internal",
     };
-    let advice =
-        "Ask for the file again in a while. If it fails again, contact support with the job's id.".into();
-    Failure { cause, advice }
+    Failure { cause, advice: TRY_AGAIN.into() }
 }

@@ -7,8 +7,9 @@ use qafila_schemas::events::{
     EventRecord, ExportEventDecoders, ExportEventRecord, MerchantEventDecoders, MerchantEventRecord,
     SyncJobEventDecoders, SyncJobEventRecord,
 };
-use qafila_schemas::ids::{JobId, MerchantId, UserId};
+use qafila_schemas::ids::{ConnectionId, JobId, MerchantId, UserId};
 use qafila_schemas::millis::Millis;
+use qafila_schemas::records::merchant::ReauthorisationNeeded;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
@@ -131,19 +132,31 @@ impl Fold<EventRecord<MerchantEventRecord>> for OfMerchants {
         record: &EventRecord<MerchantEventRecord>,
     ) -> Result<(), ProjectionError> {
         let told = match &record.event {
+            Some(MerchantEventRecord::AccessRestored(e)) => {
+                return Ok(known_as_lost(connection, e.connection_id).await.map(drop)?);
+            }
+            Some(MerchantEventRecord::ReauthorisationNeeded(e)) if e.cause == "access_refused" => {
+                sqlx::query("INSERT INTO notify_lost (connection_id) VALUES ($1) ON CONFLICT DO NOTHING")
+                    .bind(e.connection_id.0)
+                    .execute(&mut *connection)
+                    .await?;
+                lost(e)
+            }
             Some(MerchantEventRecord::ReauthorisationNeeded(e)) => Told {
                 merchant: e.merchant_id,
                 user: None,
-                kind: if e.cause == "access_refused" {
-                    kind::CONNECTION_LOST
-                } else {
-                    kind::REAUTHORISATION_NEEDED
-                },
+                kind: kind::REAUTHORISATION_NEEDED,
                 cause: Some(&e.cause),
                 job: None,
                 figures: NotificationFigures::default(),
                 at: e.needed_at,
             },
+            // The removal of the app is most often noticed by what it refuses, and then was told already.
+            Some(MerchantEventRecord::StoreDisconnected(e))
+                if known_as_lost(&mut *connection, e.connection_id).await? =>
+            {
+                return Ok(());
+            }
             Some(MerchantEventRecord::StoreDisconnected(e)) if e.reason == "uninstalled" => Told {
                 merchant: e.merchant_id,
                 user: None,
@@ -157,6 +170,27 @@ impl Fold<EventRecord<MerchantEventRecord>> for OfMerchants {
         };
         Ok(tell(connection, "merchant", record.aggregate_id, record.sequence, told).await?)
     }
+}
+
+fn lost(event: &ReauthorisationNeeded) -> Told<'_> {
+    Told {
+        merchant: event.merchant_id,
+        user: None,
+        kind: kind::CONNECTION_LOST,
+        cause: Some(&event.cause),
+        job: None,
+        figures: NotificationFigures::default(),
+        at: event.needed_at,
+    }
+}
+
+/// Whether the merchant was told that a connection is lost; forgets it.
+async fn known_as_lost(connection: &mut PgConnection, lost: ConnectionId) -> Result<bool, sqlx::Error> {
+    let known = sqlx::query("DELETE FROM notify_lost WHERE connection_id = $1")
+        .bind(lost.0)
+        .execute(connection)
+        .await?;
+    Ok(known.rows_affected() > 0)
 }
 
 struct OfSyncJobs;
@@ -309,7 +343,7 @@ async fn tell(
     told: Told<'_>,
 ) -> Result<(), sqlx::Error> {
     let notification = Uuid::new_v5(&NAMESPACE, format!("{aggregate}:{id}:{sequence}").as_bytes());
-    sqlx::query(
+    let fresh = sqlx::query(
         "INSERT INTO notifications (notification_id, merchant_id, user_id, kind, cause, job_id, figures, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
     )
@@ -323,6 +357,9 @@ async fn tell(
     .bind(told.at.to_utc())
     .execute(&mut *connection)
     .await?;
+    if fresh.rows_affected() == 0 {
+        return Ok(());
+    }
     mail_queue::write(connection, notification, told.user).await
 }
 

@@ -137,12 +137,13 @@ impl MailQueue {
     async fn end(&self, mail: &Mail, state: &str, fault: Option<&str>) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE mails SET state = $3, fault = $4, ended_at = now(), secret = NULL, lease_owner = NULL, lease_until = NULL
-             WHERE mail_id = $1 AND lease_owner = $2",
+             WHERE mail_id = $1 AND lease_owner = $2 AND tries = $5",
         )
         .bind(mail.mail_id)
         .bind(&self.worker)
         .bind(state)
         .bind(fault)
+        .bind(mail.tries)
         .execute(&self.pool)
         .await
         .map(drop)
@@ -152,12 +153,13 @@ impl MailQueue {
     pub async fn again(&self, mail: &Mail, pause: Duration, fault: &str) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE mails SET state = 'waiting', fault = $4, not_before = now() + $3, lease_owner = NULL, lease_until = NULL
-             WHERE mail_id = $1 AND lease_owner = $2",
+             WHERE mail_id = $1 AND lease_owner = $2 AND tries = $5",
         )
         .bind(mail.mail_id)
         .bind(&self.worker)
         .bind(pause)
         .bind(fault)
+        .bind(mail.tries)
         .execute(&self.pool)
         .await
         .map(drop)

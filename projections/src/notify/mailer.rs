@@ -9,7 +9,7 @@ use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{AsyncSmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail as MailCommand, Rcpt};
 use lettre::transport::smtp::extension::ClientId;
-use qafila_schemas::envelope::{MAIL_SECRET, OperatorKeys};
+use qafila_schemas::envelope::{MAIL_SECRET, OperatorKeys, SealError};
 use tokio_util::sync::CancellationToken;
 
 use super::letters::{Letters, Secret};
@@ -121,7 +121,7 @@ impl Mailer {
         let (kind, job) = (mail.kind.as_str(), mail.job_id.map(|job| job.to_string()));
         let outcome = match self.write(mail) {
             Ok(message) => self.deliver(mail, &message).await?,
-            Err(fault) => Outcome::Failed(fault),
+            Err(outcome) => outcome,
         };
         match outcome {
             Outcome::NotOurs => Ok(()),
@@ -144,16 +144,21 @@ impl Mailer {
         }
     }
 
-    fn write(&self, mail: &Mail) -> Result<Message, String> {
+    fn write(&self, mail: &Mail) -> Result<Message, Outcome> {
         let secret = match mail.secret() {
             None => Secret::default(),
             Some(sealed) => {
                 let opened =
-                    self.operator_keys.unwrap(MAIL_SECRET, &sealed).map_err(|error| error.to_string())?;
-                serde_json::from_slice(&opened).map_err(|_| "its secret is damaged".to_owned())?
+                    self.operator_keys.unwrap(MAIL_SECRET, &sealed).map_err(|error| match error {
+                        // This process has yet to be given the new key.
+                        SealError::UnknownKey(_) => Outcome::Later(error.to_string()),
+                        error => Outcome::Failed(error.to_string()),
+                    })?;
+                serde_json::from_slice(&opened)
+                    .map_err(|_| Outcome::Failed("its secret is damaged".into()))?
             }
         };
-        self.letters.write(mail, &secret).map_err(|error| error.to_string())
+        self.letters.write(mail, &secret).map_err(|error| Outcome::Failed(error.to_string()))
     }
 
     /// Talks to the server. Only after the mark the server may get the mail.
@@ -161,12 +166,18 @@ impl Mailer {
         let conversation = tokio::time::timeout(CONVERSATION, self.until_data(message));
         let mut connection = match conversation.await {
             Ok(Ok(connection)) => connection,
-            Ok(Err(error)) if error.is_permanent() => return Ok(Outcome::Failed(told(&error))),
-            Ok(Err(error)) => return Ok(Outcome::Later(told(&error))),
+            Ok(Err(Refusal::OfReader(error))) if error.is_permanent() => {
+                return Ok(Outcome::Failed(told(&error)));
+            }
+            // A login that is refused, a sender that is not known: that is the server's or ours to mend, and no mail's fault.
+            Ok(Err(Refusal::OfReader(error) | Refusal::OfUs(error))) => {
+                return Ok(Outcome::Later(told(&error)));
+            }
             Err(_) => return Ok(Outcome::Later("the mail server was too slow".into())),
         };
         if !self.queue.hand_over(mail).await? {
-            connection.abort().await;
+            // Mail without its end is no mail; saying good-bye would be taken for its text.
+            drop(connection);
             return Ok(Outcome::NotOurs);
         }
         let handed_over = tokio::time::timeout(STEP, connection.message(&message.formatted())).await;
@@ -184,10 +195,7 @@ impl Mailer {
     }
 
     /// The conversation up to where the server waits for the mail itself.
-    async fn until_data(
-        &self,
-        message: &Message,
-    ) -> Result<AsyncSmtpConnection, lettre::transport::smtp::Error> {
+    async fn until_data(&self, message: &Message) -> Result<AsyncSmtpConnection, Refusal> {
         let server = &self.server;
         let hello = ClientId::default();
         let tls = || TlsParameters::new(server.host.clone());
@@ -205,10 +213,25 @@ impl Mailer {
         let envelope = message.envelope();
         connection.command(MailCommand::new(envelope.from().cloned(), vec![])).await?;
         for reader in envelope.to() {
-            connection.command(Rcpt::new(reader.clone(), vec![])).await?;
+            let asked = connection.command(Rcpt::new(reader.clone(), vec![])).await;
+            asked.map_err(Refusal::OfReader)?;
         }
         connection.command(Data).await?;
         Ok(connection)
+    }
+}
+
+/// Why a server does not ask for the mail.
+enum Refusal {
+    /// It does not take mail for this reader.
+    OfReader(lettre::transport::smtp::Error),
+    /// It does not take ours, or no mail at all.
+    OfUs(lettre::transport::smtp::Error),
+}
+
+impl From<lettre::transport::smtp::Error> for Refusal {
+    fn from(error: lettre::transport::smtp::Error) -> Self {
+        Self::OfUs(error)
     }
 }
 

@@ -5,7 +5,8 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, NaiveTime, TimeDelta, TimeZone, Utc};
+use chrono_tz::Tz;
 use clickhouse::query::Query;
 use clickhouse::{Client, Row, RowOwned, RowRead};
 use qafila_schemas::amount::Amount;
@@ -42,6 +43,16 @@ pub struct Window {
     pub from: DateTime<Utc>,
     /// Until.
     pub until: DateTime<Utc>,
+}
+
+/// When a day of a zone begins: at midnight, or, where summer time begins at midnight, at the first time that day has.
+pub fn start_of_day(day: NaiveDate, zone: Tz) -> DateTime<Utc> {
+    let midnight = day.and_time(NaiveTime::MIN);
+    (0..=12)
+        .find_map(|quarters| {
+            zone.from_local_datetime(&(midnight + TimeDelta::minutes(15 * quarters))).earliest()
+        })
+        .map_or_else(|| midnight.and_utc(), |at| at.to_utc())
 }
 
 /// Width of a point of a trend.

@@ -1,7 +1,7 @@
 //! A gate before a server, which can be shut, cutting every conversation under way, or shut half-way through a mail.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -30,6 +30,8 @@ struct Shared {
     server: String,
     passage: AtomicU8,
     refused: AtomicU64,
+    /// Bytes that clients may still send before it shuts.
+    allowed: AtomicI64,
     cut: Notify,
 }
 
@@ -39,7 +41,13 @@ impl Gate {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
         let (passage, refused) = (AtomicU8::new(Passage::Open as u8), AtomicU64::new(0));
-        let shared = Arc::new(Shared { server, passage, refused, cut: Notify::new() });
+        let shared = Arc::new(Shared {
+            server,
+            passage,
+            refused,
+            allowed: AtomicI64::new(i64::MAX),
+            cut: Notify::new(),
+        });
         let accepting = Arc::clone(&shared);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
@@ -51,7 +59,7 @@ impl Gate {
                 let shared = Arc::clone(&accepting);
                 tokio::spawn(async move {
                     tokio::select! {
-                        () = pass(client, &shared.server, passage) => {}
+                        () = pass(client, &shared, passage) => {}
                         () = shared.cut.notified() => {}
                     }
                 });
@@ -67,26 +75,38 @@ impl Gate {
 
     /// From the next conversation on; shutting it ends those under way.
     pub fn set(&self, passage: Passage) {
-        self.shared.passage.store(passage as u8, Ordering::Relaxed);
+        self.shared.set(passage);
+    }
+
+    /// Shuts once clients have sent so many bytes more.
+    pub fn shut_after(&self, bytes: i64) {
+        self.shared.allowed.store(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Shared {
+    fn set(&self, passage: Passage) {
+        self.allowed.store(i64::MAX, Ordering::Relaxed);
+        self.passage.store(passage as u8, Ordering::Relaxed);
         if passage == Passage::Shut {
-            self.shared.cut.notify_waiters();
+            self.cut.notify_waiters();
         }
     }
 }
 
 /// Errors end the conversation, which is all a gate can do about them.
-async fn pass(mut client: TcpStream, server: &str, passage: u8) {
-    let Ok(mut server) = TcpStream::connect(server).await else { return };
-    if passage == Passage::Open as u8 {
-        let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
-        return;
-    }
-    let (mut from_client, mut from_server) = (vec![0; 64 << 10], vec![0; 4 << 10]);
+async fn pass(mut client: TcpStream, shared: &Shared, passage: u8) {
+    let Ok(mut server) = TcpStream::connect(&shared.server).await else { return };
+    let is_mute = passage == Passage::MuteAfterMail as u8;
+    let (mut from_client, mut from_server) = (vec![0; 64 << 10], vec![0; 64 << 10]);
     let mut is_mail = false;
     loop {
         tokio::select! {
             read = client.read(&mut from_client) => {
                 let Ok(length @ 1..) = read else { return };
+                if shared.allowed.fetch_sub(length as i64, Ordering::Relaxed) < length as i64 {
+                    return shared.set(Passage::Shut);
+                }
                 if server.write_all(&from_client[..length]).await.is_err() {
                     return;
                 }
@@ -97,7 +117,7 @@ async fn pass(mut client: TcpStream, server: &str, passage: u8) {
                 if is_mail {
                     return;
                 }
-                is_mail = from_server.starts_with(b"354");
+                is_mail = is_mute && from_server.starts_with(b"354");
                 if client.write_all(&from_server[..length]).await.is_err() {
                     return;
                 }

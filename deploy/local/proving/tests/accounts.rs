@@ -138,7 +138,9 @@ fn a_rotated_refresh_token_is_good_once_more_for_half_a_minute_and_then_ends_the
         let (user, _) =
             registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
         let sessions = Sessions::new(pool.clone());
-        let first = value(&sessions.start(user.user_id).await.expect("started"));
+        let first = value(
+            &sessions.start(user.user_id, user.password_hash()).await.expect("asked").expect("started"),
+        );
         let (identity, second) = sessions.rotate(&first).await.expect("answered").expect("good");
         ensure!(identity.user_id == user.user_id, "the same user");
         let sibling = sessions.rotate(&first).await.expect("answered");
@@ -146,7 +148,9 @@ fn a_rotated_refresh_token_is_good_once_more_for_half_a_minute_and_then_ends_the
         ensure!(sessions.rotate(&first).await.expect("answered").is_none(), "a third use ends the family");
         ensure!(sessions.rotate(&value(&second)).await.expect("answered").is_none(), "… with all its tokens");
 
-        let first = value(&sessions.start(user.user_id).await.expect("started"));
+        let first = value(
+            &sessions.start(user.user_id, user.password_hash()).await.expect("asked").expect("started"),
+        );
         let (_, second) = sessions.rotate(&first).await.expect("answered").expect("good");
         sqlx::query("UPDATE refresh_tokens SET rotated_at = now() - interval '31 seconds' WHERE rotated_at IS NOT NULL")
             .execute(&pool)

@@ -117,11 +117,9 @@ fn a_bucket_that_goes_away_half_way_gets_the_whole_file_later_and_gives_links_of
         world.start_as("all", &["all"], &variables)?;
         world.ready().await?;
         let merchant = with_orders(&world).await?;
-        let path = ask(&merchant).await?;
-        let is_under_way = |export: &Value| export["bytes"].as_i64().is_some_and(|bytes| bytes > 8 << 20);
-        until(|| shown(&merchant, &path), is_under_way).await?;
-        gate.set(Passage::Shut);
         let before = gate.refused();
+        gate.shut_after(8 << 20);
+        let path = ask(&merchant).await?;
         until(|| async { Ok(gate.refused()) }, |refused| *refused > before).await?;
         ensure!(objects(root.path())?.is_empty(), "half a file is there");
         gate.set(Passage::Open);

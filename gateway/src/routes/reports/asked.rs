@@ -1,8 +1,8 @@
 //! What a report is asked for: days of a time zone, width of points, rows, comparison.
 
-use chrono::{Days, NaiveDate, TimeZone, Utc};
+use chrono::{Days, NaiveDate, Utc};
 use chrono_tz::Tz;
-use qafila_projections::olap::reports::{Granularity, Window};
+use qafila_projections::olap::reports::{Granularity, Window, start_of_day};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -119,11 +119,7 @@ impl Asked {
 
 /// From the start of one day to the end of another.
 fn between(from: NaiveDate, to: NaiveDate, zone: Tz) -> Window {
-    let start = |day: NaiveDate| {
-        let midnight = day.and_hms_opt(0, 0, 0).unwrap_or_default();
-        zone.from_local_datetime(&midnight).earliest().map_or_else(|| midnight.and_utc(), |at| at.to_utc())
-    };
-    Window { from: start(from), until: start(to.succ_opt().unwrap_or(to)) }
+    Window { from: start_of_day(from, zone), until: start_of_day(to.succ_opt().unwrap_or(to), zone) }
 }
 
 fn zone(text: Option<&str>) -> Result<Tz, String> {
