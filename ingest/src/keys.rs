@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use qafila_schemas::envelope::{Key, OperatorKeys, Wrapped};
 use qafila_schemas::ids::MerchantId;
-use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectKey};
+use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, LookUpKey, Subject, SubjectKey};
 use sqlx::{PgPool, Row};
 
 use crate::contacts::Contacts;
@@ -172,7 +172,8 @@ impl KeyStore for PostgresKeys {
 
     async fn remember(&self, merchant: MerchantId, contacts: &[(i64, Contact)]) -> Result<(), KeyStoreError> {
         let key = self.merchant_key(merchant).await?;
-        let digests = contacts.iter().map(|(id, contact)| (*id, contact.digest(&key))).collect();
+        let look_up = LookUpKey::of(&key);
+        let digests = contacts.iter().map(|(id, contact)| (*id, look_up.digest(contact))).collect();
         self.contacts.remember(merchant, digests).await.map_err(unavailable)
     }
 
@@ -182,7 +183,7 @@ impl KeyStore for PostgresKeys {
         contact: &Contact,
     ) -> Result<Vec<Subject>, KeyStoreError> {
         let key = self.merchant_key(merchant).await?;
-        self.contacts.find(merchant, &contact.digest(&key)).await.map_err(unavailable)
+        self.contacts.find(merchant, &LookUpKey::of(&key).digest(contact)).await.map_err(unavailable)
     }
 }
 

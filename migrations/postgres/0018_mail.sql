@@ -1,7 +1,10 @@
 -- Mail: one cause is at most one mail to a user, after any crash. And passwords that are forgotten.
 
 -- What a user is not to be mailed about; the kinds of notifications.
-ALTER TABLE users ADD COLUMN unwanted_mails text[] NOT NULL DEFAULT '{}';
+ALTER TABLE users
+    ADD COLUMN unwanted_mails text[] NOT NULL DEFAULT '{}',
+    -- access tokens of before count no more where it matters
+    ADD COLUMN password_set_at timestamptz;
 -- The role that tells people needs to know whom, and in which language.
 GRANT SELECT (user_id, merchant_id, email, locale, status, unwanted_mails) ON users TO qafila_oltp;
 

@@ -75,16 +75,25 @@ impl Contact {
     pub fn email(text: &str) -> Self {
         Self::Email(text.trim().to_lowercase())
     }
+}
 
-    /// What is stored in its place: equal for equal contacts of a merchant, and nothing without the merchant's key.
-    pub fn digest(&self, merchant_key: &Key) -> [u8; 32] {
+/// The key of a merchant's look-ups.
+pub struct LookUpKey(hmac::Key);
+
+impl LookUpKey {
+    /// Derived from the merchant's key; once a batch will do.
+    pub fn of(merchant_key: &Key) -> Self {
         let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, merchant_key.bytes()), LOOK_UP);
-        let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
-        let text = match self {
-            Self::Email(address) => format!("email:{address}"),
-            Self::Phone(number) => format!("phone:{number}"),
+        Self(hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref()))
+    }
+
+    /// What is stored in a contact's place: equal for equal contacts of a merchant, and nothing without the merchant's key.
+    pub fn digest(&self, contact: &Contact) -> [u8; 32] {
+        let text = match contact {
+            Contact::Email(address) => format!("email:{address}"),
+            Contact::Phone(number) => format!("phone:{number}"),
         };
-        hmac::sign(&key, text.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
+        hmac::sign(&self.0, text.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
 }
 

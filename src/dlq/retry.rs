@@ -10,7 +10,9 @@ use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::observations::ObservationWriter;
 use qafila_ingest::repair::Repairs;
 use qafila_projections::oltp::park::{self, Opened};
-use qafila_schemas::catalogue::{CARTS, COMPLETENESS, CUSTOMERS, ORDERS, PRODUCTS, SYNC_PROGRESS};
+use qafila_schemas::catalogue::{
+    CARTS, COMPLETENESS, CUSTOMERS, EXPORT_EVENTS, ORDERS, PRODUCTS, SYNC_PROGRESS,
+};
 use qafila_schemas::contract::Contract;
 use qafila_schemas::dead_letter::{Letter, header};
 use qafila_schemas::headers;
@@ -180,6 +182,9 @@ fn way(letter: &Letter) -> Way {
     }
     if [SYNC_PROGRESS.name, COMPLETENESS.name].contains(&letter.id.topic.as_str()) {
         return Way::None("the record that comes next replaces it: drop it");
+    }
+    if letter.id.topic == EXPORT_EVENTS.name && letter.header(header::POSITION).is_none() {
+        return Way::None("it is the job of an export that has failed: its user may ask for the file again");
     }
     // A row of an answer was never a record.
     if let Some(entity) = letter.header(header::ENTITY) {

@@ -1,8 +1,7 @@
 //! What leaves Qafila: files and mails.
 
-use qafila_projections::export::store::ExportStore;
+use qafila_projections::export::store::{ExportStore, StoreConfig};
 use sqlx::{PgConnection, Row};
-use tokio::net::TcpStream;
 
 use super::{DEADLINE, Finding, postgres};
 use crate::config::Config;
@@ -12,7 +11,7 @@ const LATE: &str = "15 minutes";
 
 /// Everything that leaves.
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
-    let mut findings = vec![store(config), mail_server(config).await];
+    let mut findings = vec![store(config).await, mail_server(config).await];
     // A role that cannot log in is told among the roles already.
     let Ok(mut connection) = postgres::connect(config.role_url("qafila_oltp").as_str()).await else {
         return findings;
@@ -28,24 +27,32 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     findings
 }
 
-fn store(config: &Config) -> Finding {
-    let found = format!("{:?}", config.export_store);
-    match ExportStore::open(&config.export_store) {
-        Ok(_) => Finding::fine("export files", found),
-        Err(error) => {
-            Finding::broken("export files", error.to_string(), "Check QAFILA_EXPORT_STORE and QAFILA_S3_*.")
+async fn store(config: &Config) -> Finding {
+    let (what, place) = ("export files", &config.export_store);
+    match tokio::time::timeout(DEADLINE, ExportStore::look(place)).await {
+        Ok(Ok(())) => Finding::fine(what, place.to_string()),
+        Ok(Err(error)) if matches!(place, StoreConfig::Folder(_)) => Finding::attention(
+            what,
+            error.to_string(),
+            "`qafila gateway` and `qafila project export` make it; check QAFILA_EXPORT_STORE.",
+        ),
+        Ok(Err(error)) => {
+            Finding::broken(what, error.to_string(), "Check QAFILA_EXPORT_STORE and QAFILA_S3_*.")
+        }
+        Err(_) => {
+            let found = format!("{place} does not answer");
+            Finding::broken(what, found, "Check QAFILA_EXPORT_STORE and QAFILA_S3_*.")
         }
     }
 }
 
 async fn mail_server(config: &Config) -> Finding {
     let server = &config.smtp;
-    let connecting = TcpStream::connect((server.host.as_str(), server.port));
-    match tokio::time::timeout(DEADLINE, connecting).await {
-        Ok(Ok(_)) => Finding::fine("mail server", format!("{server:?} answers")),
-        Ok(Err(_)) | Err(_) => Finding::attention(
+    match server.greet().await {
+        Ok(()) => Finding::fine("mail server", format!("{server} takes mail")),
+        Err(fault) => Finding::attention(
             "mail server",
-            format!("{server:?} cannot be reached"),
+            format!("{server}: {fault}"),
             "Check QAFILA_SMTP_URL; mails wait for it, nothing else does.",
         ),
     }

@@ -78,6 +78,18 @@ struct Known {
     status: ExportStatus,
     epoch: i64,
     expires_at: Option<Millis>,
+    sha256: String,
+}
+
+/// A file that can be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FileThere {
+    /// The lease that made it.
+    pub epoch: i64,
+    /// When the link to it stops working.
+    pub expires_at: Millis,
+    /// Its hash, lower-case hex.
+    pub sha256: String,
 }
 
 type Decision = Result<Option<ExportEvent>, ExportError>;
@@ -93,10 +105,10 @@ impl Export {
         self.known.as_ref().map(|known| &known.request)
     }
 
-    /// The lease that made its file and when the link to it stops working; none where there is no file, or not any more.
-    pub fn file(&self) -> Option<(i64, Millis)> {
+    /// Its file; none where there is none, or not any more.
+    pub fn file(&self) -> Option<FileThere> {
         let known = self.known.as_ref().filter(|known| known.status == ExportStatus::Completed)?;
-        Some((known.epoch, known.expires_at?))
+        Some(FileThere { epoch: known.epoch, expires_at: known.expires_at?, sha256: known.sha256.clone() })
     }
 
     fn decide(&self, command: ExportCommand, clock: Clock) -> Decision {
@@ -274,7 +286,13 @@ impl Aggregate for Export {
 
     fn apply(&mut self, event: ExportEvent) {
         if let ExportEvent::ExportRequested(request) = event {
-            self.known = Some(Known { request, status: ExportStatus::Requested, epoch: 0, expires_at: None });
+            self.known = Some(Known {
+                request,
+                status: ExportStatus::Requested,
+                epoch: 0,
+                expires_at: None,
+                sha256: String::new(),
+            });
             return;
         }
         let Some(known) = &mut self.known else { return };
@@ -286,6 +304,7 @@ impl Aggregate for Export {
             ExportEvent::ExportCompleted(e) => {
                 known.status = ExportStatus::Completed;
                 known.expires_at = Some(e.expires_at);
+                known.sha256 = e.sha256;
             }
             ExportEvent::ExportFailed(_) => known.status = ExportStatus::Failed,
             ExportEvent::ExportRevoked(_) => known.status = ExportStatus::Revoked,

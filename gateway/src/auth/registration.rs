@@ -4,6 +4,7 @@
 //! then the user is activated. The same request again, or a log-in, completes what a crash left; a sweeper ends what is
 //! pending for over 5 minutes.
 
+use chrono::{DateTime, Utc};
 use qafila_aggregates::commands::{CommandError, Commands};
 use qafila_aggregates::merchant::{Merchant, MerchantCommand};
 use qafila_aggregates::position::Position;
@@ -11,6 +12,7 @@ use qafila_schemas::ids::{MerchantId, UserId};
 use sqlx::{PgPool, Row};
 
 use super::passwords::Passwords;
+use super::tokens::Identity;
 use crate::problem::Problem;
 
 const PENDING: &str = "pending";
@@ -33,6 +35,8 @@ pub struct User {
     /// Whether registration has not finished.
     pub pending: bool,
     password_hash: String,
+    /// When it was changed last; none where it is the one that they registered with.
+    password_set_at: Option<DateTime<Utc>>,
 }
 
 impl User {
@@ -177,6 +181,14 @@ impl Registration {
         Ok(())
     }
 
+    /// The user of an access token; 401 where their password has been changed since it was issued, which ends the sessions of the
+    /// old one.
+    pub async fn signed_in(&self, identity: Identity) -> Result<User, Problem> {
+        let user = self.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
+        let is_current = user.password_set_at.is_none_or(|at| at.timestamp() <= identity.issued_at);
+        if is_current { Ok(user) } else { Err(Problem::unauthorized()) }
+    }
+
     /// A user by id.
     pub async fn by_id(&self, user: UserId) -> Result<Option<User>, Problem> {
         self.find("user_id = $1::uuid", &user.to_string()).await
@@ -203,7 +215,7 @@ impl Registration {
 
     async fn find(&self, condition: &'static str, value: &str) -> Result<Option<User>, Problem> {
         let row = sqlx::query(&format!(
-            "SELECT user_id, merchant_id, email, store_name, locale, status, password_hash, unwanted_mails FROM users WHERE {condition}"
+            "SELECT user_id, merchant_id, email, store_name, locale, status, password_hash, unwanted_mails, password_set_at FROM users WHERE {condition}"
         ))
         .bind(value)
         .fetch_optional(&self.pool)
@@ -218,6 +230,7 @@ impl Registration {
             pending: row.try_get::<String, _>(5)? == PENDING,
             password_hash: row.try_get(6)?,
             unwanted_mails: row.try_get(7)?,
+            password_set_at: row.try_get(8)?,
         }))
     }
 

@@ -90,7 +90,7 @@ impl PasswordResets {
         .fetch_optional(&mut *transaction)
         .await?;
         let (user,) = user.ok_or_else(spent)?;
-        sqlx::query("UPDATE users SET password_hash = $2 WHERE user_id = $1")
+        sqlx::query("UPDATE users SET password_hash = $2, password_set_at = now() WHERE user_id = $1")
             .bind(user)
             .bind(&password_hash)
             .execute(&mut *transaction)
@@ -115,15 +115,19 @@ impl PasswordResets {
                 .await?;
         let (email, stored) = known.ok_or_else(Problem::unauthorized)?;
         check("/newPassword", &new, &email)?;
+        let is_same = old == new;
         let fits = self.passwords.verify(old, Some(stored.clone())).await;
         if !fits.map_err(|e| Problem::unavailable("password hashing", &e))? {
             return Err(Problem::invalid_field("/currentPassword", "is not your password"));
+        }
+        if is_same {
+            return Err(Problem::invalid_field("/newPassword", "is the password that you have"));
         }
         let password_hash = self.hash(new).await?;
         let mut transaction = self.pool.begin().await?;
         // Somebody with a mailed link may have been quicker: then the old password counts no more.
         let changed =
-            sqlx::query("UPDATE users SET password_hash = $2 WHERE user_id = $1 AND password_hash = $3")
+            sqlx::query("UPDATE users SET password_hash = $2, password_set_at = now() WHERE user_id = $1 AND password_hash = $3")
                 .bind(user.0)
                 .bind(&password_hash)
                 .bind(&stored)
@@ -176,7 +180,7 @@ fn spent() -> Problem {
     Problem::new(
         http::StatusCode::BAD_REQUEST,
         "link-spent",
-        "This link works no more: it works once, for 30 minutes. Ask for another one.",
+        "This link works no more: it works once, for 30 minutes, and a newer mail takes its place. Ask for another one.",
     )
 }
 

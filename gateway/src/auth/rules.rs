@@ -26,6 +26,26 @@ const COMMON: [&str; 20] = [
     "changeme1234",
 ];
 
+/// Words that such passwords are made of.
+const COMMON_WORDS: [&str; 16] = [
+    "password",
+    "passwort",
+    "passwd",
+    "qwerty",
+    "qwertyuiop",
+    "admin",
+    "administrator",
+    "welcome",
+    "letmein",
+    "iloveyou",
+    "monkey",
+    "dragon",
+    "football",
+    "changeme",
+    "saudiarabia",
+    "salla",
+];
+
 /// An e-mail address per the WHATWG form, in lower case.
 pub fn email(text: &str) -> Result<String, String> {
     let text = text.trim().to_lowercase();
@@ -57,6 +77,8 @@ pub fn password(text: &str, email: &str) -> Vec<String> {
     let lower = text.to_lowercase();
     if COMMON.contains(&lower.as_str()) {
         broken.push("is one of the most common passwords".into());
+    } else if is_dressed_up(&lower) {
+        broken.push("is one of the most common passwords with something added".into());
     }
     let local = email.split('@').next().unwrap_or_default();
     if local.len() >= 3 && lower.contains(local) {
@@ -71,6 +93,27 @@ pub fn password(text: &str, email: &str) -> Vec<String> {
         broken.push("must mix at least three of: lower case, upper case, digits, other characters".into());
     }
     broken
+}
+
+/// Whether nothing but a common word, or next to nothing, is left without digits, signs and letters written as such.
+fn is_dressed_up(lower: &str) -> bool {
+    let plain = |c: char| match c {
+        '@' | '4' => 'a',
+        '0' => 'o',
+        '3' => 'e',
+        '$' | '5' => 's',
+        '1' | '!' => 'i',
+        other => other,
+    };
+    let letters =
+        |text: &mut dyn Iterator<Item = char>| text.filter(|c| c.is_alphabetic()).collect::<String>();
+    let as_it_is = letters(&mut lower.chars());
+    // Only what stands before the last letter: digits and signs behind a word are what is added to it.
+    let word = lower.trim_end_matches(|c: char| !c.is_alphabetic());
+    let respelt = letters(&mut word.chars().map(plain));
+    let has_run = ["12345678", "87654321", "11111111", "00000000"].iter().any(|run| lower.contains(run));
+    COMMON_WORDS.iter().any(|word| *word == as_it_is || *word == respelt)
+        || (has_run && as_it_is.chars().count() < 4)
 }
 
 /// A name that people see: trimmed, 1 to 100 characters, without control characters.
@@ -123,6 +166,10 @@ mod tests {
             ["must not contain the name of the e-mail address"]
         );
         assert_eq!(password("Password1234", "x@y.sa").len(), 1);
+        for dressed_up in ["Password123!", "P@ssw0rd1234", "Admin123456!", "Aa123456789!", "Qwertyuiop123!"] {
+            let broken = password(dressed_up, "x@y.sa");
+            assert!(broken.iter().any(|rule| rule.contains("common")), "{dressed_up}");
+        }
         assert_eq!(password("aaaaaaaaaaaaaaaa", "x@y.sa").len(), 1);
         assert!(!password(&"aA1-".repeat(33), "x@y.sa").is_empty(), "132 characters");
     }

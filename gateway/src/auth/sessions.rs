@@ -113,8 +113,11 @@ impl Sessions {
             .await?;
         let next = issue(&mut transaction, family).await?;
         transaction.commit().await?;
-        let identity =
-            Identity { user_id: UserId(row.try_get(5)?), merchant_id: MerchantId(row.try_get(6)?) };
+        let identity = Identity {
+            user_id: UserId(row.try_get(5)?),
+            merchant_id: MerchantId(row.try_get(6)?),
+            issued_at: Utc::now().timestamp(),
+        };
         Ok(Some((identity, next)))
     }
 

@@ -30,6 +30,8 @@ pub struct Identity {
     pub user_id: UserId,
     /// Merchant everything is scoped to.
     pub merchant_id: MerchantId,
+    /// When the access token was issued, seconds since the Unix epoch.
+    pub issued_at: i64,
 }
 
 /// Issues and checks access tokens.
@@ -78,6 +80,6 @@ impl AccessTokens {
         let claims = decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| Problem::unauthorized())?
             .claims;
-        Ok(Identity { user_id: claims.sub, merchant_id: claims.merchant })
+        Ok(Identity { user_id: claims.sub, merchant_id: claims.merchant, issued_at: claims.iat })
     }
 }

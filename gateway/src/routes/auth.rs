@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chrono::Utc;
 use http::StatusCode;
 use qafila_projections::oltp::merchants;
 use serde::{Deserialize, Serialize};
@@ -167,7 +168,8 @@ async fn session_answer(
     session: &RefreshToken,
     position: Option<String>,
 ) -> Result<Response, Problem> {
-    let identity = Identity { user_id: user.user_id, merchant_id: user.merchant_id };
+    let identity =
+        Identity { user_id: user.user_id, merchant_id: user.merchant_id, issued_at: Utc::now().timestamp() };
     // The read model may not have it yet; until then it is the name that was registered.
     let renamed = merchants::find(&app.query_pool, user.merchant_id).await?.map(|known| known.store_name);
     let store_name = renamed.unwrap_or_else(|| user.store_name.clone());

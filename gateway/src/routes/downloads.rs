@@ -1,5 +1,6 @@
 //! `/download/{token}`: the link of a mail and of the page. Our signature is all the session it needs.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use chrono::Utc;
@@ -41,33 +42,37 @@ pub async fn download(app: Arc<App>, call: Call, token: String) -> Answer {
         .map_err(|e| Problem::unavailable("event store", &e))?;
     let request =
         export.request().filter(|request| request.merchant_id == linked.merchant).ok_or_else(gone)?;
-    let (epoch, _) = export.file().ok_or_else(gone)?;
+    let there = export.file().ok_or_else(gone)?;
     let key = FileKey {
         merchant: linked.merchant,
         job: linked.job,
-        epoch,
+        epoch: there.epoch,
         extension: extension(&request.format, request.compression.as_deref()),
     };
-    let from = call.header(header::RANGE.as_str()).and_then(first_byte).unwrap_or(0);
-    match app.export_store.deliver(&key, from).await {
+    let tag = format!("\"{}\"", there.sha256);
+    // A range of another file would be spliced into this one (RFC 9110 §13.1.5).
+    let is_same = call.header(header::IF_RANGE.as_str()).is_none_or(|wanted| wanted == tag);
+    let wanted = call.header(header::RANGE.as_str()).filter(|_| is_same).and_then(Wanted::read);
+    match app.export_store.deliver(&key, |size| wanted.map_or(0..size, |wanted| wanted.of(size))).await {
         Ok(Delivery::Link(link)) => Ok(with_header(found(), "location", link.as_str())),
-        Ok(Delivery::Bytes { size, from, .. }) if from > 0 && from >= size => Err(Problem::new(
-            StatusCode::RANGE_NOT_SATISFIABLE,
-            "no-such-range",
-            format!("The file has {size} bytes."),
-        )),
-        Ok(Delivery::Bytes { size, from, stream }) => {
+        Ok(Delivery::Bytes { size, range, .. }) if wanted.is_some() && range.is_empty() => {
+            let detail = format!("The file has {size} bytes.");
+            let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "no-such-range", detail);
+            Ok(with_header(problem.into_response(), "content-range", &format!("bytes */{size}")))
+        }
+        Ok(Delivery::Bytes { size, range, stream }) => {
             let name = file_name(request, &key);
-            let (sender, receiver) = futures::channel::mpsc::channel(UNDER_WAY);
+            let (mut sender, receiver) = futures::channel::mpsc::channel(UNDER_WAY);
             tokio::spawn(async move {
                 let mut stream = stream.map(Ok);
-                let mut sender = sender;
                 if let Err(error) = sender.send_all(&mut stream).await {
                     tracing::debug!(event = "download ended early", error = %error);
                 }
             });
             let body = warp::reply::stream(receiver).into_response();
-            Ok(file(body, &name, content_type(request), size, from))
+            let part = wanted.map(|_| format!("bytes {}-{}/{size}", range.start, range.end - 1));
+            let answer = file(body, &name, content_type(request), range.end - range.start, part);
+            Ok(with_header(answer, "etag", &tag))
         }
         Err(StoreError::Missing) => Err(gone()),
         Err(error) => Err(Problem::unavailable("object store", &error)),
@@ -89,25 +94,60 @@ fn found() -> Response {
     response
 }
 
-fn file(mut response: Response, name: &str, kind: &'static str, size: u64, from: u64) -> Response {
+/// The answer with a file, or with the `part` of it.
+fn file(
+    mut response: Response,
+    name: &str,
+    kind: &'static str,
+    length: u64,
+    part: Option<String>,
+) -> Response {
     response.extensions_mut().insert(Streamed);
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
     response.headers_mut().insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(size - from));
+    response.headers_mut().insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     // The link is a key: it is no business of whatever is opened next.
     response.headers_mut().insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
-    if from > 0 {
+    if let Some(part) = part {
         *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-        let range = format!("bytes {from}-{}/{size}", size.saturating_sub(1));
-        response = with_header(response, "content-range", &range);
+        response = with_header(response, "content-range", &part);
     }
     with_header(response, "content-disposition", &format!("attachment; filename=\"{name}\""))
 }
 
-/// `bytes=100-`: where a broken download goes on. Other ranges are answered with the whole file, as RFC 9110 §14.2 allows.
-fn first_byte(range: &str) -> Option<u64> {
-    range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok()
+/// A part of a file, as `Range` asks for it. Several parts at once are answered with the whole file, as RFC 9110 §14.2 allows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// `bytes=100-199`.
+    Between(u64, u64),
+    /// `bytes=100-`: where a broken download goes on.
+    From(u64),
+    /// `bytes=-100`.
+    Last(u64),
+}
+
+impl Wanted {
+    fn read(range: &str) -> Option<Self> {
+        let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
+        match (first, last) {
+            ("", last) => Some(Self::Last(last.parse().ok()?)),
+            (first, "") => Some(Self::From(first.parse().ok()?)),
+            (first, last) => {
+                let (first, last) = (first.parse().ok()?, last.parse().ok()?);
+                (first <= last).then_some(Self::Between(first, last))
+            }
+        }
+    }
+
+    /// Of a file of `size` bytes; empty where it has none of it.
+    fn of(self, size: u64) -> Range<u64> {
+        match self {
+            Self::Between(first, last) => first.min(size)..last.saturating_add(1).min(size),
+            Self::From(first) => first.min(size)..size,
+            Self::Last(count) => size.saturating_sub(count)..size,
+        }
+    }
 }
 
 /// Such as `qafila-orders-2026-03-31.csv`.
@@ -131,10 +171,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_broken_download_goes_on_where_it_stopped_and_other_ranges_begin_anew() {
-        assert_eq!(first_byte("bytes=100-"), Some(100));
-        for other in ["bytes=0-99", "bytes=-5", "bytes=1-,5-", "lines=1-", ""] {
-            assert_eq!(first_byte(other), None, "{other}");
+    fn a_broken_download_goes_on_where_it_stopped_and_ranges_never_leave_the_file() {
+        let of = |range: &str| Wanted::read(range).map(|wanted| wanted.of(100));
+        assert_eq!(of("bytes=40-"), Some(40..100));
+        assert_eq!(of("bytes=40-49"), Some(40..50));
+        assert_eq!(of("bytes=40-1000"), Some(40..100));
+        assert_eq!(of("bytes=-10"), Some(90..100));
+        assert_eq!(of("bytes=-1000"), Some(0..100));
+        assert!(of("bytes=100-").is_some_and(|range| range.is_empty()));
+        for other in ["bytes=5-1", "bytes=1-,5-", "lines=1-", "", "bytes=-"] {
+            assert_eq!(of(other), None, "{other}");
         }
     }
 }

@@ -122,7 +122,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Answer {
     if !app.health.is_up("kafka") {
         return Err(Problem::unavailable("kafka", &"an export needs Kafka"));
     }
-    let user = app.registration.by_id(user_id).await?.ok_or_else(Problem::unauthorized)?;
+    let user = app.registration.signed_in(identity).await?;
     let job = job_id(merchant, &key.unwrap_or_else(|| Uuid::now_v7().to_string()));
     let (known, _) =
         app.exports.load(&job.to_string()).await.map_err(|e| Problem::unavailable("event store", &e))?;

@@ -169,6 +169,7 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
     if !broken.0.is_empty() {
         return Err(Problem::invalid(broken.0));
     }
+    app.registration.signed_in(identity).await?;
     if !change.mail_preferences.is_empty() {
         app.registration.set_mails(identity.user_id, &unwanted, &wanted).await?;
     }
@@ -192,7 +193,7 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
 }
 
 async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
-    let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
+    let user = app.registration.signed_in(identity).await?;
     let view = merchants::find(&app.query_pool, identity.merchant_id).await?;
     let store_name = view.as_ref().map_or_else(|| user.store_name.clone(), |view| view.store_name.clone());
     let (subscriptions, standing) = match view.as_ref().and_then(|view| view.connection.as_ref()) {

@@ -60,7 +60,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
             return Err(Problem::invalid_field(&name, "is not a parameter of this route"));
         }
     }
-    let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
+    let user = app.registration.signed_in(identity).await?;
     let (merchant, user_id) = (identity.merchant_id, identity.user_id);
     let (mut found, unread) =
         bell::list(&app.query_pool, merchant, user_id, page.cursor, page.wanted()).await?;

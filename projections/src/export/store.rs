@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::fs::DirBuilder;
+use std::ops::Range;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -47,11 +48,11 @@ pub enum StoreConfig {
     },
 }
 
-impl fmt::Debug for StoreConfig {
+impl fmt::Display for StoreConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Folder(folder) => write!(f, "Folder({})", folder.display()),
-            Self::Bucket { bucket, .. } => write!(f, "Bucket({bucket})"),
+            Self::Folder(folder) => write!(f, "the folder {}", folder.display()),
+            Self::Bucket { bucket, .. } => write!(f, "the bucket {bucket}"),
         }
     }
 }
@@ -88,8 +89,8 @@ pub enum Delivery {
     Bytes {
         /// Size of the whole file.
         size: u64,
-        /// First byte that follows.
-        from: u64,
+        /// The bytes that follow, of those.
+        range: Range<u64>,
         /// The bytes.
         stream: BoxStream<'static, Result<Bytes, StoreError>>,
     },
@@ -156,6 +157,19 @@ impl ExportStore {
         }
     }
 
+    /// Whether the store can be used, without changing anything: what is wrong, if something is.
+    pub async fn look(config: &StoreConfig) -> Result<(), StoreError> {
+        if let StoreConfig::Folder(folder) = config {
+            let is_there = folder.is_dir();
+            let missing = || StoreError::Unavailable(format!("there is no folder {}", folder.display()));
+            return is_there.then_some(()).ok_or_else(missing);
+        }
+        let store = Self::open(config)?;
+        let mut listed = store.objects.list(Some(&Path::from(FOLDER)));
+        listed.next().await.transpose()?;
+        Ok(())
+    }
+
     /// Begins a file, which is there as a whole once it is finished, or not at all.
     pub async fn begin(&self, key: &FileKey) -> Result<Box<dyn MultipartUpload>, StoreError> {
         Ok(self.objects.put_multipart(&key.path()).await?)
@@ -167,22 +181,25 @@ impl ExportStore {
         Ok(())
     }
 
-    /// A file from byte `from` on, for a browser that knows it as `file_name`.
-    pub async fn deliver(&self, key: &FileKey, from: u64) -> Result<Delivery, StoreError> {
+    /// A file, or the part of it that `wanted` makes of its size.
+    pub async fn deliver(
+        &self,
+        key: &FileKey,
+        wanted: impl FnOnce(u64) -> Range<u64> + Send,
+    ) -> Result<Delivery, StoreError> {
         if let Some(bucket) = &self.bucket {
             bucket.head(&key.path()).await?;
             let link = bucket.signed_url(object_store::signer::Method::GET, &key.path(), LINK).await?;
             return Ok(Delivery::Link(link));
         }
         let size = self.objects.head(&key.path()).await?.size;
-        let from = from.min(size);
-        let options =
-            GetOptions { range: (from > 0).then_some(GetRange::Offset(from)), ..GetOptions::default() };
-        if from == size {
-            return Ok(Delivery::Bytes { size, from, stream: futures::stream::empty().boxed() });
+        let range = wanted(size);
+        if range.is_empty() {
+            return Ok(Delivery::Bytes { size, range, stream: futures::stream::empty().boxed() });
         }
+        let options = GetOptions { range: Some(GetRange::Bounded(range.clone())), ..GetOptions::default() };
         let stream = self.objects.get_opts(&key.path(), options).await?.into_stream();
-        Ok(Delivery::Bytes { size, from, stream: stream.map_err(StoreError::from).boxed() })
+        Ok(Delivery::Bytes { size, range, stream: stream.map_err(StoreError::from).boxed() })
     }
 
     /// Removes one file and its manifest.

@@ -126,7 +126,7 @@ impl Worker {
     async fn has_ended(&self, leased: &Leased) -> Result<(), sqlx::Error> {
         match self.exports.load(&leased.job().to_string()).await {
             Ok((export, _)) => match export.file() {
-                Some((_, expires_at)) => self.work.completed(leased, expires_at.to_utc()).await,
+                Some(file) => self.work.completed(leased, file.expires_at.to_utc()).await,
                 None => self.work.ended(leased).await,
             },
             Err(error) => {

@@ -50,9 +50,38 @@ pub struct SmtpServer {
     pub login: Option<(String, String)>,
 }
 
-impl fmt::Debug for SmtpServer {
+impl fmt::Display for SmtpServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "SmtpServer({}:{})", self.host, self.port)
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl SmtpServer {
+    /// Greets the server and logs in, and sends nothing: what is wrong, if something is.
+    pub async fn greet(&self) -> Result<(), String> {
+        let greeting = tokio::time::timeout(STEP, self.log_in());
+        let mut connection =
+            greeting.await.map_err(|_| "it does not answer".to_owned())?.map_err(|e| told(&e))?;
+        // It has taken us; how it says good-bye changes nothing.
+        let _ = tokio::time::timeout(STEP, connection.quit()).await;
+        Ok(())
+    }
+
+    async fn log_in(&self) -> Result<AsyncSmtpConnection, lettre::transport::smtp::Error> {
+        let hello = ClientId::default();
+        let tls = || TlsParameters::new(self.host.clone());
+        let implicit = if self.encryption == Encryption::Implicit { Some(tls()?) } else { None };
+        let address = (self.host.as_str(), self.port);
+        let mut connection =
+            AsyncSmtpConnection::connect_tokio1(address, Some(STEP), &hello, implicit, None).await?;
+        if self.encryption == Encryption::StartTls {
+            connection.starttls(tls()?, &hello).await?;
+        }
+        if let Some((user, password)) = &self.login {
+            let credentials = Credentials::new(user.clone(), password.clone());
+            connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
+        }
+        Ok(connection)
     }
 }
 
@@ -196,20 +225,7 @@ impl Mailer {
 
     /// The conversation up to where the server waits for the mail itself.
     async fn until_data(&self, message: &Message) -> Result<AsyncSmtpConnection, Refusal> {
-        let server = &self.server;
-        let hello = ClientId::default();
-        let tls = || TlsParameters::new(server.host.clone());
-        let implicit = if server.encryption == Encryption::Implicit { Some(tls()?) } else { None };
-        let address = (server.host.as_str(), server.port);
-        let mut connection =
-            AsyncSmtpConnection::connect_tokio1(address, Some(STEP), &hello, implicit, None).await?;
-        if server.encryption == Encryption::StartTls {
-            connection.starttls(tls()?, &hello).await?;
-        }
-        if let Some((user, password)) = &server.login {
-            let credentials = Credentials::new(user.clone(), password.clone());
-            connection.auth(DEFAULT_MECHANISMS, &credentials).await?;
-        }
+        let mut connection = self.server.log_in().await?;
         let envelope = message.envelope();
         connection.command(MailCommand::new(envelope.from().cloned(), vec![])).await?;
         for reader in envelope.to() {

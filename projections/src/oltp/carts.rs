@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 
-use super::scope::for_merchant;
+use super::scope::{IS_THERE, for_merchant};
 
 /// Creation and id of the last cart of a page.
 pub type Cursor = (DateTime<Utc>, i64);
@@ -61,14 +61,14 @@ pub async fn list(
 ) -> Result<Vec<Cart>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
     let (created_at, cart_id) = cursor.unwrap_or((DateTime::<Utc>::MAX_UTC, i64::MAX));
-    sqlx::query_as(
+    sqlx::query_as(&format!(
         "SELECT cart_id, created_at, salla_updated_at, status, total, sub_total, discount, currency, customer_id,
              customer_name, customer_phone, customer_email, checkout_url, city, coupon_code, lines
          FROM carts
          WHERE merchant_id = $1 AND store_id = $6 AND (created_at, cart_id) < ($2, $3)
-           AND (deleted_at IS NULL OR deleted_at <= read_at) AND ($4::text IS NULL OR status = $4)
-         ORDER BY created_at DESC, cart_id DESC LIMIT $5",
-    )
+           AND {IS_THERE} AND ($4::text IS NULL OR status = $4)
+         ORDER BY created_at DESC, cart_id DESC LIMIT $5"
+    ))
     .bind(merchant.0)
     .bind(created_at)
     .bind(cart_id)

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use qafila_schemas::ids::MerchantId;
 use sqlx::{FromRow, PgPool};
 
-use super::scope::for_merchant;
+use super::scope::{IS_THERE, for_merchant};
 
 /// Which customers are wanted; what is none does not matter.
 #[derive(Debug, Clone, Default)]
@@ -48,8 +48,6 @@ pub struct Customer {
 
 const COLUMNS: &str = "customer_id, created_at, salla_updated_at, first_name, last_name, phone, email, gender, birthday, city, country_code,
     location, groups";
-/// Rows that are there: one that was deleted and read again since is.
-const IS_THERE: &str = "deleted_at IS NULL OR deleted_at <= read_at";
 
 /// The customers of a merchant's store with ids below `behind`, newest ids first. `pool` is the query role's.
 pub async fn list(
@@ -63,7 +61,7 @@ pub async fn list(
     let mut scope = for_merchant(pool, merchant).await?;
     sqlx::query_as(&format!(
         "SELECT {COLUMNS} FROM customers
-         WHERE merchant_id = $1 AND store_id = $2 AND customer_id < $3 AND ({IS_THERE}) AND ($4::text IS NULL OR city = $4)
+         WHERE merchant_id = $1 AND store_id = $2 AND customer_id < $3 AND {IS_THERE} AND ($4::text IS NULL OR city = $4)
            AND ($6::bigint[] IS NULL OR customer_id = ANY($6))
          ORDER BY customer_id DESC LIMIT $5"
     ))
@@ -86,7 +84,7 @@ pub async fn find(
 ) -> Result<Option<Customer>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
     sqlx::query_as(&format!(
-        "SELECT {COLUMNS} FROM customers WHERE merchant_id = $1 AND store_id = $2 AND customer_id = $3 AND ({IS_THERE})"
+        "SELECT {COLUMNS} FROM customers WHERE merchant_id = $1 AND store_id = $2 AND customer_id = $3 AND {IS_THERE}"
     ))
     .bind(merchant.0)
     .bind(store_id)

@@ -125,7 +125,7 @@ pub struct ExportView {
 const COLUMNS: &str = "e.job_id, e.status, e.report_type, e.format, e.compression, e.personal_data, e.filters, e.requested_at, e.started_at,
     e.ended_at, e.rows, e.bytes, e.sha256, e.expires_at, e.cause, e.advice, w.began_at, w.progressed_at, w.rows_done, w.bytes_done,
     w.rows_total";
-const SOURCE: &str = "exports e LEFT JOIN export_work w ON w.job_id = e.job_id AND w.state = 'open'";
+const SOURCE: &str = "exports e LEFT JOIN export_work w ON w.job_id = e.job_id AND w.state <> 'ended'";
 
 /// Time of the request and id of the last export of a page.
 pub type Cursor = (DateTime<Utc>, Uuid);

@@ -7,7 +7,7 @@ use rust_decimal::Decimal;
 use sqlx::types::Json;
 use sqlx::{FromRow, PgPool};
 
-use super::scope::for_merchant;
+use super::scope::{IS_THERE, for_merchant};
 
 /// Creation and id of the last order of a page.
 pub type Cursor = (DateTime<Utc>, i64);
@@ -112,8 +112,6 @@ pub struct OrderWithLines {
 const COLUMNS: &str = "order_id, reference_id, created_at, salla_updated_at, status_slug, status_name, custom_status_name, payment_method,
     is_pending_payment, total, sub_total, shipping_cost, cash_on_delivery, tax, discount, currency, customer_id, channel, customer_name,
     customer_phone, customer_email, receiver_name, receiver_phone, receiver_email, city, country_code";
-/// Rows that are there: one that was deleted and read again since is.
-const IS_THERE: &str = "created_at IS NOT NULL AND (deleted_at IS NULL OR deleted_at <= read_at)";
 
 /// The orders of a merchant's store from behind `cursor`. `pool` is the query role's.
 pub async fn list(
@@ -129,7 +127,7 @@ pub async fn list(
     let (created_at, order_id) = cursor.unzip();
     sqlx::query_as(&format!(
         "SELECT {COLUMNS} FROM orders
-         WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE}
+         WHERE merchant_id = $1 AND store_id = $2 AND created_at IS NOT NULL AND {IS_THERE}
            AND ($3::timestamptz IS NULL OR (created_at, order_id) {behind} ($3, $4::bigint))
            AND ($5::text IS NULL OR status_slug = $5) AND ($6::bigint IS NULL OR reference_id = $6)
            AND ($7::bigint IS NULL OR customer_id = $7)
@@ -165,7 +163,7 @@ pub async fn find(
     let mut scope = for_merchant(pool, merchant).await?;
     sqlx::query_as(&format!(
         "SELECT {COLUMNS}, lines_complete, lines FROM orders
-         WHERE merchant_id = $1 AND store_id = $2 AND order_id = $3 AND {IS_THERE}"
+         WHERE merchant_id = $1 AND store_id = $2 AND order_id = $3 AND created_at IS NOT NULL AND {IS_THERE}"
     ))
     .bind(merchant.0)
     .bind(store_id)

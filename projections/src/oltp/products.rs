@@ -5,7 +5,7 @@ use qafila_schemas::ids::MerchantId;
 use rust_decimal::Decimal;
 use sqlx::{FromRow, PgPool};
 
-use super::scope::for_merchant;
+use super::scope::{IS_THERE, for_merchant};
 
 /// Which products are wanted; what is none does not matter.
 #[derive(Debug, Clone, Default)]
@@ -59,8 +59,6 @@ pub struct Product {
 
 const COLUMNS: &str = "product_id, created_at, salla_updated_at, name, sku, kind, status, price, regular_price, sale_price, cost_price, currency,
     quantity, unlimited_quantity, is_available, sold_quantity, brand, categories";
-/// Rows that are there: one that was deleted and read again since is.
-const IS_THERE: &str = "deleted_at IS NULL OR deleted_at <= read_at";
 
 /// The products of a merchant's store with ids below `behind`, newest ids first. `pool` is the query role's.
 pub async fn list(
@@ -74,7 +72,7 @@ pub async fn list(
     let mut scope = for_merchant(pool, merchant).await?;
     sqlx::query_as(&format!(
         "SELECT {COLUMNS} FROM products
-         WHERE merchant_id = $1 AND store_id = $2 AND product_id < $3 AND ({IS_THERE})
+         WHERE merchant_id = $1 AND store_id = $2 AND product_id < $3 AND {IS_THERE}
            AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR sku = $5)
          ORDER BY product_id DESC LIMIT $6"
     ))
@@ -97,7 +95,7 @@ pub async fn find(
 ) -> Result<Option<Product>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
     sqlx::query_as(&format!(
-        "SELECT {COLUMNS} FROM products WHERE merchant_id = $1 AND store_id = $2 AND product_id = $3 AND ({IS_THERE})"
+        "SELECT {COLUMNS} FROM products WHERE merchant_id = $1 AND store_id = $2 AND product_id = $3 AND {IS_THERE}"
     ))
     .bind(merchant.0)
     .bind(store_id)

@@ -16,3 +16,6 @@ pub async fn for_merchant(
         .await?;
     Ok(transaction)
 }
+
+/// A row that was not deleted, or was read again since: what merchants, audits and comparisons see.
+pub(crate) const IS_THERE: &str = "coalesce(deleted_at <= read_at, deleted_at IS NULL)";

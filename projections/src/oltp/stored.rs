@@ -8,6 +8,8 @@ use qafila_schemas::ids::MerchantId;
 use sqlx::{FromRow, PgPool};
 use uuid::Uuid;
 
+use super::scope::IS_THERE;
+
 /// A span of creation: from here on, and before there.
 pub type Span = (DateTime<Utc>, DateTime<Utc>);
 /// Creation and id of a row that the next page begins behind.
@@ -32,9 +34,6 @@ pub struct StaleRow {
     /// Its details were read before.
     pub was_read: bool,
 }
-
-/// Not deleted, or there again.
-const IS_THERE: &str = "coalesce(deleted_at <= read_at, deleted_at IS NULL)";
 
 /// Not deleted, and no details were read, or none since there was news.
 const TO_READ: &str =

@@ -68,8 +68,8 @@ async fn with_orders(world: &World) -> Result<Merchant> {
     Ok(merchant)
 }
 
-async fn ask(merchant: &Merchant) -> Result<String> {
-    let body = json!({"reportType": "orders", "format": "csv", "personalData": false});
+async fn ask(merchant: &Merchant, report: &str) -> Result<String> {
+    let body = json!({"reportType": report, "format": "csv"});
     let accepted =
         expect(merchant.post("/api/v1/reports/export", &body).await?, StatusCode::ACCEPTED).await?;
     Ok(format!("/api/v1/reports/exports/{}", accepted["jobId"].as_str().context("a job")?))
@@ -113,13 +113,14 @@ fn a_bucket_that_goes_away_half_way_gets_the_whole_file_later_and_gives_links_of
             ("QAFILA_S3_ENDPOINT", endpoint.as_str()),
             ("QAFILA_S3_ACCESS_KEY_ID", ACCESS_KEY),
             ("QAFILA_S3_SECRET_ACCESS_KEY", SECRET_KEY),
+            ("QAFILA_EXPORT_MOST_ROWS", "200000"),
         ];
         world.start_as("all", &["all"], &variables)?;
         world.ready().await?;
         let merchant = with_orders(&world).await?;
         let before = gate.refused();
         gate.shut_after(8 << 20);
-        let path = ask(&merchant).await?;
+        let path = ask(&merchant, "orders").await?;
         until(|| async { Ok(gate.refused()) }, |refused| *refused > before).await?;
         ensure!(objects(root.path())?.is_empty(), "half a file is there");
         gate.set(Passage::Open);
@@ -138,10 +139,50 @@ fn a_bucket_that_goes_away_half_way_gets_the_whole_file_later_and_gives_links_of
         let file = http.get(&signed).send().await?.error_for_status()?.bytes().await?;
         ensure!(done["sha256"] == hex::encode(Sha256::digest(&file)), "the file");
         ensure!(objects(root.path())?.len() == 2, "the file and its manifest: {:?}", objects(root.path())?);
+        // Two lines an order are more rows than are allowed here.
+        let path_of_items = ask(&merchant, "order-items").await?;
+        let failed =
+            until(|| shown(&merchant, &path_of_items), |export| export["status"] == "failed").await?;
+        let advice = failed["advice"].as_str().unwrap_or_default();
+        ensure!(failed["cause"] == "too_many_rows" && advice.contains("fewer days"), "{failed}");
+        ensure!(objects(root.path())?.len() == 2, "nothing is left of what failed");
         let url = format!("{}{path}", world.gateway);
         let revoked = http.delete(url).bearer_auth(merchant.token()).send().await?;
         ensure!(revoked.status() == StatusCode::NO_CONTENT, "{}", revoked.status());
         until(|| async { objects(root.path()) }, Vec::is_empty).await?;
+        world.remove().await
+    };
+    runtime.block_on(runtime.spawn(test)).expect("the test did not panic").expect("the rule holds");
+}
+
+#[test]
+fn a_store_that_takes_no_file_is_tried_five_times_then_the_export_fails_and_its_job_is_a_dead_letter() {
+    let runtime = Runtime::new().expect("a runtime");
+    let test = async {
+        let mut world = World::make("no_store").await?;
+        std::fs::create_dir_all(world.exports())?;
+        // Where the folder of files should be there is a file.
+        std::fs::write(world.exports().join("exports"), b"")?;
+        world.start()?;
+        world.ready().await?;
+        let plan = Plan { seed: 1_208, orders: 1, customers: 1, products: 1, ..Plan::default() };
+        let store = make_store(&world.sim_url, &plan).await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        merchant.connect(store).await?;
+        let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
+        until(connected, |me| me["connection"].is_object()).await?;
+        let path = ask(&merchant, "products").await?;
+        let failed = until(|| shown(&merchant, &path), |export| export["status"] == "failed").await?;
+        ensure!(failed["cause"] == "storage_unavailable" && failed["advice"].is_string(), "{failed}");
+        ensure!(failed["link"].is_null(), "{failed}");
+        let told = || async { expect(merchant.get("/api/v1/notifications").await?, StatusCode::OK).await };
+        until(told, |list| list["items"][0]["kind"] == "export_failed").await?;
+        let which = ["--merchant", &merchant.id, "--cause", "storage_unavailable"];
+        let listed = world.run(&[&["dlq", "list"], &which[..]].concat()).await?;
+        ensure!(listed.contains("storage_unavailable"), "{listed}");
+        let retry = [&["dlq", "retry", "--reason", "the disk is there again"], &which[..]].concat();
+        let retried = world.run(&retry).await?;
+        ensure!(retried.contains("0 were retried, 1 cannot be"), "{retried}");
         world.remove().await
     };
     runtime.block_on(runtime.spawn(test)).expect("the test did not panic").expect("the rule holds");

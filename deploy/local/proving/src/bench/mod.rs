@@ -8,6 +8,7 @@ pub mod import;
 pub mod merge;
 pub mod observations;
 pub mod reconcile;
+pub mod reports;
 pub mod sync;
 pub mod visible;
 pub mod webhooks;

@@ -4,12 +4,12 @@ use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
 use qafila_proving::bench::{
-    avro, commands, exports, facts, import, merge, reconcile, sync, visible, webhooks,
+    avro, commands, exports, facts, import, merge, reconcile, reports, sync, visible, webhooks,
 };
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 20] = [
+const SCENARIOS: [&str; 21] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -30,6 +30,7 @@ const SCENARIOS: [&str; 20] = [
     "export_csv",
     "export_csv_5m",
     "export_parquet",
+    "reports",
 ];
 
 #[derive(Parser)]
@@ -88,6 +89,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "export_request" => return exports::export_request().await,
         "export_csv" => return exports::export_csv().await,
         "export_csv_5m" => return exports::export_csv_5m().await,
+        "reports" => return reports::reports().await,
         "export_parquet" => return exports::export_parquet().await,
         "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
