@@ -52,7 +52,7 @@ pub enum RowError {
 impl Block {
     /// Cuts the whole rows at the start of `bytes`; also how many bytes they take.
     pub fn cut(columns: &[&'static Column], bytes: &Bytes) -> Result<(Self, usize), RowError> {
-        let mut cells = Vec::with_capacity(bytes.len() / 8);
+        let mut cells = Vec::with_capacity(bytes.len() / 6);
         let mut at = 0;
         'rows: while at < bytes.len() {
             let (row_start, mut next) = (cells.len(), at);
