@@ -40,8 +40,8 @@ pub struct ExportRequestBody {
     report_type: String,
     /// `csv`, `ndjson` or `parquet`.
     format: String,
-    /// `from`, `to` (days, both included), `timezone`; of orders also `status` and `customerId`, of order items and products
-    /// `status`, of a trend `granularity`.
+    /// `timezone`; of orders, order items and a trend `from` and `to` (days, both included); of orders also `status` and
+    /// `customerId`, of order items and products `status`, of a trend `granularity`.
     #[serde(default)]
     #[schema(value_type = Object)]
     filters: Map<String, Value>,

@@ -80,24 +80,13 @@ struct Action {
 #[derive(Template)]
 #[template(path = "mail.html")]
 struct Html<'c> {
-    language: &'c str,
-    direction: &'c str,
-    start: &'c str,
-    brand: &'c str,
-    title: &'c str,
-    body: &'c str,
-    action: Option<&'c Action>,
-    footer: &'c str,
+    mail: &'c Contents,
 }
 
 #[derive(Template)]
 #[template(path = "mail.txt", escape = "none")]
 struct Plain<'c> {
-    brand: &'c str,
-    title: &'c str,
-    body: &'c str,
-    action: Option<&'c Action>,
-    footer: &'c str,
+    mail: &'c Contents,
 }
 
 impl Letters {
@@ -115,7 +104,10 @@ impl Letters {
             // The same for every try, so that a server or a reader can tell.
             .message_id(Some(format!("<{}@{domain}>", mail.mail_id)))
             .raw_header(automatic());
-        Ok(message.multipart(MultiPart::alternative_plain_html(contents.plain()?, contents.html()?))?)
+        Ok(message.multipart(MultiPart::alternative_plain_html(
+            Plain { mail: &contents }.render()?,
+            Html { mail: &contents }.render()?,
+        ))?)
     }
 
     fn contents(&self, mail: &Mail, secret: &Secret, locale: &str) -> Result<Contents, LetterError> {
@@ -208,33 +200,6 @@ impl Letters {
         url.set_path(&format!("{}/{path}", self.public_url.path().trim_end_matches('/')));
         url.set_fragment(token.map(|token| format!("token={token}")).as_deref());
         url.into()
-    }
-}
-
-impl Contents {
-    fn html(&self) -> Result<String, askama::Error> {
-        Html {
-            language: self.language,
-            direction: self.direction,
-            start: self.start,
-            brand: self.brand,
-            title: &self.title,
-            body: &self.body,
-            action: self.action.as_ref(),
-            footer: self.footer,
-        }
-        .render()
-    }
-
-    fn plain(&self) -> Result<String, askama::Error> {
-        Plain {
-            brand: self.brand,
-            title: &self.title,
-            body: &self.body,
-            action: self.action.as_ref(),
-            footer: self.footer,
-        }
-        .render()
     }
 }
 

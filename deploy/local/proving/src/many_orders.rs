@@ -2,9 +2,14 @@
 
 use anyhow::{Result, ensure};
 use clickhouse::Client;
+use qafila_ingest::keys::PostgresKeys;
+use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::sealed::{KeyStore, Subject};
 use serde::Serialize;
+
+use crate::merchant::Merchant;
+use crate::world::World;
 
 const CUSTOMERS: i64 = 50_000;
 
@@ -15,6 +20,16 @@ pub struct Of {
     pub merchant: MerchantId,
     /// Salla's id of the store.
     pub store: i64,
+}
+
+/// A merchant whose store, made of `seed`, has `rows` orders in ClickHouse.
+pub async fn merchant_with_orders(world: &World, seed: u64, rows: u64) -> Result<Merchant> {
+    let (merchant, store) = Merchant::with_store(&world.gateway, &world.sim_url, seed).await?;
+    let operator = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
+    let keys = PostgresKeys::new(world.pool("QAFILA_DATABASE_INGEST_URL").await?, operator);
+    let of = Of { merchant: MerchantId(merchant.id.parse()?), store: i64::try_from(store)? };
+    fill(&world.clickhouse(), &keys, of, rows).await?;
+    Ok(merchant)
 }
 
 /// Makes `rows` orders of 50,000 customers, personal fields sealed; every third has another receiver.

@@ -10,6 +10,8 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use url::Url;
 
+use crate::waiting::until;
+
 const GLANCE: Duration = Duration::from_millis(100);
 /// Password of every merchant made here.
 pub const PASSWORD: &str = "Correct-Horse-7";
@@ -71,6 +73,17 @@ impl Merchant {
             id: text("/merchant/id").context("no merchant id")?,
             email,
         })
+    }
+
+    /// Registers a merchant and connects a store of one order, made of `seed`; nothing of it is imported.
+    pub async fn with_store(gateway: &str, sim: &str, seed: u64) -> Result<(Self, u64)> {
+        let plan = Plan { seed, orders: 1, customers: 1, products: 1, ..Plan::default() };
+        let store = make_store(sim, &plan).await?;
+        let merchant = Self::register(gateway).await?;
+        merchant.connect(store).await?;
+        let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
+        until(connected, |me| me["connection"].is_object()).await?;
+        Ok((merchant, store))
     }
 
     /// Connects a store of the simulator by OAuth.

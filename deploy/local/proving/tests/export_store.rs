@@ -6,20 +6,16 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use qafila_ingest::keys::PostgresKeys;
 use qafila_proving::gate::{Gate, Passage};
-use qafila_proving::many_orders::{Of, fill};
-use qafila_proving::merchant::{Merchant, expect, make_store};
+use qafila_proving::many_orders::merchant_with_orders;
+use qafila_proving::merchant::{Merchant, expect};
 use qafila_proving::waiting::until;
 use qafila_proving::world::World;
-use qafila_schemas::envelope::OperatorKeys;
-use qafila_schemas::ids::MerchantId;
 use reqwest::StatusCode;
 use reqwest::redirect::Policy;
 use s3s::auth::SimpleAuth;
 use s3s::service::S3ServiceBuilder;
 use s3s_fs::FileSystem;
-use salla_sim::store::Plan;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::net::TcpListener;
@@ -51,21 +47,6 @@ async fn s3(root: &Path) -> Result<String> {
         }
     });
     Ok(address)
-}
-
-/// A merchant with many orders in ClickHouse.
-async fn with_orders(world: &World) -> Result<Merchant> {
-    let plan = Plan { seed: 1_207, orders: 1, customers: 1, products: 1, ..Plan::default() };
-    let store = make_store(&world.sim_url, &plan).await?;
-    let merchant = Merchant::register(&world.gateway).await?;
-    merchant.connect(store).await?;
-    let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
-    until(connected, |me| me["connection"].is_object()).await?;
-    let operator = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
-    let keys = PostgresKeys::new(world.pool("QAFILA_DATABASE_INGEST_URL").await?, operator);
-    let of = Of { merchant: MerchantId(merchant.id.parse()?), store: i64::try_from(store)? };
-    fill(&world.clickhouse(), &keys, of, ORDERS).await?;
-    Ok(merchant)
 }
 
 async fn ask(merchant: &Merchant, report: &str) -> Result<String> {
@@ -117,7 +98,7 @@ fn a_bucket_that_goes_away_half_way_gets_the_whole_file_later_and_gives_links_of
         ];
         world.start_as("all", &["all"], &variables)?;
         world.ready().await?;
-        let merchant = with_orders(&world).await?;
+        let merchant = merchant_with_orders(&world, 1_207, ORDERS).await?;
         let before = gate.refused();
         gate.shut_after(8 << 20);
         let path = ask(&merchant, "orders").await?;
@@ -165,12 +146,7 @@ fn a_store_that_takes_no_file_is_tried_five_times_then_the_export_fails_and_its_
         std::fs::write(world.exports().join("exports"), b"")?;
         world.start()?;
         world.ready().await?;
-        let plan = Plan { seed: 1_208, orders: 1, customers: 1, products: 1, ..Plan::default() };
-        let store = make_store(&world.sim_url, &plan).await?;
-        let merchant = Merchant::register(&world.gateway).await?;
-        merchant.connect(store).await?;
-        let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
-        until(connected, |me| me["connection"].is_object()).await?;
+        let (merchant, _) = Merchant::with_store(&world.gateway, &world.sim_url, 1_208).await?;
         let path = ask(&merchant, "products").await?;
         let failed = until(|| shown(&merchant, &path), |export| export["status"] == "failed").await?;
         ensure!(failed["cause"] == "storage_unavailable" && failed["advice"].is_string(), "{failed}");

@@ -3,11 +3,10 @@
 use anyhow::{Context, Result, ensure};
 use qafila_proving::gate::{Gate, Passage};
 use qafila_proving::mailbox::{self, Received, mails_to};
-use qafila_proving::merchant::{Merchant, PASSWORD, expect, make_store};
+use qafila_proving::merchant::{Merchant, PASSWORD, expect};
 use qafila_proving::waiting::until;
 use qafila_proving::world::World;
 use reqwest::StatusCode;
-use salla_sim::store::Plan;
 use serde_json::{Value, json};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -43,12 +42,7 @@ async fn world() -> Result<&'static (World, Gate)> {
 async fn connected(world: &World) -> Result<Merchant> {
     static SEED: AtomicU64 = AtomicU64::new(977);
     let seed = SEED.fetch_add(1, Ordering::Relaxed);
-    let plan = Plan { seed, orders: 1, customers: 1, products: 1, ..Plan::default() };
-    let store = make_store(&world.sim_url, &plan).await?;
-    let merchant = Merchant::register(&world.gateway).await?;
-    merchant.connect(store).await?;
-    let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
-    until(connected, |me| me["connection"].is_object()).await?;
+    let (merchant, _) = Merchant::with_store(&world.gateway, &world.sim_url, seed).await?;
     Ok(merchant)
 }
 

@@ -15,15 +15,13 @@ use qafila_projections::export::store::{ExportStore, FileKey, StoreConfig};
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::ids::{JobId, MerchantId};
 use reqwest::StatusCode;
-use salla_sim::store::Plan;
 use serde_json::json;
 use tokio::io::AsyncWriteExt;
 
 use super::{Duel, Round, cpu_seconds, measurement, resident_mb};
 use crate::many_orders::{Of, fill};
-use crate::merchant::{Merchant, expect, make_store};
+use crate::merchant::Merchant;
 use crate::record::Measurement;
-use crate::waiting::until;
 use crate::world::World;
 
 const STORE: i64 = 7;
@@ -155,16 +153,9 @@ pub async fn export_request() -> Result<Vec<Measurement>> {
     let pid = world.pid().context("a process")?.to_string();
     let mut users = vec![];
     for user in 0..USERS {
-        let plan =
-            Plan { seed: 3_000 + user as u64, orders: 1, customers: 1, products: 1, ..Plan::default() };
-        let store = make_store(&world.sim_url, &plan).await?;
-        let merchant = Merchant::register(&world.gateway).await?;
-        merchant.connect(store).await?;
+        let seed = 3_000 + user as u64;
+        let (merchant, _) = Merchant::with_store(&world.gateway, &world.sim_url, seed).await?;
         users.push(merchant);
-    }
-    for merchant in &users {
-        let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
-        until(connected, |me| me["connection"].is_object()).await?;
     }
     let body = json!({"reportType": "products", "format": "csv"});
     let cpu = super::cpu_seconds_of(&pid)?;

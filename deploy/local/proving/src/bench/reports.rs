@@ -5,17 +5,12 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use qafila_ingest::keys::PostgresKeys;
-use qafila_schemas::envelope::OperatorKeys;
-use qafila_schemas::ids::MerchantId;
 use reqwest::StatusCode;
-use salla_sim::store::Plan;
 
 use super::measurement;
-use crate::many_orders::{Of, fill};
-use crate::merchant::{Merchant, expect, make_store};
+use crate::many_orders::merchant_with_orders;
+use crate::merchant::Merchant;
 use crate::record::Measurement;
-use crate::waiting::until;
 use crate::world::World;
 
 const ORDERS: u64 = 100_000;
@@ -28,16 +23,7 @@ pub async fn reports() -> Result<Vec<Measurement>> {
     let mut world = World::make("bench_reports").await?;
     world.start()?;
     world.ready().await?;
-    let plan = Plan { seed: 5_001, orders: 1, customers: 1, products: 1, ..Plan::default() };
-    let store = make_store(&world.sim_url, &plan).await?;
-    let merchant = Merchant::register(&world.gateway).await?;
-    merchant.connect(store).await?;
-    let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
-    until(connected, |me| me["connection"].is_object()).await?;
-    let operator = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
-    let keys = PostgresKeys::new(world.pool("QAFILA_DATABASE_INGEST_URL").await?, operator);
-    let of = Of { merchant: MerchantId(merchant.id.parse()?), store: i64::try_from(store)? };
-    fill(&world.clickhouse(), &keys, of, ORDERS).await?;
+    let merchant = merchant_with_orders(&world, 5_001, ORDERS).await?;
     let pid = world.pid().context("a process")?.to_string();
     let live = p95(&merchant, "/health/live").await?;
     let mut measured = vec![];

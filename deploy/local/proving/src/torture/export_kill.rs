@@ -4,20 +4,15 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
-use qafila_ingest::keys::PostgresKeys;
-use qafila_schemas::envelope::OperatorKeys;
-use qafila_schemas::ids::MerchantId;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reqwest::StatusCode;
-use salla_sim::store::Plan;
 use serde_json::{Value, json};
 
 use super::RunOutcome;
 use crate::mailbox::mails_to;
-use crate::many_orders::{Of, fill};
-use crate::merchant::{Merchant, expect, make_store};
-use crate::waiting::until;
+use crate::many_orders::merchant_with_orders;
+use crate::merchant::{Merchant, expect};
 use crate::world::World;
 
 const ORDERS: u64 = 150_000;
@@ -42,16 +37,7 @@ impl ExportKill {
         let mut world = World::make("torture_export").await?;
         world.start()?;
         world.ready().await?;
-        let plan = Plan { seed: 4_711, orders: 1, customers: 1, products: 1, ..Plan::default() };
-        let store = make_store(&world.sim_url, &plan).await?;
-        let merchant = Merchant::register(&world.gateway).await?;
-        merchant.connect(store).await?;
-        let connected = || async { expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await };
-        until(connected, |me| me["connection"].is_object()).await?;
-        let operator = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
-        let keys = PostgresKeys::new(world.pool("QAFILA_DATABASE_INGEST_URL").await?, operator);
-        let of = Of { merchant: MerchantId(merchant.id.parse()?), store: i64::try_from(store)? };
-        fill(&world.clickhouse(), &keys, of, ORDERS).await?;
+        let merchant = merchant_with_orders(&world, 4_711, ORDERS).await?;
         let started = Instant::now();
         let job = click(&merchant).await?;
         let done = ended(&merchant, &job).await?;
