@@ -39,6 +39,8 @@ pub struct StoredFile {
     pub bytes: i64,
     /// SHA-256, lower-case hex.
     pub sha256: String,
+    /// Up to when everything of the store was there when the file was begun; none where that was not known.
+    pub complete_to: Option<Millis>,
 }
 
 /// A command; repeating one that has happened does nothing.

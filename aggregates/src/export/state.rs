@@ -190,6 +190,7 @@ impl Export {
             rows: file.rows,
             bytes: file.bytes,
             sha256: file.sha256,
+            complete_to: file.complete_to,
             expires_at,
             requested_by: known.request.requested_by,
             completed_at: clock.now(),

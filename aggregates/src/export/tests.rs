@@ -38,7 +38,7 @@ fn take_over(epoch: i64) -> ExportCommand {
 }
 
 fn complete(epoch: i64, expires_at: Millis) -> ExportCommand {
-    let file = StoredFile { rows: 3, bytes: 120, sha256: "ab".into() };
+    let file = StoredFile { rows: 3, bytes: 120, sha256: "ab".into(), complete_to: None };
     ExportCommand::Complete { epoch, file, expires_at }
 }
 

@@ -1,5 +1,5 @@
 //! Passwords that are forgotten or changed. A link of single use, mailed to the address, works for 30 minutes; a new password
-//! ends the sessions that were opened with the old one.
+//! ends the sessions that were opened with the old one, and a mail tells of it.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -96,6 +96,7 @@ impl PasswordResets {
             .execute(&mut *transaction)
             .await?;
         end_sessions(&mut transaction, user, None).await?;
+        tell(&mut transaction, user).await?;
         transaction.commit().await?;
         Ok(UserId(user))
     }
@@ -141,6 +142,7 @@ impl PasswordResets {
             .bind(user.0)
             .execute(&mut *transaction)
             .await?;
+        tell(&mut transaction, user.0).await?;
         transaction.commit().await?;
         Ok(())
     }
@@ -162,6 +164,18 @@ async fn end_sessions(
     )
     .bind(user)
     .bind(kept)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Mails a user that their password was changed: it may have been somebody else.
+async fn tell(connection: &mut PgConnection, user: Uuid) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO mails (merchant_id, user_id, kind) SELECT merchant_id, user_id, $2 FROM users WHERE user_id = $1",
+    )
+    .bind(user)
+    .bind(kind::PASSWORD_CHANGED)
     .execute(connection)
     .await
     .map(drop)

@@ -98,6 +98,9 @@ pub struct ExportBody {
     eta_seconds: Option<i64>,
     /// SHA-256 of the file, in hex.
     sha256: Option<String>,
+    /// Up to when everything of the store is in the file; null where that was not known when the file was begun, as before the
+    /// import has ended.
+    complete_to: Option<DateTime<Utc>>,
     /// When the link stops working.
     expires_at: Option<DateTime<Utc>>,
     /// Where the file is, for any browser; only while it can be had.
@@ -305,6 +308,7 @@ fn body(app: &App, merchant: MerchantId, view: ExportView) -> ExportBody {
         started_at: view.started_at,
         ended_at: view.ended_at,
         sha256: view.sha256,
+        complete_to: view.complete_to,
         expires_at: view.expires_at,
         link,
         cause: view.cause,

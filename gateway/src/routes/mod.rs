@@ -130,6 +130,9 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         )
         .or(get_of(path!("download" / String), &app, downloads::download))
         .unify()
+        // Readers of mails and managers of downloads look before they fetch.
+        .or(head_of(path!("download" / String), &app, downloads::download))
+        .unify()
         .boxed();
     let services = path!("api" / "jobs" / ..)
         .and(
@@ -208,6 +211,7 @@ macro_rules! method_of {
     };
 }
 method_of!(get_of, get);
+method_of!(head_of, head);
 method_of!(post_of, post);
 method_of!(delete_of, delete);
 

@@ -54,7 +54,7 @@ impl CsvFile {
                     Cell::Decimal(number) => write_decimal(&mut out, number),
                     Cell::Time(millis) => self.write_time(&mut out, millis),
                     Cell::Boolean(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
-                    text @ (Cell::Text { .. } | Cell::Opened(_)) => {
+                    text @ (Cell::Text { .. } | Cell::Opened { .. }) => {
                         write_text(&mut out, block.bytes(text).unwrap_or_default());
                     }
                 }
@@ -140,16 +140,14 @@ pub(super) fn digit(number: u64) -> u8 {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use proptest::prelude::*;
 
     use super::super::report::Report;
-    use super::super::rows::tests::products;
+    use super::super::rows::tests::{cut, products};
     use super::*;
 
     fn lines(rows: &[(i64, &str, Option<i64>, Option<i64>)]) -> String {
-        let columns = Report::Products.columns(true);
-        let (block, _) = Block::cut(&columns, &Bytes::from(products(rows))).expect("rows");
+        let (block, _) = cut(&products(rows)).expect("rows");
         let lines = CsvFile::new(Tz::Asia__Riyadh).rows(&block);
         String::from_utf8(lines).expect("UTF-8")
     }

@@ -39,7 +39,7 @@ impl NdjsonFile {
                     }
                     Cell::Time(millis) => write_instant(&mut out, millis),
                     Cell::Boolean(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
-                    text @ (Cell::Text { .. } | Cell::Opened(_)) => {
+                    text @ (Cell::Text { .. } | Cell::Opened { .. }) => {
                         serde_json::to_writer(&mut out, block.text(text).unwrap_or_default())?;
                     }
                 }
@@ -62,11 +62,10 @@ fn write_instant(out: &mut Vec<u8>, millis: i64) {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
     use serde_json::Value;
 
     use super::super::report::Report;
-    use super::super::rows::tests::products;
+    use super::super::rows::tests::{cut, products};
     use super::*;
 
     #[test]
@@ -74,7 +73,7 @@ mod tests {
         let columns = Report::Products.columns(true);
         let rows =
             products(&[(7, "تمر \"سكري\"\n", Some(125_000), Some(1_774_955_109_007)), (8, "", None, None)]);
-        let (block, _) = Block::cut(&columns, &Bytes::from(rows)).expect("rows");
+        let (block, _) = cut(&rows).expect("rows");
         let text = String::from_utf8(NdjsonFile::new(&columns).rows(&block).expect("NDJSON")).expect("UTF-8");
         let lines: Vec<Value> = text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
         assert_eq!(lines.len(), 2);

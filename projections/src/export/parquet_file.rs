@@ -187,7 +187,7 @@ mod tests {
     use parquet::record::RowAccessor;
 
     use super::super::report::Report;
-    use super::super::rows::tests::products;
+    use super::super::rows::tests::{cut, products};
     use super::*;
 
     #[test]
@@ -199,8 +199,7 @@ mod tests {
             let count = GROUP as i64 + 5;
             for id in 0..count {
                 let price = (id % 2 == 0).then_some(id * 10_000);
-                let rows = Bytes::from(products(&[(id, "تمر", price, None)]));
-                let (block, _) = Block::cut(&columns, &rows).expect("rows");
+                let (block, _) = cut(&products(&[(id, "تمر", price, None)])).expect("rows");
                 bytes.extend(file.rows(&block).expect("written"));
             }
             bytes.extend(file.finish().expect("finished"));

@@ -1,5 +1,6 @@
 //! What is in each report file: its columns, their headings in both languages, and the query that gives them.
 
+use chrono::{DateTime, Utc};
 use clickhouse::Client;
 use clickhouse::query::Query;
 use qafila_schemas::ids::MerchantId;
@@ -222,6 +223,11 @@ impl Report {
         all.iter().filter(|column| with_personal || !column.is_personal).collect()
     }
 
+    /// What Salla calls the things that it is made from: `orders`, `customers` or `products`.
+    pub fn resource(self) -> &'static str {
+        self.table()
+    }
+
     /// Whether it has personal columns.
     pub fn is_personal(self) -> bool {
         self.columns(true).iter().any(|column| column.is_personal)
@@ -271,6 +277,8 @@ pub struct Selection {
     pub store: i64,
     /// Narrowed to.
     pub filters: Filters,
+    /// Up to when everything of the store is known to be there; none before its import has ended.
+    pub complete_to: Option<DateTime<Utc>>,
 }
 
 impl Selection {
@@ -302,6 +310,13 @@ impl Selection {
             self.report.table()
         );
         self.bound(client, &sql)
+    }
+
+    /// How many orders' details (lines, customers) are not known yet, where the report shows them: they come after an import.
+    pub fn without_details(&self, client: &Client) -> Option<Query> {
+        let sql =
+            format!("SELECT count() FROM orders FINAL WHERE {} AND lines_complete = 0", self.condition());
+        matches!(self.report, Report::Orders | Report::OrderItems).then(|| self.bound(client, &sql))
     }
 
     /// Whether [`extent`](Self::extent) tells how many rows there will be.

@@ -26,8 +26,13 @@ pub enum Cell {
         /// Its length.
         length: u32,
     },
-    /// A text that was opened: its place among the opened ones.
-    Opened(u32),
+    /// A text that was opened, in the opened texts of the block.
+    Opened {
+        /// Where it begins.
+        start: u32,
+        /// Its length.
+        length: u32,
+    },
 }
 
 /// Whole rows, one after the other.
@@ -38,7 +43,7 @@ pub struct Block {
     /// Cells of a row.
     pub width: usize,
     bytes: Bytes,
-    opened: Vec<String>,
+    opened: String,
 }
 
 /// Rows that are not what their columns say.
@@ -50,9 +55,11 @@ pub enum RowError {
 }
 
 impl Block {
-    /// Cuts the whole rows at the start of `bytes`; also how many bytes they take.
-    pub fn cut(columns: &[&'static Column], bytes: &Bytes) -> Result<(Self, usize), RowError> {
-        let mut cells = Vec::with_capacity(bytes.len() / 6);
+    /// Becomes the whole rows at the start of `bytes`, whatever it was before, in the memory it has; how many bytes they take.
+    pub fn cut(&mut self, columns: &[&'static Column], bytes: &Bytes) -> Result<usize, RowError> {
+        let Self { cells, width, bytes: kept, opened } = self;
+        cells.clear();
+        opened.clear();
         let mut at = 0;
         'rows: while at < bytes.len() {
             let (row_start, mut next) = (cells.len(), at);
@@ -66,7 +73,9 @@ impl Block {
             }
             at = next;
         }
-        Ok((Self { cells, width: columns.len(), bytes: bytes.slice(..at), opened: vec![] }, at))
+        *width = columns.len();
+        *kept = bytes.slice(..at);
+        Ok(at)
     }
 
     /// How many rows.
@@ -77,11 +86,8 @@ impl Block {
     /// The text of a cell, which is UTF-8; none for a cell that is no text.
     pub fn bytes(&self, cell: Cell) -> Option<&[u8]> {
         match cell {
-            Cell::Text { start, length } => {
-                let (start, length) = (start as usize, length as usize);
-                self.bytes.get(start..start + length)
-            }
-            Cell::Opened(place) => self.opened.get(place as usize).map(String::as_bytes),
+            Cell::Text { start, length } => part(&self.bytes, start, length),
+            Cell::Opened { start, length } => part(self.opened.as_bytes(), start, length),
             _ => None,
         }
     }
@@ -105,8 +111,10 @@ impl Block {
                         Opening::AsItIs => Cell::Text { start, length },
                         Opening::Absent => Cell::Null,
                         Opening::Opened(text) => {
-                            opened.push(text);
-                            Cell::Opened(u32::try_from(opened.len() - 1).unwrap_or(u32::MAX))
+                            // A sealed text is longer than what was sealed, and a block is far below 4 GiB.
+                            let cell = Cell::Opened { start: opened.len() as u32, length: text.len() as u32 };
+                            opened.push_str(&text);
+                            cell
                         }
                     }
                 });
@@ -124,6 +132,10 @@ pub enum Opening {
     Absent,
     /// What had been sealed.
     Opened(String),
+}
+
+fn part(bytes: &[u8], start: u32, length: u32) -> Option<&[u8]> {
+    bytes.get(start as usize..start as usize + length as usize)
 }
 
 /// The cell at `at`, and where it ends; none where the bytes end before.
@@ -214,30 +226,42 @@ pub(super) mod tests {
         bytes
     }
 
+    /// The rows of `bytes`, and how many bytes they take.
+    pub(in super::super) fn cut(bytes: &[u8]) -> Result<(Block, usize), RowError> {
+        let mut block = Block::default();
+        let taken = block.cut(&Report::Products.columns(true), &Bytes::copy_from_slice(bytes))?;
+        Ok((block, taken))
+    }
+
     #[test]
     fn rows_are_the_same_wherever_the_bytes_are_cut() {
-        let columns = Report::Products.columns(true);
         let long = "نص طويل ".repeat(40);
         let bytes = products(&[(7, "تمر", Some(125_000), Some(1_000)), (8, &long, None, None)]);
-        let (whole, taken) = Block::cut(&columns, &Bytes::from(bytes.clone())).expect("rows");
+        let (whole, taken) = cut(&bytes).expect("rows");
         assert_eq!((whole.rows(), taken), (2, bytes.len()));
         assert_eq!(whole.cells[0], Cell::Integer(7));
         assert_eq!(whole.text(whole.cells[1]), Some("تمر"));
         for end in 0..bytes.len() {
-            let (first, taken) =
-                Block::cut(&columns, &Bytes::copy_from_slice(&bytes[..end])).expect("a part");
-            let (rest, last) =
-                Block::cut(&columns, &Bytes::copy_from_slice(&bytes[taken..])).expect("the rest");
+            let (first, taken) = cut(&bytes[..end]).expect("a part");
+            let (rest, last) = cut(&bytes[taken..]).expect("the rest");
             assert_eq!((first.rows() + rest.rows(), taken + last), (2, bytes.len()), "cut at {end}");
         }
     }
 
     #[test]
+    fn nothing_is_left_of_what_a_block_was_before() {
+        let (mut block, _) = cut(&products(&[(7, "تمر", None, None), (8, "تين", None, None)])).expect("rows");
+        block.open_texts(&[1], |text| Opening::Opened(format!("opened {text}")));
+        assert_eq!(block.text(block.cells[1]), Some("opened تمر"));
+        let next = products(&[(9, "عجوة", None, None)]);
+        block.cut(&Report::Products.columns(true), &Bytes::from(next.clone())).expect("rows");
+        let (fresh, _) = cut(&next).expect("rows");
+        assert_eq!(block.cells, fresh.cells);
+        assert_eq!(block.text(block.cells[1]), Some("عجوة"));
+    }
+
+    #[test]
     fn bytes_that_are_no_rows_are_refused() {
-        let columns = Report::Products.columns(true);
-        assert_eq!(
-            Block::cut(&columns, &Bytes::from_static(&[7])).map(|_| ()),
-            Err(RowError::Malformed("productId"))
-        );
+        assert_eq!(cut(&[7]).map(|_| ()), Err(RowError::Malformed("productId")));
     }
 }

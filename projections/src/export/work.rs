@@ -11,7 +11,9 @@ use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
+use super::report::Selection;
 use crate::oltp::ProjectionError;
+use crate::oltp::completeness;
 use crate::oltp::events::Fold;
 
 /// A lease lasts so long without being renewed.
@@ -169,6 +171,12 @@ impl WorkStore {
         .await?;
         transaction.commit().await?;
         Ok(leased)
+    }
+
+    /// Up to when everything of the store is known to be there, of what the report is made from.
+    pub async fn complete_to(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+        let Selection { merchant, store, report, .. } = selection;
+        completeness::complete_to(&self.pool, *merchant, *store, report.resource()).await
     }
 
     /// Holds on to an export and tells how far it is; false once it is lost, or not wanted any more.

@@ -100,7 +100,7 @@ impl Worker {
             return self.fail(leased, failure, Some(detail)).await;
         }
         let key = key(leased);
-        match self.make(leased, &key, shutdown).await {
+        match self.make(leased, &key, shutdown).await? {
             Outcome::Made(file) => self.complete(leased, &key, file).await,
             Outcome::Failed(failure) => self.fail(leased, failure, None).await,
             Outcome::Interrupted(error) if leased.failures + 1 >= MOST_TRIES => {
@@ -136,17 +136,24 @@ impl Worker {
         }
     }
 
-    async fn make(&self, leased: &Leased, key: &FileKey, shutdown: CancellationToken) -> Outcome {
+    async fn make(
+        &self,
+        leased: &Leased,
+        key: &FileKey,
+        shutdown: CancellationToken,
+    ) -> Result<Outcome, sqlx::Error> {
         let request = &leased.request.0;
-        let Some((selection, writing)) = self.plan(request) else {
-            return Outcome::Failed(Failure {
+        let Some((mut selection, writing)) = self.plan(request) else {
+            return Ok(Outcome::Failed(Failure {
                 cause: "unknown_report",
                 advice: "This version of Qafila does not make this report. Ask for another one.".into(),
-            });
+            }));
         };
+        // Before the first row is asked for: what becomes complete later may not be in the file.
+        selection.complete_to = self.work.complete_to(&selection).await?;
         let counted = Arc::new(Counted::default());
         let making = self.maker.make(&selection, &writing, key, &counted);
-        tokio::select! {
+        Ok(tokio::select! {
             made = tokio::time::timeout(self.limits.time, making) => match made {
                 Ok(Ok(file)) => Outcome::Made(file),
                 Ok(Err(FileError::TooManyRows(most))) => Outcome::Failed(Failure {
@@ -164,7 +171,7 @@ impl Worker {
             },
             () = self.hold(leased, &counted) => Outcome::Lost,
             () = shutdown.cancelled() => Outcome::Stopped,
-        }
+        })
     }
 
     fn plan(&self, request: &ExportRequested) -> Option<(Selection, Writing)> {
@@ -177,6 +184,7 @@ impl Worker {
             merchant: request.merchant_id,
             store: request.store_id?,
             filters,
+            complete_to: None,
         };
         let writing = Writing {
             format: request.format.clone(),

@@ -43,6 +43,8 @@ pub mod kind {
     pub const EXPORT_FAILED: &str = "export_failed";
     /// Somebody forgot their password; by mail alone.
     pub const PASSWORD_RESET: &str = "password_reset";
+    /// A password was changed; by mail alone.
+    pub const PASSWORD_CHANGED: &str = "password_changed";
     /// A store that installed the app can be connected to an account; by mail alone.
     pub const CLAIM: &str = "claim";
 
@@ -71,6 +73,9 @@ pub struct NotificationFigures {
     /// Its format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
+    /// Whether the store's import had ended before the file was begun.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub is_complete: Option<bool>,
     /// When its link stops working.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
@@ -271,6 +276,7 @@ impl Fold<EventRecord<ExportEventRecord>> for OfExports {
                 job: Some(e.job_id),
                 figures: NotificationFigures {
                     rows: e.rows,
+                    is_complete: Some(e.complete_to.is_some()),
                     expires_at: Some(e.expires_at.to_utc()),
                     ..exported(connection, record.aggregate_id).await?
                 },

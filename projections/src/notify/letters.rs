@@ -167,6 +167,11 @@ impl Letters {
                     "The link works once, for 30 minutes. If you did not ask for it, ignore this mail.",
                 ),
             },
+            kind::PASSWORD_CHANGED => Action {
+                label: or("لم أغيّرها", "It was not me"),
+                url: self.page("forgot-password", None),
+                note: or("إن كنت أنت من غيّرها فلا شيء عليك.", "If it was you, there is nothing to do."),
+            },
             kind::CLAIM => Action {
                 label: or("ربط المتجر بحسابك", "Connect the store to your account"),
                 url: self.page("claim", Some(token()?)),

@@ -46,10 +46,12 @@ pub fn words(told: Told<'_>, locale: &str) -> Words {
     let Told { kind, cause, figures } = told;
     let (title, body) = match (kind, arabic) {
         (kind::EXPORT_READY, true) => {
-            ("ملفك جاهز", format!("ملف «{}» جاهز للتنزيل. عدد الصفوف: {}.", report_in_arabic(figures), figures.rows))
+            let partial = if is_partial(figures) { " لم يكتمل الاستيراد بعد: في الملف ما وصل حتى الآن فقط." } else { "" };
+            ("ملفك جاهز", format!("ملف «{}» جاهز للتنزيل. عدد الصفوف: {}.{partial}", report_in_arabic(figures), figures.rows))
         }
         (kind::EXPORT_READY, false) => {
-            ("Your file is ready", format!("The file of {} can be downloaded. It has {} rows.", report(figures), figures.rows))
+            let partial = if is_partial(figures) { " The import has not ended yet: the file has only what had come." } else { "" };
+            ("Your file is ready", format!("The file of {} can be downloaded. It has {} rows.{partial}", report(figures), figures.rows))
         }
         (kind::EXPORT_FAILED, true) => {
             let advice = export_advice_in_arabic(cause);
@@ -65,6 +67,15 @@ pub fn words(told: Told<'_>, locale: &str) -> Words {
         (kind::PASSWORD_RESET, false) => {
             ("Set a new password", "Somebody asked for a new password of your Qafila account.".into())
         }
+        (kind::PASSWORD_CHANGED, true) => (
+            "تغيّرت كلمة مرورك",
+            "تغيّرت كلمة مرور حسابك في قافلة وأُنهيت جلساتك الأخرى. إن لم تكن أنت من غيّرها فعيّن كلمة مرور جديدة الآن.".into(),
+        ),
+        (kind::PASSWORD_CHANGED, false) => (
+            "Your password was changed",
+            "The password of your Qafila account was changed, and your other sessions were ended. If it was not you, set a new one now."
+                .into(),
+        ),
         (kind::CLAIM, true) => (
             "أكمل ربط متجرك بقافلة",
             "ثُبّت تطبيق قافلة في متجرك على سلة. سجّل أو ادخل إلى حسابك لربط المتجر به وبدء الاستيراد.".into(),
@@ -110,6 +121,11 @@ pub fn words(told: Told<'_>, locale: &str) -> Words {
         (other, _) => (other, String::new()),
     };
     Words { title: title.to_owned(), body }
+}
+
+/// Whether a file was begun before everything of the store was there.
+fn is_partial(figures: &NotificationFigures) -> bool {
+    figures.is_complete == Some(false)
 }
 
 /// The name of a report.
@@ -225,7 +241,11 @@ mod tests {
 
     #[test]
     fn every_kind_says_in_both_languages_what_happened_and_what_to_do() {
-        for kind in kind::MAY_BE_UNWANTED.into_iter().chain([kind::PASSWORD_RESET, kind::CLAIM]) {
+        for kind in kind::MAY_BE_UNWANTED.into_iter().chain([
+            kind::PASSWORD_RESET,
+            kind::PASSWORD_CHANGED,
+            kind::CLAIM,
+        ]) {
             let (arabic, english) =
                 (note(&notification(kind, None), "ar"), note(&notification(kind, None), "en"));
             assert!(!arabic.body.is_empty() && !english.body.is_empty(), "{kind}");
@@ -234,6 +254,10 @@ mod tests {
         assert!(note(&notification(kind::SYNC_COMPLETED, None), "en").body.contains("4 rows"));
         let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), "en").body;
         assert_ne!(failed("not_connected"), failed("salla_unavailable"));
+        let mut early = notification(kind::EXPORT_READY, None);
+        assert!(!note(&early, "en").body.contains("not ended"));
+        early.figures.is_complete = Some(false);
+        assert!(note(&early, "en").body.contains("The import has not ended yet"));
         let mut unmailed = notification(kind::EXPORT_READY, None);
         unmailed.mail = Some("failed".into());
         assert!(note(&unmailed, "en").body.ends_with("could not be sent."));

@@ -42,7 +42,7 @@ impl Fold<Completeness> for Statements {
     }
 }
 
-/// Up to when a resource of a merchant's store is complete; none until that is known. `pool` is the query role's.
+/// Up to when a resource of a merchant's store is complete; none until that is known. `pool` is of any role that may read it.
 pub async fn complete_to(
     pool: &PgPool,
     merchant: MerchantId,

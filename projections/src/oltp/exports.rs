@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use qafila_schemas::events::ExportEventRecord;
 use qafila_schemas::ids::{JobId, MerchantId};
+use qafila_schemas::millis::Millis;
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -46,7 +47,8 @@ impl EventFold<ExportEventRecord> for Exports {
             .bind(e.epoch)
             .bind(e.taken_over_at.to_utc()),
             ExportEventRecord::Completed(e) => sqlx::query(
-                "UPDATE exports SET status = 'completed', rows = $2, bytes = $3, sha256 = $4, expires_at = $5, ended_at = $6
+                "UPDATE exports SET status = 'completed', rows = $2, bytes = $3, sha256 = $4, expires_at = $5, ended_at = $6,
+                     complete_to = $7
                  WHERE job_id = $1",
             )
             .bind(id)
@@ -54,7 +56,8 @@ impl EventFold<ExportEventRecord> for Exports {
             .bind(e.bytes)
             .bind(&e.sha256)
             .bind(e.expires_at.to_utc())
-            .bind(e.completed_at.to_utc()),
+            .bind(e.completed_at.to_utc())
+            .bind(e.complete_to.map(Millis::to_utc)),
             ExportEventRecord::Failed(e) => sqlx::query(
                 "UPDATE exports SET status = 'failed', cause = $2, advice = $3, ended_at = $4 WHERE job_id = $1",
             )
@@ -104,6 +107,8 @@ pub struct ExportView {
     pub bytes: Option<i64>,
     /// SHA-256 of the file, lower-case hex.
     pub sha256: Option<String>,
+    /// Up to when everything of the store was there when the file was begun; none where that was not known.
+    pub complete_to: Option<DateTime<Utc>>,
     /// When the link stops working.
     pub expires_at: Option<DateTime<Utc>>,
     /// Why it failed, a stable code.
@@ -123,7 +128,7 @@ pub struct ExportView {
 }
 
 const COLUMNS: &str = "e.job_id, e.status, e.report_type, e.format, e.compression, e.personal_data, e.filters, e.requested_at, e.started_at,
-    e.ended_at, e.rows, e.bytes, e.sha256, e.expires_at, e.cause, e.advice, w.began_at, w.progressed_at, w.rows_done, w.bytes_done,
+    e.ended_at, e.rows, e.bytes, e.sha256, e.complete_to, e.expires_at, e.cause, e.advice, w.began_at, w.progressed_at, w.rows_done, w.bytes_done,
     w.rows_total";
 const SOURCE: &str = "exports e LEFT JOIN export_work w ON w.job_id = e.job_id AND w.state <> 'ended'";
 

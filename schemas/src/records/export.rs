@@ -75,6 +75,10 @@ pub struct ExportCompleted {
     pub bytes: i64,
     /// SHA-256 of the file, lower-case hex.
     pub sha256: String,
+    /// Up to when everything of the store was there when the file was begun. Milliseconds since the Unix epoch,
+    /// UTC; null where that was not known, as before the import has ended.
+    #[serde(default)]
+    pub complete_to: Option<Millis>,
     /// When the link stops working. Milliseconds since the Unix epoch, UTC.
     pub expires_at: Millis,
     /// Who asked for it. A user id (UUID); null where nobody asked.

@@ -1,12 +1,14 @@
-//! Many orders of one store in ClickHouse, as facts have them, without the way there: for exports, which begin where they are.
+//! Many orders of one store as facts and read models have them, without the way there: for exports, reports and lists, which begin
+//! where they are.
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clickhouse::Client;
 use qafila_ingest::keys::PostgresKeys;
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::ids::MerchantId;
-use qafila_schemas::sealed::{KeyStore, Subject};
+use qafila_schemas::sealed::{Contact, KeyStore, Subject};
 use serde::Serialize;
+use sqlx::PgPool;
 
 use crate::merchant::Merchant;
 use crate::world::World;
@@ -22,13 +24,14 @@ pub struct Of {
     pub store: i64,
 }
 
-/// A merchant whose store, made of `seed`, has `rows` orders in ClickHouse.
+/// A merchant whose store, made of `seed`, has `rows` orders in ClickHouse and in Postgres.
 pub async fn merchant_with_orders(world: &World, seed: u64, rows: u64) -> Result<Merchant> {
     let (merchant, store) = Merchant::with_store(&world.gateway, &world.sim_url, seed).await?;
     let operator = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
     let keys = PostgresKeys::new(world.pool("QAFILA_DATABASE_INGEST_URL").await?, operator);
     let of = Of { merchant: MerchantId(merchant.id.parse()?), store: i64::try_from(store)? };
     fill(&world.clickhouse(), &keys, of, rows).await?;
+    fill_read_models(&world.pool("QAFILA_DATABASE_OWNER_URL").await?, &keys, of, rows).await?;
     Ok(merchant)
 }
 
@@ -58,6 +61,72 @@ pub async fn fill(clickhouse: &Client, keys: &dyn KeyStore, of: Of, rows: u64) -
     Ok(clickhouse.query("OPTIMIZE TABLE orders FINAL").execute().await?)
 }
 
+/// Makes the read models of `rows` orders, of 50,000 customers and of 1,000 products in Postgres. Of the customers, every fiftieth
+/// has a name that is sealed, and can be looked up by their phone.
+pub async fn fill_read_models(owner: &PgPool, keys: &dyn KeyStore, of: Of, rows: u64) -> Result<()> {
+    let Of { merchant, store } = of;
+    let known: Vec<i64> = (0..CUSTOMERS).step_by(50).collect();
+    let subjects: Vec<Subject> = known.iter().copied().map(Subject::Customer).collect();
+    let made = keys.keys_for_sealing(merchant, &subjects).await?;
+    let key_of = |id: &i64| made.get(&Subject::Customer(*id)).context("a key");
+    let names: Vec<String> =
+        known.iter().map(|id| Ok(key_of(id)?.seal(&format!("أحمد السعيد {id}")))).collect::<Result<_>>()?;
+    let contacts: Vec<(i64, Contact)> = known
+        .iter()
+        .map(|id| Ok((key_of(id)?.live_id().context("alive")?, Contact::Phone(phone(*id)))))
+        .collect::<Result<_>>()?;
+    keys.remember(merchant, &contacts).await?;
+    sqlx::query(
+        "INSERT INTO products (merchant_id, product_id, revision, connection_id, store_id, created_list, read_at, name, sku, status,
+             price, currency, quantity, categories)
+         SELECT $1, p.id, 1, $1, $2, to_timestamp(1700000000 + p.id * 30), now(), 'تمر سكري ' || p.id, 'SKU-' || p.id, 'sale', 10.5,
+             'SAR', 7, '{}'
+         FROM generate_series(1, 1000) AS p(id)",
+    )
+    .bind(merchant.0)
+    .bind(store)
+    .execute(owner)
+    .await?;
+    sqlx::query(
+        "INSERT INTO customers (merchant_id, customer_id, revision, connection_id, store_id, created_list, read_at, first_name, city,
+             country_code, groups)
+         SELECT $1, c.id, 1, $1, $2, to_timestamp(1700000000 + c.id * 30), now(), k.name, 'الرياض', 'SA', '{}'
+         FROM generate_series(0, $3::bigint - 1) AS c(id) LEFT JOIN unnest($4::bigint[], $5::text[]) AS k(id, name) ON k.id = c.id",
+    )
+    .bind(merchant.0)
+    .bind(store)
+    .bind(CUSTOMERS)
+    .bind(&known)
+    .bind(&names)
+    .execute(owner)
+    .await?;
+    sqlx::query(
+        "INSERT INTO orders (merchant_id, order_id, revision, connection_id, store_id, created_list, read_at, reference_id, payment_method,
+             status_slug, status_name, total, currency, sub_total, shipping_cost, tax, discount, customer_id, channel, customer_name,
+             city, country_code, lines_complete, lines)
+         SELECT $1, 1000000000 + o.n, 1, $1, $2, to_timestamp(1700000000 + o.n * 30), now(), 200000 + o.n, 'mada',
+             CASE WHEN o.n % 10 = 0 THEN 'canceled' ELSE 'delivered' END, 'تم التوصيل', 100 + o.n % 900, 'SAR', 90, 10, 0, 0,
+             o.n % $3, 'web', k.name, 'الرياض', 'SA', true, '[]'
+         FROM generate_series(0, $6::bigint - 1) AS o(n) LEFT JOIN unnest($4::bigint[], $5::text[]) AS k(id, name)
+             ON k.id = o.n % $3",
+    )
+    .bind(merchant.0)
+    .bind(store)
+    .bind(CUSTOMERS)
+    .bind(&known)
+    .bind(&names)
+    .bind(i64::try_from(rows)?)
+    .execute(owner)
+    .await?;
+    sqlx::query("ANALYZE orders, customers, products").execute(owner).await?;
+    Ok(())
+}
+
+/// The phone of a customer.
+pub fn phone(customer: i64) -> String {
+    format!("+9665{customer:08}")
+}
+
 #[derive(clickhouse::Row, Serialize)]
 struct Sealed {
     id: i64,
@@ -82,7 +151,7 @@ async fn seal(clickhouse: &Client, keys: &dyn KeyStore, merchant: MerchantId) ->
                 .write(&Sealed {
                     id,
                     name: key.seal(&format!("أحمد السعيد {id}")),
-                    phone: key.seal(&format!("+9665{id:08}")),
+                    phone: key.seal(&phone(id)),
                     email: key.seal(&format!("customer{id}@example.com")),
                 })
                 .await?;

@@ -35,7 +35,9 @@ async fn imported() -> Result<&'static (Merchant, u64)> {
             merchant.start_import(12).await?;
             merchant.watch_import(Duration::from_secs(120), |_| {}).await?;
             let loaded = || async {
-                Ok(world.clickhouse().query("SELECT count() FROM orders FINAL").fetch_one::<u64>().await?)
+                // Names and lines come with the details, after the rows of the list.
+                let detailed = "SELECT count() FROM orders FINAL WHERE lines_complete = 1";
+                Ok(world.clickhouse().query(detailed).fetch_one::<u64>().await?)
             };
             until(loaded, |count| *count == ORDERS as u64).await?;
             anyhow::Ok((merchant, store))
@@ -65,8 +67,11 @@ async fn ended(merchant: &Merchant, job: &str) -> Result<Value> {
 /// The file behind an export's link, which needs no session; checked against what the export says of it.
 async fn download(export: &Value) -> Result<Vec<u8>> {
     let link = export["link"].as_str().with_context(|| format!("a link: {export}"))?;
+    let looked_at = reqwest::Client::new().head(link).send().await?;
     let answer = reqwest::get(link).await?;
     ensure!(answer.status() == StatusCode::OK, "{link} answered {}", answer.status());
+    ensure!(looked_at.status() == StatusCode::OK, "HEAD {link} answered {}", looked_at.status());
+    ensure!(looked_at.headers()["content-length"] == answer.headers()["content-length"], "the size by HEAD");
     let bytes = answer.bytes().await?.to_vec();
     ensure!(export["bytes"].as_u64() == Some(bytes.len() as u64), "{export}");
     ensure!(export["sha256"] == hex::encode(Sha256::digest(&bytes)), "{export}");
@@ -94,6 +99,9 @@ fn a_csv_file_holds_every_order_with_its_money_and_opens_what_is_personal_for_it
         let bytes = download(&done).await?;
         let rows = csv_rows(&bytes)?;
         ensure!(rows.len() == ORDERS, "{} rows", rows.len());
+        let figures = expect(merchant.get("/api/v1/reports/summary").await?, StatusCode::OK).await?;
+        let complete_to = done["completeTo"].as_str().context("the import had ended")?;
+        ensure!(Some(complete_to) <= figures["completeTo"].as_str(), "{done}, {figures}");
         let world = SHARED.world().await?;
         let expected: BTreeMap<String, String> = {
             let sim = world.sim.world();

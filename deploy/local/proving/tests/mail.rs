@@ -71,10 +71,17 @@ async fn note(merchant: &Merchant, job: &str, wanted: impl Fn(&Value) -> bool) -
 }
 
 async fn mail(merchant: &Merchant) -> Result<Received> {
-    let mails = until(|| async { mails_to(&merchant.email) }, |mails| !mails.is_empty()).await?;
+    let mails = mails(merchant, 1).await?;
     ensure!(mails.len() == 1, "one mail, not {}", mails.len());
     Ok(mails[0].clone())
 }
+
+/// A merchant's mails, once there are `count`.
+async fn mails(merchant: &Merchant, count: usize) -> Result<Vec<Received>> {
+    until(|| async { mails_to(&merchant.email) }, |mails| mails.len() >= count).await
+}
+
+const PASSWORD_CHANGED: &str = "تغيّرت كلمة مرورك";
 
 fn link<'t>(text: &'t str, start: &str) -> Result<&'t str> {
     text.lines().find(|line| line.starts_with(start)).with_context(|| format!("no link {start} in {text}"))
@@ -89,6 +96,11 @@ fn a_file_that_is_ready_is_told_once_in_the_app_and_once_by_mail_with_its_link()
         let job = export(&merchant).await?;
         let told = note(&merchant, &job, |note| note["mail"] == "sent").await?;
         ensure!(told["kind"] == "export_ready", "{told}");
+        let partial = "لم يكتمل الاستيراد بعد";
+        ensure!(
+            told["body"].as_str().is_some_and(|body| body.contains(partial)),
+            "nothing was imported: {told}"
+        );
         let mail = mail(&merchant).await?;
         ensure!(mail.html.contains("dir=\"rtl\"") && mail.subject == told["title"], "{mail:?}");
         let file = reqwest::get(link(&mail.text, &format!("{}/download/", world.gateway))?).await?;
@@ -188,6 +200,8 @@ fn a_forgotten_password_is_set_anew_once_by_the_link_of_a_mail_and_ends_all_sess
         ensure!(login("New-Horse-77-x").await?.status() == StatusCode::OK, "the new one");
         let refreshed = http.post(format!("{}/api/v1/auth/refresh", world.gateway)).header("cookie", cookie);
         ensure!(refreshed.send().await?.status() == StatusCode::UNAUTHORIZED, "the session has ended");
+        let told = mails(&merchant, 2).await?;
+        ensure!(told.iter().filter(|mail| mail.subject == PASSWORD_CHANGED).count() == 1, "{told:?}");
         ensure!(mails_to("nobody@example.com")?.is_empty(), "strangers get nothing");
         Ok(())
     });
@@ -196,7 +210,7 @@ fn a_forgotten_password_is_set_anew_once_by_the_link_of_a_mail_and_ends_all_sess
 #[test]
 fn a_password_is_changed_by_who_knows_it_and_only_this_session_goes_on() {
     run(async {
-        let (world, _) = world().await?;
+        let (world, gate) = world().await?;
         let merchant = Merchant::register(&world.gateway).await?;
         let http = reqwest::Client::new();
         let url = |path: &str| format!("{}/api/v1/auth/{path}", world.gateway);
@@ -228,6 +242,9 @@ fn a_password_is_changed_by_who_knows_it_and_only_this_session_goes_on() {
             "the other session has ended"
         );
         ensure!(refresh(here).await?.status() == StatusCode::OK, "this one goes on");
+        gate.set(Passage::Open);
+        let told = mails(&merchant, 1).await?;
+        ensure!(told.len() == 1 && told[0].subject == PASSWORD_CHANGED, "{told:?}");
         Ok(())
     });
 }

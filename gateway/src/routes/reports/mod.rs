@@ -150,7 +150,8 @@ async fn of_store(app: &App, merchant: MerchantId) -> Result<(Reports<'_>, Optio
 impl From<Figures> for FiguresBody {
     fn from(f: Figures) -> Self {
         let money = |amount: Amount| MoneyBody::new(amount, &f.currency);
-        let average = i64::try_from(f.sales_count).ok().filter(|n| *n > 0).map(|n| f.sales.mantissa() / n);
+        let average = i64::try_from(f.sales_count).ok().filter(|n| *n > 0);
+        let average = average.map(|count| rounded(f.sales.mantissa(), count));
         Self {
             orders: f.orders,
             sales_count: f.sales_count,
@@ -165,6 +166,22 @@ impl From<Figures> for FiguresBody {
     }
 }
 
+/// A share of a sum, to the nearest ten-thousandth; halves away from zero, as money is rounded.
+fn rounded(sum: i64, count: i64) -> i64 {
+    let (whole, rest) = (sum / count, sum % count);
+    if rest.unsigned_abs() * 2 >= count.unsigned_abs() { whole + sum.signum() } else { whole }
+}
+
 fn unavailable(error: qafila_projections::olap::reports::ReportError) -> Problem {
     Problem::unavailable("clickhouse", &error)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::rounded;
+
+    #[test]
+    fn an_average_is_rounded_to_the_nearest_and_halves_away_from_zero() {
+        assert_eq!([rounded(20, 3), rounded(10, 4), rounded(10, 3), rounded(-10, 4)], [7, 3, 3, -3]);
+    }
 }

@@ -153,8 +153,9 @@ pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
     let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
-    let counts = reports.customer_counts(asked.window()).await.map_err(unavailable)?;
-    let top = reports.top_customers(asked.window(), asked.limit).await.map_err(unavailable)?;
+    let counting = reports.customer_counts(asked.window());
+    let ranking = reports.top_customers(asked.window(), asked.limit);
+    let (counts, top) = tokio::try_join!(counting, ranking).map_err(unavailable)?;
     let mut customers: Vec<CustomerSalesBody> = top.into_iter().map(CustomerSalesBody::from).collect();
     open(&*app.keys, identity.merchant_id, customers.iter_mut().map(|one| &mut one.name).collect()).await?;
     let counts = counts.into_iter().map(CustomerCountsBody::from).collect();

@@ -1,5 +1,5 @@
-//! `report_<name>`: the 95th percentile of each report over 100,000 orders of a merchant, asked for by four users at once, beside
-//! `GET /health/live`.
+//! `report_<name>` and `list_<name>`: the 95th percentile of each report and list over 100,000 orders of a merchant, asked for by
+//! four users at once, and, as `…_alone`, by one; beside `GET /health/live`.
 
 use std::time::Instant;
 
@@ -8,7 +8,7 @@ use futures::future::try_join_all;
 use reqwest::StatusCode;
 
 use super::measurement;
-use crate::many_orders::merchant_with_orders;
+use crate::many_orders::{merchant_with_orders, phone};
 use crate::merchant::Merchant;
 use crate::record::Measurement;
 use crate::world::World;
@@ -20,29 +20,57 @@ const REPORTS: [&str; 5] = ["summary", "sales-trend", "top-products", "order-sta
 
 /// All reports.
 pub async fn reports() -> Result<Vec<Measurement>> {
-    let mut world = World::make("bench_reports").await?;
+    // All orders of `fill`: 35 days.
+    let path = |report| format!("/api/v1/reports/{report}?from=2023-11-14&to=2023-12-21");
+    let named = |report: &str| format!("report_{}", report.replace('-', "_"));
+    measure("bench_reports", REPORTS.map(|report| (named(report), path(report))).to_vec()).await
+}
+
+/// The lists and the details of what is in them, of Postgres.
+pub async fn lists() -> Result<Vec<Measurement>> {
+    let phone = phone(450).replace('+', "%2B");
+    let paths = [
+        ("orders", "orders".to_owned()),
+        ("orders_of_a_hundred", "orders?limit=100".to_owned()),
+        ("orders_by_status", "orders?status=canceled&sort=createdAt".to_owned()),
+        ("orders_by_number", "orders?number=277777".to_owned()),
+        ("orders_by_phone", format!("orders?phone={phone}")),
+        ("orders_of_a_customer", "orders?customerId=4711".to_owned()),
+        ("order", "orders/1000077777".to_owned()),
+        ("customers", "customers".to_owned()),
+        ("customers_by_phone", format!("customers?phone={phone}")),
+        ("customer", "customers/4711".to_owned()),
+        ("products", "products".to_owned()),
+        ("products_by_sku", "products?sku=SKU-700".to_owned()),
+        ("product", "products/700".to_owned()),
+    ];
+    let named = paths.map(|(name, path)| (format!("list_{name}"), format!("/api/v1/{path}")));
+    measure("bench_lists", named.to_vec()).await
+}
+
+async fn measure(world: &str, paths: Vec<(String, String)>) -> Result<Vec<Measurement>> {
+    let mut world = World::make(world).await?;
     world.start()?;
     world.ready().await?;
     let merchant = merchant_with_orders(&world, 5_001, ORDERS).await?;
     let pid = world.pid().context("a process")?.to_string();
-    let live = p95(&merchant, "/health/live").await?;
+    let live = p95(&merchant, "/health/live", USERS).await?;
     let mut measured = vec![];
-    for report in REPORTS {
-        let cpu = super::cpu_seconds_of(&pid)?;
-        // All orders of `fill`: 35 days.
-        let path = format!("/api/v1/reports/{report}?from=2023-11-14&to=2023-12-21");
-        let ours = p95(&merchant, &path).await?;
-        let cpu = super::cpu_seconds_of(&pid)? - cpu;
-        let name = format!("report_{}", report.replace('-', "_"));
-        println!("  {name} p95 {ours:.1} ms");
-        measured.push(measurement(&name, ours, live, "ms p95", cpu, super::peak_rss_mb(&pid)?)?);
+    for (name, path) in paths {
+        for (name, users) in [(name.clone(), USERS), (format!("{name}_alone"), 1)] {
+            let cpu = super::cpu_seconds_of(&pid)?;
+            let ours = p95(&merchant, &path, users).await?;
+            let cpu = super::cpu_seconds_of(&pid)? - cpu;
+            println!("  {name} p95 {ours:.1} ms");
+            measured.push(measurement(&name, ours, live, "ms p95", cpu, super::peak_rss_mb(&pid)?)?);
+        }
     }
     world.remove().await?;
     Ok(measured)
 }
 
-async fn p95(merchant: &Merchant, path: &str) -> Result<f64> {
-    let of_user = (0..USERS).map(|_| async move {
+async fn p95(merchant: &Merchant, path: &str, users: usize) -> Result<f64> {
+    let of_user = (0..users).map(|_| async move {
         let mut waits = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {
             let started = Instant::now();

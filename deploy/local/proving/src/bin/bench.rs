@@ -9,7 +9,7 @@ use qafila_proving::bench::{
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 21] = [
+const SCENARIOS: [&str; 22] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -31,6 +31,7 @@ const SCENARIOS: [&str; 21] = [
     "export_csv_5m",
     "export_parquet",
     "reports",
+    "lists",
 ];
 
 #[derive(Parser)]
@@ -90,6 +91,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "export_csv" => return exports::export_csv().await,
         "export_csv_5m" => return exports::export_csv_5m().await,
         "reports" => return reports::reports().await,
+        "lists" => return reports::lists().await,
         "export_parquet" => return exports::export_parquet().await,
         "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
