@@ -18,13 +18,24 @@ use crate::server::Streamed;
 
 /// Pieces of a file between the store and the browser.
 const UNDER_WAY: usize = 2;
+/// What is answered about a link that works no more, or never did.
+const DEAD: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
 
 /// A file, or the way to it.
 #[utoipa::path(get, operation_id = "download", path = "/download/{token}", tag = "exports", params(("token" = String, Path)),
     responses((status = 200, description = "The file"), (status = 206, description = "The rest of the file, from the byte that `Range` names"),
         (status = 302, description = "Where the file is, for five minutes"), (status = 404, body = Problem), (status = 410, body = Problem)))]
 pub async fn download(app: Arc<App>, call: Call, token: String) -> Answer {
-    let linked = app.download_links.read(&token).ok_or_else(|| {
+    match deliver(&app, &call, &token).await {
+        Err(problem) if DEAD.contains(&problem.status_code()) && wants_a_page(&call) => {
+            Ok(dead_link(&problem))
+        }
+        answer => answer,
+    }
+}
+
+async fn deliver(app: &App, call: &Call, token: &str) -> Answer {
+    let linked = app.download_links.read(token).ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
             "unknown-link",
@@ -77,6 +88,18 @@ pub async fn download(app: Arc<App>, call: Call, token: String) -> Answer {
         Err(StoreError::Missing) => Err(gone()),
         Err(error) => Err(Problem::unavailable("object store", &error)),
     }
+}
+
+/// Whoever opens a link of a mail in a browser wants to read what is wrong with it.
+fn wants_a_page(call: &Call) -> bool {
+    call.header(header::ACCEPT.as_str()).is_some_and(|kinds| kinds.contains("text/html"))
+}
+
+/// The problem as a page, in both languages: nobody is logged in, so nobody knows which one is wanted.
+fn dead_link(problem: &Problem) -> Response {
+    let mut response = warp::reply::html(include_str!("dead_link.html")).into_response();
+    *response.status_mut() = problem.status_code();
+    response
 }
 
 /// 410: it was there.

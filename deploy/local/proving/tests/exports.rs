@@ -79,6 +79,15 @@ async fn download(export: &Value) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Names of the files of an export.
+async fn files(merchant: &Merchant, job: &str) -> Result<Vec<String>> {
+    let folder = SHARED.world().await?.exports().join("exports").join(&merchant.id);
+    let names =
+        std::fs::read_dir(&folder)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let names: Vec<String> = names.collect::<Result<_>>()?;
+    Ok(names.into_iter().filter(|name| name.starts_with(job)).collect())
+}
+
 fn csv_rows(bytes: &[u8]) -> Result<Vec<BTreeMap<String, String>>> {
     let mut reader = csv::Reader::from_reader(bytes);
     Ok(reader.deserialize().collect::<Result<_, _>>()?)
@@ -244,20 +253,47 @@ fn a_revoked_export_has_no_link_at_once_and_no_file_soon_and_strangers_see_nothi
         ensure!(reqwest::get(link).await?.status() == StatusCode::GONE, "the link works no more");
         let forged = format!("{}x", &link[..link.len() - 1]);
         ensure!(reqwest::get(forged).await?.status() == StatusCode::NOT_FOUND, "no link of ours");
-        let folder = world.exports().join("exports").join(&merchant.id);
-        let files = || async {
-            let names = std::fs::read_dir(&folder)?
-                .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-            let names: Vec<String> = names.collect::<Result<_>>()?;
-            Ok(names.into_iter().filter(|name| name.starts_with(job)).collect::<Vec<_>>())
-        };
-        until(files, Vec::is_empty).await?;
+        until(|| files(merchant, job), Vec::is_empty).await?;
         let listed =
             || async { expect(merchant.get("/api/v1/reports/exports").await?, StatusCode::OK).await };
         let shows = |list: &Value| {
             list["items"].as_array().is_some_and(|items| items.iter().any(|i| i["jobId"] == job))
         };
         until(listed, |list| !shows(list)).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_file_whose_time_is_over_is_removed_and_its_link_tells_people_so_in_words() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let done = export(merchant, &json!({"reportType": "products", "format": "csv"})).await?;
+        let (job, link) =
+            (done["jobId"].as_str().context("a job")?, done["link"].as_str().context("a link")?);
+        ensure!(files(merchant, job).await?.len() == 2, "the file and its manifest");
+        // As if a day had passed: what the event says, and what the worker has made of it.
+        let owner = SHARED.world().await?.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let over = chrono::Utc::now().timestamp_millis() - 1;
+        for statement in [
+            "UPDATE events SET payload = jsonb_set(payload::jsonb, '{ExportCompleted,expires_at}', to_jsonb($2))::json
+             WHERE aggregate_id = $1 AND event_type = 'ExportCompleted'",
+            "UPDATE export_work SET expires_at = to_timestamp($2 / 1000.0) WHERE job_id = $1::uuid",
+        ] {
+            let moved = sqlx::query(statement).bind(job).bind(over).execute(&owner).await?;
+            ensure!(moved.rows_affected() == 1, "{statement}");
+        }
+        until(|| files(merchant, job), Vec::is_empty).await?;
+        let path = format!("/api/v1/reports/exports/{job}");
+        let shown = || async { expect(merchant.get(&path).await?, StatusCode::OK).await };
+        let expired = until(shown, |export| export["status"] == "expired").await?;
+        ensure!(expired["link"].is_null(), "{expired}");
+        let by_browser = reqwest::Client::new().get(link).header("accept", "text/html,*/*;q=0.8").send().await?;
+        ensure!(by_browser.status() == StatusCode::GONE, "{}", by_browser.status());
+        let page = by_browser.text().await?;
+        ensure!(page.contains("هذا الرابط لا يعمل") && page.contains("does not work"), "{page}");
+        let problem = expect(reqwest::get(link).await?, StatusCode::GONE).await?;
+        ensure!(problem["status"] == 410, "{problem}");
         Ok(())
     });
 }

@@ -43,13 +43,14 @@ pub struct Ports {
 impl Layout {
     /// Finds the repository from the working folder upwards; our servers beside this program.
     pub fn find() -> Result<Self> {
-        let here = env::current_dir()?;
+        let (here, exe) = (env::current_dir()?, env::current_exe()?);
+        // Called from elsewhere, the program still knows where it was built.
         let root = here
             .ancestors()
+            .chain(exe.ancestors())
             .find(|dir| dir.join("deploy/local/stack").is_dir())
             .context("run this inside the Qafila repository")?
             .to_path_buf();
-        let exe = env::current_exe()?;
         // A test binary lives in target/<profile>/deps.
         let binaries = exe
             .ancestors()
