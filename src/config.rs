@@ -343,7 +343,11 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let rows = number("QAFILA_EXPORT_MOST_ROWS", "10000000");
         let minutes = number("QAFILA_EXPORT_MOST_MINUTES", "60");
         let per_merchant = number("QAFILA_EXPORT_RUNNING_PER_MERCHANT", "2");
-        let per_process = number("QAFILA_EXPORT_RUNNING_PER_PROCESS", "2");
+        // Each has threads of its own.
+        let per_process =
+            self.parsed("QAFILA_EXPORT_RUNNING_PER_PROCESS", "a whole number from 1 to 32", "2", |text| {
+                text.parse::<u32>().ok().filter(|number| (1..=32).contains(number))
+            });
         Some(Limits {
             rows: rows?.into(),
             time: Duration::from_secs(u64::from(minutes?) * 60),

@@ -39,8 +39,13 @@ pub struct StoredFile {
     pub bytes: i64,
     /// SHA-256, lower-case hex.
     pub sha256: String,
-    /// Up to when everything of the store was there when the file was begun; none where that was not known.
+    /// From when on everything of the store was there when the file was begun; none where that is from the first, or was not
+    /// known.
+    pub complete_from: Option<Millis>,
+    /// Up to when; none where that was not known.
     pub complete_to: Option<Millis>,
+    /// Orders of the file whose lines and customers had not come; none where the report does not show them.
+    pub orders_without_details: Option<i64>,
 }
 
 /// A command; repeating one that has happened does nothing.

@@ -38,7 +38,14 @@ fn take_over(epoch: i64) -> ExportCommand {
 }
 
 fn complete(epoch: i64, expires_at: Millis) -> ExportCommand {
-    let file = StoredFile { rows: 3, bytes: 120, sha256: "ab".into(), complete_to: None };
+    let file = StoredFile {
+        rows: 3,
+        bytes: 120,
+        sha256: "ab".into(),
+        complete_from: None,
+        complete_to: None,
+        orders_without_details: None,
+    };
     ExportCommand::Complete { epoch, file, expires_at }
 }
 

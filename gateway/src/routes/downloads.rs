@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::Utc;
 use futures::{SinkExt, StreamExt};
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use qafila_projections::export::store::{Delivery, FileKey, StoreError, extension};
 use qafila_schemas::records::export::ExportRequested;
 use warp::reply::{Reply, Response};
@@ -26,15 +26,26 @@ const DEAD: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
     responses((status = 200, description = "The file"), (status = 206, description = "The rest of the file, from the byte that `Range` names"),
         (status = 302, description = "Where the file is, for five minutes"), (status = 404, body = Problem), (status = 410, body = Problem)))]
 pub async fn download(app: Arc<App>, call: Call, token: String) -> Answer {
-    match deliver(&app, &call, &token).await {
-        Err(problem) if DEAD.contains(&problem.status_code()) && wants_a_page(&call) => {
+    answer(&app, &call, &token, &Method::GET).await
+}
+
+/// The same without the file: readers of mails and managers of downloads look before they fetch.
+pub async fn look(app: Arc<App>, mut call: Call, token: String) -> Answer {
+    // A part is of GET alone (RFC 9110 §14.2).
+    call.headers.remove(header::RANGE);
+    answer(&app, &call, &token, &Method::HEAD).await
+}
+
+async fn answer(app: &App, call: &Call, token: &str, method: &Method) -> Answer {
+    match deliver(app, call, token, method).await {
+        Err(problem) if DEAD.contains(&problem.status_code()) && wants_a_page(call) => {
             Ok(dead_link(&problem))
         }
         answer => answer,
     }
 }
 
-async fn deliver(app: &App, call: &Call, token: &str) -> Answer {
+async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer {
     let linked = app.download_links.read(token).ok_or_else(|| {
         Problem::new(
             StatusCode::NOT_FOUND,
@@ -64,7 +75,11 @@ async fn deliver(app: &App, call: &Call, token: &str) -> Answer {
     // A range of another file would be spliced into this one (RFC 9110 §13.1.5).
     let is_same = call.header(header::IF_RANGE.as_str()).is_none_or(|wanted| wanted == tag);
     let wanted = call.header(header::RANGE.as_str()).filter(|_| is_same).and_then(Wanted::read);
-    match app.export_store.deliver(&key, |size| wanted.map_or(0..size, |wanted| wanted.of(size))).await {
+    match app
+        .export_store
+        .deliver(&key, method, |size| wanted.map_or(0..size, |wanted| wanted.of(size)))
+        .await
+    {
         Ok(Delivery::Link(link)) => Ok(with_header(found(), "location", link.as_str())),
         Ok(Delivery::Bytes { size, range, .. }) if wanted.is_some() && range.is_empty() => {
             let detail = format!("The file has {size} bytes.");

@@ -98,9 +98,12 @@ pub struct ExportBody {
     eta_seconds: Option<i64>,
     /// SHA-256 of the file, in hex.
     sha256: Option<String>,
-    /// Up to when everything of the store is in the file; null where that was not known when the file was begun, as before the
-    /// import has ended.
+    /// From when on everything of the store is in the file; null where that is from the first, or was not known.
+    complete_from: Option<DateTime<Utc>>,
+    /// Up to when; null where that was not known when the file was begun, as before the import has ended.
     complete_to: Option<DateTime<Utc>>,
+    /// Orders of the file whose lines and customers had not come when it was begun; null where the report does not show them.
+    orders_without_details: Option<i64>,
     /// When the link stops working.
     expires_at: Option<DateTime<Utc>>,
     /// Where the file is, for any browser; only while it can be had.
@@ -308,7 +311,9 @@ fn body(app: &App, merchant: MerchantId, view: ExportView) -> ExportBody {
         started_at: view.started_at,
         ended_at: view.ended_at,
         sha256: view.sha256,
+        complete_from: view.complete_from,
         complete_to: view.complete_to,
+        orders_without_details: view.orders_without_details,
         expires_at: view.expires_at,
         link,
         cause: view.cause,

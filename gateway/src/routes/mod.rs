@@ -130,8 +130,7 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         )
         .or(get_of(path!("download" / String), &app, downloads::download))
         .unify()
-        // Readers of mails and managers of downloads look before they fetch.
-        .or(head_of(path!("download" / String), &app, downloads::download))
+        .or(head_of(path!("download" / String), &app, downloads::look))
         .unify()
         .boxed();
     let services = path!("api" / "jobs" / ..)

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use clickhouse::Client;
 use object_store::WriteMultipart;
 use parquet::errors::ParquetError;
@@ -145,11 +144,11 @@ impl Maker {
             let estimated = extent.iter().map(|line| line.estimated).sum::<u64>();
             counted.total.store(i64::try_from(estimated).unwrap_or(i64::MAX), Ordering::Relaxed);
         }
-        let complete_to = self.complete_to(selection).await?.map(Millis::from);
+        let orders_without_details = self.without_details(selection).await?;
         let mut upload = WriteMultipart::new_with_chunk_size(self.store.begin(key).await?, PART);
         let written = self.write(selection, writing, &mut upload, counted).await;
         let file = match written {
-            Ok(file) => StoredFile { complete_to, ..file },
+            Ok(file) => StoredFile { orders_without_details, ..file },
             Err(error) => {
                 if let Err(error) = upload.abort().await {
                     tracing::warn!(event = "upload not given up", file = %key, error = %error);
@@ -162,14 +161,11 @@ impl Maker {
         Ok(file)
     }
 
-    /// Up to when everything is in the file: as far as the store is complete, but not while orders' details are being fetched.
-    async fn complete_to(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, FileError> {
-        let Some(counting) = selection.without_details(&self.clickhouse) else {
-            return Ok(selection.complete_to);
-        };
+    /// How many orders' details had not come, where the report shows them.
+    async fn without_details(&self, selection: &Selection) -> Result<Option<i64>, FileError> {
+        let Some(counting) = selection.without_details(&self.clickhouse) else { return Ok(None) };
         let counted = tokio::time::timeout(PATIENCE, counting.fetch_one::<u64>()).await;
-        let without_details = counted.map_err(|_| FileError::Silent)??;
-        Ok(selection.complete_to.filter(|_| without_details == 0))
+        Ok(i64::try_from(counted.map_err(|_| FileError::Silent)??).ok())
     }
 
     /// Streams the rows through all steps into the upload. Steps that feed this one end with it.
@@ -206,7 +202,14 @@ impl Maker {
         let (bytes, sha256, size) = spawn_blocking(move || output.finish()).await??;
         upload.wait_for_capacity(PARTS_UNDER_WAY).await?;
         upload.put(bytes.into());
-        Ok(StoredFile { rows: counted.rows.load(Ordering::Relaxed), bytes: size, sha256, complete_to: None })
+        Ok(StoredFile {
+            rows: counted.rows.load(Ordering::Relaxed),
+            bytes: size,
+            sha256,
+            complete_from: selection.complete.and_then(|complete| complete.from).map(Millis::from),
+            complete_to: selection.complete.map(|complete| complete.to.into()),
+            orders_without_details: None,
+        })
     }
 
     /// What opens personal cells, where the file has any.

@@ -52,7 +52,9 @@ pub(super) fn manifest(
             .into_iter()
             .map(|line| AsOf { topic: line.topic, partition: line.partition, offset: line.offset })
             .collect(),
+        complete_from: file.complete_from.map(Millis::to_utc),
         complete_to: file.complete_to.map(Millis::to_utc),
+        orders_without_details: file.orders_without_details,
     };
     serde_json::to_vec_pretty(&manifest).expect("texts and numbers are JSON")
 }
@@ -73,8 +75,12 @@ struct Manifest<'f> {
     schema: Vec<ManifestColumn>,
     /// The file has everything that was stored up to these records of the facts' topic, and perhaps more.
     as_of: Vec<AsOf>,
-    /// Up to when everything of the store was there; null where that was not known, as before the import has ended.
+    /// From when on everything of the store was there; null where that is from the first, or was not known.
+    complete_from: Option<DateTime<Utc>>,
+    /// Up to when; null where that was not known, as before the import has ended.
     complete_to: Option<DateTime<Utc>>,
+    /// Orders whose lines and customers had not come; null where the report does not show them.
+    orders_without_details: Option<i64>,
 }
 
 #[derive(Debug, Serialize)]

@@ -1,6 +1,7 @@
 //! Exports: ClickHouse's facts as files. [`report`] says what is in them, [`file`] makes one, [`worker`] sees an export through
 //! under its lease, [`store`] keeps the files, and this file runs the role.
 
+mod arrival;
 mod csv_file;
 pub mod file;
 pub mod filters;

@@ -1,12 +1,12 @@
 //! What is in each report file: its columns, their headings in both languages, and the query that gives them.
 
-use chrono::{DateTime, Utc};
 use clickhouse::Client;
 use clickhouse::query::Query;
 use qafila_schemas::ids::MerchantId;
 
 use super::filters::Filters;
 use crate::olap::reports::NO_SALE;
+use crate::oltp::completeness::Complete;
 
 /// A report that can be exported (API.md).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -277,8 +277,8 @@ pub struct Selection {
     pub store: i64,
     /// Narrowed to.
     pub filters: Filters,
-    /// Up to when everything of the store is known to be there; none before its import has ended.
-    pub complete_to: Option<DateTime<Utc>>,
+    /// Of which time everything of the store is known to be there; none before its import has ended.
+    pub complete: Option<Complete>,
 }
 
 impl Selection {

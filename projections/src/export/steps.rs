@@ -2,6 +2,7 @@
 //! are used again: what one thread of a pool frees of another's, an allocator keeps.
 
 use bytes::{Bytes, BytesMut};
+use qafila_schemas::sealed::KeyStoreError;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, Sender, UnboundedReceiver, UnboundedSender, channel};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -56,7 +57,10 @@ pub(super) fn cut(
         gathered.reserve(2 * BLOCK);
         gathered.extend_from_slice(&bytes[taken..]);
         let keys = match &mut opener {
-            Some(opener) => Some(runtime.block_on(opener.keys_of(&block))?),
+            Some(opener) => {
+                let asking = async { tokio::time::timeout(PATIENCE, opener.keys_of(&block)).await };
+                Some(runtime.block_on(asking).map_err(|_| silent())??)
+            }
             None => None,
         };
         if to.next().blocking_send((block, keys)).is_err() {
@@ -67,6 +71,10 @@ pub(super) fn cut(
             return if gathered.is_empty() { Ok(()) } else { Err(FileError::CutOff) };
         }
     }
+}
+
+fn silent() -> KeyStoreError {
+    KeyStoreError::Unavailable(format!("it said nothing for {}s", PATIENCE.as_secs()))
 }
 
 /// Threads that open blocks, and the way through them.

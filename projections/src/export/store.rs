@@ -17,7 +17,7 @@ use futures::{StreamExt, TryStreamExt};
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::signer::Signer;
+use object_store::signer::{Method, Signer};
 use object_store::{GetOptions, GetRange, MultipartUpload, ObjectStore, ObjectStoreExt, PutPayload};
 use qafila_schemas::ids::{JobId, MerchantId};
 use url::Url;
@@ -185,11 +185,12 @@ impl ExportStore {
     pub async fn deliver(
         &self,
         key: &FileKey,
+        method: &Method,
         wanted: impl FnOnce(u64) -> Range<u64> + Send,
     ) -> Result<Delivery, StoreError> {
         if let Some(bucket) = &self.bucket {
             bucket.head(&key.path()).await?;
-            let link = bucket.signed_url(object_store::signer::Method::GET, &key.path(), LINK).await?;
+            let link = bucket.signed_url(method.clone(), &key.path(), LINK).await?;
             return Ok(Delivery::Link(link));
         }
         let size = self.objects.head(&key.path()).await?.size;

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::report::Selection;
 use crate::oltp::ProjectionError;
-use crate::oltp::completeness;
+use crate::oltp::completeness::{self, Complete};
 use crate::oltp::events::Fold;
 
 /// A lease lasts so long without being renewed.
@@ -173,10 +173,10 @@ impl WorkStore {
         Ok(leased)
     }
 
-    /// Up to when everything of the store is known to be there, of what the report is made from.
-    pub async fn complete_to(&self, selection: &Selection) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    /// Of which time everything of the store is said to be there, of what the report is made from.
+    pub async fn complete(&self, selection: &Selection) -> Result<Option<Complete>, sqlx::Error> {
         let Selection { merchant, store, report, .. } = selection;
-        completeness::complete_to(&self.pool, *merchant, *store, report.resource()).await
+        completeness::of(&self.pool, *merchant, *store, report.resource()).await
     }
 
     /// Holds on to an export and tells how far it is; false once it is lost, or not wanted any more.

@@ -11,13 +11,16 @@ use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::export::ExportRequested;
+use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
+use super::arrival;
 use super::file::{Counted, FileError, Maker, Writing};
 use super::filters::Filters;
 use super::report::{Report, Selection};
 use super::store::{FileKey, extension};
 use super::work::{LEASE, Leased, Released, WorkStore};
+use crate::oltp::completeness::Complete;
 
 /// Tries that may fail before an export has failed.
 pub const MOST_TRIES: i32 = 5;
@@ -100,7 +103,7 @@ impl Worker {
             return self.fail(leased, failure, Some(detail)).await;
         }
         let key = key(leased);
-        match self.make(leased, &key, shutdown).await? {
+        match self.make(leased, &key, shutdown).await {
             Outcome::Made(file) => self.complete(leased, &key, file).await,
             Outcome::Failed(failure) => self.fail(leased, failure, None).await,
             Outcome::Interrupted(error) if leased.failures + 1 >= MOST_TRIES => {
@@ -136,24 +139,21 @@ impl Worker {
         }
     }
 
-    async fn make(
-        &self,
-        leased: &Leased,
-        key: &FileKey,
-        shutdown: CancellationToken,
-    ) -> Result<Outcome, sqlx::Error> {
+    async fn make(&self, leased: &Leased, key: &FileKey, shutdown: CancellationToken) -> Outcome {
         let request = &leased.request.0;
-        let Some((mut selection, writing)) = self.plan(request) else {
-            return Ok(Outcome::Failed(Failure {
+        let Some((selection, writing)) = self.plan(request) else {
+            return Outcome::Failed(Failure {
                 cause: "unknown_report",
                 advice: "This version of Qafila does not make this report. Ask for another one.".into(),
-            }));
+            });
         };
-        // Before the first row is asked for: what becomes complete later may not be in the file.
-        selection.complete_to = self.work.complete_to(&selection).await?;
         let counted = Arc::new(Counted::default());
-        let making = self.maker.make(&selection, &writing, key, &counted);
-        Ok(tokio::select! {
+        let making = async {
+            // Before the first row is asked for: what becomes complete later may not be in the file.
+            let complete = self.known_complete(&selection).await;
+            self.maker.make(&Selection { complete, ..selection }, &writing, key, &counted).await
+        };
+        tokio::select! {
             made = tokio::time::timeout(self.limits.time, making) => match made {
                 Ok(Ok(file)) => Outcome::Made(file),
                 Ok(Err(FileError::TooManyRows(most))) => Outcome::Failed(Failure {
@@ -171,7 +171,28 @@ impl Worker {
             },
             () = self.hold(leased, &counted) => Outcome::Lost,
             () = shutdown.cancelled() => Outcome::Stopped,
-        })
+        }
+    }
+
+    /// Of which time everything is in ClickHouse. Where nobody can tell, nothing is claimed, and the file is made all the same.
+    async fn known_complete(&self, selection: &Selection) -> Option<Complete> {
+        let complete = self.work.complete(selection).await.unwrap_or_else(|error| {
+            tracing::warn!(event = "completeness not known", error = %error);
+            None
+        })?;
+        let (kafka, report) = (self.kafka.clone(), selection.report);
+        let waiting = spawn_blocking(move || arrival::wait(&kafka, report, complete.stated_at));
+        match waiting.await {
+            Ok(Ok(has_arrived)) => has_arrived.then_some(complete),
+            Ok(Err(error)) => {
+                tracing::warn!(event = "arrival of facts not known", error = %error);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(event = "arrival of facts not known", error = %error);
+                None
+            }
+        }
     }
 
     fn plan(&self, request: &ExportRequested) -> Option<(Selection, Writing)> {
@@ -184,7 +205,7 @@ impl Worker {
             merchant: request.merchant_id,
             store: request.store_id?,
             filters,
-            complete_to: None,
+            complete: None,
         };
         let writing = Writing {
             format: request.format.clone(),

@@ -73,9 +73,12 @@ pub struct NotificationFigures {
     /// Its format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<String>,
-    /// Whether the store's import had ended before the file was begun.
+    /// Whether everything of the store was known to be there before the file was begun.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_complete: Option<bool>,
+    /// Orders of the file whose details had not come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub without_details: Option<i64>,
     /// When its link stops working.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub expires_at: Option<DateTime<Utc>>,
@@ -277,6 +280,7 @@ impl Fold<EventRecord<ExportEventRecord>> for OfExports {
                 figures: NotificationFigures {
                     rows: e.rows,
                     is_complete: Some(e.complete_to.is_some()),
+                    without_details: e.orders_without_details.filter(|count| *count > 0),
                     expires_at: Some(e.expires_at.to_utc()),
                     ..exported(connection, record.aggregate_id).await?
                 },

@@ -45,14 +45,24 @@ pub fn words(told: Told<'_>, locale: &str) -> Words {
     let arabic = locale == "ar";
     let Told { kind, cause, figures } = told;
     let (title, body) = match (kind, arabic) {
-        (kind::EXPORT_READY, true) => {
-            let partial = if is_partial(figures) { " لم يكتمل الاستيراد بعد: في الملف ما وصل حتى الآن فقط." } else { "" };
-            ("ملفك جاهز", format!("ملف «{}» جاهز للتنزيل. عدد الصفوف: {}.{partial}", report_in_arabic(figures), figures.rows))
-        }
-        (kind::EXPORT_READY, false) => {
-            let partial = if is_partial(figures) { " The import has not ended yet: the file has only what had come." } else { "" };
-            ("Your file is ready", format!("The file of {} can be downloaded. It has {} rows.{partial}", report(figures), figures.rows))
-        }
+        (kind::EXPORT_READY, true) => (
+            "ملفك جاهز",
+            format!(
+                "ملف «{}» جاهز للتنزيل. عدد الصفوف: {}.{}",
+                report_in_arabic(figures),
+                figures.rows,
+                lacking_in_arabic(figures)
+            ),
+        ),
+        (kind::EXPORT_READY, false) => (
+            "Your file is ready",
+            format!(
+                "The file of {} can be downloaded. It has {} rows.{}",
+                report(figures),
+                figures.rows,
+                lacking(figures)
+            ),
+        ),
         (kind::EXPORT_FAILED, true) => {
             let advice = export_advice_in_arabic(cause);
             ("تعذّر إعداد الملف", format!("لم نتمكن من إعداد ملف «{}». {advice}", report_in_arabic(figures)))
@@ -123,9 +133,29 @@ pub fn words(told: Told<'_>, locale: &str) -> Words {
     Words { title: title.to_owned(), body }
 }
 
-/// Whether a file was begun before everything of the store was there.
-fn is_partial(figures: &NotificationFigures) -> bool {
-    figures.is_complete == Some(false)
+/// What a file lacks because it was begun too early.
+fn lacking(figures: &NotificationFigures) -> String {
+    let early = if figures.is_complete == Some(false) {
+        " Not everything of your store had arrived when it was begun; what came later is not in it."
+    } else {
+        ""
+    };
+    let thin = figures.without_details.map_or_else(String::new, |count| {
+        format!(" Orders without their products and customers so far: {count}.")
+    });
+    format!("{early}{thin}")
+}
+
+fn lacking_in_arabic(figures: &NotificationFigures) -> String {
+    let early = if figures.is_complete == Some(false) {
+        " لم تكن كل بيانات متجرك قد وصلت عند البدء بإعداده، وما وصل بعد ذلك ليس فيه."
+    } else {
+        ""
+    };
+    let thin = figures
+        .without_details
+        .map_or_else(String::new, |count| format!(" طلبات لم تصل منتجاتها وبيانات عملائها بعد: {count}."));
+    format!("{early}{thin}")
 }
 
 /// The name of a report.
@@ -255,9 +285,17 @@ mod tests {
         let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), "en").body;
         assert_ne!(failed("not_connected"), failed("salla_unavailable"));
         let mut early = notification(kind::EXPORT_READY, None);
-        assert!(!note(&early, "en").body.contains("not ended"));
-        early.figures.is_complete = Some(false);
-        assert!(note(&early, "en").body.contains("The import has not ended yet"));
+        assert!(note(&early, "en").body.ends_with("It has 0 rows."));
+        early.figures = NotificationFigures {
+            is_complete: Some(false),
+            without_details: Some(3),
+            ..NotificationFigures::default()
+        };
+        let body = note(&early, "en").body;
+        assert!(
+            body.contains("Not everything of your store had arrived") && body.ends_with("so far: 3."),
+            "{body}"
+        );
         let mut unmailed = notification(kind::EXPORT_READY, None);
         unmailed.mail = Some("failed".into());
         assert!(note(&unmailed, "en").body.ends_with("could not be sent."));

@@ -5,7 +5,7 @@ use qafila_schemas::catalogue::COMPLETENESS;
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::sync::Completeness;
-use sqlx::{PgConnection, PgPool};
+use sqlx::{FromRow, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use super::events::Fold;
@@ -49,9 +49,31 @@ pub async fn complete_to(
     store_id: i64,
     resource: &str,
 ) -> Result<Option<DateTime<Utc>>, sqlx::Error> {
+    Ok(of(pool, merchant, store_id, resource).await?.map(|span| span.to))
+}
+
+/// Of which time everything is there, and when that was said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Complete {
+    /// From; none where it is from the first.
+    pub from: Option<DateTime<Utc>>,
+    /// Up to.
+    pub to: DateTime<Utc>,
+    /// When it was said.
+    pub stated_at: DateTime<Utc>,
+}
+
+/// Of which time a resource of a merchant's store is complete; none until that is known. `pool` is of any role that may read it.
+pub async fn of(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+) -> Result<Option<Complete>, sqlx::Error> {
     let mut transaction = for_merchant(pool, merchant).await?;
-    let known: Option<Option<DateTime<Utc>>> = sqlx::query_scalar(
-        "SELECT complete_to FROM store_completeness WHERE merchant_id = $1 AND store_id = $2 AND resource = $3",
+    let known = sqlx::query_as(
+        r#"SELECT complete_from AS "from", complete_to AS "to", stated_at FROM store_completeness
+           WHERE merchant_id = $1 AND store_id = $2 AND resource = $3 AND complete_to IS NOT NULL"#,
     )
     .bind(merchant.0)
     .bind(store_id)
@@ -59,5 +81,5 @@ pub async fn complete_to(
     .fetch_optional(&mut *transaction)
     .await?;
     transaction.commit().await?;
-    Ok(known.flatten())
+    Ok(known)
 }

@@ -48,7 +48,7 @@ impl EventFold<ExportEventRecord> for Exports {
             .bind(e.taken_over_at.to_utc()),
             ExportEventRecord::Completed(e) => sqlx::query(
                 "UPDATE exports SET status = 'completed', rows = $2, bytes = $3, sha256 = $4, expires_at = $5, ended_at = $6,
-                     complete_to = $7
+                     complete_from = $7, complete_to = $8, orders_without_details = $9
                  WHERE job_id = $1",
             )
             .bind(id)
@@ -57,7 +57,9 @@ impl EventFold<ExportEventRecord> for Exports {
             .bind(&e.sha256)
             .bind(e.expires_at.to_utc())
             .bind(e.completed_at.to_utc())
-            .bind(e.complete_to.map(Millis::to_utc)),
+            .bind(e.complete_from.map(Millis::to_utc))
+            .bind(e.complete_to.map(Millis::to_utc))
+            .bind(e.orders_without_details),
             ExportEventRecord::Failed(e) => sqlx::query(
                 "UPDATE exports SET status = 'failed', cause = $2, advice = $3, ended_at = $4 WHERE job_id = $1",
             )
@@ -107,8 +109,13 @@ pub struct ExportView {
     pub bytes: Option<i64>,
     /// SHA-256 of the file, lower-case hex.
     pub sha256: Option<String>,
-    /// Up to when everything of the store was there when the file was begun; none where that was not known.
+    /// From when on everything of the store was there when the file was begun; none where that is from the first, or was not
+    /// known.
+    pub complete_from: Option<DateTime<Utc>>,
+    /// Up to when; none where that was not known.
     pub complete_to: Option<DateTime<Utc>>,
+    /// Orders of the file whose lines and customers had not come; none where the report does not show them.
+    pub orders_without_details: Option<i64>,
     /// When the link stops working.
     pub expires_at: Option<DateTime<Utc>>,
     /// Why it failed, a stable code.
@@ -128,7 +135,7 @@ pub struct ExportView {
 }
 
 const COLUMNS: &str = "e.job_id, e.status, e.report_type, e.format, e.compression, e.personal_data, e.filters, e.requested_at, e.started_at,
-    e.ended_at, e.rows, e.bytes, e.sha256, e.complete_to, e.expires_at, e.cause, e.advice, w.began_at, w.progressed_at, w.rows_done, w.bytes_done,
+    e.ended_at, e.rows, e.bytes, e.sha256, e.complete_from, e.complete_to, e.orders_without_details, e.expires_at, e.cause, e.advice, w.began_at, w.progressed_at, w.rows_done, w.bytes_done,
     w.rows_total";
 const SOURCE: &str = "exports e LEFT JOIN export_work w ON w.job_id = e.job_id AND w.state <> 'ended'";
 

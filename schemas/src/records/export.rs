@@ -75,10 +75,18 @@ pub struct ExportCompleted {
     pub bytes: i64,
     /// SHA-256 of the file, lower-case hex.
     pub sha256: String,
+    /// From when on everything of the store was there when the file was begun. Milliseconds since the Unix epoch,
+    /// UTC; null where that is from the first, or was not known.
+    #[serde(default)]
+    pub complete_from: Option<Millis>,
     /// Up to when everything of the store was there when the file was begun. Milliseconds since the Unix epoch,
     /// UTC; null where that was not known, as before the import has ended.
     #[serde(default)]
     pub complete_to: Option<Millis>,
+    /// Orders of the file whose lines and customers had not come when it was begun; null where the report does not
+    /// show them.
+    #[serde(default)]
+    pub orders_without_details: Option<i64>,
     /// When the link stops working. Milliseconds since the Unix epoch, UTC.
     pub expires_at: Millis,
     /// Who asked for it. A user id (UUID); null where nobody asked.

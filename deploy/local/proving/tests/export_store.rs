@@ -117,6 +117,8 @@ fn a_bucket_that_goes_away_half_way_gets_the_whole_file_later_and_gives_links_of
         ensure!(answer.status() == StatusCode::FOUND, "{}", answer.status());
         let signed = answer.headers()["location"].to_str()?.to_owned();
         ensure!(signed.starts_with(&endpoint) && signed.contains("X-Amz-Expires=300"), "{signed}");
+        let looked_at = reqwest::Client::new().head(link).send().await?;
+        ensure!(looked_at.status() == StatusCode::OK, "HEAD follows to {}", looked_at.status());
         let file = http.get(&signed).send().await?.error_for_status()?.bytes().await?;
         ensure!(done["sha256"] == hex::encode(Sha256::digest(&file)), "the file");
         ensure!(objects(root.path())?.len() == 2, "the file and its manifest: {:?}", objects(root.path())?);

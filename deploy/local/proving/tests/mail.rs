@@ -96,7 +96,7 @@ fn a_file_that_is_ready_is_told_once_in_the_app_and_once_by_mail_with_its_link()
         let job = export(&merchant).await?;
         let told = note(&merchant, &job, |note| note["mail"] == "sent").await?;
         ensure!(told["kind"] == "export_ready", "{told}");
-        let partial = "لم يكتمل الاستيراد بعد";
+        let partial = "لم تكن كل بيانات متجرك قد وصلت";
         ensure!(
             told["body"].as_str().is_some_and(|body| body.contains(partial)),
             "nothing was imported: {told}"

@@ -86,7 +86,7 @@ impl Bench {
             merchant: self.merchant,
             store: STORE,
             filters: filters.ok().context("no filter is bad")?,
-            complete_to: None,
+            complete: None,
         })
     }
 
