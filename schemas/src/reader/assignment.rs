@@ -92,9 +92,9 @@ impl ConsumerContext for Context {
             self.shared.ready.store(true, Ordering::Release);
             self.begin(consumer, partitions)
         } else {
-            consumer.unassign()
+            self.resume(consumer).and_then(|()| consumer.unassign())
         };
-        tracing::debug!(event = "rebalanced", partitions = partitions.count(), code = ?code);
+        tracing::info!(event = "rebalanced", partitions = partitions.count(), code = ?code);
         if let Err(error) = outcome {
             tracing::error!(event = "rebalance failed", error = %error);
             // They stay ours; the polling thread tries again to place them.
@@ -122,17 +122,30 @@ impl Context {
         self.unplaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads `partitions` from where they are to be started. A pause outlives an assignment in librdkafka, so it is
-    /// ended here: a partition that comes back to us would else be silent for ever.
+    /// Reads `partitions` from where they are to be started.
     pub(super) fn begin(
         &self,
         consumer: &BaseConsumer<Self>,
         partitions: &mut TopicPartitionList,
     ) -> KafkaResult<()> {
         self.position(partitions)?;
-        consumer.assign(partitions)?;
-        self.shared.paused.store(false, Ordering::Release);
-        consumer.resume(partitions)
+        consumer.assign(partitions)
+    }
+
+    /// Holds all partitions until [`resume`](Self::resume).
+    pub(super) fn pause(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
+        self.shared.paused.store(true, Ordering::Release);
+        consumer.assignment().and_then(|partitions| consumer.pause(&partitions))
+    }
+
+    /// Ends a pause, if there is one. It must be over before partitions go or are placed anew: it would outlive the assignment, and
+    /// to end it afterwards races with librdkafka, which starts the partitions on a thread of its own; whichever of the two comes
+    /// late is dropped there, and a partition whose start was dropped is never read (confluentinc/librdkafka#5591).
+    pub(super) fn resume(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
+        if !self.shared.paused.swap(false, Ordering::AcqRel) {
+            return Ok(());
+        }
+        consumer.assignment().and_then(|partitions| consumer.resume(&partitions))
     }
 
     /// Fills in where to start, for readers that keep their offsets themselves.

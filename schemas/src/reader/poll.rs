@@ -148,16 +148,17 @@ impl<D: Decode> Poller<D> {
             match room {
                 Ok(Ok(Ok(permit))) => {
                     permit.send(due.batch);
-                    if paused {
-                        self.set_paused(false);
-                    }
+                    self.resume();
                     return true;
                 }
                 Ok(Err(_)) => {
                     if !paused {
                         metrics::counter!("qafila_reader_pauses_total", "group" => self.config.group.clone())
                             .increment(1);
-                        self.set_paused(true);
+                        tracing::info!(event = "reading paused", group = self.config.group);
+                        if let Err(error) = self.consumer.context().pause(&self.consumer) {
+                            tracing::warn!(event = "pausing failed", error = %error);
+                        }
                         paused = true;
                     }
                     match self.consumer.poll(Duration::ZERO) {
@@ -169,7 +170,7 @@ impl<D: Decode> Poller<D> {
                     }
                     let stale = due.batch.epoch != self.shared.epoch.load(Ordering::Acquire);
                     if stale || self.shared.rewind.load(Ordering::Acquire) {
-                        self.set_paused(false);
+                        self.resume();
                         return true;
                     }
                 }
@@ -178,13 +179,9 @@ impl<D: Decode> Poller<D> {
         }
     }
 
-    fn set_paused(&self, paused: bool) {
-        self.shared.paused.store(paused, Ordering::Release);
-        let outcome = self.consumer.assignment().and_then(|partitions| {
-            if paused { self.consumer.pause(&partitions) } else { self.consumer.resume(&partitions) }
-        });
-        if let Err(error) = outcome {
-            tracing::warn!(event = "pausing failed", paused, error = %error);
+    fn resume(&self) {
+        if let Err(error) = self.consumer.context().resume(&self.consumer) {
+            tracing::warn!(event = "resuming failed", error = %error);
         }
     }
 
