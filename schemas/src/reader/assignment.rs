@@ -92,7 +92,7 @@ impl ConsumerContext for Context {
             self.shared.ready.store(true, Ordering::Release);
             self.begin(consumer, partitions)
         } else {
-            self.resume(consumer).and_then(|()| consumer.unassign())
+            self.let_go(consumer)
         };
         tracing::info!(event = "rebalanced", partitions = partitions.count(), code = ?code);
         if let Err(error) = outcome {
@@ -132,15 +132,29 @@ impl Context {
         consumer.assign(partitions)
     }
 
+    /// Lets all partitions go, none of them paused: a pause would outlive the assignment, and whoever came back would be silent.
+    ///
+    /// It is ended here, when librdkafka has stopped them and starts nothing, and not when they are assigned again: to resume then
+    /// races with librdkafka's own thread, which starts them. Each takes a version and then queues; what comes late is dropped, and
+    /// a partition whose start was dropped is never read (confluentinc/librdkafka#5591). Nor is a resume from before trusted: the
+    /// rebalance pauses partitions itself, and the same race may have dropped it.
+    fn let_go(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
+        let held = consumer.assignment();
+        let gone = consumer.unassign();
+        self.shared.paused.store(false, Ordering::Release);
+        if let Err(error) = held.and_then(|held| consumer.resume(&held)) {
+            tracing::warn!(event = "resuming failed", error = %error);
+        }
+        gone
+    }
+
     /// Holds all partitions until [`resume`](Self::resume).
     pub(super) fn pause(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
         self.shared.paused.store(true, Ordering::Release);
         consumer.assignment().and_then(|partitions| consumer.pause(&partitions))
     }
 
-    /// Ends a pause, if there is one. It must be over before partitions go or are placed anew: it would outlive the assignment, and
-    /// to end it afterwards races with librdkafka, which starts the partitions on a thread of its own; whichever of the two comes
-    /// late is dropped there, and a partition whose start was dropped is never read (confluentinc/librdkafka#5591).
+    /// Ends a pause, if there is one that no rebalance has ended.
     pub(super) fn resume(&self, consumer: &BaseConsumer<Self>) -> KafkaResult<()> {
         if !self.shared.paused.swap(false, Ordering::AcqRel) {
             return Ok(());

@@ -67,6 +67,9 @@ impl<D: Decode> Poller<D> {
                 Some(Err(error)) if self.is_fatal(&error) => break,
                 Some(Err(_)) | None => {}
             }
+            // What was gathered before a rebalance is nobody's: to wait with it would pause partitions that are being started.
+            let epoch = self.shared.epoch.load(Ordering::Acquire);
+            gathering = gathering.filter(|g| g.batch.epoch == epoch);
             if gathering.as_ref().is_some_and(|g| self.is_due(g))
                 && let Some(due) = gathering.take()
                 && !self.hand_over(due)
