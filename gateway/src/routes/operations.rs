@@ -30,9 +30,11 @@ pub async fn live(_app: Arc<App>, _call: Call) -> Answer {
 #[utoipa::path(get, path = "/health/ready", tag = "operations", responses((status = 200, body = HealthBody), (status = 503, body = HealthBody)))]
 pub async fn ready(app: Arc<App>, _call: Call) -> Answer {
     let all = app.health.all();
-    let dependencies: BTreeMap<_, _> =
+    let mut dependencies: BTreeMap<_, _> =
         all.iter().map(|(name, fault)| (*name, if fault.is_none() { "up" } else { "down" })).collect();
     let ready = dependencies.len() == 3 && dependencies.values().all(|state| *state == "up");
+    // Not of readiness: whoever cannot take webhooks, as before the registry has answered, can still do all else.
+    dependencies.insert("webhooks", if app.webhooks.is_able() { "up" } else { "down" });
     let (status, word) =
         if ready { (StatusCode::OK, "ready") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready") };
     Ok(json(status, &HealthBody { status: word, dependencies }))

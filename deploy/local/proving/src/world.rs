@@ -169,12 +169,15 @@ impl World {
         Ok(())
     }
 
-    /// Waits until the gateway is ready.
+    /// Waits until the gateway is ready, and takes webhooks.
     pub async fn ready(&self) -> Result<()> {
         let url = format!("{}/health/ready", self.gateway);
         let deadline = Instant::now() + READY;
         while Instant::now() < deadline {
-            if reqwest::get(&url).await.is_ok_and(|answer| answer.status().is_success()) {
+            if let Ok(answer) = reqwest::get(&url).await
+                && answer.status().is_success()
+                && answer.json::<serde_json::Value>().await?["dependencies"]["webhooks"] == "up"
+            {
                 return Ok(());
             }
             tokio::time::sleep(GLANCE).await;
