@@ -90,7 +90,7 @@ impl ConsumerContext for Context {
         let assigned = code == RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS;
         let outcome = if assigned {
             self.shared.ready.store(true, Ordering::Release);
-            self.begin(consumer, partitions)
+            self.replace(consumer, partitions)
         } else {
             self.let_go(consumer)
         };
@@ -120,6 +120,15 @@ impl Context {
 
     pub(super) fn unplaced(&self) -> MutexGuard<'_, Option<TopicPartitionList>> {
         self.unplaced.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes `partitions` in place of what is held. Most often nothing is; but where the topics' metadata changes while partitions
+    /// are being assigned, librdkafka joins again without taking them away first.
+    fn replace(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
+        if consumer.assignment()?.count() > 0 {
+            self.let_go(consumer)?;
+        }
+        self.begin(consumer, partitions)
     }
 
     /// Reads `partitions` from where they are to be started.

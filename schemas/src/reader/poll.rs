@@ -7,7 +7,7 @@ use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
@@ -222,6 +222,9 @@ impl<D: Decode> Poller<D> {
             tracing::warn!(event = "polling failed", group = self.config.group, error = %error);
             self.silent_until.set(Some(Instant::now() + COMPLAINT_EVERY));
         }
+        if has_lost_the_coordinator(error) {
+            self.shared.rewind.store(true, Ordering::Release);
+        }
         let fatal = matches!(error, KafkaError::MessageConsumptionFatal(_))
             || self.consumer.client().fatal_error().is_some();
         if fatal {
@@ -229,6 +232,13 @@ impl<D: Decode> Poller<D> {
         }
         fatal
     }
+}
+
+/// Partitions that were just assigned may have been waiting for their offsets from a coordinator that is none any more: librdkafka
+/// tells us, but never asks again (confluentinc/librdkafka#5586).
+fn has_lost_the_coordinator(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    matches!(code, Some(RDKafkaErrorCode::NotCoordinator | RDKafkaErrorCode::CoordinatorNotAvailable))
 }
 
 impl<T> Gathering<T> {
