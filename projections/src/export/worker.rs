@@ -182,14 +182,11 @@ impl Worker {
         })?;
         let (kafka, report) = (self.kafka.clone(), selection.report);
         let waiting = spawn_blocking(move || arrival::wait(&kafka, report, complete.stated_at));
-        match waiting.await {
-            Ok(Ok(has_arrived)) => has_arrived.then_some(complete),
-            Ok(Err(error)) => {
-                tracing::warn!(event = "arrival of facts not known", error = %error);
-                None
-            }
+        let waited = waiting.await.map_err(|error| error.to_string());
+        match waited.and_then(|known| known.map_err(|error| error.to_string())) {
+            Ok(has_arrived) => has_arrived.then_some(complete),
             Err(error) => {
-                tracing::warn!(event = "arrival of facts not known", error = %error);
+                tracing::warn!(event = "arrival of facts not known", error);
                 None
             }
         }

@@ -62,14 +62,18 @@ impl<D: Decode> Poller<D> {
                 .as_ref()
                 .map_or(IDLE_POLL, |g| self.config.max_age.saturating_sub(g.since.elapsed()).min(IDLE_POLL));
             let consumer = Arc::clone(&self.consumer);
-            match consumer.poll(wait) {
-                Some(Ok(message)) => self.take(&message, &mut gathering),
+            let polled = consumer.poll(wait);
+            // What was gathered before a rebalance, which happens inside a poll, is nobody's: to wait with it would pause partitions
+            // that are being started.
+            let epoch = self.shared.epoch.load(Ordering::Acquire);
+            gathering = gathering.filter(|g| g.batch.epoch == epoch);
+            match polled {
+                Some(Ok(message)) => {
+                    self.take(&message, gathering.get_or_insert_with(|| Gathering::new(epoch)));
+                }
                 Some(Err(error)) if self.is_fatal(&error) => break,
                 Some(Err(_)) | None => {}
             }
-            // What was gathered before a rebalance is nobody's: to wait with it would pause partitions that are being started.
-            let epoch = self.shared.epoch.load(Ordering::Acquire);
-            gathering = gathering.filter(|g| g.batch.epoch == epoch);
             if gathering.as_ref().is_some_and(|g| self.is_due(g))
                 && let Some(due) = gathering.take()
                 && !self.hand_over(due)
@@ -85,14 +89,8 @@ impl<D: Decode> Poller<D> {
             || gathering.since.elapsed() >= self.config.max_age
     }
 
-    fn take(&mut self, message: &BorrowedMessage<'_>, gathering: &mut Option<Gathering<D::Item>>) {
+    fn take(&mut self, message: &BorrowedMessage<'_>, gathering: &mut Gathering<D::Item>) {
         let Some(outcome) = self.decode_known(message) else { return };
-        // A rebalance inside the poll may have made what was gathered stale.
-        let epoch = self.shared.epoch.load(Ordering::Acquire);
-        if gathering.as_ref().is_some_and(|g| g.batch.epoch != epoch) {
-            *gathering = None;
-        }
-        let gathering = gathering.get_or_insert_with(|| Gathering::new(epoch));
         let topic = self.topics.iter().position(|t| t == message.topic()).unwrap_or_default();
         let placed = Placed { partition: message.partition(), offset: message.offset() };
         gathering.cover(topic, placed);

@@ -176,7 +176,8 @@ impl World {
         while Instant::now() < deadline {
             if let Ok(answer) = reqwest::get(&url).await
                 && answer.status().is_success()
-                && answer.json::<serde_json::Value>().await?["dependencies"]["webhooks"] == "up"
+                && let Ok(ready) = answer.json::<serde_json::Value>().await
+                && ready["dependencies"]["webhooks"] == "up"
             {
                 return Ok(());
             }
