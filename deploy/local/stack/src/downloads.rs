@@ -6,6 +6,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use sha2::{Digest, Sha256};
@@ -16,6 +18,13 @@ const REGISTRY_ARTIFACT: &str = "io.apicurio:apicurio-registry-app:3.3.3:tar.gz:
 const REGISTRY_ARCHIVE: &str = "apicurio-registry-app-3.3.3-all.tar.gz";
 const REGISTRY_SHA256: &str = "8bc6751c76d963734224b01d5e7f84ccb3cb61c87d3bd77c36c35f10a5cbed63";
 const OLDEST_JAVA: u32 = 21;
+/// How often a fetch is tried: a registry that stumbles once must not fail a whole run.
+const ATTEMPTS: u32 = 4;
+/// Pause after the first failed attempt; doubled after each.
+const PAUSE: Duration = Duration::from_secs(5);
+
+/// Fetches one server where it is missing, and says where it lies.
+pub type Fetch = fn(&Layout) -> Result<PathBuf>;
 
 /// The folder of Postgres' binaries (`bin/`, `lib/`, `share/`).
 pub fn postgres(layout: &Layout) -> Result<PathBuf> {
@@ -50,7 +59,7 @@ pub fn kafka(layout: &Layout) -> Result<PathBuf> {
     let pom = layout.root.join("deploy/local/stack/downloads/maven/pom.xml");
     once(layout, "kafka", std::slice::from_ref(&pom), |dir| {
         let mut maven = Command::new("mvn");
-        maven.args(["-q", "-B", "-C", "-f"]).arg(&pom).arg("dependency:copy-dependencies");
+        maven.args(["-q", "-B", "-C", "-U", "-f"]).arg(&pom).arg("dependency:copy-dependencies");
         maven.arg(format!("-DoutputDirectory={}", dir.display())).current_dir(dir);
         run(&mut maven, "apt-get install maven")
     })
@@ -60,7 +69,9 @@ pub fn kafka(layout: &Layout) -> Result<PathBuf> {
 pub fn registry(layout: &Layout) -> Result<PathBuf> {
     once(layout, "registry", &[], |dir| {
         let mut maven = Command::new("mvn");
-        maven.args(["-q", "-B", "-C", "dependency:copy"]).arg(format!("-Dartifact={REGISTRY_ARTIFACT}"));
+        maven
+            .args(["-q", "-B", "-C", "-U", "dependency:copy"])
+            .arg(format!("-Dartifact={REGISTRY_ARTIFACT}"));
         maven.arg(format!("-DoutputDirectory={}", dir.display())).current_dir(dir);
         run(&mut maven, "apt-get install maven")?;
         let archive = dir.join(REGISTRY_ARCHIVE);
@@ -123,7 +134,7 @@ fn once(
     layout: &Layout,
     name: &str,
     pins: &[PathBuf],
-    fetch: impl FnOnce(&Path) -> Result<()>,
+    fetch: impl Fn(&Path) -> Result<()>,
 ) -> Result<PathBuf> {
     let mut hash = Sha256::new();
     hash.update(REGISTRY_SHA256);
@@ -137,19 +148,36 @@ fn once(
     fs::create_dir_all(&layout.cache).with_context(|| format!("creating {}", layout.cache.display()))?;
     println!("fetching {name} (once, into {})", layout.cache.display());
     let fresh = layout.cache.join(format!(".{name}-{}", std::process::id()));
-    if fresh.exists() {
-        fs::remove_dir_all(&fresh)?;
-    }
-    fs::create_dir_all(&fresh)?;
-    let fetched = fetch(&fresh).with_context(|| format!("fetching {name}"));
-    if let Err(error) = fetched {
-        fs::remove_dir_all(&fresh)?;
-        return Err(error);
-    }
+    patiently(name, PAUSE, || {
+        if fresh.exists() {
+            fs::remove_dir_all(&fresh)?;
+        }
+        fs::create_dir_all(&fresh)?;
+        fetch(&fresh)
+    })
+    .inspect_err(|_| _ = fs::remove_dir_all(&fresh))?;
     if !kept.is_dir() {
         fs::rename(&fresh, &kept)?;
     }
     Ok(kept)
+}
+
+/// Tries again after a pause, [`ATTEMPTS`] times in all; each failure is told.
+fn patiently(name: &str, mut pause: Duration, attempt: impl Fn() -> Result<()>) -> Result<()> {
+    for tried in 1..ATTEMPTS {
+        match attempt() {
+            Ok(()) => return Ok(()),
+            Err(error) => {
+                println!(
+                    "fetching {name}, attempt {tried} of {ATTEMPTS}: {error:#}; again in {} s",
+                    pause.as_secs()
+                );
+            }
+        }
+        thread::sleep(pause);
+        pause *= 2;
+    }
+    attempt().with_context(|| format!("fetching {name}, {ATTEMPTS} times"))
 }
 
 fn run(command: &mut Command, remedy: &str) -> Result<()> {
@@ -162,4 +190,29 @@ fn run(command: &mut Command, remedy: &str) -> Result<()> {
     let said = String::from_utf8_lossy(&said);
     let tail: Vec<&str> = said.lines().rev().take(15).collect();
     bail!("{program} failed:\n{}", tail.into_iter().rev().collect::<Vec<_>>().join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_fetch_that_stumbles_is_tried_again_and_one_that_always_fails_says_how_often() {
+        let tries = Cell::new(0);
+        let stumbles = |until: u32| {
+            let tries = &tries;
+            tries.set(0);
+            move || {
+                tries.set(tries.get() + 1);
+                anyhow::ensure!(tries.get() >= until, "connection reset");
+                Ok(())
+            }
+        };
+        patiently("x", Duration::ZERO, stumbles(ATTEMPTS)).expect("the last attempt succeeds");
+        let error = patiently("x", Duration::ZERO, stumbles(u32::MAX)).expect_err("never succeeds");
+        assert_eq!(format!("{error:#}"), format!("fetching x, {ATTEMPTS} times: connection reset"));
+        assert_eq!(tries.get(), ATTEMPTS);
+    }
 }

@@ -1,6 +1,7 @@
 //! `qafila-stack up | down | status | reset | env`
 
 use std::io::{ErrorKind, Write as _};
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use qafila_stack::layout::Layout;
@@ -28,9 +29,20 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
+    match run(Cli::parse().command).await {
+        Ok(()) => ExitCode::SUCCESS,
+        // What failed is the last thing said, whatever RUST_BACKTRACE says.
+        Err(error) => {
+            eprintln!("qafila-stack: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<()> {
     let stack = Stack::open(Layout::find()?)?;
-    match Cli::parse().command {
+    match command {
         Command::Up => stack.up().await,
         Command::Down => stack.down().await,
         Command::Status => print(&stack.status()),

@@ -9,6 +9,7 @@ use fs2::FileExt;
 use nix::sys::signal::Signal;
 use url::Url;
 
+use crate::downloads;
 use crate::layout::Layout;
 use crate::process::Service;
 use crate::secrets::Secrets;
@@ -51,6 +52,7 @@ impl Stack {
     /// Starts what is not running and waits until all is ready.
     pub async fn up(&self) -> Result<()> {
         let _alone = self.lock()?;
+        self.fetch()?;
         tokio::try_join!(
             self.up_postgres_and_registry(),
             self.up_kafka(),
@@ -58,6 +60,23 @@ impl Stack {
             self.up_salla(),
             self.up_mail()
         )?;
+        Ok(())
+    }
+
+    /// Fetches what is missing before anything starts: a fetch lasts as long as the network likes, and the time in which a
+    /// started server must be ready would run out beside it.
+    fn fetch(&self) -> Result<()> {
+        let servers: [(&str, &[downloads::Fetch]); 4] = [
+            ("QAFILA_DATABASE_OWNER_URL", &[downloads::postgres]),
+            ("QAFILA_KAFKA_BROKERS", &[downloads::kafka, downloads::java]),
+            ("QAFILA_REGISTRY_URL", &[downloads::registry, downloads::java]),
+            ("QAFILA_CLICKHOUSE_URL", &[downloads::clickhouse_library]),
+        ];
+        let ours = servers.into_iter().filter(|(variable, _)| !self.is_elsewhere(variable));
+        for fetch in ours.flat_map(|(_, fetches)| fetches) {
+            fetch(&self.layout)?;
+        }
+        downloads::mail(&self.layout)?;
         Ok(())
     }
 
