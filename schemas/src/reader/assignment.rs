@@ -7,9 +7,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::watch::Fetched;
 use super::{Batch, OffsetKeeper};
 
 /// What a reader is assigned at the moment. Clones follow the same reader.
@@ -74,9 +76,15 @@ pub(super) struct Context {
     keeper: OffsetKeeper,
     /// Partitions that are ours although we could not read where to start them.
     unplaced: Mutex<Option<TopicPartitionList>>,
+    /// How far librdkafka has fetched, where it has told since the last look.
+    fetched: Mutex<Option<Fetched>>,
 }
 
-impl ClientContext for Context {}
+impl ClientContext for Context {
+    fn stats(&self, statistics: Statistics) {
+        *self.fetched.lock().unwrap_or_else(PoisonError::into_inner) = Some(Fetched::of(&statistics));
+    }
+}
 
 impl ConsumerContext for Context {
     fn rebalance(
@@ -115,16 +123,25 @@ impl ConsumerContext for Context {
 
 impl Context {
     pub(super) fn new(shared: Arc<Shared>, keeper: OffsetKeeper) -> Self {
-        Self { shared, keeper, unplaced: Mutex::new(None) }
+        Self { shared, keeper, unplaced: Mutex::new(None), fetched: Mutex::new(None) }
+    }
+
+    /// How far librdkafka has fetched, once each time it tells.
+    pub(super) fn take_fetched(&self) -> Option<Fetched> {
+        self.fetched.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     pub(super) fn unplaced(&self) -> MutexGuard<'_, Option<TopicPartitionList>> {
         self.unplaced.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes `partitions` in place of what is held. Most often nothing is; but where the topics' metadata changes while partitions
-    /// are being assigned, librdkafka joins again without taking them away first.
-    fn replace(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
+    /// Takes `partitions` in place of what is held. In a rebalance nothing is, most often; but where the topics' metadata changes while
+    /// partitions are being assigned, librdkafka joins again without taking them away first.
+    pub(super) fn replace(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partitions: &mut TopicPartitionList,
+    ) -> KafkaResult<()> {
         if consumer.assignment()?.count() > 0 {
             self.let_go(consumer)?;
         }
@@ -132,11 +149,7 @@ impl Context {
     }
 
     /// Reads `partitions` from where they are to be started.
-    pub(super) fn begin(
-        &self,
-        consumer: &BaseConsumer<Self>,
-        partitions: &mut TopicPartitionList,
-    ) -> KafkaResult<()> {
+    fn begin(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
         self.position(partitions)?;
         consumer.assign(partitions)
     }
@@ -188,5 +201,76 @@ impl Context {
             )?;
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders};
+    use rdkafka::mocking::MockCluster;
+    use rdkafka::producer::DefaultProducerContext;
+
+    use super::*;
+    use crate::kafka::KafkaConfig;
+    use crate::reader::{Decode, Decoded, Reader, ReaderConfig};
+    use crate::registry::Registry;
+    use crate::writer::{Outgoing, TopicWriter};
+
+    const TOPIC: &str = "texts";
+    const PATIENCE: Duration = Duration::from_secs(90);
+
+    struct Text;
+
+    impl Decode for Text {
+        type Item = String;
+
+        fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<String> {
+            Decoded::Item(String::from_utf8_lossy(message.payload().unwrap_or_default()).into_owned())
+        }
+    }
+
+    async fn write(kafka: &KafkaConfig, text: &str) {
+        let (topic, value) = (TOPIC.to_owned(), Some(text.as_bytes().to_vec()));
+        let record = Outgoing { topic, key: "key".into(), value, headers: OwnedHeaders::new() };
+        TopicWriter::new(kafka, 0).expect("a writer").write_all(vec![record]).await.expect("written");
+    }
+
+    /// Reads until `last` comes; nothing is committed.
+    async fn read_to(reader: &mut Reader<String>, last: &str) -> Vec<String> {
+        let mut texts = vec![];
+        while texts.last().is_none_or(|text| text != last) {
+            let batch =
+                tokio::time::timeout(PATIENCE, reader.next()).await.expect("in time").expect("a batch");
+            texts.extend(batch.items.into_iter().map(|item| item.value));
+        }
+        texts
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn a_partition_that_librdkafka_leaves_unread_without_a_word_is_read_anew() {
+        let cluster: MockCluster<DefaultProducerContext> = MockCluster::new(1).expect("a cluster");
+        cluster.create_topic(TOPIC, 1, 1).expect("a topic");
+        let kafka = KafkaConfig::at(&cluster.bootstrap_servers());
+        let registry = Registry::new("http://127.0.0.1:1").expect("an address");
+        let config = ReaderConfig {
+            group: "readers".into(),
+            slot: "one".into(),
+            topics: vec![TOPIC.into()],
+            max_records: 10,
+            max_bytes: 1 << 20,
+            max_age: Duration::from_millis(20),
+            offsets: OffsetKeeper::Broker,
+        };
+        write(&kafka, "first").await;
+        let mut reader = Reader::start(&kafka, &registry, config, Text).expect("a reader");
+        assert_eq!(read_to(&mut reader, "first").await, ["first"]);
+
+        // As silent as a start that was dropped: nothing is fetched, and the reader knows of no pause.
+        let consumer = &reader.assignment.consumer;
+        consumer.pause(&consumer.assignment().expect("an assignment")).expect("paused");
+        write(&kafka, "second").await;
+        assert_eq!(read_to(&mut reader, "second").await, ["first", "second"], "from the committed offset");
     }
 }

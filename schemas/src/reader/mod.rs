@@ -9,6 +9,7 @@
 
 mod assignment;
 mod poll;
+mod watch;
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -26,6 +27,7 @@ use tokio_util::sync::CancellationToken;
 pub use assignment::Assignment;
 use assignment::{Context, Shared};
 use poll::Poller;
+use watch::{AHEAD_KIB, AHEAD_RECORDS, LOOK_EVERY, Watch};
 
 use crate::dead_letter::{Cause, DeadLetter};
 use crate::ids::MerchantId;
@@ -226,8 +228,9 @@ impl<T: Send + 'static> Reader<T> {
             .set("isolation.level", "read_committed")
             .set("fetch.wait.max.ms", "50")
             .set("fetch.error.backoff.ms", "100")
-            .set("queued.max.messages.kbytes", "16384")
-            .set("queued.min.messages", "20000")
+            .set("queued.max.messages.kbytes", AHEAD_KIB.to_string())
+            .set("queued.min.messages", AHEAD_RECORDS.to_string())
+            .set("statistics.interval.ms", LOOK_EVERY.as_millis().to_string())
             .create_with_context(context)?;
         let topics: Vec<String> = config.topics.iter().map(|t| kafka.topic(t)).collect();
         consumer.subscribe(&topics.iter().map(String::as_str).collect::<Vec<_>>())?;
@@ -245,6 +248,7 @@ impl<T: Send + 'static> Reader<T> {
             topics,
             decode,
             silent_until: Cell::new(None),
+            watch: Watch::default(),
         };
         std::thread::Builder::new().name(format!("poll-{group}")).spawn(move || poller.run())?;
         Ok(Self { batches, assignment: Assignment::new(shared, consumer), stop })

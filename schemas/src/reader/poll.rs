@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::assignment::{Context, Shared};
+use super::watch::{Fetched, Watch};
 use super::{Batch, Decode, Decoded, Item, OffsetKeeper, RawRecord, ReaderConfig, Span, undecodable};
 use crate::registry::{Registry, RegistryError};
 use crate::writer::Placed;
@@ -37,6 +39,7 @@ pub(super) struct Poller<D: Decode> {
     pub(super) decode: D,
     /// An outage is told once in a while, not with every poll.
     pub(super) silent_until: Cell<Option<Instant>>,
+    pub(super) watch: Watch,
 }
 
 /// A batch that is being gathered.
@@ -74,12 +77,38 @@ impl<D: Decode> Poller<D> {
                 Some(Err(error)) if self.is_fatal(&error) => break,
                 Some(Err(_)) | None => {}
             }
+            if let Some(fetched) = self.consumer.context().take_fetched() {
+                self.look(fetched);
+            }
             if gathering.as_ref().is_some_and(|g| self.is_due(g))
                 && let Some(due) = gathering.take()
                 && !self.hand_over(due)
             {
                 break;
             }
+        }
+    }
+
+    /// Reads all partitions anew where one of them is not read.
+    fn look(&mut self, fetched: Fetched) {
+        let ends = self.consumer.assignment().and_then(|mut assigned| {
+            if assigned.count() == 0 {
+                return Ok(assigned);
+            }
+            assigned.set_all_offsets(Offset::End)?;
+            self.consumer.offsets_for_times(assigned, BROKER_CALL)
+        });
+        let Ok(ends) = ends else {
+            // Brokers that do not answer are not read from either.
+            self.watch.forget();
+            return;
+        };
+        let epoch = self.shared.epoch.load(Ordering::Acquire);
+        for (topic, partition) in self.watch.look(epoch, fetched, &ends) {
+            metrics::counter!("qafila_reader_revived_partitions_total", "group" => self.config.group.clone())
+                .increment(1);
+            tracing::error!(event = "partition not read", group = self.config.group, topic, partition);
+            self.shared.rewind.store(true, Ordering::Release);
         }
     }
 
@@ -134,7 +163,7 @@ impl<D: Decode> Poller<D> {
 
     /// Hands a batch over; while there is no room the partitions are paused and polling goes on, or the
     /// group would evict us. False once nobody listens.
-    fn hand_over(&self, mut due: Gathering<D::Item>) -> bool {
+    fn hand_over(&mut self, mut due: Gathering<D::Item>) -> bool {
         due.batch.spans = due.spans(&self.topics);
         due.batch.group = self.consumer.group_metadata();
         let sender = self.sender.clone();
@@ -161,6 +190,7 @@ impl<D: Decode> Poller<D> {
                             tracing::warn!(event = "pausing failed", error = %error);
                         }
                         paused = true;
+                        self.watch.forget();
                     }
                     match self.consumer.poll(Duration::ZERO) {
                         // A rebalance has brought partitions that are not paused. The record cannot be put back,
@@ -196,11 +226,13 @@ impl<D: Decode> Poller<D> {
         let context = self.consumer.context();
         let unplaced = context.unplaced().clone();
         let outcome = unplaced.map_or_else(|| self.consumer.assignment(), Ok).and_then(|assigned| {
+            // They stay ours, whatever fails between letting them go and placing them.
+            *context.unplaced() = Some(assigned.clone());
             let mut committed = match &self.config.offsets {
                 OffsetKeeper::Broker => self.consumer.committed_offsets(assigned, BROKER_CALL)?,
                 OffsetKeeper::Store(_) => assigned,
             };
-            context.begin(&self.consumer, &mut committed)?;
+            context.replace(&self.consumer, &mut committed)?;
             *context.unplaced() = None;
             Ok(())
         });
