@@ -6,10 +6,10 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::Offset;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::{Offset, TopicPartitionList};
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -24,6 +24,10 @@ const IDLE_POLL: Duration = Duration::from_millis(100);
 /// How long a full channel is waited for before the partitions are paused (pausing discards what was fetched).
 const PATIENCE: Duration = Duration::from_secs(2);
 const BROKER_CALL: Duration = Duration::from_secs(10);
+/// For a call that may as well fail: polling waits for it.
+const GLANCE: Duration = Duration::from_secs(2);
+/// So many looks in a row that saw nothing are told.
+const BLIND_LOOKS: u32 = 4;
 const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
 const REGISTRY_PAUSE: Duration = Duration::from_secs(1);
 
@@ -89,27 +93,37 @@ impl<D: Decode> Poller<D> {
         }
     }
 
-    /// Reads all partitions anew where one of them is not read.
+    /// Takes all partitions anew where one of them is not read.
     fn look(&mut self, fetched: Fetched) {
-        let ends = self.consumer.assignment().and_then(|mut assigned| {
-            if assigned.count() == 0 {
-                return Ok(assigned);
-            }
-            assigned.set_all_offsets(Offset::End)?;
-            self.consumer.offsets_for_times(assigned, BROKER_CALL)
-        });
-        let Ok(ends) = ends else {
+        let group = self.config.group.clone();
+        let ends = match self.ends() {
+            Ok(ends) => ends,
             // Brokers that do not answer are not read from either.
-            self.watch.forget();
-            return;
+            Err(error) => {
+                if self.watch.see_nothing().is_multiple_of(BLIND_LOOKS) {
+                    tracing::warn!(event = "partitions not watched", group, error = %error);
+                }
+                return;
+            }
         };
-        let epoch = self.shared.epoch.load(Ordering::Acquire);
-        for (topic, partition) in self.watch.look(epoch, fetched, &ends) {
-            metrics::counter!("qafila_reader_revived_partitions_total", "group" => self.config.group.clone())
-                .increment(1);
-            tracing::error!(event = "partition not read", group = self.config.group, topic, partition);
+        let found = self.watch.look(self.shared.epoch.load(Ordering::Acquire), fetched, &ends);
+        for (topic, partition) in found.unread {
+            metrics::counter!("qafila_reader_unread_partitions_total", "group" => group.clone()).increment(1);
+            tracing::error!(event = "partition not read", group, topic, partition, revived = found.revive);
+        }
+        if found.revive {
             self.shared.rewind.store(true, Ordering::Release);
         }
+    }
+
+    /// Where the partitions that are assigned end, for one who reads what is committed.
+    fn ends(&self) -> KafkaResult<TopicPartitionList> {
+        let mut assigned = self.consumer.assignment()?;
+        if assigned.count() == 0 {
+            return Ok(assigned);
+        }
+        assigned.set_all_offsets(Offset::End)?;
+        self.consumer.offsets_for_times(assigned, GLANCE)
     }
 
     fn is_due(&self, gathering: &Gathering<D::Item>) -> bool {
@@ -190,7 +204,7 @@ impl<D: Decode> Poller<D> {
                             tracing::warn!(event = "pausing failed", error = %error);
                         }
                         paused = true;
-                        self.watch.forget();
+                        self.watch.hold_up();
                     }
                     match self.consumer.poll(Duration::ZERO) {
                         // A rebalance has brought partitions that are not paused. The record cannot be put back,

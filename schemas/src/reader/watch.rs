@@ -1,36 +1,46 @@
 //! Notices partitions that are ours and yet are not read. librdkafka has lost the start of a partition more than once, and then says
 //! nothing (confluentinc/librdkafka#5591, #5586): a reader that looks well would leave their records lie for ever.
 //!
-//! librdkafka tells in its statistics how far it has fetched. Who has fetched nothing from one look to the next, although there was
-//! something to fetch at the first, is not reading.
+//! librdkafka tells in its statistics whether it fetches a partition, and how far it has fetched it. One that is fetched at neither of
+//! two looks, or of which nothing was fetched between them although there was something at the first, is not read.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use rdkafka::TopicPartitionList;
-use rdkafka::statistics::Statistics;
+use rdkafka::statistics::{self, Statistics};
+use rdkafka::topic_partition_list::TopicPartitionListElem;
 
 /// How often librdkafka tells how far it has fetched. An idle partition is fetched twenty times a second.
 pub(super) const LOOK_EVERY: Duration = Duration::from_secs(15);
 /// Looks that follow sooner tell nothing: they waited together while nobody polled.
 const SOONEST: Duration = Duration::from_secs(10);
-
 /// So many records …
 pub(super) const AHEAD_RECORDS: i64 = 20_000;
 /// … or so many KiB librdkafka fetches before they are asked for.
 pub(super) const AHEAD_KIB: u32 = 16_384;
+/// The state of a partition that librdkafka fetches, also while it is paused.
+const FETCHED: &str = "active";
+/// A partition that cannot be read at all must not keep the others from being read: after so many looks, at most, they are all taken
+/// anew once more.
+const RAREST: u32 = 64;
 
 /// A topic on the brokers, and a partition of it.
 pub(super) type Partition = (String, i32);
-type Offsets = BTreeMap<Partition, i64>;
 
-/// How far librdkafka has fetched.
+/// How far librdkafka is with each partition it knows.
 #[derive(Debug, Default)]
 pub(super) struct Fetched {
-    /// The next offset to fetch of each partition it knows; negative where none was fetched yet.
-    next: Offsets,
+    partitions: BTreeMap<Partition, Progress>,
     /// Whether so much waits to be taken that librdkafka may have a reason to fetch no more.
     enough_waits: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Progress {
+    is_fetched: bool,
+    /// The next offset to fetch. Where the start was lost, it is still that of the assignment before.
+    next: i64,
 }
 
 impl Fetched {
@@ -39,7 +49,7 @@ impl Fetched {
         let mut fetched = Self::default();
         for (name, topic) in &statistics.topics {
             for (number, partition) in &topic.partitions {
-                fetched.next.insert((name.clone(), *number), partition.next_offset);
+                fetched.partitions.insert((name.clone(), *number), Progress::of(partition));
                 // All partitions share one queue, and each tells its length.
                 fetched.enough_waits |= partition.fetchq_cnt >= AHEAD_RECORDS / 4
                     || partition.fetchq_size >= u64::from(AHEAD_KIB) * 1024 / 4;
@@ -49,55 +59,107 @@ impl Fetched {
     }
 }
 
+impl Progress {
+    fn of(partition: &statistics::Partition) -> Self {
+        Self { is_fetched: partition.fetch_state == FETCHED, next: partition.next_offset }
+    }
+}
+
 /// One look at the partitions of an assignment.
 struct Look {
     at: Instant,
     epoch: u64,
     fetched: Fetched,
-    ends: Offsets,
+    ends: BTreeMap<Partition, i64>,
+    /// Whether there was a reason to fetch nothing.
+    held_up: bool,
+}
+
+/// What a look has found.
+#[derive(Debug, Default)]
+pub(super) struct Finding {
+    /// The partitions that are not read.
+    pub(super) unread: Vec<Partition>,
+    /// Whether all partitions are to be taken anew: each time in vain makes the next one rarer.
+    pub(super) revive: bool,
 }
 
 /// Compares each look with the one before.
 #[derive(Default)]
 pub(super) struct Watch {
     before: Option<Look>,
+    /// Looks to let pass until partitions are taken anew again, and how many it were the last time.
+    rest: u32,
+    last_rest: u32,
+    /// Looks in a row at which the ends could not be asked for.
+    blind: u32,
 }
 
 impl Watch {
-    /// Forgets what was seen: there was a reason to fetch nothing.
-    pub(super) fn forget(&mut self) {
-        self.before = None;
+    /// Reading is held up: to fetch nothing until the next look is no fault.
+    pub(super) fn hold_up(&mut self) {
+        if let Some(before) = &mut self.before {
+            before.held_up = true;
+        }
     }
 
-    /// The partitions that were not read since the last look. `ends` are those of the partitions that are assigned in `epoch`.
-    pub(super) fn look(&mut self, epoch: u64, fetched: Fetched, ends: &TopicPartitionList) -> Vec<Partition> {
+    /// The ends could not be asked for; says how often in a row.
+    pub(super) fn see_nothing(&mut self) -> u32 {
+        self.before = None;
+        self.blind += 1;
+        self.blind
+    }
+
+    /// Looks. `ends` are those of the partitions that are assigned in `epoch`.
+    pub(super) fn look(&mut self, epoch: u64, fetched: Fetched, ends: &TopicPartitionList) -> Finding {
+        self.blind = 0;
         let at = Instant::now();
         if self.before.as_ref().is_some_and(|before| at.duration_since(before.at) < SOONEST) {
-            return vec![];
+            return Finding::default();
         }
-        let now = Look { at, epoch, fetched, ends: known(ends) };
+        let held_up = fetched.enough_waits;
+        let now = Look { at, epoch, fetched, ends: known(ends), held_up };
         let before = self.before.take().filter(|before| before.epoch == epoch);
-        if now.fetched.enough_waits {
-            return vec![];
-        }
-        let unread = before.map_or_else(Vec::new, |before| unread(&before, &now));
+        let finding = before.map_or_else(Finding::default, |before| self.judge(unread(&before, &now)));
         self.before = Some(now);
-        unread
+        finding
+    }
+
+    fn judge(&mut self, unread: Vec<Partition>) -> Finding {
+        if unread.is_empty() {
+            (self.rest, self.last_rest) = (0, 0);
+            return Finding::default();
+        }
+        let revive = self.rest == 0;
+        if revive {
+            self.last_rest = (2 * self.last_rest).clamp(1, RAREST);
+            self.rest = self.last_rest;
+        } else {
+            self.rest -= 1;
+        }
+        Finding { unread, revive }
     }
 }
 
+/// The partitions that were not read from one look to the next.
 fn unread(before: &Look, now: &Look) -> Vec<Partition> {
+    let held_up = before.held_up || now.held_up;
     let is_unread = |partition: &&Partition| {
-        let next = |look: &Look| look.fetched.next.get(*partition).copied();
-        let end = before.ends.get(*partition).copied();
-        next(before).zip(end).is_some_and(|(next, end)| next < end) && next(before) == next(now)
+        let progress = |look: &Look| look.fetched.partitions.get(*partition).copied();
+        let (Some(end), Some(first), Some(second)) =
+            (before.ends.get(*partition), progress(before), progress(now))
+        else {
+            return false;
+        };
+        let is_stopped = !first.is_fetched && !second.is_fetched;
+        is_stopped || !held_up && first.next < *end && first.next == second.next
     };
     now.ends.keys().filter(is_unread).cloned().collect()
 }
 
 /// The offsets that could be asked for.
-fn known(ends: &TopicPartitionList) -> Offsets {
-    let known = |element: rdkafka::topic_partition_list::TopicPartitionListElem<'_>| {
+fn known(ends: &TopicPartitionList) -> BTreeMap<Partition, i64> {
+    let known = |element: TopicPartitionListElem<'_>| {
         let end = element.error().is_ok().then(|| element.offset().to_raw()).flatten()?;
         Some(((element.topic().to_owned(), element.partition()), end))
     };
@@ -110,8 +172,14 @@ mod tests {
 
     use super::*;
 
-    fn fetched(next: i64, enough_waits: bool) -> Fetched {
-        Fetched { next: BTreeMap::from([(("t".into(), 0), next)]), enough_waits }
+    /// What librdkafka tells of the one partition: whether it fetches it, and from where.
+    type Told = (bool, i64);
+    const ON: bool = true;
+    const OFF: bool = false;
+
+    fn fetched((is_fetched, next): Told, enough_waits: bool) -> Fetched {
+        let partitions = BTreeMap::from([(("t".into(), 0), Progress { is_fetched, next })]);
+        Fetched { partitions, enough_waits }
     }
 
     fn ends(end: i64) -> TopicPartitionList {
@@ -120,40 +188,71 @@ mod tests {
         list
     }
 
-    /// What two looks say, so long apart.
-    fn looks(apart: Duration, first: (u64, i64, i64), second: (u64, i64, i64), enough_waits: bool) -> usize {
-        let mut watch = Watch::default();
-        let (epoch, next, end) = first;
-        assert!(watch.look(epoch, fetched(next, false), &ends(end)).is_empty(), "one look tells nothing");
-        let before = watch.before.as_mut().expect("the first look");
-        before.at = before.at.checked_sub(apart).expect("a time");
-        let (epoch, next, end) = second;
-        watch.look(epoch, fetched(next, enough_waits), &ends(end)).len()
+    /// Another look, a quarter of a minute after the last.
+    fn look(watch: &mut Watch, epoch: u64, told: Told, end: i64, enough_waits: bool) -> Finding {
+        if let Some(before) = &mut watch.before {
+            before.at = before.at.checked_sub(LOOK_EVERY).expect("a time");
+        }
+        watch.look(epoch, fetched(told, enough_waits), &ends(end))
     }
 
     #[test]
-    fn a_partition_is_unread_where_nothing_was_fetched_between_two_looks_though_there_was_something() {
-        const INVALID: i64 = -1001;
-        for (what, apart, first, second, enough_waits, unread) in [
-            ("nothing of three records", LOOK_EVERY, (1, 5, 8), (1, 5, 8), false, 1),
-            ("never begun, not even at an empty one", LOOK_EVERY, (1, INVALID, 0), (1, INVALID, 0), false, 1),
-            ("all was fetched", LOOK_EVERY, (1, 8, 8), (1, 8, 8), false, 0),
-            ("new records came since", LOOK_EVERY, (1, 8, 8), (1, 8, 20), false, 0),
-            ("some were fetched", LOOK_EVERY, (1, 5, 8), (1, 6, 8), false, 0),
-            ("begun since", LOOK_EVERY, (1, INVALID, 8), (1, 0, 8), false, 0),
-            ("assigned anew since", LOOK_EVERY, (1, 5, 8), (2, 5, 8), false, 0),
-            ("enough waits", LOOK_EVERY, (1, 5, 8), (1, 5, 8), true, 0),
-            ("looks that waited together", Duration::ZERO, (1, 5, 8), (1, 5, 8), false, 0),
+    fn a_partition_is_unread_where_it_is_not_fetched_or_nothing_was_though_there_was_something() {
+        for (what, first, end, second, enough_waits, unread) in [
+            ("nothing of three records", (ON, 5), 8, (1, ON, 5), false, 1),
+            ("nothing, but enough waits", (ON, 5), 8, (1, ON, 5), true, 0),
+            ("all was fetched", (ON, 8), 8, (1, ON, 8), false, 0),
+            ("some was fetched", (ON, 5), 8, (1, ON, 6), false, 0),
+            ("assigned anew since", (ON, 5), 8, (2, ON, 5), false, 0),
+            ("never begun", (OFF, 0), 8, (1, OFF, 0), false, 1),
+            ("never begun, and enough waits of others", (OFF, 0), 8, (1, OFF, 0), true, 1),
+            ("never begun after an assignment that had fetched all", (OFF, 8), 8, (1, OFF, 8), false, 1),
+            ("begun since", (OFF, 0), 8, (1, ON, 8), false, 0),
+            ("being begun in a new assignment", (OFF, 8), 8, (2, OFF, 8), false, 0),
         ] {
-            assert_eq!(looks(apart, first, second, enough_waits), unread, "{what}");
+            let mut watch = Watch::default();
+            assert!(look(&mut watch, 1, first, end, false).unread.is_empty(), "one look tells nothing");
+            let (epoch, is_fetched, next) = second;
+            let found = look(&mut watch, epoch, (is_fetched, next), 20, enough_waits);
+            assert_eq!(found.unread.len(), unread, "{what}");
         }
     }
 
     #[test]
-    fn what_was_seen_before_a_pause_is_forgotten() {
+    fn while_reading_is_held_up_only_a_partition_that_is_not_fetched_is_unread() {
+        for (is_fetched, unread) in [(ON, 0), (OFF, 1)] {
+            let mut watch = Watch::default();
+            look(&mut watch, 1, (is_fetched, 5), 8, false);
+            watch.hold_up();
+            assert_eq!(look(&mut watch, 1, (is_fetched, 5), 8, false).unread.len(), unread);
+        }
+    }
+
+    #[test]
+    fn looks_that_waited_together_and_looks_after_a_blind_one_tell_nothing() {
         let mut watch = Watch::default();
-        watch.look(1, fetched(5, false), &ends(8));
-        watch.forget();
-        assert!(watch.look(1, fetched(5, false), &ends(8)).is_empty());
+        look(&mut watch, 1, (OFF, 0), 8, false);
+        assert!(watch.look(1, fetched((OFF, 0), false), &ends(8)).unread.is_empty());
+        assert_eq!((watch.see_nothing(), watch.see_nothing()), (1, 2));
+        assert!(look(&mut watch, 1, (OFF, 0), 8, false).unread.is_empty());
+        assert_eq!(watch.see_nothing(), 1, "a look in between");
+    }
+
+    #[test]
+    fn partitions_are_taken_anew_ever_more_rarely_until_all_are_read() {
+        let mut watch = Watch::default();
+        let mut epoch = 0;
+        let mut revived = |watch: &mut Watch, looks: u32, told: Told| {
+            let revived = |_: &u32| {
+                let finding = look(watch, epoch, told, 8, false);
+                // To take them anew is a new epoch, in which the first look tells nothing.
+                epoch += u64::from(finding.revive);
+                finding.revive
+            };
+            (1..=looks).filter(revived).collect::<Vec<_>>()
+        };
+        assert_eq!(revived(&mut watch, 24, (ON, 5)), [2, 5, 9, 15]);
+        assert!(revived(&mut watch, 3, (ON, 8)).is_empty());
+        assert_eq!(revived(&mut watch, 6, (ON, 5)), [2, 5], "as if for the first time");
     }
 }
