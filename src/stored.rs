@@ -83,6 +83,7 @@ impl ComparedView for ReadModels {
             compare::Comparison::New => Comparison::New,
             compare::Comparison::Differs => Comparison::Differs,
             compare::Comparison::Awaited => Comparison::Awaited,
+            compare::Comparison::Buried => Comparison::Buried,
             compare::Comparison::Same => Comparison::Same,
         };
         Ok(compared.map_err(failed)?.into_iter().map(comparison).collect())

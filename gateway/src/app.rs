@@ -27,10 +27,11 @@ use crate::auth::passwords::{HashError, Passwords};
 use crate::auth::registration::Registration;
 use crate::auth::resets::PasswordResets;
 use crate::auth::sessions::Sessions;
-use crate::auth::tokens::AccessTokens;
+use crate::auth::tokens::{AccessTokens, Identity};
+use crate::call::Call;
 use crate::client_address::TrustedProxies;
-
 use crate::health::{self, Health};
+use crate::problem::Problem;
 use crate::route_names::RouteNames;
 use crate::routes;
 use crate::server::{Front, serve};
@@ -125,6 +126,15 @@ pub struct App {
     pub insecure_cookies: bool,
     /// Prometheus' view of this process.
     pub metrics: PrometheusHandle,
+}
+
+impl App {
+    /// Who gives a command. Unlike a question, it takes no token from before the password was changed.
+    pub async fn identify_for_command(&self, call: &Call) -> Result<Identity, Problem> {
+        let identity = self.access_tokens.identify(call)?;
+        self.registration.signed_in(identity).await?;
+        Ok(identity)
+    }
 }
 
 /// Serves until `shutdown`.

@@ -381,7 +381,7 @@ impl Connector {
             };
         ending::cancel_cleanups(&mut transaction, merchant, store.store_id).await?;
         if matches!(ticket, Ticket::Link(_))
-            && !install::used(&mut transaction, store.store_id, tokens).await?
+            && !install::used(&mut transaction, store.store_id, tokens.expires_at).await?
         {
             return Err(ConnectError::Unavailable("newer tokens of the store have just come".into()));
         }
@@ -405,6 +405,7 @@ impl Connector {
             }
             Ticket::UsedLink => {}
         }
+        claim_links::forget(&mut transaction, store.store_id).await?;
         transaction.commit().await?;
         Ok(Some(connection_id))
     }

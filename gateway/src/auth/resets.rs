@@ -41,6 +41,11 @@ impl PasswordResets {
         let secret = serde_json::to_vec(&secret).map_err(|e| Problem::unavailable("json", &e))?;
         let sealed = self.keys.wrap(MAIL_SECRET, &secret).map_err(|e| Problem::unavailable("keys", &e))?;
         let mut transaction = self.pool.begin().await?;
+        // One at a time for each user: of two at once, neither would see the other's link.
+        sqlx::query("SELECT FROM users WHERE email = $1 FOR UPDATE")
+            .bind(email)
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query(
             "DELETE FROM password_resets WHERE expires_at < now() OR user_id = (SELECT user_id FROM users WHERE email = $1)",
         )
@@ -96,6 +101,10 @@ impl PasswordResets {
             .execute(&mut *transaction)
             .await?;
         end_sessions(&mut transaction, user, None).await?;
+        sqlx::query("DELETE FROM password_resets WHERE user_id = $1")
+            .bind(user)
+            .execute(&mut *transaction)
+            .await?;
         tell(&mut transaction, user).await?;
         transaction.commit().await?;
         Ok(UserId(user))

@@ -269,7 +269,7 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
 #[utoipa::path(delete, operation_id = "revoke_export", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
     params(("jobId" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn revoke(app: Arc<App>, call: Call, id: String) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let identity = app.identify_for_command(&call).await?;
     let job: JobId = id.parse().map_err(|_| Problem::unknown("export"))?;
     // From the events, not from a read model: what was asked for a moment ago can be revoked.
     let (export, _) =

@@ -91,7 +91,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 #[utoipa::path(post, operation_id = "read_notification", path = "/api/v1/notifications/{id}/read", tag = "notifications", security(("bearer" = [])),
     params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
 pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let identity = app.identify_for_command(&call).await?;
     let known = match id.parse::<Uuid>() {
         Ok(id) => bell::mark_read(&app.query_pool, identity.merchant_id, identity.user_id, Some(id)).await?,
         Err(_) => false,
@@ -107,7 +107,7 @@ pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
 #[utoipa::path(post, operation_id = "read_all_notifications", path = "/api/v1/notifications/read-all", tag = "notifications", security(("bearer" = [])),
     responses((status = 204)))]
 pub async fn read_all(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let identity = app.identify_for_command(&call).await?;
     bell::mark_read(&app.query_pool, identity.merchant_id, identity.user_id, None).await?;
     Ok(no_content())
 }

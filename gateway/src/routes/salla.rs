@@ -49,7 +49,7 @@ pub struct ConnectedBody {
 #[utoipa::path(get, path = "/api/v1/salla/auth/url", tag = "salla", security(("bearer" = [])), responses(
     (status = 200, body = AuthorizationBody), (status = 401, body = Problem)))]
 pub async fn authorization_url(app: Arc<App>, call: Call) -> Answer {
-    let applicant = applicant(&app, &call)?;
+    let applicant = applicant(&app, &call).await?;
     let (url, expires_at) = app.connector.authorization_url(applicant).await.map_err(problem)?;
     Ok(json(StatusCode::OK, &AuthorizationBody { authorization_url: url.to_string(), expires_at }))
 }
@@ -59,7 +59,7 @@ pub async fn authorization_url(app: Arc<App>, call: Call) -> Answer {
     (status = 200, body = ConnectedBody), (status = 400, body = Problem), (status = 403, body = Problem),
     (status = 409, body = Problem), (status = 502, body = Problem), (status = 503, body = Problem)))]
 pub async fn callback(app: Arc<App>, call: Call) -> Answer {
-    let applicant = applicant(&app, &call)?;
+    let applicant = applicant(&app, &call).await?;
     let body: CallbackBody = call.json()?;
     for (pointer, text) in
         [("/state", Some(&body.state)), ("/code", body.code.as_ref()), ("/error", body.error.as_ref())]
@@ -93,7 +93,7 @@ pub struct ClaimBody {
 #[utoipa::path(post, path = "/api/v1/salla/claim", tag = "salla", security(("bearer" = [])), request_body = ClaimBody, responses(
     (status = 200, body = ConnectedBody), (status = 400, body = Problem), (status = 409, body = Problem), (status = 502, body = Problem)))]
 pub async fn claim(app: Arc<App>, call: Call) -> Answer {
-    let applicant = applicant(&app, &call)?;
+    let applicant = applicant(&app, &call).await?;
     let body: ClaimBody = call.json()?;
     if body.token.is_empty() || body.token.len() > LONGEST {
         return Err(Problem::invalid_field("/token", format!("must have 1 to {LONGEST} characters")));
@@ -117,13 +117,13 @@ pub struct DisconnectedBody {
 #[utoipa::path(delete, path = "/api/v1/salla/connection", tag = "salla", security(("bearer" = [])), responses(
     (status = 202, body = DisconnectedBody), (status = 404, body = Problem)))]
 pub async fn disconnect(app: Arc<App>, call: Call) -> Answer {
-    let applicant = applicant(&app, &call)?;
+    let applicant = applicant(&app, &call).await?;
     let position = app.connector.disconnect(applicant).await.map_err(problem)?;
     Ok(json(StatusCode::ACCEPTED, &DisconnectedBody { position }))
 }
 
-fn applicant(app: &App, call: &Call) -> Result<Applicant, Problem> {
-    let identity = app.access_tokens.identify(call)?;
+async fn applicant(app: &App, call: &Call) -> Result<Applicant, Problem> {
+    let identity = app.identify_for_command(call).await?;
     Ok(Applicant { user_id: identity.user_id, merchant_id: identity.merchant_id })
 }
 

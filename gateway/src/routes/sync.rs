@@ -78,7 +78,7 @@ pub struct PhaseBody {
     (status = 202, body = AcceptedBody), (status = 409, body = Problem), (status = 412, body = Problem),
     (status = 422, body = Problem), (status = 503, body = Problem)))]
 pub async fn initial(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let identity = app.identify_for_command(&call).await?;
     let body: InitialBody = call.json()?;
     if !matches!(body.depth_in_months, 12 | 24) {
         return Err(Problem::invalid_field("/depthInMonths", "must be 12 or 24"));
@@ -230,7 +230,7 @@ async fn tell(
     event: &'static str,
     command: fn(Option<UserId>) -> SyncJobCommand,
 ) -> Answer {
-    let identity = app.access_tokens.identify(call)?;
+    let identity = app.identify_for_command(call).await?;
     let command = command(Some(identity.user_id));
     let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
     let (merchant, _) = merchant.map_err(|e| Problem::unavailable("event store", &e))?;

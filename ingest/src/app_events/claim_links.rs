@@ -35,7 +35,7 @@ impl ClaimLink {
     }
 }
 
-/// Makes a link and writes the mail, unless one that works was mailed before.
+/// Makes a link and writes the mail. The newest counts: whoever installed the app before is not who did now.
 pub(super) async fn mail(
     connection: &mut PgConnection,
     vault: &Vault,
@@ -45,18 +45,14 @@ pub(super) async fn mail(
     let token = Alphanumeric.sample_string(&mut rand::rng(), TOKEN_LENGTH);
     let secret = json!({"token": token, "email": email, "locale": "ar"}).to_string();
     let sealed = vault.seal_mail(secret.as_bytes())?;
-    let made = sqlx::query(
-        "INSERT INTO store_claim_links (token_hash, store_id, expires_at)
-         SELECT $1, $2, now() + interval '7 days' WHERE NOT EXISTS (
-             SELECT FROM store_claim_links WHERE store_id = $2 AND expires_at > now() AND connection_id IS NULL)",
+    forget(connection, store_id).await?;
+    sqlx::query(
+        "INSERT INTO store_claim_links (token_hash, store_id, expires_at) VALUES ($1, $2, now() + interval '7 days')",
     )
     .bind(hash(&token))
     .bind(store_id)
     .execute(&mut *connection)
     .await?;
-    if made.rows_affected() == 0 {
-        return Ok(());
-    }
     sqlx::query(
         "INSERT INTO mails (kind, key_id, secret, not_after) VALUES ($1, $2, $3, now() + interval '6 days')",
     )
@@ -67,6 +63,15 @@ pub(super) async fn mail(
     .await?;
     tracing::info!(event = "claim link mailed", storeId = store_id);
     Ok(())
+}
+
+/// Links of a store that nobody has used stop working: there is nothing left to claim, or another link for it.
+pub(crate) async fn forget(connection: &mut PgConnection, store_id: i64) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM store_claim_links WHERE store_id = $1 AND connection_id IS NULL")
+        .bind(store_id)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// The link with this token, while it works.

@@ -4,6 +4,7 @@
 use chrono::{DateTime, Utc};
 use sqlx::{PgConnection, PgPool, Row};
 
+use super::claim_links;
 use crate::salla::Secret;
 use crate::salla::oauth::Tokens;
 use crate::vault::{Vault, VaultError};
@@ -15,6 +16,8 @@ pub struct Held {
     pub access: Secret,
     /// Since when.
     pub since: DateTime<Utc>,
+    /// When its tokens end, which tells them from others of the store.
+    pub expires_at: DateTime<Utc>,
 }
 
 /// Table `easy_mode_installs`.
@@ -56,14 +59,14 @@ impl<'v> EasyModeInstalls<'v> {
     /// What is held of a store.
     pub async fn find(&self, pool: &PgPool, store_id: i64) -> Result<Option<Held>, VaultError> {
         let row = sqlx::query(
-            "SELECT key_id, access_token, held_since FROM easy_mode_installs WHERE store_id = $1",
+            "SELECT key_id, access_token, held_since, expires_at FROM easy_mode_installs WHERE store_id = $1",
         )
         .bind(store_id)
         .fetch_optional(pool)
         .await?;
         let Some(row) = row else { return Ok(None) };
         let access = self.vault.open_held(store_id, "access", row.try_get(0)?, row.try_get(1)?)?;
-        Ok(Some(Held { access, since: row.try_get(2)? }))
+        Ok(Some(Held { access, since: row.try_get(2)?, expires_at: row.try_get(3)? }))
     }
 
     /// All tokens that are held of a store, for whoever claims it.
@@ -86,10 +89,16 @@ impl<'v> EasyModeInstalls<'v> {
         }))
     }
 
-    /// Forgets what is held of a store.
-    pub async fn drop(&self, pool: &PgPool, store_id: i64) -> Result<(), sqlx::Error> {
-        let mut connection = pool.acquire().await?;
-        claimed(&mut connection, store_id).await.map(drop)
+    /// Forgets what is held of a store, and the links to claim it by; false where newer tokens have come.
+    pub async fn remove(&self, pool: &PgPool, store_id: i64, held: &Held) -> Result<bool, sqlx::Error> {
+        let mut transaction = pool.begin().await?;
+        alone(&mut transaction, store_id).await?;
+        if !used(&mut transaction, store_id, held.expires_at).await? {
+            return Ok(false);
+        }
+        claim_links::forget(&mut transaction, store_id).await?;
+        transaction.commit().await?;
+        Ok(true)
     }
 }
 
@@ -103,15 +112,15 @@ pub(crate) async fn alone(connection: &mut PgConnection, store_id: i64) -> Resul
         .map(drop)
 }
 
-/// What is held is these very tokens, which a link has turned into a connection; false where newer ones have come.
+/// The tokens that are held are those that end then, and of no use any more; false where newer ones have come.
 pub(crate) async fn used(
     connection: &mut PgConnection,
     store_id: i64,
-    tokens: &Tokens,
+    expires_at: DateTime<Utc>,
 ) -> Result<bool, sqlx::Error> {
     let used = sqlx::query("DELETE FROM easy_mode_installs WHERE store_id = $1 AND expires_at = $2")
         .bind(store_id)
-        .bind(tokens.expires_at)
+        .bind(expires_at)
         .execute(connection)
         .await?;
     Ok(used.rows_affected() == 1)

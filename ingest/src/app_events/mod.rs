@@ -307,7 +307,11 @@ impl AppEvents {
                     return Err(Undecided::Unclear("the tokens were replaced meanwhile".into()));
                 }
             }
-            Installed::Held(_) => EasyModeInstalls::new(&self.vault).drop(&self.pool, store_id).await?,
+            Installed::Held(held) => {
+                if !EasyModeInstalls::new(&self.vault).remove(&self.pool, store_id, held).await? {
+                    return Err(Undecided::Unclear("newer tokens have come meanwhile".into()));
+                }
+            }
         }
         Ok("uninstalled")
     }

@@ -92,9 +92,10 @@ impl<'r> Differences<'r> {
             match comparison {
                 Comparison::New => found.created += 1,
                 Comparison::Differs => found.updated += 1,
-                Comparison::Awaited | Comparison::Same => found.unchanged += 1,
+                Comparison::Awaited | Comparison::Buried | Comparison::Same => found.unchanged += 1,
             }
-            if *comparison == Comparison::Same {
+            // What a list shows does not bring back what is deleted: it is read, by whoever has asked.
+            if matches!(comparison, Comparison::Buried | Comparison::Same) {
                 continue;
             }
             self.show(&observation, *comparison);
@@ -177,7 +178,8 @@ impl<'r> Differences<'r> {
         let mut pause = GLANCE;
         while !last.is_empty() {
             let comparisons = self.run.tools.compared.compare(last.clone()).await.map_err(Failure::ours)?;
-            if comparisons.iter().all(|one| *one == Comparison::Same) {
+            // What was listed may have been deleted since.
+            if comparisons.iter().all(|one| matches!(one, Comparison::Buried | Comparison::Same)) {
                 break;
             }
             if Instant::now() > deadline {

@@ -216,20 +216,36 @@ impl<'r> Lists<'r> {
         Err(Failure::Disagrees(doubt))
     }
 
-    /// Takes the rows of a page whose ids are `wanted`.
+    /// Takes the rows of a page whose ids are `wanted`; what the list shows although it is deleted here is asked for.
     async fn take(
         &self,
         resource: &'static str,
         page: &Page,
         mut wanted: impl FnMut(i64) -> bool,
-    ) -> Result<Vec<Comparison>, Failure> {
+    ) -> Result<(), Failure> {
         let provenance = self.run.list_provenance(page.asked_at);
-        let rows = page.rows.iter().filter(|row| wanted(row_id(row.get())));
-        let readings = rows.map(|row| {
-            crate::sync::intake::map(resource, row.get(), &provenance)
-                .map_or_else(|error| Reading::Unmappable(row.get().to_owned(), error), Reading::Mapped)
-        });
-        self.differences.take(readings.collect()).await
+        let (mut readings, mut mapped) = (Vec::new(), Vec::new());
+        for row in page.rows.iter().map(|row| row.get()).filter(|row| wanted(row_id(row))) {
+            readings.push(match crate::sync::intake::map(resource, row, &provenance) {
+                Ok(unsealed) => {
+                    mapped.push(row_id(row));
+                    Reading::Mapped(unsealed)
+                }
+                Err(error) => Reading::Unmappable(row.to_owned(), error),
+            });
+        }
+        let comparisons = self.differences.take(readings).await?;
+        let buried = mapped.into_iter().zip(comparisons).filter(|(_, one)| *one == Comparison::Buried);
+        for (id, _) in buried {
+            self.ask(resource, id).await?;
+        }
+        Ok(())
+    }
+
+    /// Asks for an entity by its id.
+    async fn ask(&self, resource: &'static str, id: i64) -> Result<(), Failure> {
+        let read = self.run.entities.read(resource, id).await?;
+        self.differences.take(vec![Reading::from(read)]).await.map(drop)
     }
 
     /// Asks for entities that the list leaves out; those that are gone become deletions. More than a run may delete by itself are
@@ -239,8 +255,7 @@ impl<'r> Lists<'r> {
             return Err(Failure::TooManyDeletions { resource, deletions: absent.len(), rows: there });
         }
         for id in absent {
-            let read = self.run.entities.read(resource, *id).await?;
-            self.differences.take(vec![Reading::from(read)]).await?;
+            self.ask(resource, *id).await?;
         }
         Ok(())
     }

@@ -16,6 +16,8 @@ pub enum Comparison {
     Differs,
     /// The row would be the same, and waits for a read.
     Awaited,
+    /// A list shows what the row says is deleted.
+    Buried,
     /// The row would be the same.
     Same,
 }

@@ -365,7 +365,11 @@ impl SallaClient {
                 }
                 Err(Failure::Unauthorized(message))
             }
-            StatusCode::NOT_FOUND => Err(Failure::Final(SallaError::NotFound)),
+            // A gateway in between, too, says 404 when it has lost its way: only Salla's own word buries anything.
+            StatusCode::NOT_FOUND if serde_json::from_slice::<ErrorEnvelope>(&body).is_ok() => {
+                Err(Failure::Final(SallaError::NotFound))
+            }
+            StatusCode::NOT_FOUND => Err(Failure::Passing("HTTP 404 without Salla's error".into())),
             StatusCode::TOO_MANY_REQUESTS => Err(Failure::TooMany),
             status if status.is_server_error() => Err(Failure::Passing(format!("HTTP {status}"))),
             status => {

@@ -13,7 +13,7 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use qafila_schemas::catalogue::WEBHOOKS_RAW;
 use qafila_schemas::contract::Contract;
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
-use qafila_schemas::envelope::{BodySealer, OperatorKeys};
+use qafila_schemas::envelope::{BodySealer, OperatorKeys, SealError};
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::reader::{Batch, Item, OffsetKeeper, Reader, ReaderConfig};
@@ -221,6 +221,10 @@ impl Mapper {
     ) -> Result<Vec<DeadLetter>, Interrupted> {
         match self.observations.write(merchant, unsealed).await {
             Ok(()) => Ok(vec![]),
+            // The operator has it, this process does not: that is no fault of the deliveries.
+            Err(ObservationError::Keys(KeyStoreError::Seal(SealError::UnknownKey(key)))) => {
+                Err(Interrupted::UnknownKey(key))
+            }
             Err(ObservationError::Keys(KeyStoreError::Seal(error))) => {
                 let cause = || Unmappable { path: String::new(), reason: error.to_string() };
                 Ok(items

@@ -99,6 +99,7 @@ impl MailQueue {
              WHERE mail_id = (
                  SELECT mail_id FROM mails
                  WHERE state = 'waiting' AND not_before <= now() AND (lease_until IS NULL OR lease_until < now())
+                     AND (not_after IS NULL OR not_after > now())
                  ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING m.mail_id, m.merchant_id, m.kind, m.cause, m.job_id, m.figures, m.tries, m.key_id, m.secret,
                  (SELECT email FROM users u WHERE u.user_id = m.user_id) AS email,

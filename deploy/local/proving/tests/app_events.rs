@@ -1,6 +1,8 @@
 //! Events of the app itself, end to end: easy mode, re-authorisation, removal, subscription; and old ones sent again, which change
 //! nothing however well signed.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Duration, Utc};
 use qafila_proving::deliveries::Deliveries;
@@ -127,6 +129,44 @@ fn a_store_that_installs_in_easy_mode_is_claimed_once_by_the_link_that_is_mailed
         ensure!(merchant.sync_status().await?.status == "not_started", "nobody chose a depth");
         merchant.start_import(12).await?;
         merchant.watch_import(std::time::Duration::from_secs(60), |_| {}).await?;
+        Ok(())
+    });
+}
+
+#[test]
+fn a_link_to_claim_a_store_stops_working_when_the_app_is_installed_again_or_removed() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let store = store(world, rand::random()).await?;
+        let pool = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let installed = async |lasting_days: i64, mailed: usize| {
+            let mut tokens = world.sim.world().grant(store, SCOPE);
+            tokens["expires"] = json!((Utc::now() + Duration::days(lasting_days)).timestamp());
+            deliver(world, store, "app.store.authorize", Utc::now(), &tokens).await?;
+            let mails = || async { mails_to(&format!("owner{store}@store.example")) };
+            let mails = until(mails, |mails| mails.len() == mailed).await?;
+            let links = mails.iter().flat_map(|mail| mail.text.lines());
+            let tokens = links.filter_map(|line| Some(line.split_once("/claim#token=")?.1.to_owned()));
+            anyhow::Ok(tokens.collect::<BTreeSet<String>>())
+        };
+        let first = installed(10, 1).await?;
+        let both = installed(12, 2).await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        let claim = async |token: &String| {
+            let claiming = merchant.asking("/api/v1/salla/claim", &json!({"token": token}));
+            anyhow::Ok(claiming.send().await?.status())
+        };
+        for token in &first {
+            ensure!(claim(token).await? == StatusCode::BAD_REQUEST, "whoever installed it first");
+        }
+        world.sim.world().grants.revoke_store(store);
+        deliver(world, store, "app.uninstalled", Utc::now() + Duration::seconds(1), &json!({"id": 1}))
+            .await?;
+        ensure!(decided(&pool, store, 3).await? == ["held", "held", "uninstalled"]);
+        installed(13, 3).await?;
+        for token in &both {
+            ensure!(claim(token).await? == StatusCode::BAD_REQUEST, "what it was mailed for is gone");
+        }
         Ok(())
     });
 }

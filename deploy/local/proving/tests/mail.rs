@@ -1,6 +1,7 @@
 //! What people are told by mail, through a real mail server: once at most, whatever becomes of the server.
 
 use anyhow::{Context, Result, ensure};
+use chrono::Utc;
 use qafila_proving::gate::{Gate, Passage};
 use qafila_proving::mailbox::{self, Received, mails_to};
 use qafila_proving::merchant::{Merchant, PASSWORD, expect};
@@ -191,6 +192,9 @@ fn a_forgotten_password_is_set_anew_once_by_the_link_of_a_mail_and_ends_all_sess
         let mail = mail(&merchant).await?;
         let link = link(&mail.text, &world.gateway)?;
         let token = link.split_once("#token=").context("a token")?.1;
+        // Tokens say in seconds when they were issued.
+        let registered = Utc::now().timestamp();
+        until(|| async { Ok(Utc::now().timestamp()) }, |now| *now > registered).await?;
         let weak = post("password/reset", json!({"token": token, "password": "short"})).await?;
         ensure!(weak.status() == StatusCode::UNPROCESSABLE_ENTITY, "{}", weak.status());
         let reset = || post("password/reset", json!({"token": token, "password": "New-Horse-77-x"}));
@@ -200,6 +204,9 @@ fn a_forgotten_password_is_set_anew_once_by_the_link_of_a_mail_and_ends_all_sess
         ensure!(login("New-Horse-77-x").await?.status() == StatusCode::OK, "the new one");
         let refreshed = http.post(format!("{}/api/v1/auth/refresh", world.gateway)).header("cookie", cookie);
         ensure!(refreshed.send().await?.status() == StatusCode::UNAUTHORIZED, "the session has ended");
+        let disconnect = http.delete(format!("{}/api/v1/salla/connection", world.gateway));
+        let commanded = disconnect.bearer_auth(merchant.token()).send().await?;
+        ensure!(commanded.status() == StatusCode::UNAUTHORIZED, "its access token commands nothing");
         let told = mails(&merchant, 2).await?;
         ensure!(told.iter().filter(|mail| mail.subject == PASSWORD_CHANGED).count() == 1, "{told:?}");
         ensure!(mails_to("nobody@example.com")?.is_empty(), "strangers get nothing");

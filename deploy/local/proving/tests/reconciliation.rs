@@ -103,6 +103,15 @@ fn a_night_heals_what_no_webhook_told_and_the_next_one_changes_nothing() {
         let after = (records_of(world, OBSERVATIONS.name, &merchant)?, records_of(world, ORDERS.name, &merchant)?);
         ensure!(before == after, "{before:?} records became {after:?}");
         ensure!(of(&second, "orders")["summary"]["fetched"].as_i64() >= Some(120), "{second:#?}");
+        // What was deleted is back, as it was, and no webhook tells.
+        with_store(world, store, |store| {
+            store.products[4].gone = false;
+            store.customers[6].gone = false;
+        });
+        let third = night(world, &merchant).await?;
+        ensure!(changes(of(&third, "products")) == (0, 1), "{third:#?}");
+        ensure!(changes(of(&third, "customers")) == (0, 1), "{third:#?}");
+        until(deleted, |count| *count == 0).await?;
         Ok(())
     });
 }

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 
 use qafila_schemas::ids::ConnectionId;
-use qafila_schemas::open_set::{Entity, Kind};
+use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::observation::Observation;
 use sqlx::{PgConnection, PgPool};
 
@@ -25,6 +25,8 @@ pub enum Comparison {
     Differs,
     /// The row would be the same, but there was news of it, or it was never read in detail: the observation is waited for.
     Awaited,
+    /// A list shows what the row says is deleted. Only a read may tell which is right.
+    Buried,
     /// The row would be the same.
     Same,
 }
@@ -82,12 +84,15 @@ fn of_unknown(observation: &Observation) -> Comparison {
 
 fn of_known<R: MergedRow + Clone>(row: &R, observation: Observation, rules: Rules) -> Comparison {
     let before = *row.base();
+    let is_listed = observation.kind == Kind::Seen && observation.source == Source::List;
     let mut folded = row.clone();
     folded.fold(observation, rules);
     let after = *folded.base();
     let doubted = after.stale_since > before.stale_since;
     let read = after.read_at > before.read_at;
-    if before.is_deleted() != after.is_deleted() || doubted || content(row) != content(&folded) {
+    if is_listed && after.is_deleted() {
+        Comparison::Buried
+    } else if before.is_deleted() != after.is_deleted() || doubted || content(row) != content(&folded) {
         Comparison::Differs
     } else if read && (before.stale_since > before.read_at || before.read_at.is_none()) {
         Comparison::Awaited
@@ -110,7 +115,6 @@ fn content<R: MergedRow + Clone>(row: &R) -> Option<R::Fact> {
 mod tests {
     use qafila_schemas::ids::MerchantId;
     use qafila_schemas::millis::Millis;
-    use qafila_schemas::open_set::Source;
     use qafila_schemas::records::observation::{ProductCore, ProductObservation};
 
     use super::*;
@@ -164,6 +168,13 @@ mod tests {
             Comparison::Same
         );
         assert_eq!(of_known(&deleted, read(3_000_000, "tea"), RULES), Comparison::Differs, "it is back");
+        assert_eq!(of_known(&deleted, listed(3_000_000, "tea"), RULES), Comparison::Buried);
+        assert_eq!(of_known(&deleted, listed(3_000_000, "coffee"), RULES), Comparison::Buried);
+        assert_eq!(
+            of_known(&deleted, read(1_500_000, "tea"), RULES),
+            Comparison::Same,
+            "read before it went"
+        );
         let news = observation(Kind::Stale, Source::Webhook, 1_500_000, "");
         let stale = stored(&[read(1_000_000, "tea"), news]);
         assert_eq!(of_known(&stale, read(2_000_000, "tea"), RULES), Comparison::Awaited);

@@ -85,7 +85,11 @@ impl MergedRow for Customer {
         if let Some((known_stamp, mut known)) = self.profile.stamp().zip(self.profile.value().cloned()) {
             if stamp.origin != Origin::Details {
                 fill(&mut profile, &known);
-            } else if known_stamp.origin != Origin::Details && known_stamp.is_after(stamp, rules) {
+            } else if known_stamp.origin != Origin::Details
+                && known_stamp.is_after(stamp, rules)
+                // A later read knows better what is empty; this one may come again.
+                && Some(stamp.observed_at) >= self.base.read_at
+            {
                 filled = fill(&mut known, &profile);
                 self.profile = Register::stored(Some((known_stamp, known)));
             }
@@ -235,6 +239,9 @@ mod tests {
         );
         let again = seen(Source::Details, 90, "Sarah", None);
         assert_eq!(merged(&[&read, &listed, &again]).profile.value().expect("a profile").country_code, None);
+        let login = seen(Source::Webhook, 120, "Sarah", None);
+        let once = merged(&[&read, &again, &login]);
+        assert_eq!(merged(&[&read, &again, &login, &read, &again, &login]), once, "a batch that comes again");
         let same = seen(Source::List, 5, "Sara", None);
         assert_eq!(merged(&[&read, &same]).base().stale_since, None, "it says nothing else");
     }
