@@ -153,6 +153,11 @@ impl OperatorKeys {
         Ok(Self { current: current.ok_or(SealError::BadKeys("at least one key is needed"))?, keys })
     }
 
+    /// Whether what names this key can be opened.
+    pub fn has(&self, id: &str) -> bool {
+        self.keys.contains_key(id)
+    }
+
     /// Seals `plain` under the current key, bound to `context` (what it is and whose).
     pub fn wrap(&self, context: &[u8], plain: &[u8]) -> Result<Wrapped, SealError> {
         Ok(Wrapped { key_id: self.current.clone(), bytes: self.key(&self.current)?.seal(context, plain)? })

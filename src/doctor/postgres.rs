@@ -24,7 +24,10 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         findings.push(Finding::fine("postgres", format!("{} roles log in", DATABASE_ROLES.len())));
     }
     match connect(config.owner_url.as_str()).await {
-        Ok(mut owner) => findings.extend(as_owner(&mut owner).await),
+        Ok(mut owner) => {
+            findings.extend(as_owner(&mut owner).await);
+            findings.push(keys(config, &mut owner).await);
+        }
         Err(error) => {
             findings.push(Finding::broken("postgres as owner", error, "Check QAFILA_DATABASE_OWNER_URL."));
         }
@@ -53,6 +56,26 @@ async fn as_owner(owner: &mut PgConnection) -> Vec<Finding> {
         transactions(owner).await.unwrap_or_else(failed("transactions")),
         relay(owner).await.unwrap_or_else(failed("relay")),
     ]
+}
+
+/// Whatever is sealed names the operator's key that opens it. One that was taken away too early stops those who need it.
+async fn keys(config: &Config, owner: &mut PgConnection) -> Finding {
+    let named = sqlx::query_scalar::<_, String>(
+        "SELECT key_id FROM merchant_keys UNION SELECT key_id FROM salla_connections WHERE wiped_at IS NULL
+         UNION SELECT key_id FROM easy_mode_installs UNION SELECT key_id FROM app_events WHERE data IS NOT NULL
+         UNION SELECT key_id FROM mails WHERE secret IS NOT NULL ORDER BY 1",
+    );
+    match named.fetch_all(owner).await {
+        Err(error) => Finding::broken("operator keys", error.to_string(), "Run `qafila migrate`."),
+        Ok(named) => {
+            let missing: Vec<&String> = named.iter().filter(|id| !config.operator_keys.has(id)).collect();
+            if missing.is_empty() {
+                return Finding::fine("operator keys", "open all that is sealed");
+            }
+            let advice = "Put them back, behind the current one, into QAFILA_OPERATOR_KEYS of every process.";
+            Finding::broken("operator keys", format!("missing: {missing:?}"), advice)
+        }
+    }
 }
 
 async fn migrations(owner: &mut PgConnection) -> Result<Finding, sqlx::Error> {

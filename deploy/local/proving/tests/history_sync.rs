@@ -310,10 +310,14 @@ fn doctor_names_what_is_broken_and_what_to_do_and_changes_nothing() {
         let mut environment = world.environment.clone();
         environment.insert("QAFILA_REGISTRY_URL".into(), "http://127.0.0.1:9".into());
         environment.insert("QAFILA_TOPIC_PREFIX".into(), "nobody-made-these.".into());
+        // The key of what is sealed, such as the tokens of a connection, was taken away.
+        connected(world, 314, 1).await?;
+        let another = format!("another:{}=", "A".repeat(43));
+        environment.insert("QAFILA_OPERATOR_KEYS".into(), another);
         let output = world.command(&["doctor"], &environment).output().await?;
         let said = String::from_utf8_lossy(&output.stdout).into_owned();
         ensure!(output.status.code() == Some(1), "{said}");
-        for line in ["FAIL  schema registry", "FAIL  topics", "qafila topics apply"] {
+        for line in ["FAIL  schema registry", "FAIL  topics", "qafila topics apply", "FAIL  operator keys"] {
             ensure!(said.contains(line), "{line} in\n{said}");
         }
         Ok(())
