@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use chrono::NaiveDate;
@@ -29,6 +30,10 @@ use crate::wiring;
 const MOST_SHOWN: usize = 50;
 /// Differences from Salla's lists that are asked for one by one: a list may be served from a cache (FACTS §4).
 const MOST_CONFIRMED: usize = 200;
+
+/// From Postgres to ClickHouse a change takes a second; more is a difference.
+const ON_ITS_WAY: Duration = Duration::from_secs(10);
+const LOOK_AGAIN: Duration = Duration::from_secs(2);
 
 /// What to prove.
 #[derive(Args)]
@@ -127,19 +132,41 @@ async fn compare(
     let said = source_sheet::read(source, owner, day).await.context("asking Salla")?;
     let unmappable = said.unmappable;
     let mut truth = sheet_of(said);
-    let read_models = wiring::pool(config, "qafila_oltp")?;
-    let postgres = audit::postgres::sheet(&read_models, scope).await.context("reading Postgres")?;
+    let Stored { postgres, facts, topics } = stored(config, contract, scope).await?;
     let doubtful = postgres.differences(&truth);
     confirm(source, owner, day, &mut truth, &doubtful).await.context("asking Salla")?;
     let of_postgres = postgres.differences(&truth);
-    let clickhouse = client::connect(config.clickhouse_url.as_str(), &config.clickhouse_database);
-    let facts = audit::clickhouse::sheet(&clickhouse, scope).await.context("reading ClickHouse")?;
     let of_clickhouse = facts.differences(&postgres);
-    let topics =
-        audit::topics::sheet(&contract.kafka, &contract.registry, scope).await.context("reading Kafka")?;
     let of_topics = topics.differences(&postgres);
     let sheets = vec![("Salla", truth), ("Postgres", postgres), ("ClickHouse", facts), ("topics", topics)];
     Ok(Compared { sheets, unmappable, of_postgres, of_clickhouse, of_topics })
+}
+
+/// What is stored here.
+struct Stored {
+    postgres: Sheet,
+    facts: Sheet,
+    topics: Sheet,
+}
+
+/// Reads what is stored, again for a moment while the places differ: what has just changed is on its way from one to the next.
+async fn stored(config: &Config, contract: &Contract, scope: Scope) -> Result<Stored> {
+    let read_models = wiring::pool(config, "qafila_oltp")?;
+    let clickhouse = client::connect(config.clickhouse_url.as_str(), &config.clickhouse_database);
+    let deadline = Instant::now() + ON_ITS_WAY;
+    loop {
+        let postgres = audit::postgres::sheet(&read_models, scope).await.context("reading Postgres")?;
+        let facts = audit::clickhouse::sheet(&clickhouse, scope).await.context("reading ClickHouse")?;
+        let topics = audit::topics::sheet(&contract.kafka, &contract.registry, scope)
+            .await
+            .context("reading Kafka")?;
+        let differ = facts.differences(&postgres).len() + topics.differences(&postgres).len();
+        if differ == 0 || Instant::now() > deadline {
+            return Ok(Stored { postgres, facts, topics });
+        }
+        eprintln!("{differ} differences, which may be on their way: looking again");
+        tokio::time::sleep(LOOK_AGAIN).await;
+    }
 }
 
 /// Asks for what a list seems to have otherwise: lists may be old, details are not.

@@ -28,8 +28,8 @@ pub(super) async fn show(
     let registry = Registry::new(config.registry_url.as_str())?;
     match webhook(&registry, letter).await? {
         Some(webhook) => println!(
-            "  store {:?}, event {:?}, {}, received {}, body of {} sealed bytes",
-            webhook.store_id,
+            "  store {}, event {:?}, {}, received {}, body of {} sealed bytes",
+            webhook.store_id.map_or_else(|| "unknown".into(), |id| id.to_string()),
             webhook.event,
             webhook.strategy,
             webhook.received_at,

@@ -3,6 +3,11 @@
 use std::collections::BTreeMap;
 
 use qafila_ingest::webhooks;
+use qafila_projections::olap::carts::CartRow;
+use qafila_projections::olap::customers::CustomerRow;
+use qafila_projections::olap::load::FactRow;
+use qafila_projections::olap::orders::OrderRow;
+use qafila_projections::olap::products::ProductRow;
 use qafila_projections::oltp::merge;
 use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, Topic, WEBHOOKS_RAW, dead_letter_topic};
 use qafila_schemas::dead_letter::LetterId;
@@ -61,8 +66,14 @@ async fn lags(config: &Config) -> Vec<Finding> {
     for (consumer, topic, offsets) in stored {
         findings.push(lag(config, &consumer, &topic, &offsets).await);
     }
-    let of_brokers =
-        [("merge", merge::GROUP, OBSERVATIONS), ("webhook mapper", webhooks::GROUP, WEBHOOKS_RAW)];
+    let of_brokers = [
+        ("merge", merge::GROUP, OBSERVATIONS),
+        ("webhook mapper", webhooks::GROUP, WEBHOOKS_RAW),
+        ("ClickHouse's orders", OrderRow::GROUP, OrderRow::TOPIC),
+        ("ClickHouse's customers", CustomerRow::GROUP, CustomerRow::TOPIC),
+        ("ClickHouse's products", ProductRow::GROUP, ProductRow::TOPIC),
+        ("ClickHouse's carts", CartRow::GROUP, CartRow::TOPIC),
+    ];
     for (consumer, group, topic) in of_brokers {
         findings.push(match committed_offsets(config, group, topic).await {
             Ok(offsets) => lag(config, consumer, topic.name, &offsets).await,

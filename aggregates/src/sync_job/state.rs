@@ -25,7 +25,7 @@ pub enum SyncJobError {
     #[error("no import is running")]
     NotRunning,
     /// Only a failed or paused run can be resumed.
-    #[error("the import is not failed or paused")]
+    #[error("the import is not failed or paused; one that has ended is started anew")]
     NotResumable,
     /// Another worker holds the run.
     #[error("lease epoch {given} is stale: the run is held under epoch {current}")]

@@ -265,7 +265,12 @@ impl Hydration {
         let reading = reader.read(entity.resource, entity.salla_id);
         let unsealed = match tokio::time::timeout(ENTITY_TAKES, reading).await {
             Err(_) => {
-                return rest(resting, entity, Some(entity.stale_since), &"Salla did not answer in time");
+                return rest(
+                    resting,
+                    entity,
+                    Some(entity.stale_since),
+                    &"not read in time: Salla is slow, or the store's share of calls is used up",
+                );
             }
             Ok(Ok(EntityRead::There { mapped: Ok(unsealed), .. } | EntityRead::Gone(unsealed))) => unsealed,
             Ok(Ok(EntityRead::There { mapped: Err((_, error)), .. })) => {

@@ -251,7 +251,10 @@ fn read(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> Out
         Ok(envelope) => envelope,
         // An event that we do not use may have any shape.
         Err(_) if is_unused => return Outcome::Passed("unused"),
-        Err(error) => return Outcome::Unmappable(error, None),
+        Err(error) => {
+            let owner = delivery.store_id.and_then(|store| owners.get(&store));
+            return Outcome::Unmappable(error, owner.map(|owner| owner.merchant_id));
+        }
     };
     let what = match topic(&envelope.event) {
         Topic::Entity(what) => what,

@@ -102,7 +102,7 @@ impl ConsumerContext for Context {
         } else {
             self.let_go(consumer)
         };
-        tracing::info!(event = "rebalanced", partitions = partitions.count(), code = ?code);
+        tracing::info!(event = "rebalanced", partitions = partitions.count(), assigned);
         if let Err(error) = outcome {
             tracing::error!(event = "rebalance failed", error = %error);
             // They stay ours; the polling thread tries again to place them.

@@ -136,12 +136,7 @@ pub fn order_details(store: &Store, order: &Order, full: bool) -> Value {
     details["is_pending_payment"] = json!(STATUSES[order.status].1 == "payment_pending");
     set_amounts(order, &mut details["amounts"]);
     order_customer(store, order, &mut details["customer"]);
-    let customer = &store.customers[order.customer];
-    details["receiver"] = json!({
-        "name": format!("{} {}", customer.first_name, customer.last_name),
-        "email": customer.email,
-        "phone": format!("966{}", customer.mobile),
-    });
+    details["receiver"] = receiver(store, order);
     if full {
         details["items"] = order_items(store, order);
     }
@@ -268,6 +263,15 @@ pub fn webhook(
     Value::Object(envelope)
 }
 
+fn receiver(store: &Store, order: &Order) -> Value {
+    let customer = &store.customers[order.customer];
+    json!({
+        "name": format!("{} {}", customer.first_name, customer.last_name),
+        "email": customer.email,
+        "phone": format!("966{}", customer.mobile),
+    })
+}
+
 /// `data` and `pickup_branch` of `order.created` and its siblings.
 pub fn order_webhook(store: &Store, order: &Order) -> (Value, Value) {
     let mut data = ORDER_WEBHOOK["data"].clone();
@@ -279,6 +283,7 @@ pub fn order_webhook(store: &Store, order: &Order) -> (Value, Value) {
     data["currency"] = json!(order.currency);
     set_amounts(order, &mut data["amounts"]);
     order_customer(store, order, &mut data["customer"]);
+    data["receiver"] = receiver(store, order);
     let template = data["items"][0].take();
     let items: Vec<Value> = order
         .lines
