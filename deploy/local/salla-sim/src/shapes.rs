@@ -283,7 +283,7 @@ pub fn order_webhook(store: &Store, order: &Order) -> (Value, Value) {
     data["currency"] = json!(order.currency);
     set_amounts(order, &mut data["amounts"]);
     order_customer(store, order, &mut data["customer"]);
-    data["receiver"] = receiver(store, order);
+    data["shipping"]["receiver"] = receiver(store, order);
     let template = data["items"][0].take();
     let items: Vec<Value> = order
         .lines
