@@ -4,6 +4,9 @@ use clap::Parser;
 use qafila::command::{Cli, run};
 use qafila::logging;
 
+/// Exit code of a process that SIGPIPE has ended, as shells tell it.
+const CLOSED_PIPE: i32 = 128 + 13;
+
 #[tokio::main]
 async fn main() {
     end_quietly_when_nobody_reads();
@@ -22,7 +25,8 @@ fn end_quietly_when_nobody_reads() {
     std::panic::set_hook(Box::new(move |panic| {
         let said = panic.payload_as_str().unwrap_or_default();
         if said.starts_with("failed printing to stdout") && said.contains("Broken pipe") {
-            std::process::exit(0);
+            // As who is ended by that signal: what a command was to do may not be done.
+            std::process::exit(CLOSED_PIPE);
         }
         usual(panic);
     }));

@@ -88,6 +88,11 @@ impl PasswordResets {
         check("/password", &password, &email)?;
         let password_hash = self.hash(password).await?;
         let mut transaction = self.pool.begin().await?;
+        // The user first and then the links, as everybody who takes both.
+        sqlx::query("SELECT FROM users WHERE email = $1 FOR UPDATE")
+            .bind(&email)
+            .execute(&mut *transaction)
+            .await?;
         let user: Option<(Uuid,)> = sqlx::query_as(
             "DELETE FROM password_resets WHERE token_hash = $1 AND expires_at > now() RETURNING user_id",
         )

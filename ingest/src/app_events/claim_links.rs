@@ -35,7 +35,7 @@ impl ClaimLink {
     }
 }
 
-/// Makes a link and writes the mail. The newest counts: whoever installed the app before is not who did now.
+/// Makes a link and writes the mail.
 pub(super) async fn mail(
     connection: &mut PgConnection,
     vault: &Vault,
@@ -45,7 +45,6 @@ pub(super) async fn mail(
     let token = Alphanumeric.sample_string(&mut rand::rng(), TOKEN_LENGTH);
     let secret = json!({"token": token, "email": email, "locale": "ar"}).to_string();
     let sealed = vault.seal_mail(secret.as_bytes())?;
-    forget(connection, store_id).await?;
     sqlx::query(
         "INSERT INTO store_claim_links (token_hash, store_id, expires_at) VALUES ($1, $2, now() + interval '7 days')",
     )

@@ -190,6 +190,10 @@ impl AppEvents {
             self.reauthorised(&mut transaction, owner.connection_id, tokens).await?
         } else {
             let held = EasyModeInstalls::new(&self.vault).hold(&mut transaction, store_id, tokens).await?;
+            if held {
+                // The newest installation counts: whoever installed the app before is not who did now.
+                claim_links::forget(&mut transaction, store_id).await?;
+            }
             if let Some(email) = installer.filter(|_| held) {
                 claim_links::mail(&mut transaction, &self.vault, store_id, &email).await?;
             }

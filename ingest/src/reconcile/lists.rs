@@ -12,7 +12,7 @@ use super::stored::Comparison;
 use super::summary::{Failure, Summary};
 use crate::mapping::Owner;
 use crate::refused_rows::row_id;
-use crate::salla::client::Page;
+use crate::salla::client::{Page, SallaError};
 use crate::sync::intake::day as day_of;
 use crate::sync::plan::{self, Window};
 use crate::sync::query::SliceLists;
@@ -237,9 +237,24 @@ impl<'r> Lists<'r> {
         let comparisons = self.differences.take(readings).await?;
         let buried = mapped.into_iter().zip(comparisons).filter(|(_, one)| *one == Comparison::Buried);
         for (id, _) in buried {
-            self.ask(resource, id).await?;
+            self.dig_up(resource, id).await?;
         }
         Ok(())
+    }
+
+    /// Asks for what is deleted here although a list shows it. One that cannot be read is its own failure, and the list goes on.
+    async fn dig_up(&self, resource: &'static str, id: i64) -> Result<(), Failure> {
+        let reading = match self.run.entities.read(resource, id).await {
+            Ok(read) => Reading::from(read),
+            Err(error @ (SallaError::Refused { .. } | SallaError::Unavailable { .. })) => {
+                let owner = self.run.owner;
+                tracing::warn!(event = "listed but not readable", merchantId = %owner.merchant_id, storeId = owner.store_id,
+                    resource, id, error = %error);
+                Reading::Refused
+            }
+            Err(error) => return Err(error.into()),
+        };
+        self.differences.take(vec![reading]).await.map(drop)
     }
 
     /// Asks for an entity by its id.

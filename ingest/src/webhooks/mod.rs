@@ -221,16 +221,14 @@ impl Mapper {
     ) -> Result<Vec<DeadLetter>, Interrupted> {
         match self.observations.write(merchant, unsealed).await {
             Ok(()) => Ok(vec![]),
-            // The operator has it, this process does not: that is no fault of the deliveries.
-            Err(ObservationError::Keys(KeyStoreError::Seal(SealError::UnknownKey(key)))) => {
-                Err(Interrupted::UnknownKey(key))
-            }
             Err(ObservationError::Keys(KeyStoreError::Seal(error))) => {
+                // The operator may have put away a key too early; it is put back, and they are tried again.
+                let is_missing = matches!(error, SealError::UnknownKey(_));
+                let code = if is_missing { "key_missing" } else { "unsealable" };
                 let cause = || Unmappable { path: String::new(), reason: error.to_string() };
-                Ok(items
-                    .into_iter()
-                    .filter_map(|item| letter(item, "unsealable", cause(), Some(merchant)))
-                    .collect())
+                let letters =
+                    items.into_iter().filter_map(|item| letter(item, code, cause(), Some(merchant)));
+                Ok(letters.collect())
             }
             Err(error) => Err(error.into()),
         }
