@@ -1,23 +1,36 @@
 //! Finding people by exact e-mail or phone (API.md): parameters `email` and `phone` of lists.
 
-use qafila_ingest::mapping::values::phone;
+use qafila_ingest::mapping::market::Market;
+use qafila_ingest::mapping::phones::{Phone, phone};
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::sealed::{Contact, KeyStore, Subject};
 
+use crate::app::App;
+use crate::call::Call;
 use crate::problem::Problem;
 
 const LONGEST: usize = 254;
 
-/// The contact that a parameter names; none where it is another parameter.
-pub fn contact(name: &str, value: &str) -> Result<Option<Contact>, Problem> {
+/// The market of the merchant's store, where a parameter of the call is a phone, which may come without its country code.
+pub async fn market(app: &App, merchant: MerchantId, call: &Call) -> Result<Market, Problem> {
+    if call.parameters().iter().all(|(name, _)| name != "phone") {
+        return Ok(Market::default());
+    }
+    Ok(app.connector.market(merchant).await?)
+}
+
+/// The contact that a parameter names; none where it is another parameter. A phone without a country code is of the store's country.
+pub fn contact(name: &str, value: &str, market: Market) -> Result<Option<Contact>, Problem> {
     let bad = |rule: &str| Problem::invalid_field(name, rule);
     match name {
         "email" | "phone" if value.len() > LONGEST => Err(bad("must have at most 254 characters")),
         "email" if value.contains('@') => Ok(Some(Contact::email(value))),
         "email" => Err(bad("must be an e-mail address")),
-        "phone" => match phone(None, Some(value)) {
-            Some(number) => Ok(Some(Contact::Phone(number))),
-            None => Err(bad("must be a phone number with its country code, such as +966501234567")),
+        "phone" => match phone(market.country(), None, value) {
+            Some(Phone::Known(number)) => Ok(Some(Contact::Phone(number))),
+            Some(Phone::Text(_)) | None => {
+                Err(bad("must be a phone number, such as 0501234567 or +966501234567"))
+            }
         },
         _ => Ok(None),
     }

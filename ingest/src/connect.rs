@@ -18,6 +18,7 @@ use url::Url;
 use crate::app_events::claim_links;
 use crate::app_events::install::EasyModeInstalls;
 use crate::app_events::{self, SubscriptionStanding, install};
+use crate::mapping::market::Market;
 use crate::salla::SallaConfig;
 use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
 use crate::subscriptions::{self, SubscriptionState};
@@ -124,6 +125,18 @@ impl Connector {
         merchant: MerchantId,
     ) -> Result<Option<SubscriptionState>, sqlx::Error> {
         subscriptions::state(&self.pool, merchant).await
+    }
+
+    /// Where the merchant's store sells; the default where none is, or was, connected.
+    pub async fn market(&self, merchant: MerchantId) -> Result<Market, sqlx::Error> {
+        let currency: Option<Option<String>> = sqlx::query_scalar(
+            "SELECT store_currency FROM salla_connections WHERE merchant_id = $1
+             ORDER BY wiped_at IS NULL DESC, connected_at DESC LIMIT 1",
+        )
+        .bind(merchant.0)
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(Market::of_currency(currency.flatten().as_deref()))
     }
 
     /// The subscription of the merchant's store to our app at Salla; none where no event told it.
@@ -448,7 +461,7 @@ impl Connector {
         connection_id: ConnectionId,
     ) -> Result<(ConnectionId, StoreIdentity, Vec<String>), ConnectError> {
         let row = sqlx::query(
-            "SELECT store_id, store_name, store_domain, store_plan, scopes FROM salla_connections WHERE connection_id = $1",
+            "SELECT store_id, store_name, store_domain, store_plan, scopes, store_currency FROM salla_connections WHERE connection_id = $1",
         )
         .bind(connection_id.0)
         .fetch_one(&self.pool)
@@ -458,6 +471,7 @@ impl Connector {
             name: row.try_get(1)?,
             domain: row.try_get(2)?,
             plan: row.try_get(3)?,
+            currency: row.try_get(5)?,
         };
         Ok((connection_id, store, row.try_get(4)?))
     }

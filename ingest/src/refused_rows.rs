@@ -11,10 +11,8 @@ use qafila_schemas::headers;
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::writer::{TopicWriter, WriteError};
 use rdkafka::message::OwnedHeaders;
-use serde::Deserialize;
 
 use crate::mapping::Unmappable;
-use crate::mapping::values::id;
 
 /// What such rows are sealed for.
 pub const SEALED_FOR: &str = "unmappable row";
@@ -69,17 +67,9 @@ impl RefusedRows {
 
 /// Salla's id of a row whatever else is wrong with it; of a row that has none a negative number made from its text.
 pub fn row_id(row: &str) -> i64 {
-    #[derive(Deserialize)]
-    struct Identified {
-        #[serde(deserialize_with = "id")]
-        id: i64,
-    }
-    serde_json::from_str::<Identified>(row).map_or_else(
-        |_| {
-            let mut hasher = DefaultHasher::new();
-            row.hash(&mut hasher);
-            -i64::try_from(hasher.finish() >> 1).unwrap_or(i64::MAX).max(1)
-        },
-        |row| row.id,
-    )
+    crate::mapping::row_id(row).unwrap_or_else(|| {
+        let mut hasher = DefaultHasher::new();
+        row.hash(&mut hasher);
+        -i64::try_from(hasher.finish() >> 1).unwrap_or(i64::MAX).max(1)
+    })
 }

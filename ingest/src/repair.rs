@@ -3,13 +3,12 @@
 
 use std::sync::Arc;
 
-use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::ids::MerchantId;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
 use sqlx::PgPool;
-use uuid::Uuid;
 
-use crate::mapping::{Owner, Unsealed};
+use crate::mapping::{Owner, OwnerRow, Unsealed};
 use crate::observations::{ObservationError, ObservationWriter};
 
 /// Observations written together.
@@ -75,14 +74,13 @@ impl Repairs {
 
     /// The merchant's connection, or the last one it had.
     async fn owner(&self, merchant: MerchantId) -> Result<Owner, RepairError> {
-        let row: Option<(Uuid, i64)> = sqlx::query_as(
-            "SELECT connection_id, store_id FROM salla_connections WHERE merchant_id = $1
+        let row: Option<OwnerRow> = sqlx::query_as(
+            "SELECT merchant_id, connection_id, store_id, store_currency FROM salla_connections WHERE merchant_id = $1
              ORDER BY wiped_at IS NULL DESC, connected_at DESC LIMIT 1",
         )
         .bind(merchant.0)
         .fetch_optional(&self.pool)
         .await?;
-        let (id, store_id) = row.ok_or(RepairError::NeverConnected(merchant))?;
-        Ok(Owner { merchant_id: merchant, connection_id: ConnectionId(id), store_id })
+        row.map(Owner::of_row).ok_or(RepairError::NeverConnected(merchant))
     }
 }

@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDate;
 use qafila_schemas::amount::Amount;
-use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::ids::MerchantId;
 use qafila_schemas::open_set::Source;
 use sqlx::PgPool;
-use uuid::Uuid;
 
 use crate::hydration::entity::{EntityRead, EntityReader};
-use crate::mapping::{Owner, Unsealed, orders};
+use crate::mapping::{Owner, OwnerRow, Unsealed, orders};
 use crate::refused_rows::row_id;
 use crate::salla::client::{SallaClient, SallaError};
 use crate::sync::intake::{day as day_of, map};
@@ -44,14 +43,14 @@ pub struct SourceSheet {
 
 /// The merchant's live connection; none where there is none.
 pub async fn owner(pool: &PgPool, merchant: MerchantId) -> Result<Option<Owner>, sqlx::Error> {
-    let row: Option<(Uuid, i64)> = sqlx::query_as(
-        "SELECT connection_id, store_id FROM salla_connections WHERE merchant_id = $1 AND wiped_at IS NULL
+    let row: Option<OwnerRow> = sqlx::query_as(
+        "SELECT merchant_id, connection_id, store_id, store_currency FROM salla_connections WHERE merchant_id = $1 AND wiped_at IS NULL
          ORDER BY connected_at DESC LIMIT 1",
     )
     .bind(merchant.0)
     .fetch_optional(pool)
     .await?;
-    Ok(row.map(|(id, store_id)| Owner { merchant_id: merchant, connection_id: ConnectionId(id), store_id }))
+    Ok(row.map(Owner::of_row))
 }
 
 /// Asks Salla.
@@ -104,11 +103,10 @@ pub async fn is_there(
 
 fn entry(unsealed: &Unsealed) -> SourceOrder {
     let order = unsealed.observation.order.as_deref();
-    let amounts = order.and_then(|order| order.amounts.as_ref());
     SourceOrder {
-        total: amounts.map(|amounts| amounts.total),
-        currency: amounts.map(|amounts| amounts.currency.clone()).unwrap_or_default(),
-        status: order.and_then(|order| order.status.as_ref()).map(|s| s.slug.clone()).unwrap_or_default(),
+        total: order.and_then(|order| order.total),
+        currency: order.and_then(|order| order.currency.clone()).unwrap_or_default(),
+        status: order.and_then(|order| order.status_slug.clone()).unwrap_or_default(),
     }
 }
 

@@ -15,11 +15,11 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use url::Url;
 
-use crate::mapping::values::id;
 use crate::mapping::webhooks::STORE_EVENTS;
 use crate::owners;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{SallaApi, SallaClient, SallaError};
+use crate::salla::shapes::values::id;
 use crate::salla::{SallaConfig, Secret};
 
 const PATH: &str = "webhooks";

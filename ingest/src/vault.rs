@@ -85,8 +85,8 @@ impl Vault {
         let sealed = self.seal(id, tokens)?;
         sqlx::query(
             "INSERT INTO salla_connections (connection_id, merchant_id, store_id, store_name, store_domain, store_plan,
-                 scopes, key_id, access_token, refresh_token, refresh_hash, refresh_state, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+                 scopes, key_id, access_token, refresh_token, refresh_hash, refresh_state, expires_at, store_currency)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         )
         .bind(id.0)
         .bind(merchant.0)
@@ -101,6 +101,7 @@ impl Vault {
         .bind(&sealed.refresh_hash)
         .bind(sealed.refresh_state())
         .bind(tokens.expires_at)
+        .bind(&store.currency)
         .execute(connection)
         .await?;
         Ok(())
@@ -128,7 +129,7 @@ impl Vault {
         sqlx::query(
             "UPDATE salla_connections SET store_name = $2, store_domain = $3, store_plan = $4, scopes = $5, key_id = $6,
                  access_token = $7, refresh_token = $8, refresh_hash = $9, refresh_state = $10, expires_at = $11,
-                 generation = generation + 1, told_at = NULL, authorised_at = now()
+                 generation = generation + 1, told_at = NULL, authorised_at = now(), store_currency = coalesce($12, store_currency)
              WHERE connection_id = $1",
         )
         .bind(id.0)
@@ -142,6 +143,7 @@ impl Vault {
         .bind(&sealed.refresh_hash)
         .bind(sealed.refresh_state())
         .bind(tokens.expires_at)
+        .bind(&store.currency)
         .execute(connection)
         .await?;
         Ok(Some(id))

@@ -1,44 +1,49 @@
--- Facts, as they arrive from Kafka. Query them with FINAL: the latest revision of a key is the truth.
+-- Facts, as they arrive from Kafka. Query them with FINAL: the latest revision of a key is the truth. What is null in a fact is NULL here.
 
 -- The merged current state of orders; lines as arrays of equal length.
 CREATE TABLE IF NOT EXISTS orders (
     merchant_id UUID,
+    store_id Int64,
     order_id Int64,
     revision Int64,
     is_deleted UInt8,
-    store_id Int64,
     connection_id UUID,
     reference_id Nullable(Int64),
     created_at DateTime64(3, 'UTC'),
-    payment_method LowCardinality(String),
-    status_slug LowCardinality(String),
-    status_name String,
-    custom_status_name String,
-    is_pending_payment UInt8,
+    created_at_from LowCardinality(Nullable(String)),
+    payment_method LowCardinality(Nullable(String)),
+    status_slug LowCardinality(Nullable(String)),
+    status_name Nullable(String),
+    custom_status_name Nullable(String),
+    is_pending_payment Nullable(Bool),
     total Nullable(Decimal(18, 4)),
-    currency LowCardinality(String),
+    currency LowCardinality(Nullable(String)),
     sub_total Nullable(Decimal(18, 4)),
     shipping_cost Nullable(Decimal(18, 4)),
     cash_on_delivery Nullable(Decimal(18, 4)),
     tax Nullable(Decimal(18, 4)),
     discount Nullable(Decimal(18, 4)),
     customer_id Nullable(Int64),
-    channel LowCardinality(String),
-    customer_name String,
-    customer_phone String,
-    customer_email String,
-    receiver_name String,
-    receiver_phone String,
-    receiver_email String,
-    city LowCardinality(String),
-    country_code LowCardinality(String),
+    channel LowCardinality(Nullable(String)),
+    customer_name Nullable(String),
+    customer_phone Nullable(String),
+    customer_email Nullable(String),
+    receiver_name Nullable(String),
+    receiver_phone Nullable(String),
+    receiver_email Nullable(String),
+    city LowCardinality(Nullable(String)),
+    country_code LowCardinality(Nullable(String)),
     salla_updated_at Nullable(DateTime64(3, 'UTC')),
     lines_complete UInt8,
-    lines_product_id Array(Int64),
-    lines_name Array(String),
-    lines_sku Array(String),
-    lines_quantity Array(Decimal(18, 4)),
+    lines_id Array(Nullable(Int64)),
+    lines_product_id Array(Nullable(Int64)),
+    lines_product_found_by Array(LowCardinality(Nullable(String))),
+    lines_name Array(Nullable(String)),
+    lines_sku Array(Nullable(String)),
+    lines_quantity Array(Nullable(Decimal(18, 4))),
     lines_unit_price Array(Nullable(Decimal(18, 4))),
+    lines_discount Array(Nullable(Decimal(18, 4))),
+    lines_tax Array(Nullable(Decimal(18, 4))),
     lines_total Array(Nullable(Decimal(18, 4))),
     -- where the record stood, so that an audit can prove what was read
     kafka_topic LowCardinality(String),
@@ -46,7 +51,7 @@ CREATE TABLE IF NOT EXISTS orders (
     kafka_offset Int64
 )
 ENGINE = ReplacingMergeTree(revision, is_deleted)
-ORDER BY (merchant_id, order_id)
+ORDER BY (merchant_id, store_id, order_id)
 -- Nothing in the key can change, so FINAL within a partition is right (ARCHITECTURE §5).
 PARTITION BY cityHash64(merchant_id) % 16
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -54,22 +59,23 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- The merged current state of customers.
 CREATE TABLE IF NOT EXISTS customers (
     merchant_id UUID,
+    store_id Int64,
     customer_id Int64,
     revision Int64,
     is_deleted UInt8,
-    store_id Int64,
     connection_id UUID,
     created_at Nullable(DateTime64(3, 'UTC')),
-    first_name String,
-    last_name String,
-    phone String,
-    email String,
-    gender LowCardinality(String),
-    birthday String,
-    city LowCardinality(String),
-    country_code LowCardinality(String),
-    location String,
-    currency LowCardinality(String),
+    created_at_from LowCardinality(Nullable(String)),
+    first_name Nullable(String),
+    last_name Nullable(String),
+    phone Nullable(String),
+    email Nullable(String),
+    gender LowCardinality(Nullable(String)),
+    birthday Nullable(String),
+    city LowCardinality(Nullable(String)),
+    country_code LowCardinality(Nullable(String)),
+    location Nullable(String),
+    currency LowCardinality(Nullable(String)),
     groups Array(Int64),
     salla_updated_at Nullable(DateTime64(3, 'UTC')),
     -- where the record stood, so that an audit can prove what was read
@@ -78,7 +84,7 @@ CREATE TABLE IF NOT EXISTS customers (
     kafka_offset Int64
 )
 ENGINE = ReplacingMergeTree(revision, is_deleted)
-ORDER BY (merchant_id, customer_id)
+ORDER BY (merchant_id, store_id, customer_id)
 -- Nothing in the key can change, so FINAL within a partition is right (ARCHITECTURE §5).
 PARTITION BY cityHash64(merchant_id) % 16
 SETTINGS non_replicated_deduplication_window = 10000;
@@ -86,26 +92,28 @@ SETTINGS non_replicated_deduplication_window = 10000;
 -- The merged current state of products.
 CREATE TABLE IF NOT EXISTS products (
     merchant_id UUID,
+    store_id Int64,
     product_id Int64,
     revision Int64,
     is_deleted UInt8,
-    store_id Int64,
     connection_id UUID,
     created_at Nullable(DateTime64(3, 'UTC')),
-    name String,
-    sku String,
-    kind LowCardinality(String),
-    status LowCardinality(String),
+    created_at_from LowCardinality(Nullable(String)),
+    name Nullable(String),
+    sku Nullable(String),
+    variant_skus Array(String),
+    kind LowCardinality(Nullable(String)),
+    status LowCardinality(Nullable(String)),
     price Nullable(Decimal(18, 4)),
     regular_price Nullable(Decimal(18, 4)),
     sale_price Nullable(Decimal(18, 4)),
     cost_price Nullable(Decimal(18, 4)),
-    currency LowCardinality(String),
+    currency LowCardinality(Nullable(String)),
     quantity Nullable(Int64),
-    unlimited_quantity UInt8,
-    is_available UInt8,
+    unlimited_quantity Nullable(Bool),
+    is_available Nullable(Bool),
     sold_quantity Nullable(Int64),
-    brand String,
+    brand Nullable(String),
     categories Array(String),
     salla_updated_at Nullable(DateTime64(3, 'UTC')),
     -- where the record stood, so that an audit can prove what was read
@@ -114,7 +122,7 @@ CREATE TABLE IF NOT EXISTS products (
     kafka_offset Int64
 )
 ENGINE = ReplacingMergeTree(revision, is_deleted)
-ORDER BY (merchant_id, product_id)
+ORDER BY (merchant_id, store_id, product_id)
 -- Nothing in the key can change, so FINAL within a partition is right (ARCHITECTURE §5).
 PARTITION BY cityHash64(merchant_id) % 16
 SETTINGS non_replicated_deduplication_window = 10000;

@@ -30,6 +30,8 @@ CREATE TABLE salla_connections (
     store_name    text NOT NULL,
     store_domain  text,
     store_plan    text,
+    -- ISO 4217; what a bare amount is of, and by its country what a phone without a country code is of
+    store_currency text,
     scopes        text[] NOT NULL,
     key_id        text NOT NULL,
     access_token  bytea,

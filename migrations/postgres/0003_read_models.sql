@@ -53,18 +53,20 @@ CREATE INDEX sync_jobs_of_merchant ON sync_jobs (merchant_id, requested_at DESC)
 
 CREATE TABLE orders (
     merchant_id   uuid NOT NULL,
+    store_id      bigint NOT NULL,
     order_id bigint NOT NULL,
     revision      bigint NOT NULL,
     connection_id uuid NOT NULL,
-    store_id      bigint NOT NULL,
-    -- what each source says; the row's created_at is the first of these that is known
+    -- what each source says, and the first we heard of it; the row's created_at is the first of these that is known
     created_list    timestamptz,
     created_details timestamptz,
     created_webhook timestamptz,
-    created_at      timestamptz GENERATED ALWAYS AS (coalesce(created_list, created_details, created_webhook)) STORED,
-    -- greatest instants: last details read, last word that it is gone, last news that it changed
+    created_receipt timestamptz,
+    created_at      timestamptz GENERATED ALWAYS AS (coalesce(created_list, created_details, created_webhook, created_receipt)) STORED,
+    -- greatest instants: last details read, last word that it is gone, last time it was seen; and since when it has to be read
     read_at       timestamptz,
     deleted_at    timestamptz,
+    seen_at       timestamptz,
     stale_since   timestamptz,
     reference_id bigint,
     payment_method text,
@@ -93,37 +95,30 @@ CREATE TABLE orders (
     salla_updated_at timestamptz,
     lines_complete boolean NOT NULL,
     lines json NOT NULL,
-    -- which observation won each group: instant, and source (1 list, 2 webhook, 3 details, 0 another)
-    header_at timestamptz,
-    header_source smallint,
-    status_at timestamptz,
-    status_source smallint,
-    amounts_at timestamptz,
-    amounts_source smallint,
-    breakdown_at timestamptz,
-    breakdown_source smallint,
-    details_at timestamptz,
-    details_source smallint,
-    items_at timestamptz,
-    items_source smallint,
-    PRIMARY KEY (merchant_id, order_id)
+    -- paths that could not be read in the newest observation, one a line
+    unreadable text,
+    -- which observation won each field, and what else the merge remembers
+    ledger bytea NOT NULL DEFAULT '',
+    PRIMARY KEY (merchant_id, store_id, order_id)
 );
-CREATE INDEX orders_by_creation ON orders (merchant_id, created_at DESC, order_id DESC);
+CREATE INDEX orders_by_creation ON orders (merchant_id, store_id, created_at DESC, order_id DESC);
 
 CREATE TABLE customers (
     merchant_id   uuid NOT NULL,
+    store_id      bigint NOT NULL,
     customer_id bigint NOT NULL,
     revision      bigint NOT NULL,
     connection_id uuid NOT NULL,
-    store_id      bigint NOT NULL,
-    -- what each source says; the row's created_at is the first of these that is known
+    -- what each source says, and the first we heard of it; the row's created_at is the first of these that is known
     created_list    timestamptz,
     created_details timestamptz,
     created_webhook timestamptz,
-    created_at      timestamptz GENERATED ALWAYS AS (coalesce(created_list, created_details, created_webhook)) STORED,
-    -- greatest instants: last details read, last word that it is gone, last news that it changed
+    created_receipt timestamptz,
+    created_at      timestamptz GENERATED ALWAYS AS (coalesce(created_list, created_details, created_webhook, created_receipt)) STORED,
+    -- greatest instants: last details read, last word that it is gone, last time it was seen; and since when it has to be read
     read_at       timestamptz,
     deleted_at    timestamptz,
+    seen_at       timestamptz,
     stale_since   timestamptz,
     first_name text,
     last_name text,
@@ -137,29 +132,33 @@ CREATE TABLE customers (
     currency text,
     groups bigint[] NOT NULL,
     salla_updated_at timestamptz,
-    -- which observation won each group: instant, and source (1 list, 2 webhook, 3 details, 0 another)
-    profile_at timestamptz,
-    profile_source smallint,
-    PRIMARY KEY (merchant_id, customer_id)
+    -- paths that could not be read in the newest observation, one a line
+    unreadable text,
+    -- which observation won each field, and what else the merge remembers
+    ledger bytea NOT NULL DEFAULT '',
+    PRIMARY KEY (merchant_id, store_id, customer_id)
 );
 
 CREATE TABLE products (
     merchant_id   uuid NOT NULL,
+    store_id      bigint NOT NULL,
     product_id bigint NOT NULL,
     revision      bigint NOT NULL,
     connection_id uuid NOT NULL,
-    store_id      bigint NOT NULL,
-    -- what each source says; the row's created_at is the first of these that is known
+    -- what each source says, and the first we heard of it; the row's created_at is the first of these that is known
     created_list    timestamptz,
     created_details timestamptz,
     created_webhook timestamptz,
-    created_at      timestamptz GENERATED ALWAYS AS (coalesce(created_list, created_details, created_webhook)) STORED,
-    -- greatest instants: last details read, last word that it is gone, last news that it changed
+    created_receipt timestamptz,
+    created_at      timestamptz GENERATED ALWAYS AS (coalesce(created_list, created_details, created_webhook, created_receipt)) STORED,
+    -- greatest instants: last details read, last word that it is gone, last time it was seen; and since when it has to be read
     read_at       timestamptz,
     deleted_at    timestamptz,
+    seen_at       timestamptz,
     stale_since   timestamptz,
     name text,
     sku text,
+    variant_skus text[] NOT NULL DEFAULT '{}',
     kind text,
     status text,
     price numeric(18,4),
@@ -174,11 +173,35 @@ CREATE TABLE products (
     brand text,
     categories text[] NOT NULL,
     salla_updated_at timestamptz,
-    -- which observation won each group: instant, and source (1 list, 2 webhook, 3 details, 0 another)
-    core_at timestamptz,
-    core_source smallint,
-    PRIMARY KEY (merchant_id, product_id)
+    -- paths that could not be read in the newest observation, one a line
+    unreadable text,
+    -- which observation won each field, and what else the merge remembers
+    ledger bytea NOT NULL DEFAULT '',
+    PRIMARY KEY (merchant_id, store_id, product_id)
 );
+
+-- Which product has a SKU, or had it, its own or a variant's: Salla's lists of an order's items name no products.
+CREATE TABLE product_skus (
+    merchant_id uuid NOT NULL,
+    store_id    bigint NOT NULL,
+    sku         text NOT NULL,
+    product_id  bigint NOT NULL,
+    -- when the product was first seen with it; of two products the first has it
+    since       timestamptz NOT NULL,
+    -- until then it is looked up among the lines that wait: an order that is being merged does not see it yet
+    look_up_until timestamptz NOT NULL DEFAULT now() + interval '2 minutes',
+    PRIMARY KEY (merchant_id, store_id, sku, product_id)
+);
+CREATE INDEX product_skus_new ON product_skus (look_up_until);
+-- Lines whose product nobody has told and no SKU has found.
+CREATE TABLE lines_without_product (
+    merchant_id uuid NOT NULL,
+    store_id    bigint NOT NULL,
+    sku         text NOT NULL,
+    order_id    bigint NOT NULL,
+    PRIMARY KEY (merchant_id, store_id, sku, order_id)
+);
+GRANT SELECT, INSERT, UPDATE, DELETE ON product_skus, lines_without_product TO qafila_oltp;
 
 -- Row-level security (ARCHITECTURE §6): the query role sees the merchant that its transaction names, unset sees
 -- nothing; the projection's role, which has grants on these tables only, sees all.

@@ -14,6 +14,8 @@ pub const SUBJECT: &str = "ce_subject";
 pub const TYPE: &str = "ce_type";
 /// A fact's revision, so that a tombstone carries it too.
 pub const REVISION: &str = "revision";
+/// `true` on a tombstone of a fact: the entity is gone. A record without it is no deletion.
+pub const DELETED: &str = "deleted";
 /// W3C trace context.
 pub const TRACEPARENT: &str = "traceparent";
 const SOURCE_NAME: &str = "/qafila";
@@ -46,7 +48,7 @@ impl CloudEvent<'_> {
         ];
         pairs
             .into_iter()
-            .fold(OwnedHeaders::new_with_capacity(10), |headers, (key, value)| with(headers, key, value))
+            .fold(OwnedHeaders::new_with_capacity(12), |headers, (key, value)| with(headers, key, value))
     }
 }
 

@@ -8,10 +8,8 @@ use qafila_schemas::ids::{ConnectionId, JobId, MerchantId, RunId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::AvroRecord;
-use qafila_schemas::records::fact::{GroupStamp, OrderFact, OrderObserved};
-use qafila_schemas::records::observation::{
-    Observation, OrderAmounts, OrderHeader, OrderItems, OrderLine, OrderObservation, OrderStatus,
-};
+use qafila_schemas::records::fact::{ObservedFields, OrderFact};
+use qafila_schemas::records::observation::{Observation, OrderLine, OrderObservation};
 use qafila_schemas::records::sync::{SyncPhase, SyncProgress};
 
 fn amount(text: &str) -> Amount {
@@ -22,9 +20,10 @@ fn line() -> OrderLine {
     OrderLine {
         line_id: Some(365_435_777),
         product_id: None,
-        name: "فستان".into(),
+        product_found_by: None,
+        name: Some("فستان".into()),
         sku: Some("sam-ssd-256g".into()),
-        quantity: Amount::whole(3),
+        quantity: Some(Amount::whole(3)),
         unit_price: Some(amount("-0.0001")),
         discount: Some(amount("99999999999999.9999")),
         tax: Some(amount("22.5")),
@@ -42,6 +41,7 @@ fn order_fact() -> OrderFact {
         store_id: 1_305_146_709,
         reference_id: Some(40_497_536),
         created_at: Millis(1_655_380_100_000),
+        created_at_from: Some("list".into()),
         payment_method: Some("mada".into()),
         status_id: Some(566_146_469),
         status_slug: Some("under_review".into()),
@@ -68,10 +68,12 @@ fn order_fact() -> OrderFact {
         salla_updated_at: None,
         lines_complete: true,
         lines: vec![line(), line()],
-        observed: OrderObserved {
-            header: Some(GroupStamp { observed_at: Millis(1), source: Source::List }),
-            ..OrderObserved::default()
-        },
+        unreadable: vec!["/total".into()],
+        observed: vec![ObservedFields {
+            observed_at: Millis(1),
+            source: Source::List,
+            fields: vec!["total".into(), "currency".into()],
+        }],
     }
 }
 
@@ -88,16 +90,18 @@ fn observation() -> Observation {
         order: Some(Box::new(OrderObservation {
             reference_id: Some(1),
             created_at: Some(Millis(0)),
-            header: Some(OrderHeader { payment_method: "cod".into() }),
-            status: Some(OrderStatus { slug: "completed".into(), ..OrderStatus::default() }),
-            amounts: Some(OrderAmounts { total: amount("0.0001"), currency: "SAR".into() }),
-            breakdown: None,
-            details: None,
-            items: Some(OrderItems { complete: false, lines: vec![line()] }),
+            payment_method: Some("cod".into()),
+            status_slug: Some("completed".into()),
+            total: Some(amount("0.0001")),
+            currency: Some("SAR".into()),
+            lines: Some(vec![line()]),
+            ..OrderObservation::default()
         })),
         customer: None,
         product: None,
         cart: None,
+        empty: vec!["custom_status_name".into()],
+        unreadable: vec![],
     }
 }
 

@@ -36,6 +36,8 @@ pub struct CartBody {
     id: i64,
     /// When it was made, UTC.
     created_at: DateTime<Utc>,
+    /// Whose word `createdAt` is: `webhook` where Salla says it, `receipt` where it is when we first heard of the cart; values may be added.
+    created_at_from: String,
     /// When it changed last, UTC; null where Salla does not say.
     updated_at: Option<DateTime<Utc>>,
     /// `active`, `purchased`, …; values may be added; null where Salla did not say.
@@ -67,8 +69,8 @@ pub struct CartCustomerBody {
 #[serde(rename_all = "camelCase")]
 pub struct CartLineBody {
     product_id: Option<i64>,
-    /// A decimal number as text.
-    quantity: String,
+    /// A decimal number as text; null where it could not be read.
+    quantity: Option<String>,
 }
 
 /// The merchant's abandoned carts.
@@ -114,6 +116,7 @@ fn body(cart: Cart) -> CartBody {
     CartBody {
         id: cart.cart_id,
         created_at: cart.created_at,
+        created_at_from: cart.created_at_from,
         updated_at: cart.salla_updated_at,
         status: cart.status,
         total: money(cart.total),
@@ -132,7 +135,10 @@ fn body(cart: Cart) -> CartBody {
             .lines
             .0
             .into_iter()
-            .map(|line| CartLineBody { product_id: line.product_id, quantity: line.quantity.to_string() })
+            .map(|line| CartLineBody {
+                product_id: line.product_id,
+                quantity: line.quantity.map(|q| q.to_string()),
+            })
             .collect(),
     }
 }

@@ -59,15 +59,16 @@ pub struct CustomerBody {
 #[utoipa::path(get, operation_id = "list_customers", path = "/api/v1/customers", tag = "customers", security(("bearer" = [])),
     params(("city" = Option<String>, Query, description = "Only of this city"),
         ("email" = Option<String>, Query, description = "Only with exactly this address"),
-        ("phone" = Option<String>, Query, description = "Only with this number, with its country code"),
+        ("phone" = Option<String>, Query, description = "Only with this number; without a country code it is of the store's country"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
     responses((status = 200, body = CustomersBody), (status = 422, body = Problem)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let (mut page, mut filter, mut by) = (PageRequest::default(), CustomerFilter::default(), None);
+    let market = people::market(&app, merchant, &call).await?;
     for (name, value) in call.parameters() {
-        if let Some(contact) = people::contact(&name, &value)? {
+        if let Some(contact) = people::contact(&name, &value, market)? {
             by = Some(contact);
             continue;
         }

@@ -101,10 +101,13 @@ pub struct OrderWithLinesBody {
 #[serde(rename_all = "camelCase")]
 pub struct OrderLineBody {
     product_id: Option<i64>,
-    name: String,
+    /// How the product was found: `line` where Salla names it with the line, `order` where another source of the order does, `sku` where it is
+    /// the product with this SKU; values may be added.
+    product_found_by: Option<String>,
+    name: Option<String>,
     sku: Option<String>,
-    /// A decimal number as text.
-    quantity: String,
+    /// A decimal number as text; null where it could not be read.
+    quantity: Option<String>,
     unit_price: Option<MoneyBody>,
     discount: Option<MoneyBody>,
     tax: Option<MoneyBody>,
@@ -119,7 +122,7 @@ pub struct OrderLineBody {
         ("number" = Option<i64>, Query, description = "Only of this number"),
         ("customerId" = Option<i64>, Query, description = "Only of this customer"),
         ("email" = Option<String>, Query, description = "Only of whoever has or had exactly this address"),
-        ("phone" = Option<String>, Query, description = "Only of whoever has or had this number, with its country code"),
+        ("phone" = Option<String>, Query, description = "Only of whoever has or had this number; without a country code it is of the store's country"),
         ("from" = Option<String>, Query, description = "Made at or after, ISO 8601"),
         ("until" = Option<String>, Query, description = "Made before, ISO 8601"),
         ("sort" = Option<String>, Query, description = "`-createdAt` (newest first, where absent) or `createdAt`"),
@@ -129,8 +132,9 @@ pub struct OrderLineBody {
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let (mut page, mut filter, mut by) = (PageRequest::default(), OrderFilter::default(), None);
+    let market = people::market(&app, identity.merchant_id, &call).await?;
     for (name, value) in call.parameters() {
-        if let Some(contact) = people::contact(&name, &value)? {
+        if let Some(contact) = people::contact(&name, &value, market)? {
             by = Some(contact);
         } else if !page.take(&name, &value)? {
             take(&mut filter, &name, value)?;
@@ -268,9 +272,10 @@ impl OrderLineBody {
         };
         Self {
             product_id: line.product_id,
+            product_found_by: line.product_found_by,
             name: line.name,
             sku: line.sku,
-            quantity: line.quantity.to_string(),
+            quantity: line.quantity.map(|quantity| quantity.to_string()),
             unit_price: money(line.unit_price),
             discount: money(line.discount),
             tax: money(line.tax),

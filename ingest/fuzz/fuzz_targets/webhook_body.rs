@@ -15,7 +15,7 @@ fuzz_target!(|bytes: &[u8]| {
     let owner = Owner { merchant_id: MerchantId::default(), connection_id: ConnectionId::default(), store_id: 1 };
     match topic(&envelope.event) {
         Topic::Entity(what) => drop(observe(what, &envelope, owner, Millis(1_700_000_000_000))),
-        Topic::App => drop(app_event(&envelope.event, &envelope.data)),
+        Topic::App => drop(app_event(&envelope.event, &envelope.data, chrono::Utc::now())),
         Topic::Unused => {}
     }
 });

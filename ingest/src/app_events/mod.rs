@@ -161,7 +161,7 @@ impl AppEvents {
     }
 
     async fn outcome(&self, open: &Open) -> Result<&'static str, Undecided> {
-        match app_event(&open.event, &open.data) {
+        match app_event(&open.event, &open.data, open.created_at) {
             Ok(AppEvent::Authorised(tokens)) => self.authorised(open, &tokens).await,
             Ok(AppEvent::Uninstalled) => self.uninstalled(open).await,
             Ok(AppEvent::Subscription(said)) => self.subscribed(open, &said).await,

@@ -4,7 +4,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
 
 use super::order::{OrderRead, OrderReader};
-use crate::mapping::{Owner, Unmappable, Unsealed, customers, order_details, orders, products};
+use crate::mapping::{Owner, Unmappable, Unsealed, customers, orders, products};
 use crate::salla::client::{SallaClient, SallaError};
 
 /// What was read of an entity.
@@ -55,7 +55,7 @@ impl EntityReader {
             OrderRead::Whole { details, items } => {
                 let row = details.data.get();
                 let provenance = self.owner.provenance(Source::Details, details.asked_at);
-                let mapped = order_details::whole(row, items.get(), &provenance);
+                let mapped = orders::whole(row, items.get(), &provenance);
                 EntityRead::There {
                     mapped: mapped.map_err(|error| (both(row, items.get()), error)),
                     created: orders::created_at(row),

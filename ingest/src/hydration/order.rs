@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use qafila_schemas::millis::Millis;
 use serde_json::value::RawValue;
 
-use crate::mapping::order_details::items_within;
+use crate::mapping::orders::items_within;
 use crate::salla::client::{Answer, SallaClient, SallaError};
 
 /// What was read of one order.

@@ -1,24 +1,28 @@
 //! The anti-corruption layer: Salla's rows become observations, personal fields sealed on the way.
 //!
-//! A row that does not map is an error with the path of the bad field; it goes to the dead letters and the
-//! others go on.
+//! A field of an odd shape costs that field alone: it is absent, counted and named. Only a document that is no JSON object or that names no
+//! id is an error; it goes to the dead letters and the others go on.
 
 pub mod customers;
-pub mod order_details;
+pub mod market;
 pub mod orders;
+mod people;
+pub mod phones;
 pub mod products;
 pub mod seal;
-pub mod values;
+mod statuses;
 pub mod webhooks;
 
 use std::borrow::Cow;
 
+use market::Market;
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::sealed::Subject;
-use serde::de::DeserializeOwned;
+
+use crate::salla::shapes::reading::{Notes, Object, Said};
 
 /// Whose rows these are and how they were read.
 #[derive(Debug, Clone)]
@@ -29,11 +33,16 @@ pub struct Provenance {
     pub connection_id: ConnectionId,
     /// Store.
     pub store_id: i64,
+    /// Where the store sells.
+    pub market: Market,
     /// List, details or webhook.
     pub source: Source,
     /// When it was true at Salla (ARCHITECTURE §5).
     pub observed_at: Millis,
 }
+
+/// Merchant, connection, store and currency, as `salla_connections` has them.
+pub type OwnerRow = (uuid::Uuid, uuid::Uuid, i64, Option<String>);
 
 /// Whose store it is.
 #[derive(Debug, Clone, Copy)]
@@ -44,13 +53,25 @@ pub struct Owner {
     pub connection_id: ConnectionId,
     /// Store.
     pub store_id: i64,
+    /// Where the store sells.
+    pub market: Market,
 }
 
 impl Owner {
+    /// Of a row of `salla_connections`: merchant, connection, store, the store's currency.
+    pub fn of_row((merchant, connection, store_id, currency): OwnerRow) -> Self {
+        Self {
+            merchant_id: MerchantId(merchant),
+            connection_id: ConnectionId(connection),
+            store_id,
+            market: Market::of_currency(currency.as_deref()),
+        }
+    }
+
     /// What was true of the store at `observed_at`, as `source` says.
     pub fn provenance(&self, source: Source, observed_at: Millis) -> Provenance {
-        let Self { merchant_id, connection_id, store_id } = *self;
-        Provenance { merchant_id, connection_id, store_id, source, observed_at }
+        let Self { merchant_id, connection_id, store_id, market } = *self;
+        Provenance { merchant_id, connection_id, store_id, market, source, observed_at }
     }
 }
 
@@ -81,6 +102,28 @@ impl Unsealed {
         Self { observation, subject: None }
     }
 
+    /// With what the document says is not there, and what could not be read, which is counted.
+    fn noted(
+        mut observation: Observation,
+        subject: Option<Subject>,
+        empty: Vec<String>,
+        notes: Notes,
+    ) -> Self {
+        let (unreadable, rounded) = notes.finish();
+        let entity = observation.entity.to_string();
+        if !unreadable.is_empty() {
+            metrics::counter!("qafila_unreadable_fields_total", "entity" => entity.clone())
+                .increment(unreadable.len() as u64);
+            tracing::debug!(event = "fields not readable", entity, paths = unreadable.join(" "));
+        }
+        if rounded > 0 {
+            metrics::counter!("qafila_amounts_rounded_total", "entity" => entity).increment(rounded);
+        }
+        observation.empty = empty;
+        observation.unreadable = unreadable;
+        Self { observation, subject }
+    }
+
     /// Whether it tells only that the entity changed.
     pub fn is_news_only(&self) -> bool {
         self.observation.kind == Kind::Stale
@@ -90,22 +133,49 @@ impl Unsealed {
     pub fn salla_id(&self) -> i64 {
         self.observation.salla_id
     }
+
+    /// The observation, its personal fields in clear: for tests of mapping and merging, which write nothing.
+    pub fn into_clear(self) -> Observation {
+        self.observation
+    }
 }
 
-/// Reads a row, telling the path of what is wrong.
-fn read<T: DeserializeOwned>(row: &str) -> Result<T, Unmappable> {
-    let row = without_nul(row);
-    let mut json = serde_json::Deserializer::from_str(&row);
-    serde_path_to_error::deserialize(&mut json).map_err(|error| Unmappable {
-        path: pointer(error.path()),
-        reason: without_values(&error.inner().to_string()),
-    })
+/// A document of Salla's, made safe to read: without what Postgres cannot hold (NUL) or no text can be (half an emoji).
+struct Document<'d>(Cow<'d, str>);
+
+impl<'d> Document<'d> {
+    fn read(text: &'d str) -> Self {
+        Self(without_nul(text.trim()))
+    }
+
+    fn object<'j, 'n>(&'j self, notes: &'n Notes) -> Result<Object<'j, 'n>, Unmappable> {
+        Object::parse(&self.0, String::new(), notes)
+            .ok_or_else(|| Unmappable { path: String::new(), reason: "no JSON object".into() })
+    }
+
+    /// Salla's id of what the document is about.
+    fn id(&self, object: &Object<'_, '_>) -> Result<i64, Unmappable> {
+        match object.id("id") {
+            Said::Value(id) => Ok(id),
+            _ => Err(Unmappable {
+                path: format!("{}/id", object.path()),
+                reason: "no whole number above 0".into(),
+            }),
+        }
+    }
 }
 
-/// The row without NUL characters, which JSON may spell and Postgres cannot hold.
+/// Salla's id of a row, whatever else is wrong with it.
+pub fn row_id(row: &str) -> Option<i64> {
+    let notes = Notes::default();
+    Object::parse(row.trim(), String::new(), &notes)?.id("id").value()
+}
+
+/// The document without NUL characters, which JSON may spell and Postgres cannot hold, and with a replacement character for each half of a
+/// surrogate pair that stands alone.
 fn without_nul(row: &str) -> Cow<'_, str> {
     const NUL: &str = "\\u0000";
-    if !row.contains(NUL) {
+    if !row.contains("\\u") {
         return Cow::Borrowed(row);
     }
     let mut kept = String::with_capacity(row.len());
@@ -115,8 +185,13 @@ fn without_nul(row: &str) -> Cow<'_, str> {
         kept.push_str(before);
         // What follows a backslash belongs to it, a second one too.
         let characters = if escape[1..].starts_with('u') { 6 } else { 2 };
-        let length = escape.char_indices().nth(characters).map_or(escape.len(), |(end, _)| end);
-        if !escape.starts_with(NUL) {
+        let mut length = escape.char_indices().nth(characters).map_or(escape.len(), |(end, _)| end);
+        if is_surrogate(escape, 'd', b"89ab") && is_surrogate(&escape[length..], 'd', b"cdef") {
+            length += 6;
+            kept.push_str(&escape[..length]);
+        } else if is_surrogate(escape, 'd', b"89abcdef") {
+            kept.push('\u{fffd}');
+        } else if !escape.starts_with(NUL) {
             kept.push_str(&escape[..length]);
         }
         rest = &escape[length..];
@@ -125,29 +200,14 @@ fn without_nul(row: &str) -> Cow<'_, str> {
     Cow::Owned(kept)
 }
 
-fn pointer(path: &serde_path_to_error::Path) -> String {
-    use serde_path_to_error::Segment;
-    path.iter()
-        .map(|segment| match segment {
-            Segment::Seq { index } => format!("/{index}"),
-            Segment::Map { key } => format!("/{}", key.replace('~', "~0").replace('/', "~1")),
-            Segment::Enum { variant } => format!("/{variant}"),
-            Segment::Unknown => "/?".into(),
-        })
-        .collect()
-}
-
-/// serde names the offending value, in quotes or backticks; it may be personal, so only its kind and what was expected stay.
-/// Where a field is missing the name in backticks is ours.
-fn without_values(reason: &str) -> String {
-    let reason = reason.rsplit_once(" at line ").map_or(reason, |(before, _)| before);
-    if reason.starts_with("missing field") {
-        return reason.to_owned();
-    }
-    let Some(value) = reason.find(['"', '`']) else { return reason.to_owned() };
-    // From the right: a value may hold the words itself, what we expect never does.
-    let expected = reason.rfind(", expected ").filter(|at| *at > value).map_or("", |at| &reason[at..]);
-    format!("{}…{expected}", &reason[..value])
+/// Whether `escape` begins with a whole `\uXXXX` whose first digits are these.
+fn is_surrogate(escape: &str, first: char, second: &[u8]) -> bool {
+    let Some(digits) = escape.strip_prefix("\\u").and_then(|rest| rest.as_bytes().get(..4)) else {
+        return false;
+    };
+    digits.iter().all(u8::is_ascii_hexdigit)
+        && char::from(digits[0]).eq_ignore_ascii_case(&first)
+        && second.contains(&digits[1].to_ascii_lowercase())
 }
 
 fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observation {
@@ -164,6 +224,8 @@ fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observ
         customer: None,
         product: None,
         cart: None,
+        empty: vec![],
+        unreadable: vec![],
     }
 }
 
@@ -173,18 +235,45 @@ pub fn observation_key(observation: &Observation) -> String {
 }
 
 #[cfg(test)]
+mod testing {
+    use super::*;
+
+    /// Of some store.
+    pub(super) fn provenance(source: Source) -> Provenance {
+        let (merchant_id, connection_id) = (MerchantId::default(), ConnectionId::default());
+        Owner { merchant_id, connection_id, store_id: 7, market: Market::default() }
+            .provenance(source, Millis(1))
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn nul_characters_vanish_and_text_that_only_looks_like_one_stays() {
+        let read = |json: &str| serde_json::from_str::<String>(&without_nul(json));
         assert_eq!(without_nul(r#"{"a":"x\u0000y"}"#), r#"{"a":"xy"}"#);
-        let text: String = read(r#""a\\u0000b""#).expect("a text");
-        assert_eq!(text, r"a\u0000b");
-        assert_eq!(read::<String>(r#""a\u0000\u0000b""#).as_deref(), Ok("ab"));
+        assert_eq!(read(r#""a\\u0000b""#).expect("a text"), r"a\u0000b");
+        assert_eq!(read(r#""a\u0000\u0000b""#).expect("a text"), "ab");
         // What is left of a mangled escape is no escape that was not there.
-        assert!(read::<String>(r#""\u00\u000000""#).is_err());
+        assert!(read(r#""\u00\u000000""#).is_err());
         let long = format!("\"{}\\u0000\"", "\\\\".repeat(200_000));
         assert_eq!(without_nul(&long).len(), 400_002);
+    }
+
+    #[test]
+    fn half_an_emoji_is_replaced_and_a_whole_one_stays() {
+        let read = |json: &str| serde_json::from_str::<String>(&without_nul(json)).expect("a text");
+        for (json, text) in [
+            (r#""a\ud83d""#, "a\u{fffd}"),
+            (r#""\ude00b""#, "\u{fffd}b"),
+            (r#""\ud83d\ud83d\ude00""#, "\u{fffd}\u{1f600}"),
+            (r#""\uD83D\uDE00""#, "\u{1f600}"),
+            (r#""\\ud83d""#, r"\ud83d"),
+            (r#""\u0041\u062a""#, "A\u{62a}"),
+        ] {
+            assert_eq!(read(json), text, "{json}");
+        }
     }
 }

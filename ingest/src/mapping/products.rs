@@ -1,78 +1,164 @@
-//! Rows of `GET /products` and `/products/{id}` (FACTS §4.5).
+//! Rows of `GET /products` and `/products/{id}`, and products of webhooks (FACTS §4.5).
 
 use qafila_schemas::amount::Amount;
 use qafila_schemas::open_set::Entity;
-use qafila_schemas::records::observation::{ProductCore, ProductObservation};
-use serde::Deserialize;
+use qafila_schemas::records::observation::ProductObservation;
 
-use super::values::{Money, Number, PhpDate, currency, id, lenient, optional_id, optional_text};
-use super::{Provenance, Unmappable, Unsealed, observation, read};
-
-#[derive(Deserialize)]
-struct Row {
-    #[serde(deserialize_with = "id")]
-    id: i64,
-    name: String,
-    #[serde(default, deserialize_with = "optional_text")]
-    sku: Option<String>,
-    #[serde(default, rename = "type", deserialize_with = "optional_text")]
-    kind: Option<String>,
-    #[serde(default, deserialize_with = "optional_text")]
-    status: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    price: Option<Money>,
-    #[serde(default, deserialize_with = "lenient")]
-    regular_price: Option<Money>,
-    #[serde(default, deserialize_with = "lenient")]
-    sale_price: Option<Money>,
-    #[serde(default, deserialize_with = "lenient")]
-    cost_price: Option<Number>,
-    #[serde(default, deserialize_with = "optional_id")]
-    quantity: Option<i64>,
-    #[serde(default)]
-    unlimited_quantity: Option<bool>,
-    #[serde(default)]
-    is_available: Option<bool>,
-    #[serde(default, deserialize_with = "optional_id")]
-    sold_quantity: Option<i64>,
-    #[serde(default, deserialize_with = "lenient")]
-    brand: Option<Named>,
-    #[serde(default, deserialize_with = "lenient")]
-    categories: Option<Vec<Named>>,
-    #[serde(default)]
-    updated_at: Option<PhpDate>,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
-}
+use super::orders::say;
+use super::{Document, Provenance, Unmappable, Unsealed, observation};
+use crate::salla::shapes::amounts::currency_code;
+use crate::salla::shapes::reading::{Notes, Object, Reading, Said};
+use crate::salla::shapes::values::{is_empty_object, text};
 
 /// Maps one product.
 pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    let row: Row = read(row)?;
-    let code = row.price.as_ref().or(row.regular_price.as_ref()).map(|price| currency(&price.currency));
-    let amount = |money: Option<Money>| money.map(|money| money.amount.0);
-    let core = ProductCore {
-        name: row.name,
-        sku: row.sku,
-        kind: row.kind,
-        status: row.status,
-        price: amount(row.price),
-        regular_price: amount(row.regular_price),
+    let document = Document::read(row);
+    let notes = Notes::default();
+    let product = document.object(&notes)?;
+    let id = document.id(&product)?;
+    let (mut seen, mut empty) = (ProductObservation::default(), Vec::new());
+    seen.name = product.text("name").value();
+    say(product.text("sku"), "sku", &mut seen.sku, &mut empty);
+    seen.variant_skus = product
+        .objects("skus")
+        .value()
+        .map(|(variants, _)| variants.iter().filter_map(|variant| variant.text("sku").value()).collect());
+    say(product.text("type"), "kind", &mut seen.kind, &mut empty);
+    say(product.text("status"), "status", &mut seen.status, &mut empty);
+    prices(&product, provenance, &mut seen, &mut empty);
+    say(product.flag("unlimited_quantity"), "unlimited_quantity", &mut seen.unlimited_quantity, &mut empty);
+    say(product.flag("is_available"), "is_available", &mut seen.is_available, &mut empty);
+    match (product.whole("quantity"), seen.unlimited_quantity) {
+        // What is not counted has no number.
+        (Said::Value(_) | Said::Empty, Some(true)) => empty.push("quantity".into()),
+        (said, _) => say(said, "quantity", &mut seen.quantity, &mut empty),
+    }
+    say(product.whole("sold_quantity"), "sold_quantity", &mut seen.sold_quantity, &mut empty);
+    say(brand(&product), "brand", &mut seen.brand, &mut empty);
+    seen.categories = categories(&product);
+    seen.salla_updated_at = product.instant("updated_at").value();
+    drop(product);
+    let mut observation = observation(provenance, Entity::Product, id);
+    observation.product = Some(Box::new(seen));
+    Ok(Unsealed::noted(observation, None, empty, notes))
+}
+
+fn prices(
+    product: &Object<'_, '_>,
+    provenance: &Provenance,
+    seen: &mut ProductObservation,
+    empty: &mut Vec<String>,
+) {
+    let currency = product.text("currency").value().and_then(|code| currency_code(&code));
+    let currency = currency.unwrap_or_else(|| provenance.market.currency().to_owned());
+    let (price, regular) = (product.money("price", &currency), product.money("regular_price", &currency));
+    let priced = [&price, &regular].into_iter().find_map(|said| match said {
+        Said::Value(money) => Some(money.currency.clone()),
+        _ => None,
+    });
+    seen.currency = priced;
+    say(price.map(|money| money.amount), "price", &mut seen.price, empty);
+    say(regular.map(|money| money.amount), "regular_price", &mut seen.regular_price, empty);
+    let sale = match product.money("sale_price", &currency).map(|money| money.amount) {
         // Salla writes 0 where there is no sale.
-        sale_price: amount(row.sale_price).filter(|price| *price != Amount::ZERO),
-        cost_price: row.cost_price.map(|cost| cost.0),
-        currency: code,
-        quantity: row.quantity.filter(|_| row.unlimited_quantity != Some(true)),
-        unlimited_quantity: row.unlimited_quantity,
-        is_available: row.is_available,
-        sold_quantity: row.sold_quantity,
-        brand: row.brand.map(|brand| brand.name),
-        categories: row.categories.unwrap_or_default().into_iter().map(|category| category.name).collect(),
-        salla_updated_at: row.updated_at.map(|date| date.0),
+        Said::Value(Amount::ZERO) => Said::Empty,
+        said => said,
     };
-    let mut seen = observation(provenance, Entity::Product, row.id);
-    seen.product = Some(Box::new(ProductObservation { created_at: None, core: Some(core) }));
-    Ok(Unsealed { observation: seen, subject: None })
+    say(sale, "sale_price", &mut seen.sale_price, empty);
+    let cost = product.money("cost_price", &currency).map(|money| money.amount);
+    say(cost, "cost_price", &mut seen.cost_price, empty);
+}
+
+/// The name of a brand: an object's, or a text alone.
+fn brand(product: &Object<'_, '_>) -> Said<String> {
+    match product.raw("brand") {
+        Some(raw) if is_empty_object(raw) => Said::Empty,
+        Some(raw) if raw.starts_with('"') => product.text("brand"),
+        Some(_) => match product.object("brand") {
+            Said::Value(brand) => brand.text("name"),
+            Said::Empty => Said::Empty,
+            Said::Nothing => Said::Nothing,
+        },
+        None => Said::Nothing,
+    }
+}
+
+/// The names of categories: of objects, or texts; one that has none is left out.
+fn categories(product: &Object<'_, '_>) -> Option<Vec<String>> {
+    let raw = product.raw("categories")?;
+    if raw.starts_with('"') {
+        return product.text("categories").value().map(|name| vec![name]).or(Some(Vec::new()));
+    }
+    match product.list("categories") {
+        Said::Value(rows) => {
+            let names: Vec<String> = rows.iter().filter_map(|row| category(row)).collect();
+            if names.len() < rows.len() {
+                product.note("categories");
+            }
+            Some(names)
+        }
+        Said::Empty => Some(Vec::new()),
+        Said::Nothing => None,
+    }
+}
+
+fn category(row: &str) -> Option<String> {
+    let notes = Notes::default();
+    match Object::parse(row, String::new(), &notes) {
+        Some(category) => category.text("name").value(),
+        None => match text(row) {
+            Reading::Value(name) if row.starts_with('"') => Some(name),
+            _ => None,
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use qafila_schemas::open_set::Source;
+    use serde_json::{Value, json};
+
+    use super::super::testing::provenance;
+    use super::*;
+
+    fn product(field: &str, value: Value) -> ProductObservation {
+        let mut row = json!({"id": 1, "name": "tea", "price": {"amount": 5, "currency": "SAR"}, "brand": {"name": "b"}});
+        row[field] = value;
+        *from_row(&row.to_string(), &provenance(Source::List))
+            .expect("it maps")
+            .observation
+            .product
+            .expect("a product")
+    }
+
+    #[test]
+    fn brand_and_categories_are_objects_or_texts() {
+        assert_eq!(product("brand", json!("Lipton")).brand.as_deref(), Some("Lipton"));
+        assert_eq!(product("brand", json!(["x"])).brand, None);
+        assert_eq!(
+            product("categories", json!([{"name": "a"}, "b", 5])).categories,
+            Some(vec!["a".into(), "b".into()])
+        );
+        assert_eq!(product("categories", json!("a")).categories, Some(vec!["a".into()]));
+        assert_eq!(product("categories", json!({"1": {"name": "a"}})).categories, Some(vec!["a".into()]));
+        assert_eq!(product("categories", json!(true)).categories, None);
+    }
+
+    #[test]
+    fn prices_have_many_spellings() {
+        let price = |value| product("price", value).price.map(|price| price.to_string());
+        assert_eq!(price(json!("302.50")).as_deref(), Some("302.5000"));
+        assert_eq!(price(json!(302.5)).as_deref(), Some("302.5000"));
+        assert_eq!(
+            price(json!({"amount": 86.956_521_739_13, "currency": "SAR"})).as_deref(),
+            Some("86.9565")
+        );
+        assert_eq!(
+            product("cost_price", json!("1,250.00")).cost_price.map(|c| c.to_string()).as_deref(),
+            Some("1250.0000")
+        );
+        assert_eq!(product("sale_price", json!({"amount": "", "currency": "SAR"})).sale_price, None);
+        assert_eq!(product("quantity", json!("10.0")).quantity, Some(10));
+        assert_eq!(product("quantity", json!("2.5")).quantity, None);
+    }
 }

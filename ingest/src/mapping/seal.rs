@@ -7,6 +7,7 @@ use qafila_schemas::records::observation::Observation;
 use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectKey};
 
 use super::Unsealed;
+use super::phones::is_e164;
 
 /// Seals the personal fields of a merchant's observations with the keys of their subjects, one look-up a batch.
 pub async fn seal_all(
@@ -34,15 +35,15 @@ pub async fn seal_all(
     unsealed.into_iter().map(|u| seal(u, &keys)).collect()
 }
 
-/// What the customer of an observation is looked up by.
+/// What the customer of an observation is looked up by. A phone that is no number of a country claims nobody.
 fn contacts(unsealed: &Unsealed, keys: &HashMap<Subject, SubjectKey>) -> Vec<(i64, Contact)> {
     let observation = &unsealed.observation;
-    let profile = observation.customer.as_ref().and_then(|customer| customer.profile.as_ref());
-    let details = observation.order.as_ref().and_then(|order| order.details.as_ref());
-    let emails = [profile.map(|p| &p.email), details.map(|d| &d.customer_email)];
-    let phones = [profile.map(|p| &p.phone), details.map(|d| &d.customer_phone)];
+    let (customer, order) = (observation.customer.as_ref(), observation.order.as_ref());
+    let emails = [customer.map(|c| &c.email), order.map(|o| &o.customer_email)];
+    let phones = [customer.map(|c| &c.phone), order.map(|o| &o.customer_phone)];
     let emails = emails.into_iter().flatten().flatten().map(|text| Contact::email(text));
-    let phones = phones.into_iter().flatten().flatten().cloned().map(Contact::Phone);
+    let phones =
+        phones.into_iter().flatten().flatten().filter(|text| is_e164(text)).cloned().map(Contact::Phone);
     let all = emails.chain(phones);
     let key = unsealed.subject.and_then(|subject| keys.get(&subject)?.live_id());
     key.map_or_else(Vec::new, |key| all.map(|contact| (key, contact)).collect())
@@ -71,26 +72,18 @@ fn has_personal(observation: &mut Observation) -> bool {
 /// Every field whose schema says `personal`; a test holds this list against the schema.
 fn personal(observation: &mut Observation) -> Vec<&mut Option<String>> {
     let mut fields = Vec::new();
-    if let Some(order) = &mut observation.order {
-        if let Some(d) = &mut order.details {
-            fields.extend([&mut d.customer_name, &mut d.customer_phone, &mut d.customer_email]);
-            fields.extend([&mut d.receiver_name, &mut d.receiver_phone, &mut d.receiver_email]);
-        }
-        if let Some(items) = &mut order.items {
-            fields.extend(items.lines.iter_mut().map(|line| &mut line.options));
-        }
+    if let Some(o) = &mut observation.order {
+        fields.extend([&mut o.customer_name, &mut o.customer_phone, &mut o.customer_email]);
+        fields.extend([&mut o.receiver_name, &mut o.receiver_phone, &mut o.receiver_email]);
+        fields.extend(o.lines.iter_mut().flatten().map(|line| &mut line.options));
     }
-    if let Some(p) = observation.customer.as_mut().and_then(|c| c.profile.as_mut()) {
-        fields.extend([&mut p.first_name, &mut p.last_name, &mut p.phone, &mut p.email]);
-        fields.extend([&mut p.birthday, &mut p.location]);
+    if let Some(c) = &mut observation.customer {
+        fields.extend([&mut c.first_name, &mut c.last_name, &mut c.phone, &mut c.email]);
+        fields.extend([&mut c.birthday, &mut c.location]);
     }
-    if let Some(c) = observation.cart.as_mut().and_then(|c| c.content.as_mut()) {
-        fields.extend([
-            &mut c.customer_name,
-            &mut c.customer_phone,
-            &mut c.customer_email,
-            &mut c.checkout_url,
-        ]);
+    if let Some(c) = &mut observation.cart {
+        fields.extend([&mut c.customer_name, &mut c.customer_phone, &mut c.customer_email]);
+        fields.push(&mut c.checkout_url);
     }
     fields
 }

@@ -179,7 +179,6 @@ impl Orders<'_> {
         let Some(EntityRead::There { mapped: Ok(unsealed), .. }) = changed.read.get(&id) else {
             return Ok(None);
         };
-        let details = unsealed.observation.order.as_ref().and_then(|order| order.details.as_ref());
-        Ok(details.and_then(|details| details.salla_updated_at))
+        Ok(unsealed.observation.order.as_ref().and_then(|order| order.salla_updated_at))
     }
 }

@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::lists::CustomersCursor;
 use super::schedule::NightSchedule;
-use crate::mapping::Owner;
+use crate::mapping::market::Market;
+use crate::mapping::{Owner, OwnerRow};
 
 /// A lease lasts so long without being renewed.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -50,6 +51,7 @@ pub struct Leased {
     pub deletions_allowed: bool,
     /// The connection has not ended.
     pub is_connected: bool,
+    store_currency: Option<String>,
 }
 
 impl Leased {
@@ -59,6 +61,7 @@ impl Leased {
             merchant_id: MerchantId(self.merchant_id),
             connection_id: ConnectionId(self.connection_id),
             store_id: self.store_id,
+            market: Market::of_currency(self.store_currency.as_deref()),
         }
     }
 
@@ -79,7 +82,8 @@ const LEASED: &str = "r.connection_id, r.merchant_id, r.store_id, r.run_id, r.ep
     r.catch_up_from, r.orders_since, r.slice_from, r.customers_cycle, r.customers_slices, r.customers_page, r.customers_shown,
     r.customers_since, r.resources_done,
     r.deletions_allowed,
-    EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = r.connection_id AND c.wiped_at IS NULL) AS is_connected";
+    EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = r.connection_id AND c.wiped_at IS NULL) AS is_connected,
+    (SELECT store_currency FROM salla_connections c WHERE c.connection_id = r.connection_id) AS store_currency";
 
 /// The tables, for one worker.
 pub struct WorkStore {
@@ -161,15 +165,13 @@ impl WorkStore {
 
     /// Whether the merchant's store is on the schedule, and whose connection it was last: of a merchant without one there is nothing.
     pub async fn last_connection(&self, merchant: MerchantId) -> Result<Option<Owner>, sqlx::Error> {
-        let row: Option<(Uuid, i64)> = sqlx::query_as(
-            "SELECT connection_id, store_id FROM salla_connections WHERE merchant_id = $1 ORDER BY connected_at DESC LIMIT 1",
+        let row: Option<OwnerRow> = sqlx::query_as(
+            "SELECT merchant_id, connection_id, store_id, store_currency FROM salla_connections WHERE merchant_id = $1 ORDER BY connected_at DESC LIMIT 1",
         )
         .bind(merchant.0)
         .fetch_optional(&self.pool)
         .await?;
-        let owner =
-            |(id, store_id)| Owner { merchant_id: merchant, connection_id: ConnectionId(id), store_id };
-        Ok(row.map(owner))
+        Ok(row.map(Owner::of_row))
     }
 
     /// Holds on to a run; false once another has it.

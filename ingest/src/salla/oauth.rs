@@ -7,12 +7,19 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 use url::Url;
 
+use super::shapes::reading::{Notes, Object, Reading, Said};
+use super::shapes::{amounts, values};
 use super::{SallaConfig, Secret};
 
 /// What we ask for (FACTS §2.8).
 pub const SCOPES: &str =
     "offline_access orders.read customers.read products.read carts.read webhooks.read_write";
 const TIMEOUT: Duration = Duration::from_secs(20);
+/// What only fills in is not waited for.
+const HINT_WITHIN: Duration = Duration::from_secs(3);
+/// How long an access token is taken to live where Salla does not say: shorter than any that Salla documents, and a refusal renews it
+/// anyway.
+const UNTOLD_LIFE: chrono::Duration = chrono::Duration::hours(24);
 /// Larger values of `expires` are instants, smaller ones durations (FACTS §2.4).
 const ABSOLUTE_FROM: i64 = 1_000_000_000;
 
@@ -54,6 +61,8 @@ pub struct StoreIdentity {
     pub domain: Option<String>,
     /// Plan.
     pub plan: Option<String>,
+    /// ISO 4217; none where Salla does not say.
+    pub currency: Option<String>,
 }
 
 /// Where a merchant is sent to approve us.
@@ -66,16 +75,6 @@ pub fn authorization_url(config: &SallaConfig, state: &str) -> Result<Url, url::
         .append_pair("scope", SCOPES)
         .append_pair("state", state);
     Ok(url)
-}
-
-#[derive(Deserialize)]
-struct TokenAnswer {
-    access_token: String,
-    refresh_token: Option<String>,
-    expires_in: Option<i64>,
-    expires: Option<i64>,
-    #[serde(default)]
-    scope: String,
 }
 
 #[derive(Deserialize)]
@@ -127,9 +126,8 @@ async fn exchange(
     let status = answer.status();
     let body = answer.bytes().await.map_err(|e| OAuthError::Unclear(e.without_url().to_string()))?;
     if status.is_success() {
-        let answer: TokenAnswer = serde_json::from_slice(&body)
-            .map_err(|_| OAuthError::Unclear("an answer without tokens".into()))?;
-        return Ok(tokens(answer, Utc::now()));
+        let tokens = tokens(&String::from_utf8_lossy(&body), Utc::now());
+        return tokens.ok_or_else(|| OAuthError::Unclear("an answer without tokens".into()));
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
         // A limiter answers before anything is redeemed.
@@ -141,19 +139,41 @@ async fn exchange(
     }
 }
 
-fn tokens(answer: TokenAnswer, now: DateTime<Utc>) -> Tokens {
-    let life = answer.expires_in.or(answer.expires).unwrap_or_default();
-    let expires_at = if life > ABSOLUTE_FROM {
-        DateTime::from_timestamp(life, 0).unwrap_or(now)
-    } else {
-        now + chrono::Duration::seconds(life.max(0))
+/// Reads what holds tokens, said at `at`: an answer of the token endpoint, or the data of `app.store.authorize`. Nothing but the access
+/// token is needed: whatever else is odd must not lose a pair whose refresh token is spent. None without one.
+pub fn tokens(json: &str, at: DateTime<Utc>) -> Option<Tokens> {
+    let notes = Notes::default();
+    let answer = Object::parse(json.trim(), String::new(), &notes)?;
+    let access = answer.text("access_token").value()?;
+    let life = answer.whole("expires_in").or(|| answer.whole("expires")).value();
+    let ends = match life {
+        Some(seconds) if seconds > ABSOLUTE_FROM => DateTime::from_timestamp(seconds, 0),
+        Some(seconds) if seconds > 0 => {
+            chrono::Duration::try_seconds(seconds).and_then(|life| at.checked_add_signed(life))
+        }
+        _ => None,
     };
-    Tokens {
-        access: Secret::new(answer.access_token),
-        refresh: answer.refresh_token.map(Secret::new),
-        expires_at,
-        scopes: answer.scope.split([' ', ',']).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
-    }
+    Some(Tokens {
+        access: Secret::new(access),
+        refresh: answer.text("refresh_token").value().map(Secret::new),
+        expires_at: ends.unwrap_or(at + UNTOLD_LIFE),
+        scopes: scopes(&answer),
+    })
+}
+
+/// Scopes in one text or in a list; none where nothing is said of them.
+fn scopes(answer: &Object<'_, '_>) -> Vec<String> {
+    let said = match answer.raw("scope") {
+        Some(raw) if raw.starts_with('[') => answer.list("scope").value().map(|rows| {
+            let texts = rows.into_iter().filter_map(|row| match values::text(row) {
+                Reading::Value(text) => Some(text),
+                Reading::Empty | Reading::Odd => None,
+            });
+            texts.collect::<Vec<_>>().join(" ")
+        }),
+        _ => answer.text("scope").value(),
+    };
+    said.unwrap_or_default().split([' ', ',']).filter(|s| !s.is_empty()).map(str::to_owned).collect()
 }
 
 /// What Salla makes of an access token.
@@ -180,35 +200,6 @@ pub async fn standing(http: &reqwest::Client, config: &SallaConfig, access: &Sec
     }
 }
 
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum UserInfo {
-    Wrapped { data: UserInfoData },
-    Bare(UserInfoData),
-}
-
-#[derive(Deserialize)]
-struct UserInfoData {
-    /// Of whoever installed the app, who need not be the owner (FACTS §2.7).
-    #[serde(default)]
-    email: Option<String>,
-    merchant: MerchantInfo,
-}
-
-#[derive(Deserialize)]
-struct MerchantInfo {
-    #[serde(deserialize_with = "crate::mapping::values::id")]
-    id: i64,
-    #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    username: Option<String>,
-    #[serde(default)]
-    domain: Option<String>,
-    #[serde(default)]
-    plan: Option<String>,
-}
-
 /// Which store a token belongs to, with or without the `data` envelope (FACTS §2.7).
 pub async fn identify_store(
     http: &reqwest::Client,
@@ -232,17 +223,44 @@ pub async fn identify_installer(
     if !status.is_success() {
         return Err(OAuthError::Unclear(format!("user info: HTTP {status}")));
     }
-    let info =
-        serde_json::from_slice(&body).map_err(|_| OAuthError::Unclear("user info without a store".into()))?;
-    let (UserInfo::Wrapped { data } | UserInfo::Bare(data)) = info;
-    let UserInfoData { email, merchant } = data;
-    let store = StoreIdentity {
-        store_id: merchant.id,
-        name: merchant.name.or(merchant.username).unwrap_or_else(|| merchant.id.to_string()),
-        domain: merchant.domain,
-        plan: merchant.plan,
+    let (mut store, email) = user_info(&String::from_utf8_lossy(&body))
+        .ok_or_else(|| OAuthError::Unclear("user info without a store".into()))?;
+    store.currency = store_currency(http, config, access).await;
+    Ok((store, email))
+}
+
+/// The store, and the address of whoever installed the app, who need not be the owner (FACTS §2.7).
+fn user_info(json: &str) -> Option<(StoreIdentity, Option<String>)> {
+    let notes = Notes::default();
+    let answer = Object::parse(json.trim(), String::new(), &notes)?;
+    let user = match answer.object("data") {
+        Said::Value(data) => data,
+        _ => answer,
     };
-    Ok((store, email.filter(|email| email.contains('@'))))
+    let merchant = user.object("merchant").value()?;
+    let store_id = merchant.id("id").value()?;
+    let name = merchant.text("name").or(|| merchant.text("username")).value();
+    let store = StoreIdentity {
+        store_id,
+        name: name.unwrap_or_else(|| store_id.to_string()),
+        domain: merchant.text("domain").value(),
+        plan: merchant.text("plan").value(),
+        currency: None,
+    };
+    Some((store, user.text("email").value().filter(|email| email.contains('@'))))
+}
+
+/// The currency that a store sells in; none where Salla does not say so at once. It fills in for amounts that name none, no more.
+async fn store_currency(http: &reqwest::Client, config: &SallaConfig, access: &Secret) -> Option<String> {
+    let url = format!("{}/store/info", config.api.as_str().trim_end_matches('/'));
+    let answer = http.get(url).bearer_auth(access.expose()).timeout(HINT_WITHIN).send().await.ok()?;
+    if !answer.status().is_success() {
+        return None;
+    }
+    let body = answer.bytes().await.ok()?;
+    let (text, notes) = (String::from_utf8_lossy(&body), Notes::default());
+    let info = Object::parse(text.trim(), String::new(), &notes)?.object("data").value()?;
+    info.text("currency").value().and_then(|code| amounts::currency_code(&code))
 }
 
 #[cfg(test)]
@@ -250,8 +268,7 @@ mod tests {
     use super::*;
 
     fn parsed(json: &str) -> Tokens {
-        let now = DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
-        tokens(serde_json::from_str(json).expect("a token answer"), now)
+        tokens(json, DateTime::from_timestamp(1_700_000_000, 0).expect("a time")).expect("a token answer")
     }
 
     #[test]
@@ -260,6 +277,55 @@ mod tests {
         assert_eq!(seconds(r#"{"access_token":"a","expires_in":1209599}"#), 1_701_209_599);
         assert_eq!(seconds(r#"{"access_token":"a","expires":1209599}"#), 1_701_209_599);
         assert_eq!(seconds(r#"{"access_token":"a","expires":1734819484}"#), 1_734_819_484);
+    }
+
+    #[test]
+    fn hints_of_any_shape_lose_no_pair_of_tokens() {
+        let read = |rest: &str| {
+            let answer = parsed(&format!(r#"{{"access_token":"a","refresh_token":"r",{rest}}}"#));
+            assert_eq!(
+                answer.refresh.map(|refresh| refresh.expose().to_owned()).as_deref(),
+                Some("r"),
+                "{rest}"
+            );
+            (answer.expires_at.timestamp() - 1_700_000_000, answer.scopes.join(" "))
+        };
+        for (rest, life, scopes) in [
+            (r#""expires_in":"1209599","scope":null"#, 1_209_599, ""),
+            (r#""expires_in":1209599.0,"scope":[]"#, 1_209_599, ""),
+            (
+                r#""expires_in":"1209599.0","scope":["orders.read","customers.read"]"#,
+                1_209_599,
+                "orders.read customers.read",
+            ),
+            (
+                r#""expires_in":null,"expires":1209599,"scope":"orders.read,offline_access""#,
+                1_209_599,
+                "orders.read offline_access",
+            ),
+            (r#""expires_in":null,"scope":{"a":1}"#, 86_400, ""),
+            (r#""expires_in":"soon","scope":5"#, 86_400, "5"),
+            (r#""expires_in":-1"#, 86_400, ""),
+            (r#""expires_in":9999999999999999,"token_type":7"#, 86_400, ""),
+        ] {
+            assert_eq!(read(rest), (life, scopes.to_owned()), "{rest}");
+        }
+        for none in [
+            r#"{"access_token":null}"#,
+            r#"{"access_token":""}"#,
+            "{}",
+            "[]",
+            "",
+            r#"{"access_token":["a"]}"#,
+        ] {
+            assert!(tokens(none, Utc::now()).is_none(), "{none}");
+        }
+        for none in ["null", "\"\"", "\"null\"", "[]"] {
+            assert!(
+                parsed(&format!(r#"{{"access_token":"a","refresh_token":{none}}}"#)).refresh.is_none(),
+                "{none}"
+            );
+        }
     }
 
     #[test]
@@ -274,9 +340,8 @@ mod tests {
         let wrapped = include_str!("../../../deploy/local/salla-sim/samples/oauth.userinfo.response.json");
         let value: serde_json::Value = serde_json::from_str(wrapped).expect("JSON");
         for text in [wrapped.to_owned(), value["data"].to_string()] {
-            let info: UserInfo = serde_json::from_str(&text).expect("user info");
-            let (UserInfo::Wrapped { data } | UserInfo::Bare(data)) = info;
-            assert_eq!(data.merchant.id, 847_769_313);
+            assert_eq!(user_info(&text).expect("user info").0.store_id, 847_769_313);
         }
+        assert!(user_info(r#"{"data":{"merchant":{"id":null}}}"#).is_none());
     }
 }

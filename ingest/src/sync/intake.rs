@@ -12,10 +12,10 @@ use super::plan::Window;
 use super::work::LeasedRun;
 use super::{Stop, Tools};
 use crate::hydration::entity::EntityRead;
-use crate::mapping::values::riyadh;
 use crate::mapping::{Provenance, Unmappable, Unsealed, customers, orders, products};
 use crate::refused_rows::row_id;
 use crate::salla::client::Page;
+use crate::salla::shapes::values::riyadh;
 
 /// Side of a row that does not tell its date.
 pub const UNDATED: i16 = 2;

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, Datelike, Days, Months, NaiveDate, TimeZone, Utc};
 
-use crate::mapping::values::riyadh;
+use crate::salla::shapes::values::riyadh;
 
 /// Statuses that the products list can be asked for (FACTS §4.5).
 const PRODUCT_STATUSES: [&str; 3] = ["sale", "out", "hidden"];

@@ -11,6 +11,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
 
 use crate::mapping::Owner;
+use crate::mapping::market::Market;
 
 /// A lease lasts so long without being renewed.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -28,6 +29,8 @@ pub struct LeasedRun {
     pub connection_id: ConnectionId,
     /// Store.
     pub store_id: i64,
+    /// Where the store sells.
+    pub market: Market,
     /// First day of orders, Asia/Riyadh.
     pub from_day: NaiveDate,
     /// Last day of orders.
@@ -43,7 +46,8 @@ pub struct LeasedRun {
 impl LeasedRun {
     /// Whose store it is.
     pub fn owner(&self) -> Owner {
-        Owner { merchant_id: self.merchant_id, connection_id: self.connection_id, store_id: self.store_id }
+        let Self { merchant_id, connection_id, store_id, market, .. } = *self;
+        Owner { merchant_id, connection_id, store_id, market }
     }
 
     /// A checkpoint moved.
@@ -89,7 +93,8 @@ impl WorkStore {
                        SELECT FROM salla_connections c WHERE c.connection_id = sync_runs.connection_id
                          AND c.wiped_at IS NULL AND c.generation <= waits_for))
                  ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING run_id, epoch, job_id, merchant_id, connection_id, store_id, from_day, until_day, done_at IS NOT NULL, tries",
+             RETURNING run_id, epoch, job_id, merchant_id, connection_id, store_id, from_day, until_day, done_at IS NOT NULL, tries,
+                 (SELECT store_currency FROM salla_connections c WHERE c.connection_id = sync_runs.connection_id)",
         )
         .bind(&self.worker)
         .bind(LEASE)
@@ -187,6 +192,7 @@ fn leased(row: &PgRow) -> Result<LeasedRun, sqlx::Error> {
         merchant_id: MerchantId(row.try_get(3)?),
         connection_id: ConnectionId(row.try_get(4)?),
         store_id: row.try_get(5)?,
+        market: Market::of_currency(row.try_get::<Option<String>, _>(10)?.as_deref()),
         from_day: row.try_get(6)?,
         until_day: row.try_get(7)?,
         done: row.try_get(8)?,

@@ -205,7 +205,7 @@ impl Mapper {
             position: &delivery.position,
             store_id: envelope.merchant,
             event: &envelope.event,
-            created_at: envelope.created_at.0,
+            created_at: envelope.created_at.unwrap_or(delivery.received_at),
             received_at: delivery.received_at,
             data: &envelope.data,
         };
@@ -245,7 +245,7 @@ fn outcome(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> 
 
 fn read(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> Outcome {
     let is_unused = !delivery.event.is_empty() && topic(&delivery.event) == Topic::Unused;
-    let envelope = match delivery.body().and_then(Envelope::read) {
+    let envelope = match delivery.body().and_then(|body| Envelope::read(&body)) {
         Ok(envelope) => envelope,
         // An event that we do not use may have any shape.
         Err(_) if is_unused => return Outcome::Passed("unused"),
@@ -257,7 +257,8 @@ fn read(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> Out
     let what = match topic(&envelope.event) {
         Topic::Entity(what) => what,
         Topic::App => {
-            let read = app_event(&envelope.event, &envelope.data);
+            let at = envelope.created_at.unwrap_or(delivery.received_at);
+            let read = app_event(&envelope.event, &envelope.data, at.to_utc());
             return read.map_or_else(|error| Outcome::Unmappable(error, None), |_| Outcome::App(envelope));
         }
         Topic::Unused => return Outcome::Passed("unused"),

@@ -18,7 +18,7 @@ struct Order {
 pub async fn sheet(client: &Client, scope: Scope) -> Result<Sheet, clickhouse::error::Error> {
     let orders: Vec<Order> = client
         .query(
-            "SELECT order_id, toString(total) AS total, toString(currency) AS currency, toString(status_slug) AS status_slug
+            "SELECT order_id, toString(total) AS total, ifNull(toString(currency), '') AS currency, ifNull(toString(status_slug), '') AS status_slug
              FROM orders FINAL WHERE merchant_id = {merchant:UUID} AND store_id = {store:Int64}
                AND toDate(created_at, 'Asia/Riyadh') = {day:Date}",
         )

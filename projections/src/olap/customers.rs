@@ -8,29 +8,30 @@ use uuid::Uuid;
 
 use super::load::{FactRow, Place, Tombstone};
 
-/// A row as ClickHouse takes it: decimals as ten-thousandths, times in milliseconds, absent texts empty.
+/// A row as ClickHouse takes it: decimals as ten-thousandths, times in milliseconds, what is absent is NULL.
 #[derive(Debug, Clone, Default, Row, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the columns of migrations/clickhouse")]
 pub struct CustomerRow {
     #[serde(with = "clickhouse::serde::uuid")]
     pub merchant_id: Uuid,
+    pub store_id: i64,
     pub customer_id: i64,
     pub revision: i64,
     pub is_deleted: u8,
-    pub store_id: i64,
     #[serde(with = "clickhouse::serde::uuid")]
     pub connection_id: Uuid,
     pub created_at: Option<i64>,
-    pub first_name: String,
-    pub last_name: String,
-    pub phone: String,
-    pub email: String,
-    pub gender: String,
-    pub birthday: String,
-    pub city: String,
-    pub country_code: String,
-    pub location: String,
-    pub currency: String,
+    pub created_at_from: Option<String>,
+    pub first_name: Option<String>,
+    pub last_name: Option<String>,
+    pub phone: Option<String>,
+    pub email: Option<String>,
+    pub gender: Option<String>,
+    pub birthday: Option<String>,
+    pub city: Option<String>,
+    pub country_code: Option<String>,
+    pub location: Option<String>,
+    pub currency: Option<String>,
     pub groups: Vec<i64>,
     pub salla_updated_at: Option<i64>,
     pub kafka_topic: String,
@@ -53,16 +54,17 @@ impl FactRow for CustomerRow {
             store_id: f.store_id,
             connection_id: f.connection_id.0,
             created_at: f.created_at.map(|at| at.0),
-            first_name: f.first_name.unwrap_or_default(),
-            last_name: f.last_name.unwrap_or_default(),
-            phone: f.phone.unwrap_or_default(),
-            email: f.email.unwrap_or_default(),
-            gender: f.gender.unwrap_or_default(),
-            birthday: f.birthday.unwrap_or_default(),
-            city: f.city.unwrap_or_default(),
-            country_code: f.country_code.unwrap_or_default(),
-            location: f.location.unwrap_or_default(),
-            currency: f.currency.unwrap_or_default(),
+            created_at_from: f.created_at_from,
+            first_name: f.first_name,
+            last_name: f.last_name,
+            phone: f.phone,
+            email: f.email,
+            gender: f.gender,
+            birthday: f.birthday,
+            city: f.city,
+            country_code: f.country_code,
+            location: f.location,
+            currency: f.currency,
             groups: f.groups,
             salla_updated_at: f.salla_updated_at.map(|at| at.0),
             kafka_topic: place.topic.to_owned(),
@@ -74,6 +76,7 @@ impl FactRow for CustomerRow {
     fn deleted(tombstone: Tombstone, place: Place) -> Self {
         Self {
             merchant_id: tombstone.merchant_id.0,
+            store_id: tombstone.store_id,
             customer_id: tombstone.salla_id,
             revision: tombstone.revision,
             is_deleted: 1,

@@ -60,6 +60,8 @@ pub struct Place {
 pub struct Tombstone {
     /// Merchant.
     pub merchant_id: MerchantId,
+    /// Store.
+    pub store_id: i64,
     /// Salla's id.
     pub salla_id: i64,
     /// Revision.
@@ -175,7 +177,7 @@ impl<F: AvroRecord> Decode for DecodeFacts<F> {
             return match tombstone(message) {
                 Some(tombstone) => Decoded::Item(FactItem::Deleted(tombstone)),
                 None => Decoded::Bad(undecodable(
-                    "a tombstone needs the key `<merchant id>:<salla id>` and the header revision",
+                    "a tombstone needs the key `<merchant id>:<store id>:<salla id>` and the header revision",
                 )),
             };
         };
@@ -189,7 +191,9 @@ impl<F: AvroRecord> Decode for DecodeFacts<F> {
 
 fn tombstone(message: &BorrowedMessage<'_>) -> Option<Tombstone> {
     let key = std::str::from_utf8(message.key()?).ok()?;
-    let (merchant, id) = key.split_once(':')?;
+    let mut parts = key.split(':');
+    let (merchant, store, id) = (parts.next()?, parts.next()?, parts.next()?);
     let revision = headers::number(message.headers()?, headers::REVISION)?;
-    Some(Tombstone { merchant_id: merchant.parse().ok()?, salla_id: id.parse().ok()?, revision })
+    let (merchant_id, store_id, salla_id) = (merchant.parse().ok()?, store.parse().ok()?, id.parse().ok()?);
+    parts.next().is_none().then_some(Tombstone { merchant_id, store_id, salla_id, revision })
 }

@@ -8,6 +8,7 @@ pub mod orders;
 pub mod products;
 pub mod rankings;
 pub mod reports;
+pub mod standing;
 
 use std::time::Duration;
 

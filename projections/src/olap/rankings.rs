@@ -6,7 +6,8 @@ use clickhouse::Row;
 use qafila_schemas::amount::Amount;
 use serde::Deserialize;
 
-use super::reports::{NO_SALE, OF_WINDOW, ReportError, Reports, Window, amount, lines};
+use super::reports::{CURRENCY, OF_WINDOW, ReportError, Reports, Window, amount, lines};
+use super::standing::IS_SALE;
 
 /// What was sold of a product.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,22 +118,24 @@ struct CustomerLine {
 }
 
 /// What a line was sold for; where Salla does not say, its units at their price.
-const LINE_SALES: &str = "ifNull(line_total, toDecimal64(toDecimal128(ifNull(line_price, 0), 4) * toDecimal128(line_quantity, 4), 4))";
+const LINE_SALES: &str = "ifNull(line_total, toDecimal64(toDecimal128(ifNull(line_price, 0), 4) * toDecimal128(ifNull(line_quantity, 0), 4), 4))";
 const SETTINGS: &str = "SETTINGS do_not_merge_across_partitions_select_final = 1";
 
 impl Reports<'_> {
-    /// The products that sold most, at most `limit` of each currency; by product id, else SKU, else name (API.md).
+    /// The products that sold most, at most `limit` of each currency: by product, and where nobody knows it by SKU, else by name. Orders
+    /// whose lines have not come are left out.
     pub async fn top_products(&self, window: Window, limit: u32) -> Result<Vec<ProductSales>, ReportError> {
         let sql = format!(
-            "SELECT product AS product_id, argMax(line_sku, created_at) AS sku, argMax(line_name, created_at) AS name,
-                 toString(currency) AS currency, uniqExact(order_id) AS orders, toString(sum(line_quantity)) AS quantity,
+            "SELECT ifNull(product, 0) AS product_id, ifNull(argMaxIf(line_sku, created_at, isNotNull(line_sku)), '') AS sku,
+                 ifNull(argMaxIf(line_name, created_at, isNotNull(line_name)), '') AS name,
+                 {CURRENCY} AS currency, uniqExact(order_id) AS orders, toString(sum(ifNull(line_quantity, 0))) AS quantity,
                  toString(sum({LINE_SALES})) AS sales
              FROM orders FINAL
              ARRAY JOIN lines_product_id AS product, lines_name AS line_name, lines_sku AS line_sku, lines_quantity AS line_quantity,
                  lines_unit_price AS line_price, lines_total AS line_total
-             WHERE {OF_WINDOW} AND status_slug NOT IN {NO_SALE}
-             GROUP BY product, if(product != 0, '', if(line_sku != '', line_sku, line_name)) AS told, currency
-             ORDER BY currency, sum({LINE_SALES}) DESC, product, told
+             WHERE {OF_WINDOW} AND {IS_SALE} AND lines_complete = 1
+             GROUP BY product, if(isNotNull(product), '', ifNull(line_sku, ifNull(line_name, ''))) AS told, currency
+             ORDER BY currency, sum({LINE_SALES}) DESC, product_id, told
              LIMIT {{limit:UInt32}} BY currency {SETTINGS}"
         );
         let found: Vec<ProductLine> = lines(self.over(&sql, window).param("limit", limit)).await?;
@@ -153,7 +156,7 @@ impl Reports<'_> {
     /// Sales of a window whose lines are not known yet: no ranking of products counts them.
     pub async fn orders_without_lines(&self, window: Window) -> Result<u64, ReportError> {
         let sql = format!(
-            "SELECT count() FROM orders FINAL WHERE {OF_WINDOW} AND status_slug NOT IN {NO_SALE} AND lines_complete = 0 {SETTINGS}"
+            "SELECT count() FROM orders FINAL WHERE {OF_WINDOW} AND {IS_SALE} AND lines_complete = 0 {SETTINGS}"
         );
         let counted: Vec<u64> = lines(self.over(&sql, window)).await?;
         Ok(counted.first().copied().unwrap_or_default())
@@ -162,8 +165,8 @@ impl Reports<'_> {
     /// Orders by status, most frequent first.
     pub async fn order_status(&self, window: Window) -> Result<Vec<StatusCount>, ReportError> {
         let sql = format!(
-            "SELECT toString(status_slug) AS slug, argMax(status_name, created_at) AS name, toString(currency) AS currency,
-                 count() AS orders, toString(sum(ifNull(total, 0))) AS total
+            "SELECT ifNull(toString(status_slug), '') AS slug, ifNull(argMaxIf(status_name, created_at, isNotNull(status_name)), '') AS name,
+                 {CURRENCY} AS currency, count() AS orders, toString(sum(ifNull(total, 0))) AS total
              FROM orders FINAL WHERE {OF_WINDOW}
              GROUP BY slug, currency ORDER BY orders DESC, slug, currency {SETTINGS}"
         );
@@ -180,23 +183,31 @@ impl Reports<'_> {
         found.into_iter().map(status).collect()
     }
 
-    /// New and returning customers of a window; new is who had not bought before it.
-    pub async fn customer_counts(&self, window: Window) -> Result<Vec<CustomerCounts>, ReportError> {
+    /// New and returning customers of a window; new is who had not bought before it. Of what was before `complete_from` nothing is known, so
+    /// nobody is new whose first order lies before it.
+    pub async fn customer_counts(
+        &self,
+        window: Window,
+        complete_from: Option<DateTime<Utc>>,
+    ) -> Result<Vec<CustomerCounts>, ReportError> {
+        let known_from = complete_from.map_or(window.from, |from| from.max(window.from));
+        let before = "created_at < fromUnixTimestamp64Milli({known:Int64}, 'UTC')";
         let sql = format!(
-            "SELECT toString(currency) AS currency, uniqExactIf(assumeNotNull(customer_id), isNotNull(customer_id)) AS customers,
+            "SELECT {CURRENCY} AS currency, uniqExactIf(assumeNotNull(customer_id), isNotNull(customer_id)) AS customers,
                  uniqExactIf(assumeNotNull(customer_id), is_new) AS new_customers,
                  toString(sumIf(ifNull(total, 0), is_new)) AS new_sales,
                  toString(sumIf(ifNull(total, 0), isNotNull(customer_id) AND NOT is_new)) AS returning_sales,
                  toString(sumIf(ifNull(total, 0), isNull(customer_id))) AS unknown_sales
              FROM (
-                 SELECT currency, customer_id, total, isNotNull(customer_id) AND customer_id NOT IN (
+                 SELECT currency, customer_id, total, isNotNull(customer_id) AND NOT ({before}) AND customer_id NOT IN (
                      SELECT assumeNotNull(customer_id) FROM orders FINAL
                      WHERE merchant_id = {{merchant:UUID}} AND store_id = {{store:Int64}} AND isNotNull(customer_id)
-                       AND created_at < fromUnixTimestamp64Milli({{from:Int64}}, 'UTC') AND status_slug NOT IN {NO_SALE}) AS is_new
-                 FROM orders FINAL WHERE {OF_WINDOW} AND status_slug NOT IN {NO_SALE})
+                       AND {before} AND {IS_SALE}) AS is_new
+                 FROM orders FINAL WHERE {OF_WINDOW} AND {IS_SALE})
              GROUP BY currency ORDER BY currency {SETTINGS}"
         );
-        let found: Vec<CountsLine> = lines(self.over(&sql, window)).await?;
+        let query = self.over(&sql, window).param("known", known_from.timestamp_millis());
+        let found: Vec<CountsLine> = lines(query).await?;
         let counts = |line: CountsLine| {
             Ok(CustomerCounts {
                 currency: line.currency,
@@ -213,11 +224,11 @@ impl Reports<'_> {
     /// The customers who bought most, at most `limit` of each currency.
     pub async fn top_customers(&self, window: Window, limit: u32) -> Result<Vec<CustomerSales>, ReportError> {
         let sql = format!(
-            "SELECT assumeNotNull(customer_id) AS customer_id, argMaxIf(customer_name, created_at, customer_name != '') AS name,
-                 toString(currency) AS currency, count() AS orders, toString(sum(ifNull(total, 0))) AS sales,
+            "SELECT assumeNotNull(customer_id) AS customer_id, ifNull(argMaxIf(customer_name, created_at, isNotNull(customer_name)), '') AS name,
+                 {CURRENCY} AS currency, count() AS orders, toString(sum(ifNull(total, 0))) AS sales,
                  toUnixTimestamp64Milli(max(created_at)) AS last_order
              FROM orders FINAL
-             WHERE {OF_WINDOW} AND status_slug NOT IN {NO_SALE} AND isNotNull(orders.customer_id)
+             WHERE {OF_WINDOW} AND {IS_SALE} AND isNotNull(orders.customer_id)
              GROUP BY customer_id, currency
              ORDER BY currency, sum(ifNull(total, 0)) DESC, customer_id
              LIMIT {{limit:UInt32}} BY currency {SETTINGS}"

@@ -1,6 +1,6 @@
 //! Reports: figures from ClickHouse, given per currency, for one merchant.
 //!
-//! Cancelled and returned orders are counted apart and are no sales. Every query reads with FINAL, so each order counts
+//! What is no [sale](super::standing) is counted apart. Every query reads with FINAL, so each order counts
 //! once, and none can be built without its merchant.
 
 use std::time::Duration;
@@ -13,8 +13,10 @@ use qafila_schemas::amount::Amount;
 use qafila_schemas::ids::MerchantId;
 use serde::Deserialize;
 
-/// Slugs of orders that are no sales (FACTS §5).
-pub(crate) const NO_SALE: &str = "('canceled', 'restored')";
+use super::standing::{IS_CANCELLED, IS_RETURNED, IS_SALE, IS_WAITING};
+
+/// The currency of an order; empty where nobody knows it.
+pub(super) const CURRENCY: &str = "ifNull(toString(currency), '')";
 /// The orders of a window that a report is about.
 pub(super) const OF_WINDOW: &str = "merchant_id = {merchant:UUID} AND store_id = {store:Int64}
     AND created_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND created_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')";
@@ -88,11 +90,15 @@ pub struct Figures {
     pub sales_count: u64,
     /// Sum of their totals.
     pub sales: Amount,
+    /// Orders whose payment is awaited: no sales yet.
+    pub waiting_count: u64,
+    /// Sum of their totals.
+    pub waiting: Amount,
     /// Cancelled orders.
     pub cancelled_count: u64,
     /// Sum of their totals.
     pub cancelled: Amount,
-    /// Returned orders.
+    /// Orders that were returned, or are on their way back.
     pub returned_count: u64,
     /// Sum of their totals.
     pub returned: Amount,
@@ -121,6 +127,8 @@ struct Line {
     orders: u64,
     sales_count: u64,
     sales: String,
+    waiting_count: u64,
+    waiting: String,
     cancelled_count: u64,
     cancelled: String,
     returned_count: u64,
@@ -159,13 +167,11 @@ impl<'c> Reports<'c> {
 
     async fn lines(&self, start: &str, window: Window, zone: &str) -> Result<Vec<Line>, ReportError> {
         let sql = format!(
-            "SELECT toInt64(toUnixTimestamp({start})) AS start, toString(currency) AS currency, count() AS orders,
-                 countIf(status_slug NOT IN {NO_SALE}) AS sales_count,
-                 toString(sumIf(ifNull(total, 0), status_slug NOT IN {NO_SALE})) AS sales,
-                 countIf(status_slug = 'canceled') AS cancelled_count,
-                 toString(sumIf(ifNull(total, 0), status_slug = 'canceled')) AS cancelled,
-                 countIf(status_slug = 'restored') AS returned_count,
-                 toString(sumIf(ifNull(total, 0), status_slug = 'restored')) AS returned
+            "SELECT toInt64(toUnixTimestamp({start})) AS start, {CURRENCY} AS currency, count() AS orders,
+                 countIf({IS_SALE}) AS sales_count, toString(sumIf(ifNull(total, 0), {IS_SALE})) AS sales,
+                 countIf({IS_WAITING}) AS waiting_count, toString(sumIf(ifNull(total, 0), {IS_WAITING})) AS waiting,
+                 countIf({IS_CANCELLED}) AS cancelled_count, toString(sumIf(ifNull(total, 0), {IS_CANCELLED})) AS cancelled,
+                 countIf({IS_RETURNED}) AS returned_count, toString(sumIf(ifNull(total, 0), {IS_RETURNED})) AS returned
              FROM orders FINAL
              WHERE {OF_WINDOW}
              GROUP BY start, currency
@@ -208,11 +214,13 @@ impl Line {
     fn figures(self) -> Result<Figures, ReportError> {
         Ok(Figures {
             sales: amount(&self.sales)?,
+            waiting: amount(&self.waiting)?,
             cancelled: amount(&self.cancelled)?,
             returned: amount(&self.returned)?,
             currency: self.currency,
             orders: self.orders,
             sales_count: self.sales_count,
+            waiting_count: self.waiting_count,
             cancelled_count: self.cancelled_count,
             returned_count: self.returned_count,
         })

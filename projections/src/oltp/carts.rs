@@ -19,6 +19,8 @@ pub struct Cart {
     pub cart_id: i64,
     /// When it was made.
     pub created_at: DateTime<Utc>,
+    /// Whose word that is: `list`, `details`, `webhook`, or `receipt` where it is when we first heard of it.
+    pub created_at_from: String,
     /// When it changed last, as Salla says.
     pub salla_updated_at: Option<DateTime<Utc>>,
     /// `active`, `purchased`, …; none where no event told it.
@@ -49,8 +51,7 @@ pub struct Cart {
     pub lines: Json<Vec<CartLine>>,
 }
 
-/// The carts of a merchant's store, newest first, from behind `cursor`; those of `status`, where one is named. A cart of which only a change
-/// of status was seen has no creation and is left out.
+/// The carts of a merchant's store, newest first, from behind `cursor`; those of `status`, where one is named.
 pub async fn list(
     pool: &PgPool,
     merchant: MerchantId,
@@ -62,7 +63,9 @@ pub async fn list(
     let mut scope = for_merchant(pool, merchant).await?;
     let (created_at, cart_id) = cursor.unwrap_or((DateTime::<Utc>::MAX_UTC, i64::MAX));
     sqlx::query_as(&format!(
-        "SELECT cart_id, created_at, salla_updated_at, status, total, sub_total, discount, currency, customer_id,
+        "SELECT cart_id, created_at,
+             CASE WHEN created_list IS NOT NULL THEN 'list' WHEN created_details IS NOT NULL THEN 'details'
+                 WHEN created_webhook IS NOT NULL THEN 'webhook' ELSE 'receipt' END AS created_at_from, salla_updated_at, status, total, sub_total, discount, currency, customer_id,
              customer_name, customer_phone, customer_email, checkout_url, city, coupon_code, lines
          FROM carts
          WHERE merchant_id = $1 AND store_id = $6 AND (created_at, cart_id) < ($2, $3)

@@ -96,6 +96,7 @@ pub struct OltpRole {
 pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
     tokio::try_join!(
         merge::run(role.clone(), shutdown.clone()),
+        merge::resolution::run(role.clone(), shutdown.clone()),
         events::run_merchants(role.clone(), shutdown.clone()),
         events::run_sync_jobs(role.clone(), shutdown.clone()),
         events::run_exports(role.clone(), shutdown.clone()),

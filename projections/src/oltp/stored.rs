@@ -189,9 +189,9 @@ pub async fn unseen(
     before: DateTime<Utc>,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let (table, id, seen_at) = match resource {
-        "orders" => ("orders", "order_id", "greatest(read_at, stale_since, status_at)"),
-        "customers" => ("customers", "customer_id", "greatest(read_at, stale_since, profile_at)"),
-        "products" => ("products", "product_id", "greatest(read_at, stale_since, core_at)"),
+        "orders" => ("orders", "order_id", "greatest(seen_at, stale_since)"),
+        "customers" => ("customers", "customer_id", "greatest(seen_at, stale_since)"),
+        "products" => ("products", "product_id", "greatest(seen_at, stale_since)"),
         _ => return Ok(vec![]),
     };
     let query = format!(

@@ -9,46 +9,26 @@ use crate::ids::{ConnectionId, MerchantId};
 use crate::millis::Millis;
 use crate::open_set::Source;
 
-/// Which observation won a group of fields.
+/// Fields that one observation won.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GroupStamp {
-    /// When the winning observation was true at Salla. Milliseconds since the Unix epoch, UTC.
+pub struct ObservedFields {
+    /// When the observation was true at Salla. Milliseconds since the Unix epoch, UTC.
     pub observed_at: Millis,
     /// Where it came from: 'list', 'details', 'webhook'; an open set.
     pub source: Source,
-}
-
-/// Per group of fields the observation that won; null where the group was never seen.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OrderObserved {
-    /// Group: header.
+    /// Names of the fields of this record that it told, 'lines' among them.
     #[serde(default)]
-    pub header: Option<GroupStamp>,
-    /// Group: status.
-    #[serde(default)]
-    pub status: Option<GroupStamp>,
-    /// Group: amounts.
-    #[serde(default)]
-    pub amounts: Option<GroupStamp>,
-    /// Group: breakdown.
-    #[serde(default)]
-    pub breakdown: Option<GroupStamp>,
-    /// Group: details.
-    #[serde(default)]
-    pub details: Option<GroupStamp>,
-    /// Group: items.
-    #[serde(default)]
-    pub items: Option<GroupStamp>,
+    pub fields: Vec<String>,
 }
 
 /// The merged current state of an order. The latest revision of a key is the truth; a tombstone
 /// means deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OrderFact {
-    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
-    /// the first part of it.
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or the
+    /// first part of it.
     pub merchant_id: MerchantId,
-    /// Salla's id; with merchant_id the key.
+    /// Salla's id; with merchant_id and store_id the key.
     pub order_id: i64,
     /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
     /// highest.
@@ -63,6 +43,10 @@ pub struct OrderFact {
     /// When the order was placed; the source that decides is list, then details, then webhook.
     /// Milliseconds since the Unix epoch, UTC. The day of a figure is its day in Asia/Riyadh.
     pub created_at: Millis,
+    /// Whose word created_at is: 'list', 'details', 'webhook'; 'receipt' where no source says it and it
+    /// is when we first heard of it; null where unknown. An open set.
+    #[serde(default)]
+    pub created_at_from: Option<String>,
     /// Payment method as Salla spells it: 'mada', 'bank', 'cod', …; an open set.
     #[serde(default)]
     pub payment_method: Option<String>,
@@ -111,7 +95,7 @@ pub struct OrderFact {
     /// Name of the customer; sealed.
     #[serde(default)]
     pub customer_name: Option<String>,
-    /// Phone of the customer in E.164; sealed.
+    /// Phone of the customer in E.164, or as it came where it is no number of a country; sealed.
     #[serde(default)]
     pub customer_phone: Option<String>,
     /// E-mail address of the customer; sealed.
@@ -120,7 +104,8 @@ pub struct OrderFact {
     /// Name of the receiver; sealed.
     #[serde(default)]
     pub receiver_name: Option<String>,
-    /// Phone of the receiver; sealed.
+    /// Phone of the receiver; sealed. in E.164, or as it came where it is no number of a country;
+    /// sealed.
     #[serde(default)]
     pub receiver_phone: Option<String>,
     /// E-mail address of the receiver; sealed.
@@ -132,8 +117,7 @@ pub struct OrderFact {
     /// ISO 3166 code of the country, upper case.
     #[serde(default)]
     pub country_code: Option<String>,
-    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
-    /// unknown.
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,
     /// False where the lines are thin: name and quantity only.
@@ -141,26 +125,24 @@ pub struct OrderFact {
     /// The lines.
     #[serde(default)]
     pub lines: Vec<OrderLine>,
-    /// Which observation won each group.
-    pub observed: OrderObserved,
+    /// JSON pointers to fields that could not be read in the newest observation; they are absent here
+    /// or what an earlier one said.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
+    /// Which observation won which fields; with later observations the row can be merged anew from
+    /// this.
+    #[serde(default)]
+    pub observed: Vec<ObservedFields>,
 }
 avro_record!(OrderFact, "../../avsc/OrderFact.avsc");
-
-/// Per group of fields the observation that won; null where the group was never seen.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CustomerObserved {
-    /// Group: profile.
-    #[serde(default)]
-    pub profile: Option<GroupStamp>,
-}
 
 /// The merged current state of a customer. A tombstone means deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CustomerFact {
-    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
-    /// the first part of it.
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or the
+    /// first part of it.
     pub merchant_id: MerchantId,
-    /// Salla's id; with merchant_id the key.
+    /// Salla's id; with merchant_id and store_id the key.
     pub customer_id: i64,
     /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
     /// highest.
@@ -172,13 +154,17 @@ pub struct CustomerFact {
     /// When the customer was created. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub created_at: Option<Millis>,
+    /// Whose word created_at is: 'list', 'details', 'webhook'; 'receipt' where no source says it and it
+    /// is when we first heard of it; null where unknown. An open set.
+    #[serde(default)]
+    pub created_at_from: Option<String>,
     /// First name; sealed.
     #[serde(default)]
     pub first_name: Option<String>,
     /// Last name; sealed.
     #[serde(default)]
     pub last_name: Option<String>,
-    /// Phone in E.164; sealed.
+    /// Phone in E.164, or as it came where it is no number of a country; sealed.
     #[serde(default)]
     pub phone: Option<String>,
     /// E-mail address; sealed.
@@ -205,30 +191,27 @@ pub struct CustomerFact {
     /// Salla's ids of the customer's groups.
     #[serde(default)]
     pub groups: Vec<i64>,
-    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
-    /// unknown.
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,
-    /// Which observation won each group.
-    pub observed: CustomerObserved,
+    /// JSON pointers to fields that could not be read in the newest observation; they are absent here
+    /// or what an earlier one said.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
+    /// Which observation won which fields; with later observations the row can be merged anew from
+    /// this.
+    #[serde(default)]
+    pub observed: Vec<ObservedFields>,
 }
 avro_record!(CustomerFact, "../../avsc/CustomerFact.avsc");
-
-/// Per group of fields the observation that won; null where the group was never seen.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ProductObserved {
-    /// Group: core.
-    #[serde(default)]
-    pub core: Option<GroupStamp>,
-}
 
 /// The merged current state of a product. A tombstone means deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProductFact {
-    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
-    /// the first part of it.
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or the
+    /// first part of it.
     pub merchant_id: MerchantId,
-    /// Salla's id; with merchant_id the key.
+    /// Salla's id; with merchant_id and store_id the key.
     pub product_id: i64,
     /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
     /// highest.
@@ -240,12 +223,19 @@ pub struct ProductFact {
     /// When the product was created. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub created_at: Option<Millis>,
+    /// Whose word created_at is: 'list', 'details', 'webhook'; 'receipt' where no source says it and it
+    /// is when we first heard of it; null where unknown. An open set.
+    #[serde(default)]
+    pub created_at_from: Option<String>,
     /// Name of the product.
     #[serde(default)]
     pub name: Option<String>,
     /// SKU; null where unknown or empty.
     #[serde(default)]
     pub sku: Option<String>,
+    /// SKUs of the product's variants.
+    #[serde(default)]
+    pub variant_skus: Vec<String>,
     /// Type of the product: 'product', 'service', 'food', …; an open set.
     #[serde(default)]
     pub kind: Option<String>,
@@ -289,29 +279,24 @@ pub struct ProductFact {
     /// Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,
-    /// Which observation won each group.
-    pub observed: ProductObserved,
+    /// JSON pointers to fields that could not be read in the newest observation; they are absent here
+    /// or what an earlier one said.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
+    /// Which observation won which fields; with later observations the row can be merged anew from
+    /// this.
+    #[serde(default)]
+    pub observed: Vec<ObservedFields>,
 }
 avro_record!(ProductFact, "../../avsc/ProductFact.avsc");
-
-/// Per group of fields the observation that won; null where the group was never seen.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CartObserved {
-    /// Group: content.
-    #[serde(default)]
-    pub content: Option<GroupStamp>,
-    /// Group: status.
-    #[serde(default)]
-    pub status: Option<GroupStamp>,
-}
 
 /// The merged current state of an abandoned cart. A tombstone means deleted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CartFact {
-    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
-    /// the first part of it.
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or the
+    /// first part of it.
     pub merchant_id: MerchantId,
-    /// Salla's id; with merchant_id the key.
+    /// Salla's id; with merchant_id and store_id the key.
     pub cart_id: i64,
     /// Grows with every change of the merged row; from one sequence that never restarts. Keep the
     /// highest.
@@ -323,6 +308,10 @@ pub struct CartFact {
     /// When the cart was made. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub created_at: Option<Millis>,
+    /// Whose word created_at is: 'list', 'details', 'webhook'; 'receipt' where no source says it and it
+    /// is when we first heard of it; null where unknown. An open set.
+    #[serde(default)]
+    pub created_at_from: Option<String>,
     /// Total of the cart in major units of the currency.
     #[serde(default)]
     pub total: Option<Amount>,
@@ -344,7 +333,8 @@ pub struct CartFact {
     /// Name of the customer; sealed.
     #[serde(default)]
     pub customer_name: Option<String>,
-    /// Phone of the customer; sealed.
+    /// Phone of the customer; sealed. in E.164, or as it came where it is no number of a country;
+    /// sealed.
     #[serde(default)]
     pub customer_phone: Option<String>,
     /// E-mail address of the customer; sealed.
@@ -359,14 +349,19 @@ pub struct CartFact {
     /// Coupon in the cart.
     #[serde(default)]
     pub coupon_code: Option<String>,
-    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
-    /// unknown.
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,
     /// The lines.
     #[serde(default)]
     pub lines: Vec<CartLine>,
-    /// Which observation won each group.
-    pub observed: CartObserved,
+    /// JSON pointers to fields that could not be read in the newest observation; they are absent here
+    /// or what an earlier one said.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
+    /// Which observation won which fields; with later observations the row can be merged anew from
+    /// this.
+    #[serde(default)]
+    pub observed: Vec<ObservedFields>,
 }
 avro_record!(CartFact, "../../avsc/CartFact.avsc");

@@ -8,102 +8,8 @@ use crate::ids::{ConnectionId, MerchantId};
 use crate::millis::Millis;
 use crate::open_set::{Entity, Kind, Source};
 
-/// Payment of the order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderHeader {
-    /// Payment method as Salla spells it: 'mada', 'bank', 'cod', …; an open set.
-    pub payment_method: String,
-}
-
-/// Status of the order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OrderStatus {
-    /// Salla's id of the base status.
-    #[serde(default)]
-    pub status_id: Option<i64>,
-    /// Slug of the base status: 'completed', 'canceled', …; an open set.
-    pub slug: String,
-    /// Name of the status in the language of the store.
-    #[serde(default)]
-    pub name: Option<String>,
-    /// Name of the store's own sub-status.
-    #[serde(default)]
-    pub custom_name: Option<String>,
-    /// Whether payment is still awaited.
-    #[serde(default)]
-    pub is_pending_payment: Option<bool>,
-}
-
-/// Total of the order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OrderAmounts {
-    /// Total of the order in major units of the currency.
-    pub total: Amount,
-    /// ISO 4217 code of every amount of the order.
-    pub currency: String,
-}
-
-/// What the total is made of.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OrderBreakdown {
-    /// Sum of the lines, in the currency of the order; Salla decides what is in it (FACTS §4.2).
-    #[serde(default)]
-    pub sub_total: Option<Amount>,
-    /// Shipping, in the currency of the order.
-    #[serde(default)]
-    pub shipping_cost: Option<Amount>,
-    /// Fee for cash on delivery, in the currency of the order.
-    #[serde(default)]
-    pub cash_on_delivery: Option<Amount>,
-    /// Tax, in the currency of the order.
-    #[serde(default)]
-    pub tax: Option<Amount>,
-    /// Sum of the discounts listed, in the currency of the order.
-    #[serde(default)]
-    pub discount: Option<Amount>,
-}
-
-/// Customer, receiver and channel.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OrderDetails {
-    /// Salla's id of the customer.
-    #[serde(default)]
-    pub customer_id: Option<i64>,
-    /// Where the order was placed: 'store', 'mobile-app', …; an open set.
-    #[serde(default)]
-    pub channel: Option<String>,
-    /// Name of the customer; sealed.
-    #[serde(default)]
-    pub customer_name: Option<String>,
-    /// Phone of the customer in E.164; sealed.
-    #[serde(default)]
-    pub customer_phone: Option<String>,
-    /// E-mail address of the customer; sealed.
-    #[serde(default)]
-    pub customer_email: Option<String>,
-    /// Name of the receiver; sealed.
-    #[serde(default)]
-    pub receiver_name: Option<String>,
-    /// Phone of the receiver; sealed.
-    #[serde(default)]
-    pub receiver_phone: Option<String>,
-    /// E-mail address of the receiver; sealed.
-    #[serde(default)]
-    pub receiver_email: Option<String>,
-    /// City of the customer as Salla names it; alone it singles nobody out.
-    #[serde(default)]
-    pub city: Option<String>,
-    /// ISO 3166 code of the country, upper case.
-    #[serde(default)]
-    pub country_code: Option<String>,
-    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
-    /// unknown.
-    #[serde(default)]
-    pub salla_updated_at: Option<Millis>,
-}
-
 /// One line of an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 pub struct OrderLine {
     /// Salla's id of the line; null in list rows.
     #[serde(default)]
@@ -111,13 +17,20 @@ pub struct OrderLine {
     /// Salla's id of the product; null where the source does not say.
     #[serde(default)]
     pub product_id: Option<i64>,
+    /// How product_id was found: 'line' where the source says it with the line, 'order' where another
+    /// source of the same order says it, 'sku' where it is the product with the line's SKU; null where
+    /// product_id is. An open set.
+    #[serde(default)]
+    pub product_found_by: Option<String>,
     /// Name of the product at the time of the order.
-    pub name: String,
+    #[serde(default)]
+    pub name: Option<String>,
     /// SKU; null where unknown or empty.
     #[serde(default)]
     pub sku: Option<String>,
     /// Units ordered.
-    pub quantity: Amount,
+    #[serde(default)]
+    pub quantity: Option<Amount>,
     /// Price of a unit without tax, in the currency of the order.
     #[serde(default)]
     pub unit_price: Option<Amount>,
@@ -135,18 +48,8 @@ pub struct OrderLine {
     pub options: Option<String>,
 }
 
-/// Lines of the order.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct OrderItems {
-    /// False where the lines are thin: name and quantity only (list rows).
-    pub complete: bool,
-    /// The lines, in the order of the source.
-    #[serde(default)]
-    pub lines: Vec<OrderLine>,
-}
-
-/// What was seen of an order; a group that was not seen is null.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// What was seen of an order; a field of which the source says nothing is null.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 pub struct OrderObservation {
     /// Order number that people see; never changes.
     #[serde(default)]
@@ -155,36 +58,101 @@ pub struct OrderObservation {
     /// where unknown.
     #[serde(default)]
     pub created_at: Option<Millis>,
-    /// Group: header.
+    /// Payment method as Salla spells it: 'mada', 'bank', 'cod', …; an open set.
     #[serde(default)]
-    pub header: Option<OrderHeader>,
-    /// Group: status.
+    pub payment_method: Option<String>,
+    /// Salla's id of the base status.
     #[serde(default)]
-    pub status: Option<OrderStatus>,
-    /// Group: amounts.
+    pub status_id: Option<i64>,
+    /// Slug of the base status: 'completed', 'canceled', …; an open set.
     #[serde(default)]
-    pub amounts: Option<OrderAmounts>,
-    /// Group: breakdown.
+    pub status_slug: Option<String>,
+    /// Name of the status in the language of the store.
     #[serde(default)]
-    pub breakdown: Option<OrderBreakdown>,
-    /// Group: details.
+    pub status_name: Option<String>,
+    /// Name of the store's own sub-status.
     #[serde(default)]
-    pub details: Option<OrderDetails>,
-    /// Group: items.
+    pub custom_status_name: Option<String>,
+    /// Whether payment is still awaited.
     #[serde(default)]
-    pub items: Option<OrderItems>,
+    pub is_pending_payment: Option<bool>,
+    /// Total of the order in major units of the currency.
+    #[serde(default)]
+    pub total: Option<Amount>,
+    /// ISO 4217 code of every amount of the order.
+    #[serde(default)]
+    pub currency: Option<String>,
+    /// Sum of the lines, in the currency of the order; Salla decides what is in it (FACTS §4.2).
+    #[serde(default)]
+    pub sub_total: Option<Amount>,
+    /// Shipping, in the currency of the order.
+    #[serde(default)]
+    pub shipping_cost: Option<Amount>,
+    /// Fee for cash on delivery, in the currency of the order.
+    #[serde(default)]
+    pub cash_on_delivery: Option<Amount>,
+    /// Tax, in the currency of the order.
+    #[serde(default)]
+    pub tax: Option<Amount>,
+    /// Sum of the discounts listed, in the currency of the order.
+    #[serde(default)]
+    pub discount: Option<Amount>,
+    /// Salla's id of the customer.
+    #[serde(default)]
+    pub customer_id: Option<i64>,
+    /// Where the order was placed: 'store', 'mobile-app', …; an open set.
+    #[serde(default)]
+    pub channel: Option<String>,
+    /// Name of the customer; sealed.
+    #[serde(default)]
+    pub customer_name: Option<String>,
+    /// Phone of the customer in E.164, or as it came where it is no number of a country; sealed.
+    #[serde(default)]
+    pub customer_phone: Option<String>,
+    /// E-mail address of the customer; sealed.
+    #[serde(default)]
+    pub customer_email: Option<String>,
+    /// Name of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_name: Option<String>,
+    /// Phone of the receiver; sealed. in E.164, or as it came where it is no number of a country;
+    /// sealed.
+    #[serde(default)]
+    pub receiver_phone: Option<String>,
+    /// E-mail address of the receiver; sealed.
+    #[serde(default)]
+    pub receiver_email: Option<String>,
+    /// City of the customer as Salla names it; alone it singles nobody out.
+    #[serde(default)]
+    pub city: Option<String>,
+    /// ISO 3166 code of the country, upper case.
+    #[serde(default)]
+    pub country_code: Option<String>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
+    #[serde(default)]
+    pub salla_updated_at: Option<Millis>,
+    /// False where the lines are thin: name and quantity only (list rows).
+    #[serde(default)]
+    pub lines_complete: bool,
+    /// The lines, in the order of the source; null where it says nothing of them.
+    #[serde(default)]
+    pub lines: Option<Vec<OrderLine>>,
 }
 
-/// The customer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CustomerProfile {
+/// What was seen of a customer; a field of which the source says nothing is null.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+pub struct CustomerObservation {
+    /// When the customer was created, as this source says. Milliseconds since the Unix epoch, UTC; null
+    /// where unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
     /// First name; sealed.
     #[serde(default)]
     pub first_name: Option<String>,
     /// Last name; sealed.
     #[serde(default)]
     pub last_name: Option<String>,
-    /// Phone in E.164; sealed.
+    /// Phone in E.164, or as it came where it is no number of a country; sealed.
     #[serde(default)]
     pub phone: Option<String>,
     /// E-mail address; sealed.
@@ -210,33 +178,28 @@ pub struct CustomerProfile {
     pub currency: Option<String>,
     /// Salla's ids of the customer's groups.
     #[serde(default)]
-    pub groups: Vec<i64>,
-    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
-    /// unknown.
+    pub groups: Option<Vec<i64>>,
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,
 }
 
-/// What was seen of a customer.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CustomerObservation {
-    /// When the customer was created, as this source says. Milliseconds since the Unix epoch, UTC;
-    /// null where unknown.
+/// What was seen of a product; a field of which the source says nothing is null.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+pub struct ProductObservation {
+    /// When the product was created, as this source says. Milliseconds since the Unix epoch, UTC; null
+    /// where unknown.
     #[serde(default)]
     pub created_at: Option<Millis>,
-    /// Group: profile.
-    #[serde(default)]
-    pub profile: Option<CustomerProfile>,
-}
-
-/// The product.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ProductCore {
     /// Name of the product.
-    pub name: String,
+    #[serde(default)]
+    pub name: Option<String>,
     /// SKU; null where unknown or empty.
     #[serde(default)]
     pub sku: Option<String>,
+    /// SKUs of the product's variants; null where the source says nothing of them.
+    #[serde(default)]
+    pub variant_skus: Option<Vec<String>>,
     /// Type of the product: 'product', 'service', 'food', …; an open set.
     #[serde(default)]
     pub kind: Option<String>,
@@ -275,27 +238,15 @@ pub struct ProductCore {
     pub brand: Option<String>,
     /// Names of the categories.
     #[serde(default)]
-    pub categories: Vec<String>,
+    pub categories: Option<Vec<String>>,
     /// Salla's own time of the last change; Salla writes it without a zone, Asia/Riyadh is assumed.
     /// Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,
 }
 
-/// What was seen of a product.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct ProductObservation {
-    /// When the product was created, as this source says. Milliseconds since the Unix epoch, UTC;
-    /// null where unknown.
-    #[serde(default)]
-    pub created_at: Option<Millis>,
-    /// Group: core.
-    #[serde(default)]
-    pub core: Option<ProductCore>,
-}
-
 /// One line of a cart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
 pub struct CartLine {
     /// Salla's id of the line.
     #[serde(default)]
@@ -304,14 +255,23 @@ pub struct CartLine {
     #[serde(default)]
     pub product_id: Option<i64>,
     /// Units.
-    pub quantity: Amount,
+    #[serde(default)]
+    pub quantity: Option<Amount>,
 }
 
-/// The cart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CartContent {
+/// What was seen of a cart; a field of which the source says nothing is null.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Hash, Serialize, Deserialize)]
+pub struct CartObservation {
+    /// When the cart was made, as this source says. Milliseconds since the Unix epoch, UTC; null where
+    /// unknown.
+    #[serde(default)]
+    pub created_at: Option<Millis>,
+    /// Status: 'active', 'purchased', …; an open set.
+    #[serde(default)]
+    pub status: Option<String>,
     /// Total of the cart in major units of the currency.
-    pub total: Amount,
+    #[serde(default)]
+    pub total: Option<Amount>,
     /// Sum of the lines.
     #[serde(default)]
     pub sub_total: Option<Amount>,
@@ -319,14 +279,16 @@ pub struct CartContent {
     #[serde(default)]
     pub discount: Option<Amount>,
     /// ISO 4217 code of every amount.
-    pub currency: String,
+    #[serde(default)]
+    pub currency: Option<String>,
     /// Salla's id of the customer.
     #[serde(default)]
     pub customer_id: Option<i64>,
     /// Name of the customer; sealed.
     #[serde(default)]
     pub customer_name: Option<String>,
-    /// Phone of the customer; sealed.
+    /// Phone of the customer; sealed. in E.164, or as it came where it is no number of a country;
+    /// sealed.
     #[serde(default)]
     pub customer_phone: Option<String>,
     /// E-mail address of the customer; sealed.
@@ -341,42 +303,19 @@ pub struct CartContent {
     /// Coupon in the cart.
     #[serde(default)]
     pub coupon_code: Option<String>,
-    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where
-    /// unknown.
+    /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,
     /// The lines.
     #[serde(default)]
-    pub lines: Vec<CartLine>,
-}
-
-/// Status of the cart.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CartStatus {
-    /// Status: 'active', 'purchased', …; an open set.
-    pub status: String,
-}
-
-/// What was seen of a cart.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct CartObservation {
-    /// When the cart was made, as this source says. Milliseconds since the Unix epoch, UTC; null
-    /// where unknown.
-    #[serde(default)]
-    pub created_at: Option<Millis>,
-    /// Group: content.
-    #[serde(default)]
-    pub content: Option<CartContent>,
-    /// Group: status.
-    #[serde(default)]
-    pub status: Option<CartStatus>,
+    pub lines: Option<Vec<CartLine>>,
 }
 
 /// What was seen of one order, customer, product or cart at Salla, and when it was true there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Observation {
-    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
-    /// the first part of it.
+    /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or the
+    /// first part of it.
     pub merchant_id: MerchantId,
     /// Connection of the merchant to the store: a UUID; reconnecting makes a new one.
     pub connection_id: ConnectionId,
@@ -386,8 +325,8 @@ pub struct Observation {
     pub entity: Entity,
     /// Salla's id of the entity.
     pub salla_id: i64,
-    /// 'seen': the groups present were read; 'deleted': Salla says that it is gone; 'stale': it
-    /// changed, fetch it; 'publish': publish the merged row again. An open set.
+    /// 'seen': what is there was read; 'deleted': Salla says that it is gone; 'stale': it changed,
+    /// fetch it; 'publish': publish the merged row again. An open set.
     pub kind: Kind,
     /// Where from: 'list', 'details', 'webhook', 'repair'; an open set.
     pub source: Source,
@@ -405,5 +344,13 @@ pub struct Observation {
     /// Present where entity is cart and something was read.
     #[serde(default)]
     pub cart: Option<Box<CartObservation>>,
+    /// Names of fields of which the source says that there is none; what is null and not named here is
+    /// unknown, and stays what it was.
+    #[serde(default)]
+    pub empty: Vec<String>,
+    /// JSON pointers to fields of the source that could not be read; of them the source counts as
+    /// saying nothing.
+    #[serde(default)]
+    pub unreadable: Vec<String>,
 }
 avro_record!(Observation, "../../avsc/Observation.avsc");

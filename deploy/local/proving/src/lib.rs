@@ -8,6 +8,7 @@ pub mod many_orders;
 pub mod merchant;
 pub mod nights;
 pub mod record;
+pub mod samples;
 pub mod shared_world;
 pub mod torture;
 pub mod totals;

@@ -47,6 +47,10 @@ pub struct Ordeal {
     pub duplicated: u64,
     /// First seed; run `n` used `seed + n`.
     pub seed: u64,
+    /// Commit it was run at.
+    pub commit: String,
+    /// When, UTC.
+    pub at: String,
 }
 
 /// Appends one object to `target/<file>`.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use qafila_projections::olap::standing::{Standing, standing};
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
@@ -16,7 +17,6 @@ use tokio::sync::OnceCell;
 
 static SHARED: SharedWorld = SharedWorld::new("views");
 static IMPORTED: OnceCell<(Merchant, u64)> = OnceCell::const_new();
-const NO_SALE: [&str; 2] = ["canceled", "restored"];
 
 /// The merchant that all tests read as.
 async fn imported() -> Result<&'static (Merchant, u64)> {
@@ -59,7 +59,8 @@ async fn of_store<T>(store: u64, tell: impl FnOnce(&Store) -> T) -> Result<T> {
 }
 
 fn sales(store: &Store) -> impl Iterator<Item = &Order> {
-    store.orders.iter().filter(|order| !NO_SALE.contains(&STATUSES[order.status].1))
+    // In the simulator's stores a payment is awaited where the status says so.
+    store.orders.iter().filter(|order| standing(Some(STATUSES[order.status].1), false) == Standing::Sale)
 }
 
 /// By what the lines of a product were put together: Salla's items tell no product id (FACTS §4.3).

@@ -4,6 +4,7 @@ use anyhow::{Result, ensure};
 use qafila_proving::torture::export_kill::ExportKill;
 use qafila_proving::torture::frozen::Frozen;
 use qafila_proving::torture::hostile_webhooks::HostileWebhooks;
+use qafila_proving::torture::odd_shapes::OddShapes;
 use qafila_proving::torture::webhook_kill::WebhookKill;
 use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, WebhookOrder};
 use tokio::runtime::Runtime;
@@ -50,12 +51,24 @@ fn an_export_that_was_killed_ends_as_the_same_file_with_one_note_and_at_most_one
 }
 
 #[test]
-fn a_page_webhooks_a_late_retry_a_deletion_and_details_converge_in_whatever_order_they_come() {
+fn what_events_pages_and_details_tell_ends_in_the_same_row_in_whatever_order_it_comes() {
     run(async {
         let mut scenario = WebhookOrder::prepare().await?;
-        for seed in (0..ORDERS_OF_ARRIVAL).step_by(7) {
+        for seed in 0..ORDERS_OF_ARRIVAL * 40 {
             let outcome = scenario.run(seed).await?;
-            ensure!(outcome.is_good(), "order of arrival {seed}");
+            ensure!(outcome.is_good(), "order of arrival {seed}: {outcome:?}");
+        }
+        scenario.finish().await
+    });
+}
+
+#[test]
+fn an_odd_field_costs_no_record_of_any_documented_payload() {
+    run(async {
+        let mut scenario = OddShapes::prepare()?;
+        for seed in 1..=scenario.pairs() {
+            let outcome = scenario.run(seed)?;
+            ensure!(outcome.is_good(), "pair {seed}: {outcome:?}");
         }
         scenario.finish().await
     });

@@ -10,7 +10,7 @@ use crate::server::{Answer, Call, cut, hang, json_answer, plain};
 use crate::state::{Sim, World};
 use crate::store::{Order, Store};
 use crate::webhooks;
-use crate::{lists, shapes};
+use crate::{lists, odd, shapes};
 
 /// Answers one call.
 pub async fn answer(sim: &Sim, call: &Call) -> Answer {
@@ -64,11 +64,15 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
         (&Method::GET, ["orders", "statuses"]) => json_answer(StatusCode::OK, &shapes::ORDER_STATUSES),
         (&Method::GET, ["orders", "items"]) => {
             let id = call.query.number("order_id").unwrap_or_default();
-            with_order(world, store, id, shapes::order_items)
+            with_order(world, store, id, |store, order| {
+                odd::items_of(store, order.id, shapes::order_items(store, order))
+            })
         }
         (&Method::GET, ["orders", id]) => {
             let full = world.switches.full_details;
-            let shape = |store: &Store, order: &Order| shapes::order_details(store, order, full);
+            let shape = |store: &Store, order: &Order| {
+                odd::order_of(store, order.id, shapes::order_details(store, order, full))
+            };
             with_order(world, store, id.parse().unwrap_or_default(), shape)
         }
         (&Method::GET, ["customers"]) => lists::customers(world, store, &call.query),
@@ -76,16 +80,18 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
             let found = world
                 .stores
                 .get(&store)
-                .and_then(|s| s.customers.iter().find(|c| !c.gone && c.id.to_string() == *id));
-            found.map_or_else(not_found, |c| success(shapes::customer(c, true)))
+                .and_then(|s| Some((s, s.customers.iter().find(|c| !c.gone && c.id.to_string() == *id)?)));
+            found.map_or_else(not_found, |(store, c)| {
+                success(odd::customer_of(store, shapes::customer(c, true)))
+            })
         }
         (&Method::GET, ["products"]) => lists::products(world, store, &call.query),
         (&Method::GET, ["products", id]) => {
             let found = world
                 .stores
                 .get(&store)
-                .and_then(|s| s.products.iter().find(|p| !p.gone && p.id.to_string() == *id));
-            found.map_or_else(not_found, |p| success(shapes::product(p)))
+                .and_then(|s| Some((s, s.products.iter().find(|p| !p.gone && p.id.to_string() == *id)?)));
+            found.map_or_else(not_found, |(store, p)| success(odd::product_of(store, shapes::product(p))))
         }
         (&Method::GET, ["carts", "abandoned"]) => lists::nothing(world, &call.query),
         (&Method::GET, ["store", "info"]) => {

@@ -9,6 +9,7 @@ pub mod lies;
 pub mod limits;
 pub mod lists;
 pub mod oauth;
+pub mod odd;
 pub mod server;
 pub mod shapes;
 pub mod state;

@@ -324,7 +324,25 @@ pub fn status_webhook(store: &Store, order: &Order) -> Value {
     inner["currency"] = json!(order.currency);
     inner["total"] = money(order.total, order.currency);
     set_amounts(order, &mut inner["amounts"]);
-    inner["customer"]["id"] = json!(store.customers[order.customer].id);
+    let customer = &store.customers[order.customer];
+    inner["customer"]["id"] = json!(customer.id);
+    inner["customer"]["name"] = json!(format!("{} {}", customer.first_name, customer.last_name));
+    inner["customer"]["mobile"] = json!(format!("+966{}", customer.mobile));
+    inner["customer"]["email"] = json!(customer.email);
+    inner["customer"]["city"] = json!(CITIES[customer.city]);
+    inner["shipping"]["receiver"] = receiver(store, order);
+    inner["shipping"]["address"]["city"] = json!(CITIES[customer.city]);
+    let template = inner["items"][0].take();
+    let items = order.lines.iter().enumerate().map(|(index, line)| {
+        let mut shape = template.clone();
+        let own = item(store, order, index, line);
+        for name in ["id", "name", "sku", "quantity", "amounts"] {
+            shape[name] = own[name].clone();
+        }
+        shape["product_id"] = json!(store.products[line.product].id);
+        shape
+    });
+    inner["items"] = items.collect();
     data
 }
 

@@ -35,6 +35,8 @@ pub struct Plan {
     pub until: Option<NaiveDate>,
     /// `basic`, `plus`, `pro`, `special`, or `unlimited`.
     pub plan: String,
+    /// Every row is told in odd shapes: what it means stays the same.
+    pub odd: bool,
 }
 
 impl Default for Plan {
@@ -48,6 +50,7 @@ impl Default for Plan {
             months: 24,
             until: None,
             plan: "unlimited".into(),
+            odd: false,
         }
     }
 }
@@ -125,6 +128,8 @@ pub struct Store {
     pub name: String,
     /// Plan, decides the rate limit.
     pub plan: String,
+    /// Every row is told in odd shapes.
+    pub odd: bool,
     /// Orders by creation.
     pub orders: Vec<Order>,
     /// Customers.
@@ -173,6 +178,7 @@ impl Store {
             id,
             name: format!("متجر القافلة {id}"),
             plan: plan.plan.clone(),
+            odd: plan.odd,
             orders: Vec::with_capacity(plan.orders),
             customers,
             products,

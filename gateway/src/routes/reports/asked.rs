@@ -1,6 +1,6 @@
 //! What a report is asked for: days of a time zone, width of points, rows, comparison.
 
-use chrono::{Days, NaiveDate, Utc};
+use chrono::{Datelike, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use qafila_projections::olap::reports::{Granularity, Window, start_of_day};
 use serde::Serialize;
@@ -104,17 +104,45 @@ impl Asked {
         between(self.from, self.to, self.zone)
     }
 
-    /// The window of the same length just before, where it is compared with.
-    pub(super) fn previous(&self) -> Option<Window> {
-        let length = u64::try_from((self.to - self.from).num_days() + 1).ok()?;
-        let from = self.from.checked_sub_days(Days::new(length))?;
-        self.compare.then(|| between(from, self.from.pred_opt().unwrap_or(self.from), self.zone))
+    /// The days just before, where they are compared with.
+    pub(super) fn previous(&self) -> Option<Previous> {
+        let (from, to) = days_before(self.from, self.to)?;
+        self.compare.then_some(Previous { from, to, zone: self.zone })
     }
 
     /// The window as answers tell it.
     pub(super) fn body(&self) -> WindowBody {
         WindowBody { from: self.from, to: self.to, timezone: self.zone.name().to_owned() }
     }
+}
+
+/// Days that a window is compared with.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Previous {
+    /// First day.
+    pub(super) from: NaiveDate,
+    /// Last day, included.
+    pub(super) to: NaiveDate,
+    zone: Tz,
+}
+
+impl Previous {
+    /// The window.
+    pub(super) fn window(&self) -> Window {
+        between(self.from, self.to, self.zone)
+    }
+}
+
+/// The days before these: as many whole months where these are whole months, else as many days, which for whole weeks are weeks.
+fn days_before(from: NaiveDate, to: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
+    let after = to.succ_opt()?;
+    let before = from.pred_opt()?;
+    if from.day() == 1 && after.day() == 1 {
+        let months = (after.year() - from.year()) * 12 + after.month() as i32 - from.month() as i32;
+        return Some((from.checked_sub_months(Months::new(u32::try_from(months).ok()?))?, before));
+    }
+    let length = u64::try_from((after - from).num_days()).ok()?;
+    Some((from.checked_sub_days(Days::new(length))?, before))
 }
 
 /// From the start of one day to the end of another.
@@ -129,11 +157,32 @@ fn zone(text: Option<&str>) -> Result<Tz, String> {
 }
 
 fn day(text: Option<&str>, default: NaiveDate) -> Result<NaiveDate, String> {
-    let in_range = |day: &NaiveDate| (2000..=2100).contains(&chrono::Datelike::year(day));
+    let in_range = |day: &NaiveDate| (2000..=2100).contains(&day.year());
     match text.map(str::parse::<NaiveDate>) {
         None => Ok(default),
         Some(Ok(day)) if in_range(&day) => Ok(day),
         Some(Ok(_)) => Err("must be a day from 2000-01-01 to 2100-12-31".into()),
         Some(Err(_)) => Err("must be a day such as 2026-03-31".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whole_months_are_compared_with_whole_months_and_other_days_with_as_many() {
+        let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
+        for (from, to, before_from, before_to) in [
+            ("2026-03-01", "2026-03-31", "2026-02-01", "2026-02-28"),
+            ("2026-01-01", "2026-03-31", "2025-10-01", "2025-12-31"),
+            ("2026-01-01", "2026-12-31", "2025-01-01", "2025-12-31"),
+            ("2026-03-01", "2026-03-30", "2026-01-30", "2026-02-28"),
+            ("2026-03-08", "2026-03-14", "2026-03-01", "2026-03-07"),
+            ("2026-03-05", "2026-03-05", "2026-03-04", "2026-03-04"),
+        ] {
+            let expected = Some((day(before_from), day(before_to)));
+            assert_eq!(days_before(day(from), day(to)), expected, "{from} to {to}");
+        }
     }
 }

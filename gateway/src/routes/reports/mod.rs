@@ -28,12 +28,17 @@ pub struct FiguresBody {
     currency: String,
     /// Orders, whatever became of them.
     orders: u64,
-    /// Orders that count as sales: not cancelled, not returned.
+    /// Orders that count as sales: their status is known, their payment is not awaited, and they are neither cancelled nor returned nor on
+    /// their way back.
     sales_count: u64,
     sales: MoneyBody,
     average_sale: Option<MoneyBody>,
+    /// Orders whose payment is awaited: no sales yet.
+    waiting_for_payment_count: u64,
+    waiting_for_payment: MoneyBody,
     cancelled_count: u64,
     cancelled: MoneyBody,
+    /// Orders that were returned, or are on their way back.
     returned_count: u64,
     returned: MoneyBody,
 }
@@ -44,12 +49,40 @@ pub struct FiguresBody {
 pub struct SummaryBody {
     window: WindowBody,
     figures: Vec<FiguresBody>,
-    /// The window of the same length just before, where `compare=previous` was asked.
+    /// The days just before, where `compare=previous` was asked: whole months before whole months, else as many days.
     #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<Vec<FiguresBody>>,
+    previous: Option<PreviousSummaryBody>,
     as_of: DateTime<Utc>,
+    /// Nothing is missing from here on; null where that is from the first order, or not known.
+    complete_from: Option<DateTime<Utc>>,
     /// Nothing is missing up to here; null until known.
     complete_to: Option<DateTime<Utc>>,
+}
+
+/// Figures of the days that a summary is compared with.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousSummaryBody {
+    /// First day.
+    #[schema(value_type = String)]
+    from: NaiveDate,
+    /// Last day, included.
+    #[schema(value_type = String)]
+    to: NaiveDate,
+    figures: Vec<FiguresBody>,
+}
+
+/// Points of the days that a trend is compared with.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousTrendBody {
+    /// First day.
+    #[schema(value_type = String)]
+    from: NaiveDate,
+    /// Last day, included.
+    #[schema(value_type = String)]
+    to: NaiveDate,
+    points: Vec<PointBody>,
 }
 
 /// A point of a trend.
@@ -69,9 +102,12 @@ pub struct TrendBody {
     window: WindowBody,
     granularity: String,
     points: Vec<PointBody>,
+    /// The days just before, where `compare=previous` was asked: whole months before whole months, else as many days.
     #[serde(skip_serializing_if = "Option::is_none")]
-    previous: Option<Vec<PointBody>>,
+    previous: Option<PreviousTrendBody>,
     as_of: DateTime<Utc>,
+    /// Nothing is missing from here on; null where that is from the first order, or not known.
+    complete_from: Option<DateTime<Utc>>,
     /// Nothing is missing up to here; null until known.
     complete_to: Option<DateTime<Utc>>,
 }
@@ -83,19 +119,24 @@ pub struct TrendBody {
 pub async fn summary(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
-    let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
+    let (reports, Complete { from: complete_from, to: complete_to }) =
+        of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let figures = reports.summary(asked.window()).await.map_err(unavailable)?;
+    let bodies = |figures: Vec<Figures>| figures.into_iter().map(FiguresBody::from).collect();
     let previous = match asked.previous() {
-        Some(window) => Some(reports.summary(window).await.map_err(unavailable)?),
+        Some(days) => {
+            let figures = reports.summary(days.window()).await.map_err(unavailable)?;
+            Some(PreviousSummaryBody { from: days.from, to: days.to, figures: bodies(figures) })
+        }
         None => None,
     };
-    let bodies = |figures: Vec<Figures>| figures.into_iter().map(FiguresBody::from).collect();
     let body = SummaryBody {
         window: asked.body(),
         figures: bodies(figures),
-        previous: previous.map(bodies),
+        previous,
         as_of,
+        complete_from,
         complete_to,
     };
     Ok(json(StatusCode::OK, &body))
@@ -109,16 +150,11 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
 pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
-    let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
+    let (reports, Complete { from: complete_from, to: complete_to }) =
+        of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let zone = asked.zone.name();
     let points = reports.sales_trend(asked.window(), asked.granularity, zone).await.map_err(unavailable)?;
-    let previous = match asked.previous() {
-        Some(window) => {
-            Some(reports.sales_trend(window, asked.granularity, zone).await.map_err(unavailable)?)
-        }
-        None => None,
-    };
     let bodies = |points: Vec<qafila_projections::olap::reports::Point>| {
         points
             .into_iter()
@@ -128,23 +164,43 @@ pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
             })
             .collect()
     };
+    let previous = match asked.previous() {
+        Some(days) => {
+            let found =
+                reports.sales_trend(days.window(), asked.granularity, zone).await.map_err(unavailable)?;
+            Some(PreviousTrendBody { from: days.from, to: days.to, points: bodies(found) })
+        }
+        None => None,
+    };
     let body = TrendBody {
         window: asked.body(),
         granularity: asked.granularity_name.clone(),
         points: bodies(points),
-        previous: previous.map(bodies),
+        previous,
         as_of,
+        complete_from,
         complete_to,
     };
     Ok(json(StatusCode::OK, &body))
 }
 
-/// Reports of the merchant's present store, and up to when its orders are complete. Without a store there is nothing yet,
+/// Of which time the orders of a store are complete; nothing where that is not known.
+#[derive(Debug, Clone, Copy, Default)]
+struct Complete {
+    /// From; none where it is from the first order.
+    from: Option<DateTime<Utc>>,
+    /// Up to.
+    to: Option<DateTime<Utc>>,
+}
+
+/// Reports of the merchant's present store, and of which time its orders are complete. Without a store there is nothing yet,
 /// and no store has the number 0.
-async fn of_store(app: &App, merchant: MerchantId) -> Result<(Reports<'_>, Option<DateTime<Utc>>), Problem> {
+async fn of_store(app: &App, merchant: MerchantId) -> Result<(Reports<'_>, Complete), Problem> {
     let store = present_store(app, merchant).await?.unwrap_or(0);
-    let complete_to = completeness::complete_to(&app.query_pool, merchant, store, "orders").await?;
-    Ok((Reports::of(&app.clickhouse, merchant, store), complete_to))
+    let known = completeness::of(&app.query_pool, merchant, store, "orders").await?;
+    let complete =
+        known.map_or_else(Complete::default, |known| Complete { from: known.from, to: Some(known.to) });
+    Ok((Reports::of(&app.clickhouse, merchant, store), complete))
 }
 
 impl From<Figures> for FiguresBody {
@@ -157,6 +213,8 @@ impl From<Figures> for FiguresBody {
             sales_count: f.sales_count,
             sales: money(f.sales),
             average_sale: average.and_then(|mantissa| Amount::from_mantissa(mantissa).ok()).map(money),
+            waiting_for_payment_count: f.waiting_count,
+            waiting_for_payment: money(f.waiting),
             cancelled_count: f.cancelled_count,
             cancelled: money(f.cancelled),
             returned_count: f.returned_count,

@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked::{Asked, WindowBody};
-use super::{of_store, unavailable};
+use super::{Complete, of_store, unavailable};
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
@@ -27,6 +27,8 @@ pub struct TopProductsBody {
     /// Sales whose lines are not known yet: they are in no figure above. 0 once the import is complete.
     orders_without_lines: u64,
     as_of: DateTime<Utc>,
+    /// Nothing is missing from here on; null where that is from the first order, or not known.
+    complete_from: Option<DateTime<Utc>>,
     /// Nothing is missing up to here; null until known.
     complete_to: Option<DateTime<Utc>>,
 }
@@ -54,6 +56,8 @@ pub struct OrderStatusBody {
     /// Most frequent first.
     statuses: Vec<StatusCountBody>,
     as_of: DateTime<Utc>,
+    /// Nothing is missing from here on; null where that is from the first order, or not known.
+    complete_from: Option<DateTime<Utc>>,
     /// Nothing is missing up to here; null until known.
     complete_to: Option<DateTime<Utc>>,
 }
@@ -80,6 +84,8 @@ pub struct CustomersReportBody {
     /// By currency, most sales first.
     customers: Vec<CustomerSalesBody>,
     as_of: DateTime<Utc>,
+    /// Nothing is missing from here on; null where that is from the first order, or not known.
+    complete_from: Option<DateTime<Utc>>,
     /// Nothing is missing up to here; null until known.
     complete_to: Option<DateTime<Utc>>,
 }
@@ -119,14 +125,18 @@ pub struct CustomerSalesBody {
 pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
-    let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
+    let (reports, Complete { from: complete_from, to: complete_to }) =
+        of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     // Asked first: lines that come in between are in the figures, and none is missing from them that was not counted.
     let orders_without_lines = reports.orders_without_lines(asked.window()).await.map_err(unavailable)?;
     let products = reports.top_products(asked.window(), asked.limit).await.map_err(unavailable)?;
     let products = products.into_iter().map(ProductSalesBody::from).collect();
     let window = asked.body();
-    Ok(json(StatusCode::OK, &TopProductsBody { window, products, orders_without_lines, as_of, complete_to }))
+    Ok(json(
+        StatusCode::OK,
+        &TopProductsBody { window, products, orders_without_lines, as_of, complete_from, complete_to },
+    ))
 }
 
 /// Orders by status, whatever became of them.
@@ -136,11 +146,15 @@ pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
 pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone"])?;
-    let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
+    let (reports, Complete { from: complete_from, to: complete_to }) =
+        of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let statuses = reports.order_status(asked.window()).await.map_err(unavailable)?;
     let statuses = statuses.into_iter().map(StatusCountBody::from).collect();
-    Ok(json(StatusCode::OK, &OrderStatusBody { window: asked.body(), statuses, as_of, complete_to }))
+    Ok(json(
+        StatusCode::OK,
+        &OrderStatusBody { window: asked.body(), statuses, as_of, complete_from, complete_to },
+    ))
 }
 
 /// New and returning customers, and those who bought most.
@@ -151,9 +165,10 @@ pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
 pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
-    let (reports, complete_to) = of_store(&app, identity.merchant_id).await?;
+    let (reports, Complete { from: complete_from, to: complete_to }) =
+        of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
-    let counting = reports.customer_counts(asked.window());
+    let counting = reports.customer_counts(asked.window(), complete_from);
     let ranking = reports.top_customers(asked.window(), asked.limit);
     let (counts, top) = tokio::try_join!(counting, ranking).map_err(unavailable)?;
     let mut customers: Vec<CustomerSalesBody> = top.into_iter().map(CustomerSalesBody::from).collect();
@@ -161,7 +176,7 @@ pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let counts = counts.into_iter().map(CustomerCountsBody::from).collect();
     Ok(json(
         StatusCode::OK,
-        &CustomersReportBody { window: asked.body(), counts, customers, as_of, complete_to },
+        &CustomersReportBody { window: asked.body(), counts, customers, as_of, complete_from, complete_to },
     ))
 }
 

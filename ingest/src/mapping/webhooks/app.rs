@@ -1,16 +1,12 @@
 //! Events of the app itself (FACTS §8): tokens, installation, subscription.
 
-use chrono::{DateTime, NaiveDate, NaiveTime, Utc};
-use serde::{Deserialize, Deserializer};
+use chrono::{DateTime, Utc};
+use qafila_schemas::millis::Millis;
 use serde_json::value::RawValue;
 
-use super::super::values::{instant, optional_text};
-use super::super::{Unmappable, read};
-use crate::salla::Secret;
-use crate::salla::oauth::Tokens;
-
-/// Smaller ones are durations, which this event never carries (FACTS §2.4).
-const ABSOLUTE_FROM: i64 = 1_000_000_000;
+use super::super::Unmappable;
+use crate::salla::oauth::{Tokens, tokens};
+use crate::salla::shapes::reading::{Notes, Object};
 
 /// What an app event says.
 #[derive(Debug)]
@@ -40,86 +36,31 @@ pub struct AppSubscription {
     pub ends_at: Option<DateTime<Utc>>,
 }
 
-#[derive(Deserialize)]
-struct Authorisation {
-    #[serde(deserialize_with = "secret")]
-    access_token: Secret,
-    #[serde(default, deserialize_with = "optional_secret")]
-    refresh_token: Option<Secret>,
-    #[serde(deserialize_with = "absolute")]
-    expires: DateTime<Utc>,
-    #[serde(default, deserialize_with = "optional_text")]
-    scope: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Subscription {
-    #[serde(default, deserialize_with = "optional_text")]
-    plan_name: Option<String>,
-    #[serde(default, deserialize_with = "optional_day")]
-    start_date: Option<DateTime<Utc>>,
-    #[serde(default, deserialize_with = "optional_day")]
-    end_date: Option<DateTime<Utc>>,
-}
-
-/// Reads the data of the app event of this name.
-pub fn app_event(event: &str, data: &RawValue) -> Result<AppEvent, Unmappable> {
-    let within = |error: Unmappable| Unmappable { path: format!("/data{}", error.path), ..error };
+/// Reads the data of the app event of this name, which happened at `at`.
+pub fn app_event(event: &str, data: &RawValue, at: DateTime<Utc>) -> Result<AppEvent, Unmappable> {
+    if event == "app.store.authorize" {
+        let missing = || Unmappable { path: "/data/access_token".into(), reason: "no access token".into() };
+        return tokens(data.get(), at).map(AppEvent::Authorised).ok_or_else(missing);
+    }
     let subscription = |kind, status: &str| {
-        let Subscription { plan_name, start_date, end_date } = read(data.get()).map_err(within)?;
-        let status = status.to_owned();
+        let notes = Notes::default();
+        let said = Object::parse(data.get(), "/data".into(), &notes);
+        let text = |name: &str| said.as_ref().and_then(|said| said.text(name).value());
+        let day = |name: &str| said.as_ref().and_then(|said| said.instant(name).value()).map(Millis::to_utc);
         Ok(AppEvent::Subscription(AppSubscription {
             kind,
-            status,
-            plan_name,
-            starts_at: start_date,
-            ends_at: end_date,
+            status: status.to_owned(),
+            plan_name: text("plan_name"),
+            starts_at: day("start_date"),
+            ends_at: day("end_date"),
         }))
     };
-    if event == "app.store.authorize" {
-        let said: Authorisation = read(data.get()).map_err(within)?;
-        let scopes = said.scope.unwrap_or_default();
-        return Ok(AppEvent::Authorised(Tokens {
-            access: said.access_token,
-            refresh: said.refresh_token,
-            expires_at: said.expires,
-            scopes: scopes.split([' ', ',']).filter(|s| !s.is_empty()).map(str::to_owned).collect(),
-        }));
-    }
     match event.split('.').collect::<Vec<_>>().as_slice() {
         ["app", "uninstalled"] => Ok(AppEvent::Uninstalled),
         ["app", "trial", status] => subscription("trial", status),
         ["app", "subscription", status] => subscription("subscription", status),
         _ => Ok(AppEvent::Noted),
     }
-}
-
-fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Secret, D::Error> {
-    let text = String::deserialize(deserializer)?;
-    if text.trim().is_empty() {
-        return Err(serde::de::Error::custom("an empty token"));
-    }
-    Ok(Secret::new(text))
-}
-
-fn optional_secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
-    Ok(optional_text(deserializer)?.map(Secret::new))
-}
-
-fn absolute<'de, D: Deserializer<'de>>(deserializer: D) -> Result<DateTime<Utc>, D::Error> {
-    let seconds = super::super::values::id(deserializer)?;
-    DateTime::from_timestamp(seconds, 0)
-        .filter(|_| seconds > ABSOLUTE_FROM)
-        .ok_or_else(|| serde::de::Error::custom("a number that is no instant in seconds"))
-}
-
-/// A day or an instant; what cannot be read is absent, for it decides nothing.
-fn optional_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<DateTime<Utc>>, D::Error> {
-    let text = optional_text(deserializer)?;
-    Ok(text.and_then(|text| {
-        let day = || text.parse::<NaiveDate>().ok().map(|day| day.and_time(NaiveTime::MIN).and_utc());
-        instant(&text, None).or_else(day)
-    }))
 }
 
 #[cfg(test)]
@@ -132,7 +73,7 @@ mod tests {
             std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/local/salla-sim/samples");
         let body = std::fs::read_to_string(folder.join(format!("webhook.{event}.json"))).expect("a sample");
         let envelope = Envelope::read(&body).expect("an envelope");
-        app_event(&envelope.event, &envelope.data)
+        app_event(&envelope.event, &envelope.data, Utc::now())
     }
 
     #[test]
@@ -162,17 +103,23 @@ mod tests {
     }
 
     #[test]
-    fn tokens_without_an_absolute_end_are_refused_and_never_shown() {
+    fn tokens_are_read_whatever_is_said_beside_them_and_never_shown() {
+        let at = DateTime::from_timestamp(1_700_000_000, 0).expect("a time");
         let read = |data: &str| {
-            app_event("app.store.authorize", &RawValue::from_string(data.to_owned()).expect("JSON"))
+            app_event("app.store.authorize", &RawValue::from_string(data.to_owned()).expect("JSON"), at)
         };
         let fault = |data: &str| read(data).map(|_| ()).expect_err("it is refused");
-        assert_eq!(fault(r#"{"access_token":"ory_at_x","expires":1209599}"#).path, "/data/expires");
         assert_eq!(fault(r#"{"access_token":"","expires":1734819484}"#).path, "/data/access_token");
         assert!(!fault(r#"{"access_token":["ory_at_x"],"expires":1}"#).reason.contains("ory_at_x"));
-        let spelt =
-            read(r#"{"access_token":"ory_at_x","refresh_token":null,"expires":"1734819484","scope":[]}"#);
-        let Ok(AppEvent::Authorised(tokens)) = spelt else { panic!("tokens") };
-        assert!(tokens.refresh.is_none() && tokens.scopes.is_empty());
+        for (expires, ends) in
+            [("\"1734819484\"", 1_734_819_484), ("1209599", 1_701_209_599), ("null", 1_700_086_400)]
+        {
+            let data = format!(
+                r#"{{"access_token":"ory_at_x","refresh_token":null,"expires":{expires},"scope":[]}}"#
+            );
+            let Ok(AppEvent::Authorised(tokens)) = read(&data) else { panic!("tokens") };
+            assert!(tokens.refresh.is_none() && tokens.scopes.is_empty());
+            assert_eq!(tokens.expires_at.timestamp(), ends, "{expires}");
+        }
     }
 }

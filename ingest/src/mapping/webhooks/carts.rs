@@ -1,133 +1,89 @@
-//! Events of abandoned carts (FACTS §8). No answer of the API is asked for a single cart, so what an event tells is all there is.
+//! Events of abandoned carts (FACTS §8). We read no single cart from the API, so what events tell is all there is.
 
 use qafila_schemas::open_set::Entity;
-use qafila_schemas::records::observation::{CartContent, CartLine, CartObservation, CartStatus};
+use qafila_schemas::records::observation::{CartLine, CartObservation};
 use qafila_schemas::sealed::Subject;
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::super::order_details::Customer;
-use super::super::values::{Money, Number, PhpDate, currency, id, lenient, optional_id, optional_text};
-use super::super::{Provenance, Unmappable, Unsealed, observation, read};
+use super::super::orders::say;
+use super::super::people::Person;
+use super::super::{Document, Provenance, Unmappable, Unsealed, observation};
+use crate::salla::shapes::amounts::currency_code;
+use crate::salla::shapes::reading::{Notes, Object, Said};
 
-#[derive(Deserialize)]
-struct Cart {
-    #[serde(deserialize_with = "id")]
-    id: i64,
-    total: Total,
-    #[serde(default, deserialize_with = "lenient")]
-    subtotal: Option<Total>,
-    #[serde(default, deserialize_with = "lenient")]
-    total_discount: Option<Total>,
-    #[serde(default, deserialize_with = "optional_text")]
-    currency: Option<String>,
-    #[serde(default, deserialize_with = "optional_text")]
-    checkout_url: Option<String>,
-    #[serde(default, deserialize_with = "optional_text")]
-    status: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    created_at: Option<PhpDate>,
-    #[serde(default, deserialize_with = "lenient")]
-    updated_at: Option<PhpDate>,
-    #[serde(default, deserialize_with = "lenient")]
-    customer: Option<Customer>,
-    #[serde(default, deserialize_with = "lenient")]
-    coupon: Option<Coupon>,
-    #[serde(default, deserialize_with = "lenient")]
-    items: Option<Vec<Line>>,
-}
-
-/// Money, or a bare number in `abandoned.cart.purchased` (FACTS §5).
-#[derive(Deserialize)]
-#[serde(transparent)]
-struct Total(Box<RawValue>);
-
-impl Total {
-    fn read(&self, fallback: Option<&str>, path: &str) -> Result<(Number, String), Unmappable> {
-        let at_path = |error: Unmappable| Unmappable { path: format!("{path}{}", error.path), ..error };
-        if self.0.get().starts_with('{') {
-            let money: Money = read(self.0.get()).map_err(at_path)?;
-            return Ok((money.amount, currency(&money.currency)));
+/// A cart; its status is told by itself or by the event. Without lines it tells nothing of them, and does not empty one that has some.
+pub(super) fn cart(
+    data: &str,
+    provenance: &Provenance,
+    event_status: Option<&str>,
+) -> Result<Unsealed, Unmappable> {
+    let document = Document::read(data);
+    let notes = Notes::default();
+    let cart = document.object(&notes)?;
+    let id = document.id(&cart)?;
+    let (mut seen, mut empty) = (CartObservation::default(), Vec::new());
+    seen.created_at = cart.instant("created_at").value();
+    seen.salla_updated_at = cart.instant("updated_at").value();
+    seen.status = cart.text("status").value().or_else(|| event_status.map(str::to_owned));
+    amounts(&cart, provenance, &mut seen, &mut empty);
+    say(cart.text("checkout_url"), "checkout_url", &mut seen.checkout_url, &mut empty);
+    say(coupon(&cart), "coupon_code", &mut seen.coupon_code, &mut empty);
+    match Person::read(&cart, "customer", provenance.market.country()) {
+        Said::Value(customer) => {
+            say(customer.id, "customer_id", &mut seen.customer_id, &mut empty);
+            say(customer.name, "customer_name", &mut seen.customer_name, &mut empty);
+            say(customer.phone, "customer_phone", &mut seen.customer_phone, &mut empty);
+            say(customer.email, "customer_email", &mut seen.customer_email, &mut empty);
+            say(customer.city, "city", &mut seen.city, &mut empty);
         }
-        let number: Number = read(self.0.get()).map_err(at_path)?;
-        // Salla's stores sell in riyals unless they say otherwise.
-        Ok((number, fallback.map_or_else(|| "SAR".to_owned(), currency)))
+        Said::Empty => empty.push("customer_id".into()),
+        Said::Nothing => {}
+    }
+    seen.lines = cart.objects("items").value().map(|(items, _)| items.iter().map(line).collect());
+    drop(cart);
+    let subject = seen.customer_id.map_or(Subject::Cart(id), Subject::Customer);
+    let mut observation = observation(provenance, Entity::Cart, id);
+    observation.cart = Some(Box::new(seen));
+    Ok(Unsealed::noted(observation, Some(subject), empty, notes))
+}
+
+fn amounts(
+    cart: &Object<'_, '_>,
+    provenance: &Provenance,
+    seen: &mut CartObservation,
+    empty: &mut Vec<String>,
+) {
+    let currency = cart.text("currency").value().and_then(|code| currency_code(&code));
+    let currency = currency.unwrap_or_else(|| provenance.market.currency().to_owned());
+    let money = |name: &str| cart.money(name, &currency);
+    if let Said::Value(total) = money("total") {
+        (seen.total, seen.currency) = (Some(total.amount), Some(total.currency));
+    }
+    let sub_total = money("subtotal").or(|| money("sub_total")).map(|money| money.amount);
+    say(sub_total, "sub_total", &mut seen.sub_total, empty);
+    let discount = money("total_discount").or(|| money("discount")).map(|money| money.amount);
+    say(discount, "discount", &mut seen.discount, empty);
+}
+
+/// The code of a coupon: an object's, or a text alone.
+fn coupon(cart: &Object<'_, '_>) -> Said<String> {
+    if cart.raw("coupon").is_some_and(|raw| raw.starts_with('"')) {
+        return cart.text("coupon");
+    }
+    match cart.object("coupon") {
+        Said::Value(coupon) => coupon.text("code"),
+        Said::Empty => Said::Empty,
+        Said::Nothing => Said::Nothing,
     }
 }
 
-#[derive(Deserialize)]
-struct Coupon {
-    #[serde(default, deserialize_with = "optional_text")]
-    code: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    #[serde(default, deserialize_with = "optional_id")]
-    id: Option<i64>,
-    #[serde(default, deserialize_with = "optional_id")]
-    product_id: Option<i64>,
-    quantity: Number,
-}
-
-/// A whole cart; its status is told by itself or by the event. Without lines it is not whole, and must not empty one that is.
-pub(super) fn whole(data: &str, provenance: &Provenance, event_status: &str) -> Result<Unsealed, Unmappable> {
-    let cart: Cart = read(data)?;
-    let code = cart.currency.as_deref();
-    let (total, currency) = cart.total.read(code, "/total")?;
-    let amount = |part: Option<Total>, path: &str| {
-        part.map(|part| part.read(code, path).map(|(amount, _)| amount.0)).transpose()
-    };
-    let subject = cart.customer.as_ref().map_or(Subject::Cart(cart.id), |c| Subject::Customer(c.id));
-    let mut content = CartContent {
-        total: total.0,
-        sub_total: amount(cart.subtotal, "/subtotal")?,
-        discount: amount(cart.total_discount, "/total_discount")?,
-        currency,
-        customer_id: None,
-        customer_name: None,
-        customer_phone: None,
-        customer_email: None,
-        checkout_url: cart.checkout_url,
-        city: None,
-        coupon_code: cart.coupon.and_then(|coupon| coupon.code),
-        salla_updated_at: cart.updated_at.map(|date| date.0),
-        lines: cart.items.unwrap_or_default().into_iter().map(line).collect(),
-    };
-    if let Some(customer) = cart.customer {
-        content.customer_id = Some(customer.id);
-        content.customer_name = customer.full_name();
-        content.customer_phone = customer.phone();
-        content.customer_email = customer.email();
-        content.city = customer.city;
+fn line(item: &Object<'_, '_>) -> CartLine {
+    let within = item.object("product").value();
+    CartLine {
+        line_id: item.id("id").value(),
+        product_id: item
+            .id("product_id")
+            .value()
+            .or_else(|| within.and_then(|product| product.id("id").value())),
+        quantity: item.decimal("quantity").value(),
     }
-    let mut seen = observation(provenance, Entity::Cart, cart.id);
-    seen.cart = Some(Box::new(CartObservation {
-        created_at: cart.created_at.map(|date| date.0),
-        content: (!content.lines.is_empty()).then_some(content),
-        status: Some(CartStatus { status: cart.status.unwrap_or_else(|| event_status.to_owned()) }),
-    }));
-    Ok(Unsealed { observation: seen, subject: Some(subject) })
-}
-
-/// What became of a cart.
-pub(super) fn status(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    #[derive(Deserialize)]
-    struct Changed {
-        #[serde(deserialize_with = "id")]
-        id: i64,
-        status: String,
-    }
-    let changed: Changed = read(data)?;
-    let mut seen = observation(provenance, Entity::Cart, changed.id);
-    seen.cart = Some(Box::new(CartObservation {
-        created_at: None,
-        content: None,
-        status: Some(CartStatus { status: changed.status }),
-    }));
-    Ok(Unsealed { observation: seen, subject: None })
-}
-
-fn line(line: Line) -> CartLine {
-    CartLine { line_id: line.id, product_id: line.product_id, quantity: line.quantity.0 }
 }

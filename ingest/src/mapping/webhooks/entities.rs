@@ -1,73 +1,72 @@
 //! Events of orders, products and customers: the same models as in answers of the API, and parts of them.
 
 use qafila_schemas::open_set::{Entity, Kind};
-use serde::Deserialize;
-use serde_json::value::RawValue;
 
-use super::super::values::id;
-use super::super::{Provenance, Unmappable, Unsealed, customers, order_details, products, read};
+use super::super::{Document, Provenance, Unmappable, Unsealed, customers, orders, products};
+use crate::salla::shapes::reading::{Notes, Said};
 
-/// Names an entity, whatever else is there.
-#[derive(Deserialize)]
-struct Named {
-    #[serde(deserialize_with = "id")]
-    id: i64,
+/// What an event tells of an entity, and whether it is to be fetched, too.
+pub(super) struct Told {
+    pub(super) seen: Unsealed,
+    pub(super) is_part: bool,
 }
 
-/// What `map` makes of it, or else that the entity changed.
-fn or_stale(
-    data: &str,
-    provenance: &Provenance,
-    entity: Entity,
-    map: impl FnOnce() -> Option<Unsealed>,
-) -> Result<Unsealed, Unmappable> {
-    let named: Named = read(data)?;
-    Ok(map().unwrap_or_else(|| Unsealed::of_kind(provenance, entity, named.id, Kind::Stale)))
+fn of_kind(data: &str, provenance: &Provenance, entity: Entity, kind: Kind) -> Result<Told, Unmappable> {
+    let document = Document::read(data);
+    let notes = Notes::default();
+    let id = document.id(&document.object(&notes)?)?;
+    Ok(Told { seen: Unsealed::of_kind(provenance, entity, id, kind), is_part: true })
 }
 
-fn deleted(data: &str, provenance: &Provenance, entity: Entity) -> Result<Unsealed, Unmappable> {
-    let named: Named = read(data)?;
-    Ok(Unsealed::of_kind(provenance, entity, named.id, Kind::Deleted))
-}
-
-/// An order, whole where its items are.
-pub(super) fn order(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    or_stale(data, provenance, Entity::Order, || {
-        let items = order_details::items_within(data)?;
-        order_details::whole(data, items.get(), provenance).ok()
-    })
+/// An order; a part of one where its items are not all there, or something of it cannot be read.
+pub(super) fn order(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
+    let seen = orders::within(data, provenance)?;
+    let order = seen.observation.order.as_ref();
+    let is_part = order.is_none_or(|order| order.lines.is_none() || order.total.is_none())
+        || !seen.observation.unreadable.is_empty();
+    Ok(Told { seen, is_part })
 }
 
 /// The id of `order.status.updated` is that of an entry of the history; the order is inside (FACTS §8).
-pub(super) fn order_of_history(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    #[derive(Deserialize)]
-    struct Entry {
-        order: Box<RawValue>,
-    }
-    let entry: Entry = read(data)?;
-    order(entry.order.get(), provenance)
+pub(super) fn order_of_history(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
+    let document = Document::read(data);
+    let notes = Notes::default();
+    let entry = document.object(&notes)?;
+    let Some(order_within) = entry.raw("order").filter(|_| matches!(entry.object("order"), Said::Value(_)))
+    else {
+        return Err(Unmappable {
+            path: "/order".into(),
+            reason: "no order in an entry of its history".into(),
+        });
+    };
+    order(order_within, provenance)
         .map_err(|error| Unmappable { path: format!("/order{}", error.path), ..error })
 }
 
-pub(super) fn order_deleted(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    deleted(data, provenance, Entity::Order)
+pub(super) fn order_deleted(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
+    of_kind(data, provenance, Entity::Order, Kind::Deleted)
 }
 
-pub(super) fn product(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    or_stale(data, provenance, Entity::Product, || products::from_row(data, provenance).ok())
+/// A product; a part of one where it has no name.
+pub(super) fn product(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
+    let seen = products::from_row(data, provenance)?;
+    let is_part = seen.observation.product.as_ref().is_none_or(|product| product.name.is_none())
+        || !seen.observation.unreadable.is_empty();
+    Ok(Told { seen, is_part })
 }
 
 /// Only id, SKU and the part that changed, in a model of its own (FACTS §8): the product is fetched.
-pub(super) fn product_part(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    or_stale(data, provenance, Entity::Product, || None)
+pub(super) fn product_part(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
+    of_kind(data, provenance, Entity::Product, Kind::Stale)
 }
 
-pub(super) fn product_deleted(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    deleted(data, provenance, Entity::Product)
+pub(super) fn product_deleted(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
+    of_kind(data, provenance, Entity::Product, Kind::Deleted)
 }
 
-pub(super) fn customer(data: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
-    or_stale(data, provenance, Entity::Customer, || {
-        customers::from_row(data, provenance).ok().filter(customers::names_somebody)
-    })
+/// A customer; a part of one that names nobody.
+pub(super) fn customer(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
+    let seen = customers::from_row(data, provenance)?;
+    let is_part = !customers::names_somebody(&seen) || !seen.observation.unreadable.is_empty();
+    Ok(Told { seen, is_part })
 }

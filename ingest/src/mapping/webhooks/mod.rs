@@ -12,14 +12,15 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::observation::Observation;
 
-pub use envelope::{Envelope, EventTime};
+pub use envelope::Envelope;
 
-use super::{Owner, Unmappable, Unsealed};
+use super::{Owner, Provenance, Unmappable, Unsealed};
+use entities::Told;
 
 /// Salla tries three times, about five minutes apart (FACTS §7).
 const LATEST_MS: i64 = 20 * 60_000;
 /// Clocks differ; more is a time in another zone than it says.
-const MOST_AHEAD_MS: i64 = 60_000;
+const MAX_AHEAD_MS: i64 = 60_000;
 
 /// What an event is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,17 +112,22 @@ pub fn topic(event: &str) -> Topic {
 /// `received_at` is when it reached us, by Salla's clock.
 ///
 /// News counts from when we received it: an event tells whole seconds, and a read that began within that second may be older. A
-/// deletion is confirmed by a read; so is an event whose time is not what a delivery and its retries take.
+/// deletion is confirmed by a read; so is an event whose time is not what a delivery and its retries take, and one that tells a part. An
+/// event without a readable time is news, and counts as the last retry of one; of a cart, which is not fetched, it counts from its receipt.
 pub fn observe(
     what: EntityEvent,
     envelope: &Envelope,
     owner: Owner,
     received_at: Millis,
 ) -> Result<Vec<Unsealed>, Unmappable> {
-    let created_at = envelope.created_at.0;
-    let provenance = owner.provenance(Source::Webhook, created_at.min(received_at));
+    let told_at = envelope.created_at.unwrap_or(match what {
+        EntityEvent::Cart | EntityEvent::CartPurchased | EntityEvent::CartStatus => received_at,
+        // It may be the last retry; so old it overrules nothing that is known.
+        _ => received_at.minus(LATEST_MS),
+    });
+    let provenance = owner.provenance(Source::Webhook, told_at.min(received_at));
     let data = envelope.data.get();
-    let mapped = match what {
+    let told = match what {
         EntityEvent::Order => entities::order(data, &provenance),
         EntityEvent::OrderHistory => entities::order_of_history(data, &provenance),
         EntityEvent::OrderDeleted => entities::order_deleted(data, &provenance),
@@ -129,25 +135,31 @@ pub fn observe(
         EntityEvent::ProductPart => entities::product_part(data, &provenance),
         EntityEvent::ProductDeleted => entities::product_deleted(data, &provenance),
         EntityEvent::Customer => entities::customer(data, &provenance),
-        EntityEvent::Cart => carts::whole(data, &provenance, "active"),
-        EntityEvent::CartPurchased => carts::whole(data, &provenance, "purchased"),
-        EntityEvent::CartStatus => carts::status(data, &provenance),
+        EntityEvent::Cart => whole_cart(data, &provenance, Some("active")),
+        EntityEvent::CartPurchased => whole_cart(data, &provenance, Some("purchased")),
+        EntityEvent::CartStatus => whole_cart(data, &provenance, None),
     };
-    let mapped = mapped.map_err(|error| Unmappable { path: format!("/data{}", error.path), ..error })?;
-    let Observation { entity, salla_id, kind, .. } = &mapped.observation;
+    let Told { seen, is_part } =
+        told.map_err(|error| Unmappable { path: format!("/data{}", error.path), ..error })?;
+    let Observation { entity, salla_id, kind, .. } = &seen.observation;
     if *entity == Entity::Cart {
-        // There is nothing to read a cart from.
-        return Ok(vec![mapped]);
+        return Ok(vec![seen]);
     }
     let news_at = owner.provenance(Source::Webhook, received_at);
     let news = Unsealed::of_kind(&news_at, entity.clone(), *salla_id, Kind::Stale);
-    let untimely = !(received_at.0 - LATEST_MS..=received_at.0 + MOST_AHEAD_MS).contains(&created_at.0);
-    Ok(match kind {
-        Kind::Stale => vec![news],
-        Kind::Deleted => vec![mapped, news],
-        _ if untimely => vec![mapped, news],
-        _ => vec![mapped],
+    let is_timely = (received_at.0 - LATEST_MS..=received_at.0 + MAX_AHEAD_MS).contains(&told_at.0);
+    let has_time = envelope.created_at.is_some();
+    // That it is gone is said with its time, or not at all.
+    let is_told_alone = *kind == Kind::Stale || *kind == Kind::Deleted && !has_time;
+    Ok(match (is_told_alone, is_part || !is_timely || !has_time) {
+        (true, _) => vec![news],
+        (false, true) => vec![seen, news],
+        (false, false) => vec![seen],
     })
+}
+
+fn whole_cart(data: &str, provenance: &Provenance, event_status: Option<&str>) -> Result<Told, Unmappable> {
+    carts::cart(data, provenance, event_status).map(|seen| Told { seen, is_part: false })
 }
 
 #[cfg(test)]
@@ -158,11 +170,17 @@ mod tests {
     use qafila_schemas::ids::{ConnectionId, MerchantId};
 
     use super::*;
+    use crate::mapping::market::Market;
 
     const CREATED: &str = "Sun Jun 26 2022 12:21:48 GMT+0300";
 
     fn owner() -> Owner {
-        Owner { merchant_id: MerchantId::generate(), connection_id: ConnectionId::generate(), store_id: 7 }
+        Owner {
+            merchant_id: MerchantId::generate(),
+            connection_id: ConnectionId::generate(),
+            store_id: 7,
+            market: Market::default(),
+        }
     }
 
     /// What an event tells, received a moment after it happened.
@@ -173,7 +191,7 @@ mod tests {
     fn observed_after(body: &str, millis: i64) -> Result<Vec<Unsealed>, Unmappable> {
         let envelope = Envelope::read(body)?;
         let Topic::Entity(what) = topic(&envelope.event) else { panic!("{} is not used", envelope.event) };
-        observe(what, &envelope, owner(), Millis(envelope.created_at.0.0 + millis))
+        observe(what, &envelope, owner(), Millis(envelope.created_at.expect("a time").0 + millis))
     }
 
     fn of(event: &str, data: &str) -> String {
@@ -196,9 +214,10 @@ mod tests {
             ("customer.login", Entity::Customer, 225_167_971),
             ("abandoned.cart", Entity::Cart, 1_097_962_121),
             ("abandoned.cart.status.changed", Entity::Cart, 1_305_879_817),
+            // Its number alone, so it is fetched, too.
+            ("order.shipment.cancelled", Entity::Order, 1_427_738_113),
         ];
         let stale = [
-            ("order.shipment.cancelled", Entity::Order, 1_427_738_113),
             ("product.category.updated", Entity::Product, 1_234_540_307),
             ("product.channels.changed", Entity::Product, 710_434_693),
             ("product.price.updated", Entity::Product, 1_462_551_237),
@@ -256,20 +275,21 @@ mod tests {
         let observation = observed(&sample("order.created")).expect("it maps").observation;
         assert_eq!(observation.observed_at.to_string(), "2022-06-26T09:21:48.000Z");
         let order = observation.order.expect("an order");
-        let details = order.details.expect("customer and receiver");
-        assert_eq!(details.customer_id, Some(225_167_971));
-        assert_eq!(details.receiver_name.as_deref(), Some("Mohammed Ali"));
-        let items = order.items.expect("items");
-        assert!(items.complete);
-        assert_eq!(items.lines[0].product_id, Some(720_881_993));
+        assert_eq!(order.customer_id, Some(225_167_971));
+        assert_eq!(order.receiver_name.as_deref(), Some("Mohammed Ali"));
+        assert!(order.lines_complete);
+        assert_eq!(order.lines.expect("lines")[0].product_id, Some(720_881_993));
         let history = observed(&sample("order.status.updated")).expect("it maps").observation;
+        assert_eq!(history.empty, [""; 0], "what the order leaves out it does not say");
         let order = history.order.expect("an order");
-        assert_eq!(order.status.expect("a status").slug, "completed");
-        assert_eq!(order.items.expect("items").lines[0].product_id, Some(2_047_473_815));
+        assert_eq!(order.status_slug.as_deref(), Some("completed"));
+        assert_eq!((order.country_code.as_deref(), order.city.as_deref()), (Some("SA"), Some("الرياض")));
+        assert_eq!(order.lines.expect("lines")[0].product_id, Some(2_047_473_815));
     }
 
     #[test]
-    fn shapes_never_seen_are_news_of_their_entity_and_only_what_names_none_is_unmappable() {
+    fn an_odd_shape_costs_its_field_alone_and_only_what_names_no_entity_is_unmappable() {
+        let both = [Kind::Seen, Kind::Stale];
         for (event, data, id) in [
             ("order.updated", r#"{"id":"17","amounts":"many"}"#, 17),
             ("order.status.updated", r#"{"id":1,"order":{"id":18,"status":"done"}}"#, 18),
@@ -277,17 +297,43 @@ mod tests {
             ("product.updated", r#"{"id":20,"name":null}"#, 20),
             ("customer.updated", r#"{"id":"21","groups":"all"}"#, 21),
         ] {
-            let observation = observed(&of(event, data)).expect(event).observation;
-            assert_eq!((observation.kind, observation.salla_id), (Kind::Stale, id), "{event}");
+            let all = observed_after(&of(event, data), 900).expect(event);
+            let kinds: Vec<Kind> = all.iter().map(|one| one.observation.kind.clone()).collect();
+            assert_eq!(kinds, both, "{event}");
+            assert!(all.iter().all(|one| one.salla_id() == id), "{event}");
         }
+        let cart =
+            observed(&of("abandoned.cart", r#"{"id":5,"total":"many"}"#)).expect("it maps").observation;
+        assert_eq!(cart.unreadable, ["/total"]);
         for (event, data, path) in [
-            ("order.updated", r#"{"reference_id":1}"#, "/data"),
-            ("order.status.updated", r#"{"id":5,"status":"done"}"#, "/data"),
+            ("order.updated", r#"{"reference_id":1}"#, "/data/id"),
+            ("order.status.updated", r#"{"id":5,"status":"done"}"#, "/data/order"),
             ("order.status.updated", r#"{"id":5,"order":{"id":[]}}"#, "/data/order/id"),
             ("product.deleted", "[]", "/data"),
-            ("abandoned.cart", r#"{"id":5,"total":"many"}"#, "/data/total"),
         ] {
             assert_eq!(observed(&of(event, data)).map(drop).expect_err(event).path, path, "{event}");
+        }
+    }
+
+    #[test]
+    fn without_a_readable_time_an_event_is_news_and_of_a_cart_it_counts_from_its_receipt() {
+        let observe_at = |event: &str, time: &str| {
+            let body = format!(
+                r#"{{"event":"{event}","merchant":7,"created_at":{time},"data":{{"id":5,"total":3}}}}"#
+            );
+            let envelope = Envelope::read(&body).expect("an envelope");
+            let Topic::Entity(what) = topic(&envelope.event) else { panic!("{event} is not used") };
+            let all = observe(what, &envelope, owner(), Millis(1_700_000_000_000)).expect("it maps");
+            all.into_iter()
+                .map(|one| (one.observation.kind, one.observation.observed_at.0))
+                .collect::<Vec<_>>()
+        };
+        for time in ["\"soon\"", "null", "17"] {
+            let oldest = 1_700_000_000_000 - LATEST_MS;
+            let both = [(Kind::Seen, oldest), (Kind::Stale, 1_700_000_000_000)];
+            assert_eq!(observe_at("order.updated", time), both, "{time}");
+            assert_eq!(observe_at("order.deleted", time), [(Kind::Stale, 1_700_000_000_000)], "{time}");
+            assert_eq!(observe_at("abandoned.cart", time), [(Kind::Seen, 1_700_000_000_000)], "{time}");
         }
     }
 
@@ -295,7 +341,7 @@ mod tests {
     fn news_counts_from_its_receipt_and_what_cannot_be_relied_on_is_news_too() {
         const MINUTE: i64 = 60_000;
         let kinds = |body: &str, after: i64| -> Vec<(Kind, i64)> {
-            let created_at = Envelope::read(body).expect("an envelope").created_at.0.0;
+            let created_at = Envelope::read(body).expect("an envelope").created_at.expect("a time").0;
             let all = observed_after(body, after).expect("it maps");
             all.iter()
                 .map(|u| (u.observation.kind.clone(), u.observation.observed_at.0 - created_at))
@@ -311,21 +357,25 @@ mod tests {
         assert_eq!(kinds(&sample("product.deleted.derived"), 900), [(Kind::Deleted, 0), (Kind::Stale, 900)]);
         assert_eq!(kinds(&sample("abandoned.cart"), ahead), [(Kind::Seen, ahead)]);
         let bare = of("customer.updated", r#"{"id":21,"city":"Jeddah"}"#);
-        assert_eq!(kinds(&bare, 900), [(Kind::Stale, 900)], "it must not erase what is known");
+        assert_eq!(kinds(&bare, 900), [(Kind::Seen, 0), (Kind::Stale, 900)], "it tells a part");
     }
 
     #[test]
     fn a_cart_may_have_bare_numbers_and_no_customer() {
         let body = of(
             "abandoned.cart.purchased",
-            r#"{"id":5,"total":"12.5","items":[{"product_id":3,"quantity":1}]}"#,
+            r#"{"id":5,"total":"12.5","subtotal":12,"coupon":{"code":"ten"},"items":[{"product_id":3,"quantity":1}]}"#,
         );
         let cart = observed(&body).expect("it maps").observation.cart.expect("a cart");
-        let content = cart.content.expect("content");
-        assert_eq!((content.total.to_string().as_str(), content.currency.as_str()), ("12.5000", "SAR"));
-        assert_eq!(cart.status.expect("a status").status, "purchased");
+        let texts =
+            (cart.total.map(|t| t.to_string()), cart.currency.as_deref(), cart.coupon_code.as_deref());
+        assert_eq!(texts, (Some("12.5000".to_owned()), Some("SAR"), Some("ten")));
+        assert_eq!(
+            (cart.status.as_deref(), cart.lines.map(|lines| lines.len())),
+            (Some("purchased"), Some(1))
+        );
         let without_items = of("abandoned.cart.purchased", r#"{"id":5,"total":"12.5","items":[]}"#);
         let cart = observed(&without_items).expect("it maps").observation.cart.expect("a cart");
-        assert_eq!(cart.content, None, "it must not empty what is known");
+        assert_eq!(cart.lines, None, "it must not empty what is known");
     }
 }

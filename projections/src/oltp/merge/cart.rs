@@ -1,50 +1,79 @@
 //! Merged carts: table `carts`, topic `salla.carts`. Only webhooks tell of them.
 
 use qafila_schemas::catalogue::{CARTS, Topic};
-use qafila_schemas::records::fact::{CartFact, CartObserved};
-use qafila_schemas::records::observation::{CartContent, CartLine, CartStatus, Observation};
-use sqlx::postgres::{PgArguments, PgRow};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::records::fact::CartFact;
+use qafila_schemas::records::observation::{CartLine, CartObservation, Observation};
+use sqlx::postgres::PgArguments;
 
-use super::register::{Effect, Register, Rules, Stamp};
+use super::fields::{Claims, Fields, Layout};
+use super::register::{Register, Rules, Sightings, Stamp};
 use super::row::{Base, MergedRow};
-use super::table::{Columns, add, add_stamps, add_texts, decimal, time};
+use super::table::{Columns, add, add_texts, time, unreadable, unreadable_of};
+
+const LAYOUT: Layout = Layout {
+    texts: &[
+        "status",
+        "currency",
+        "customer_name",
+        "customer_phone",
+        "customer_email",
+        "checkout_url",
+        "city",
+        "coupon_code",
+        "unreadable",
+    ],
+    numbers: &["customer_id"],
+    amounts: &["total", "sub_total", "discount"],
+    flags: &[],
+};
 
 /// A cart as the merge knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cart {
     base: Base,
-    content: Register<CartContent>,
-    status: Register<CartStatus>,
+    fields: Fields,
+    lines: Register<Vec<CartLine>>,
+    /// The latest that any source told.
+    salla_updated_at: Option<Millis>,
+}
+
+fn claims(seen: CartObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
+    if unreadable.is_none() {
+        empty.push("unreadable".into());
+    }
+    Claims {
+        texts: vec![
+            seen.status,
+            seen.currency,
+            seen.customer_name,
+            seen.customer_phone,
+            seen.customer_email,
+            seen.checkout_url,
+            seen.city,
+            seen.coupon_code,
+            unreadable,
+        ],
+        numbers: vec![seen.customer_id],
+        amounts: vec![seen.total, seen.sub_total, seen.discount],
+        flags: vec![],
+        empty,
+    }
 }
 
 impl MergedRow for Cart {
     const TABLE: &'static str = "carts";
     const ID: &'static str = "cart_id";
     const TOPIC: Topic = CARTS;
-    const COLUMNS: &'static [(&'static str, &'static str)] = &[
-        ("total", "numeric"),
-        ("sub_total", "numeric"),
-        ("discount", "numeric"),
-        ("currency", "text"),
-        ("customer_id", "bigint"),
-        ("customer_name", "text"),
-        ("customer_phone", "text"),
-        ("customer_email", "text"),
-        ("checkout_url", "text"),
-        ("city", "text"),
-        ("coupon_code", "text"),
-        ("salla_updated_at", "timestamptz"),
-        ("lines", "json"),
-        ("content_at", "timestamptz"),
-        ("content_source", "smallint"),
-        ("status", "text"),
-        ("status_at", "timestamptz"),
-        ("status_source", "smallint"),
-    ];
     type Fact = CartFact;
 
+    fn columns() -> Vec<(&'static str, &'static str)> {
+        let own = [("lines", "json"), ("salla_updated_at", "timestamptz")];
+        LAYOUT.columns().into_iter().chain(own).collect()
+    }
+
     fn blank(base: Base) -> Self {
-        Self { base, content: Register::default(), status: Register::default() }
+        Self { base, fields: Fields::blank(LAYOUT), lines: Register::default(), salla_updated_at: None }
     }
 
     fn base(&self) -> &Base {
@@ -55,123 +84,89 @@ impl MergedRow for Cart {
         &mut self.base
     }
 
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
-        let Some(seen) = observation.cart.map(|seen| *seen) else { return Effect::default() };
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
+        let Observation { cart, empty, unreadable, .. } = observation;
+        let Some(mut seen) = cart.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp.origin, seen.created_at);
-        let mut effect = Effect::default();
-        if let Some(content) = seen.content {
-            effect = effect.and(self.content.observe(stamp, content, rules));
+        // An event may be the first we hear of a cart, and say nothing of when it was made.
+        self.base.report_receipt(stamp.observed_at);
+        let latest = self.salla_updated_at.max(seen.salla_updated_at);
+        let mut changed = latest != self.salla_updated_at;
+        self.salla_updated_at = latest;
+        if let Some(lines) = seen.lines.take() {
+            changed |= self.lines.observe(Some(lines), stamp, rules);
         }
-        if let Some(status) = seen.status {
-            effect = effect.and(self.status.observe(stamp, status, rules));
-        }
-        effect
+        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty), stamp, rules)
     }
 
-    fn stamps(&self) -> Vec<Option<Stamp>> {
-        vec![self.content.stamp(), self.status.stamp()]
+    fn doubt(&self, _rules: Rules) -> Option<Millis> {
+        // There is nothing to read a cart from.
+        None
     }
 
-    fn into_fact(self) -> Option<CartFact> {
-        let created_at = self.base.created_at();
-        let (content, content_stamp) = self.content.into_fact();
-        let (status, status_stamp) = self.status.into_fact();
-        let mut fact = CartFact {
-            merchant_id: self.base.key.0,
-            cart_id: self.base.key.1,
-            revision: self.base.revision,
-            connection_id: self.base.connection_id,
-            store_id: self.base.store_id,
-            created_at,
-            total: None,
-            sub_total: None,
-            discount: None,
-            currency: None,
-            status: status.map(|status| status.status),
-            customer_id: None,
-            customer_name: None,
-            customer_phone: None,
-            customer_email: None,
-            checkout_url: None,
-            city: None,
-            coupon_code: None,
-            salla_updated_at: None,
-            lines: vec![],
-            observed: CartObserved { content: content_stamp, status: status_stamp },
-        };
-        if let Some(content) = content {
-            fact.total = Some(content.total);
-            fact.sub_total = content.sub_total;
-            fact.discount = content.discount;
-            fact.currency = Some(content.currency);
-            fact.customer_id = content.customer_id;
-            fact.customer_name = content.customer_name;
-            fact.customer_phone = content.customer_phone;
-            fact.customer_email = content.customer_email;
-            fact.checkout_url = content.checkout_url;
-            fact.city = content.city;
-            fact.coupon_code = content.coupon_code;
-            fact.salla_updated_at = content.salla_updated_at;
-            fact.lines = content.lines;
-        }
-        Some(fact)
+    fn remember(&mut self, rules: Rules) {
+        self.base.ledger.remember(self.fields.seen().chain(std::iter::once(self.lines.seen())), rules);
+    }
+
+    fn into_fact(self, rules: Rules) -> Option<CartFact> {
+        let mut observed = self.fields.observed(rules);
+        observed.add("lines", self.lines.stamp(rules));
+        let Self { base, fields, lines, salla_updated_at } = self;
+        let mut values = fields.into_values();
+        Some(CartFact {
+            merchant_id: base.key.0,
+            cart_id: base.key.2,
+            revision: base.revision,
+            connection_id: base.connection_id,
+            store_id: base.key.1,
+            created_at: base.created_at(),
+            created_at_from: base.created_at_from(),
+            status: values.text(),
+            currency: values.text(),
+            customer_name: values.text(),
+            customer_phone: values.text(),
+            customer_email: values.text(),
+            checkout_url: values.text(),
+            city: values.text(),
+            coupon_code: values.text(),
+            unreadable: unreadable(values.text()),
+            customer_id: values.number(),
+            total: values.amount(),
+            sub_total: values.amount(),
+            discount: values.amount(),
+            lines: lines.into_value().unwrap_or_default(),
+            salla_updated_at,
+            observed: observed.into_fact(),
+        })
     }
 
     fn forget_stamps(fact: &mut CartFact) {
-        fact.observed = CartObserved::default();
+        (fact.observed, fact.unreadable) = (vec![], vec![]);
     }
 
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
-        type Text = fn(&CartContent) -> Option<&str>;
-        let content = || rows.iter().map(|row| row.content.value());
-        add(into, content().map(|c| decimal(c.map(|c| c.total))).collect::<Vec<_>>())?;
-        add(into, content().map(|c| decimal(c.and_then(|c| c.sub_total))).collect::<Vec<_>>())?;
-        add(into, content().map(|c| decimal(c.and_then(|c| c.discount))).collect::<Vec<_>>())?;
-        add_texts(into, content().map(|c| c.map(|c| c.currency.as_str())))?;
-        add(into, content().map(|c| c.and_then(|c| c.customer_id)).collect::<Vec<_>>())?;
-        let texts: [Text; 6] = [
-            |c| c.customer_name.as_deref(),
-            |c| c.customer_phone.as_deref(),
-            |c| c.customer_email.as_deref(),
-            |c| c.checkout_url.as_deref(),
-            |c| c.city.as_deref(),
-            |c| c.coupon_code.as_deref(),
-        ];
-        for text in texts {
-            add_texts(into, content().map(|c| c.and_then(text)))?;
-        }
-        add(into, content().map(|c| time(c.and_then(|c| c.salla_updated_at))).collect::<Vec<_>>())?;
-        let lines: Vec<String> = content().map(lines_json).collect::<Result<_, _>>()?;
+        let shown = |_, place: usize, fields| Fields::text(fields, place).value().map(String::as_str);
+        Fields::bind(rows.iter().map(|row| &row.fields), LAYOUT, shown, into)?;
+        let lines: Vec<String> =
+            rows.iter().map(|row| lines_json(row.lines.value())).collect::<Result<_, _>>()?;
         add_texts(into, lines.iter().map(|text| Some(text.as_str())))?;
-        add_stamps(into, rows.iter().map(|row| row.content.stamp()).collect())?;
-        add_texts(into, rows.iter().map(|row| row.status.value().map(|status| status.status.as_str())))?;
-        add_stamps(into, rows.iter().map(|row| row.status.stamp()).collect())
+        add(into, rows.iter().map(|row| time(row.salla_updated_at)).collect::<Vec<_>>())
     }
 
-    fn read(base: Base, row: &PgRow, first: usize) -> Result<Self, sqlx::Error> {
-        let mut c = Columns::new(row, first);
-        let content = CartContent {
-            total: c.amount()?.unwrap_or_default(),
-            sub_total: c.amount()?,
-            discount: c.amount()?,
-            currency: c.take::<Option<String>>()?.unwrap_or_default(),
-            customer_id: c.take()?,
-            customer_name: c.take()?,
-            customer_phone: c.take()?,
-            customer_email: c.take()?,
-            checkout_url: c.take()?,
-            city: c.take()?,
-            coupon_code: c.take()?,
-            salla_updated_at: c.time()?,
-            lines: c.take::<sqlx::types::Json<Vec<CartLine>>>()?.0,
-        };
-        let content = c.register(content)?;
-        let status = CartStatus { status: c.take::<Option<String>>()?.unwrap_or_default() };
-        Ok(Self { base, content, status: c.register(status)? })
+    fn read(
+        base: Base,
+        columns: &mut Columns<'_>,
+        seen: &mut std::vec::IntoIter<Sightings>,
+    ) -> Result<Self, sqlx::Error> {
+        let fields = Fields::read(LAYOUT, columns, seen, &mut |_| None)?;
+        let lines: sqlx::types::Json<Vec<CartLine>> = columns.take()?;
+        let seen = seen.next().unwrap_or_default();
+        let lines = Register::stored((seen != Sightings::default()).then_some(lines.0), seen);
+        Ok(Self { base, fields, lines, salla_updated_at: columns.time()? })
     }
 }
 
-fn lines_json(content: Option<&CartContent>) -> Result<String, sqlx::Error> {
-    let lines = content.map(|content| content.lines.as_slice()).unwrap_or_default();
+fn lines_json(lines: Option<&Vec<CartLine>>) -> Result<String, sqlx::Error> {
+    let lines = lines.map(Vec::as_slice).unwrap_or_default();
     serde_json::to_string(lines).map_err(|error| sqlx::Error::Encode(error.into()))
 }

@@ -13,7 +13,7 @@ use super::customer::Customer;
 use super::order::Order;
 use super::product::Product;
 use super::register::Rules;
-use super::row::{Key, MergedRow};
+use super::row::{Key, MergedRow, key_of};
 use super::table;
 
 /// How an observation relates to what is stored.
@@ -58,17 +58,17 @@ pub async fn compare(
     Ok(compared)
 }
 
-async fn compare_rows<R: MergedRow + Clone>(
+async fn compare_rows<R: MergedRow>(
     connection: &mut PgConnection,
     rules: Rules,
     observations: Vec<(usize, Observation)>,
 ) -> Result<Vec<(usize, Comparison)>, sqlx::Error> {
-    let mut keys: Vec<Key> = observations.iter().map(|(_, o)| (o.merchant_id, o.salla_id)).collect();
+    let mut keys: Vec<Key> = observations.iter().map(|(_, o)| key_of(o)).collect();
     keys.sort_unstable();
     keys.dedup();
     let known: HashMap<Key, R> = table::load(connection, &keys).await?;
     let compared = observations.into_iter().map(|(place, observation)| {
-        let row = known.get(&(observation.merchant_id, observation.salla_id));
+        let row = known.get(&key_of(&observation));
         let comparison = match row {
             Some(row) => of_known(row, observation, rules),
             None => of_unknown(&observation),
@@ -82,17 +82,20 @@ fn of_unknown(observation: &Observation) -> Comparison {
     if observation.kind == Kind::Seen { Comparison::New } else { Comparison::Same }
 }
 
-fn of_known<R: MergedRow + Clone>(row: &R, observation: Observation, rules: Rules) -> Comparison {
-    let before = *row.base();
+fn of_known<R: MergedRow>(row: &R, observation: Observation, rules: Rules) -> Comparison {
+    let before = row.base();
     let is_listed = observation.kind == Kind::Seen && observation.source == Source::List;
     let mut folded = row.clone();
     folded.fold(observation, rules);
-    let after = *folded.base();
+    let after = folded.base();
     let doubted = after.stale_since > before.stale_since;
     let read = after.read_at > before.read_at;
     if is_listed && after.is_deleted() {
         Comparison::Buried
-    } else if before.is_deleted() != after.is_deleted() || doubted || content(row) != content(&folded) {
+    } else if before.is_deleted() != after.is_deleted()
+        || doubted
+        || content(row, rules) != content(&folded, rules)
+    {
         Comparison::Differs
     } else if read && (before.stale_since > before.read_at || before.read_at.is_none()) {
         Comparison::Awaited
@@ -102,11 +105,11 @@ fn of_known<R: MergedRow + Clone>(row: &R, observation: Observation, rules: Rule
 }
 
 /// The row as analysts see it, without what tells one observation from another.
-fn content<R: MergedRow + Clone>(row: &R) -> Option<R::Fact> {
+fn content<R: MergedRow>(row: &R, rules: Rules) -> Option<R::Fact> {
     let mut bare = row.clone();
     let base = bare.base_mut();
     (base.revision, base.connection_id) = (0, ConnectionId::default());
-    let mut fact = bare.into_fact()?;
+    let mut fact = bare.into_fact(rules)?;
     R::forget_stamps(&mut fact);
     Some(fact)
 }
@@ -115,14 +118,14 @@ fn content<R: MergedRow + Clone>(row: &R) -> Option<R::Fact> {
 mod tests {
     use qafila_schemas::ids::MerchantId;
     use qafila_schemas::millis::Millis;
-    use qafila_schemas::records::observation::{ProductCore, ProductObservation};
+    use qafila_schemas::records::observation::ProductObservation;
 
     use super::*;
 
     const RULES: Rules = Rules { list_cache_window_ms: 900_000 };
 
     fn observation(kind: Kind, source: Source, at: i64, name: &str) -> Observation {
-        let core = ProductCore { name: name.into(), ..ProductCore::default() };
+        let product = ProductObservation { name: Some(name.into()), ..ProductObservation::default() };
         Observation {
             merchant_id: MerchantId::default(),
             connection_id: ConnectionId::generate(),
@@ -134,9 +137,10 @@ mod tests {
             observed_at: Millis(at),
             order: None,
             customer: None,
-            product: (kind == Kind::Seen)
-                .then(|| Box::new(ProductObservation { created_at: None, core: Some(core) })),
+            product: (kind == Kind::Seen).then(|| Box::new(product)),
             cart: None,
+            empty: vec![],
+            unreadable: vec![],
         }
     }
 

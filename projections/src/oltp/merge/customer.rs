@@ -1,72 +1,81 @@
 //! Merged customers: table `customers`, topic `salla.customers`.
 
 use qafila_schemas::catalogue::{CUSTOMERS, Topic};
-use qafila_schemas::records::fact::{CustomerFact, CustomerObserved};
-use qafila_schemas::records::observation::{CustomerProfile, Observation};
-use sqlx::postgres::{PgArguments, PgRow};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::records::fact::CustomerFact;
+use qafila_schemas::records::observation::{CustomerObservation, Observation};
+use sqlx::postgres::PgArguments;
 
-use super::register::{Effect, Origin, Register, Rules, Stamp};
+use super::fields::{Claims, Fields, Layout};
+use super::register::{Register, Rules, Sightings, Stamp};
 use super::row::{Base, MergedRow};
-use super::table::{Columns, add, add_stamps, add_texts, time};
+use super::table::{Columns, add, add_texts, time, unreadable, unreadable_of};
 
-/// What a list or a webhook leaves out is unknown, not erased (ARCHITECTURE §5): lists tell fewer fields than details (FACTS §4.4). Says
-/// whether anything was taken over.
-fn fill(into: &mut CustomerProfile, from: &CustomerProfile) -> bool {
-    let texts = [
-        (&mut into.first_name, &from.first_name),
-        (&mut into.last_name, &from.last_name),
-        (&mut into.phone, &from.phone),
-        (&mut into.email, &from.email),
-        (&mut into.gender, &from.gender),
-        (&mut into.birthday, &from.birthday),
-        (&mut into.city, &from.city),
-        (&mut into.country_code, &from.country_code),
-        (&mut into.location, &from.location),
-        (&mut into.currency, &from.currency),
-    ];
-    let mut filled = false;
-    for (unknown, known) in texts.into_iter().filter(|(into, from)| into.is_none() && from.is_some()) {
-        unknown.clone_from(known);
-        filled = true;
-    }
-    if into.salla_updated_at.is_none() && from.salla_updated_at.is_some() {
-        into.salla_updated_at = from.salla_updated_at;
-        filled = true;
-    }
-    filled
-}
+const LAYOUT: Layout = Layout {
+    texts: &[
+        "first_name",
+        "last_name",
+        "phone",
+        "email",
+        "gender",
+        "birthday",
+        "city",
+        "country_code",
+        "location",
+        "currency",
+        "unreadable",
+    ],
+    numbers: &[],
+    amounts: &[],
+    flags: &[],
+};
 
 /// A customer as the merge knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Customer {
     base: Base,
-    profile: Register<CustomerProfile>,
+    fields: Fields,
+    groups: Register<Vec<i64>>,
+    /// The latest that any source told.
+    salla_updated_at: Option<Millis>,
+}
+
+fn claims(seen: CustomerObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
+    if unreadable.is_none() {
+        empty.push("unreadable".into());
+    }
+    Claims {
+        texts: vec![
+            seen.first_name,
+            seen.last_name,
+            seen.phone,
+            seen.email,
+            seen.gender,
+            seen.birthday,
+            seen.city,
+            seen.country_code,
+            seen.location,
+            seen.currency,
+            unreadable,
+        ],
+        empty,
+        ..Claims::default()
+    }
 }
 
 impl MergedRow for Customer {
     const TABLE: &'static str = "customers";
     const ID: &'static str = "customer_id";
     const TOPIC: Topic = CUSTOMERS;
-    const COLUMNS: &'static [(&'static str, &'static str)] = &[
-        ("first_name", "text"),
-        ("last_name", "text"),
-        ("phone", "text"),
-        ("email", "text"),
-        ("gender", "text"),
-        ("birthday", "text"),
-        ("city", "text"),
-        ("country_code", "text"),
-        ("location", "text"),
-        ("currency", "text"),
-        ("groups", "bigint[]"),
-        ("salla_updated_at", "timestamptz"),
-        ("profile_at", "timestamptz"),
-        ("profile_source", "smallint"),
-    ];
     type Fact = CustomerFact;
 
+    fn columns() -> Vec<(&'static str, &'static str)> {
+        let own = [("groups", "bigint[]"), ("salla_updated_at", "timestamptz")];
+        LAYOUT.columns().into_iter().chain(own).collect()
+    }
+
     fn blank(base: Base) -> Self {
-        Self { base, profile: Register::default() }
+        Self { base, fields: Fields::blank(LAYOUT), groups: Register::default(), salla_updated_at: None }
     }
 
     fn base(&self) -> &Base {
@@ -77,105 +86,80 @@ impl MergedRow for Customer {
         &mut self.base
     }
 
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
-        let Some(seen) = observation.customer.map(|seen| *seen) else { return Effect::default() };
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
+        let Observation { customer, empty, unreadable, .. } = observation;
+        let Some(mut seen) = customer.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp.origin, seen.created_at);
-        let Some(mut profile) = seen.profile else { return Effect::default() };
-        let mut filled = false;
-        if let Some((known_stamp, mut known)) = self.profile.stamp().zip(self.profile.value().cloned()) {
-            if stamp.origin != Origin::Details {
-                fill(&mut profile, &known);
-            } else if known_stamp.origin != Origin::Details
-                && known_stamp.is_after(stamp, rules)
-                // A later read knows better what is empty; this one may come again.
-                && Some(stamp.observed_at) >= self.base.read_at
-            {
-                filled = fill(&mut known, &profile);
-                self.profile = Register::stored(Some((known_stamp, known)));
-            }
+        let latest = self.salla_updated_at.max(seen.salla_updated_at);
+        let mut changed = latest != self.salla_updated_at;
+        self.salla_updated_at = latest;
+        if let Some(groups) = seen.groups.take() {
+            changed |= self.groups.observe(Some(groups), stamp, rules);
         }
-        let effect = self.profile.observe(stamp, profile, rules);
-        Effect { changed: effect.changed || filled, ..effect }
+        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty), stamp, rules)
     }
 
-    fn stamps(&self) -> Vec<Option<Stamp>> {
-        vec![self.profile.stamp()]
+    fn doubt(&self, rules: Rules) -> Option<Millis> {
+        self.fields.doubt(rules, &["unreadable"]).max(self.groups.seen().doubt(rules))
     }
 
-    fn into_fact(self) -> Option<CustomerFact> {
-        let (profile, stamp) = self.profile.into_fact();
-        let p = profile.unwrap_or_default();
+    fn remember(&mut self, rules: Rules) {
+        self.base.ledger.remember(self.fields.seen().chain(std::iter::once(self.groups.seen())), rules);
+    }
+
+    fn into_fact(self, rules: Rules) -> Option<CustomerFact> {
+        let mut observed = self.fields.observed(rules);
+        observed.add("groups", self.groups.stamp(rules));
+        let Self { base, fields, groups, salla_updated_at } = self;
+        let mut values = fields.into_values();
         Some(CustomerFact {
-            merchant_id: self.base.key.0,
-            customer_id: self.base.key.1,
-            revision: self.base.revision,
-            connection_id: self.base.connection_id,
-            store_id: self.base.store_id,
-            created_at: self.base.created_at(),
-            first_name: p.first_name,
-            last_name: p.last_name,
-            phone: p.phone,
-            email: p.email,
-            gender: p.gender,
-            birthday: p.birthday,
-            city: p.city,
-            country_code: p.country_code,
-            location: p.location,
-            currency: p.currency,
-            groups: p.groups,
-            salla_updated_at: p.salla_updated_at,
-            observed: CustomerObserved { profile: stamp },
+            merchant_id: base.key.0,
+            customer_id: base.key.2,
+            revision: base.revision,
+            connection_id: base.connection_id,
+            store_id: base.key.1,
+            created_at: base.created_at(),
+            created_at_from: base.created_at_from(),
+            first_name: values.text(),
+            last_name: values.text(),
+            phone: values.text(),
+            email: values.text(),
+            gender: values.text(),
+            birthday: values.text(),
+            city: values.text(),
+            country_code: values.text(),
+            location: values.text(),
+            currency: values.text(),
+            unreadable: unreadable(values.text()),
+            groups: groups.into_value().unwrap_or_default(),
+            salla_updated_at,
+            observed: observed.into_fact(),
         })
     }
 
     fn forget_stamps(fact: &mut CustomerFact) {
-        fact.observed = CustomerObserved::default();
+        (fact.observed, fact.unreadable) = (vec![], vec![]);
     }
 
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
-        type Text = fn(&CustomerProfile) -> Option<&str>;
-        let texts: [Text; 10] = [
-            |p| p.first_name.as_deref(),
-            |p| p.last_name.as_deref(),
-            |p| p.phone.as_deref(),
-            |p| p.email.as_deref(),
-            |p| p.gender.as_deref(),
-            |p| p.birthday.as_deref(),
-            |p| p.city.as_deref(),
-            |p| p.country_code.as_deref(),
-            |p| p.location.as_deref(),
-            |p| p.currency.as_deref(),
-        ];
-        for text in texts {
-            add_texts(into, rows.iter().map(|r| r.profile.value().and_then(text)))?;
-        }
+        let shown = |_, place: usize, fields| Fields::text(fields, place).value().map(String::as_str);
+        Fields::bind(rows.iter().map(|row| &row.fields), LAYOUT, shown, into)?;
         let groups: Vec<String> =
-            rows.iter().map(|r| number_array(r.profile.value().map_or(&[], |p| &p.groups))).collect();
+            rows.iter().map(|row| number_array(row.groups.value().map_or(&[], Vec::as_slice))).collect();
         add_texts(into, groups.iter().map(|text| Some(text.as_str())))?;
-        add(
-            into,
-            rows.iter().map(|r| time(r.profile.value().and_then(|p| p.salla_updated_at))).collect::<Vec<_>>(),
-        )?;
-        add_stamps(into, rows.iter().map(|r| r.profile.stamp()).collect())
+        add(into, rows.iter().map(|row| time(row.salla_updated_at)).collect::<Vec<_>>())
     }
 
-    fn read(base: Base, row: &PgRow, first: usize) -> Result<Self, sqlx::Error> {
-        let mut c = Columns::new(row, first);
-        let profile = CustomerProfile {
-            first_name: c.take()?,
-            last_name: c.take()?,
-            phone: c.take()?,
-            email: c.take()?,
-            gender: c.take()?,
-            birthday: c.take()?,
-            city: c.take()?,
-            country_code: c.take()?,
-            location: c.take()?,
-            currency: c.take()?,
-            groups: c.take()?,
-            salla_updated_at: c.time()?,
-        };
-        Ok(Self { base, profile: c.register(profile)? })
+    fn read(
+        base: Base,
+        columns: &mut Columns<'_>,
+        seen: &mut std::vec::IntoIter<Sightings>,
+    ) -> Result<Self, sqlx::Error> {
+        let fields = Fields::read(LAYOUT, columns, seen, &mut |_| None)?;
+        let groups: Vec<i64> = columns.take()?;
+        let seen = seen.next().unwrap_or_default();
+        let groups = Register::stored((seen != Sightings::default()).then_some(groups), seen);
+        Ok(Self { base, fields, groups, salla_updated_at: columns.time()? })
     }
 }
 
@@ -188,19 +172,17 @@ fn number_array(numbers: &[i64]) -> String {
 #[cfg(test)]
 mod tests {
     use qafila_schemas::ids::{ConnectionId, MerchantId};
-    use qafila_schemas::millis::Millis;
     use qafila_schemas::open_set::{Entity, Kind, Source};
-    use qafila_schemas::records::observation::CustomerObservation;
 
     use super::*;
 
     const RULES: Rules = Rules { list_cache_window_ms: 900_000 };
 
-    fn seen(source: Source, minute: i64, name: &str, country: Option<&str>) -> Observation {
-        let profile = CustomerProfile {
+    fn seen(source: Source, minute: i64, name: &str, country: Option<&str>, empty: &[&str]) -> Observation {
+        let customer = CustomerObservation {
             first_name: Some(name.into()),
             country_code: country.map(str::to_owned),
-            ..CustomerProfile::default()
+            ..CustomerObservation::default()
         };
         Observation {
             merchant_id: MerchantId::default(),
@@ -212,9 +194,11 @@ mod tests {
             source,
             observed_at: Millis(minute * 60_000),
             order: None,
-            customer: Some(Box::new(CustomerObservation { created_at: None, profile: Some(profile) })),
+            customer: Some(Box::new(customer)),
             product: None,
             cart: None,
+            empty: empty.iter().map(|name| (*name).to_owned()).collect(),
+            unreadable: vec![],
         }
     }
 
@@ -226,23 +210,32 @@ mod tests {
         row
     }
 
+    fn name_and_country(row: &Customer) -> (Option<&str>, Option<&str>) {
+        let text = |place| row.fields.text(place).value().map(String::as_str);
+        (text(0), text(7))
+    }
+
     #[test]
-    fn what_a_list_leaves_out_is_not_erased_whatever_comes_first_and_what_details_leave_out_is() {
-        let read = seen(Source::Details, 0, "Sara", Some("SA"));
-        let listed = seen(Source::List, 60, "Sarah", None);
-        let (one, other) = (merged(&[&read, &listed]), merged(&[&listed, &read]));
-        assert_eq!(one, other);
-        let profile = one.profile.value().expect("a profile");
+    fn what_a_source_leaves_out_is_not_erased_whatever_comes_first_and_what_it_says_is_not_there_is() {
+        let read = seen(Source::Details, 0, "Sara", Some("SA"), &[]);
+        let listed = seen(Source::List, 60, "Sarah", None, &[]);
+        assert_eq!(merged(&[&read, &listed]), merged(&[&listed, &read]));
+        assert_eq!(name_and_country(&merged(&[&read, &listed])), (Some("Sarah"), Some("SA")));
+        let again = seen(Source::Details, 90, "Sarah", None, &[]);
+        assert_eq!(name_and_country(&merged(&[&read, &listed, &again])), (Some("Sarah"), Some("SA")));
+        let emptied = seen(Source::Details, 95, "Sarah", None, &["country_code"]);
+        assert_eq!(name_and_country(&merged(&[&read, &emptied, &listed])), (Some("Sarah"), None));
+        let late = seen(Source::Webhook, 30, "S", Some("KW"), &[]);
+        assert_eq!(merged(&[&emptied, &late, &read]), merged(&[&late, &read, &emptied]));
+        let fills = merged(&[&listed, &again, &late]);
         assert_eq!(
-            (profile.first_name.as_deref(), profile.country_code.as_deref()),
-            (Some("Sarah"), Some("SA"))
+            name_and_country(&fills),
+            (Some("Sarah"), Some("KW")),
+            "an older one fills what newer ones leave out"
         );
-        let again = seen(Source::Details, 90, "Sarah", None);
-        assert_eq!(merged(&[&read, &listed, &again]).profile.value().expect("a profile").country_code, None);
-        let login = seen(Source::Webhook, 120, "Sarah", None);
-        let once = merged(&[&read, &again, &login]);
-        assert_eq!(merged(&[&read, &again, &login, &read, &again, &login]), once, "a batch that comes again");
-        let same = seen(Source::List, 5, "Sara", None);
+        let once = merged(&[&read, &again, &late]);
+        assert_eq!(merged(&[&read, &again, &late, &read, &again, &late]), once, "a batch that comes again");
+        let same = seen(Source::List, 5, "Sara", None, &[]);
         assert_eq!(merged(&[&read, &same]).base().stale_since, None, "it says nothing else");
     }
 }

@@ -7,10 +7,14 @@
 pub mod cart;
 pub mod compare;
 pub mod customer;
+pub mod fields;
+pub mod ledger;
+pub mod lines;
 pub mod order;
 pub mod product;
 pub mod publish;
 pub mod register;
+pub mod resolution;
 pub mod row;
 pub mod table;
 
@@ -44,7 +48,7 @@ use order::Order;
 use product::Product;
 use publish::{FactProducer, FactRecord};
 use register::Rules;
-use row::{Key, MergedRow};
+use row::{Key, MergedRow, key_of};
 
 /// Consumer group.
 pub const GROUP: &str = "qafila-merge";
@@ -220,12 +224,16 @@ impl Merger {
             return Ok(Rows::default());
         }
         let mut transaction = self.pool.begin().await?;
+        // Products first: lines of orders are looked up among them.
+        let products = merge_rows(&mut transaction, part.products, self.rules).await?;
+        resolution::name_products(&mut transaction, &products).await?;
         let rows = Rows {
             orders: merge_rows(&mut transaction, part.orders, self.rules).await?,
             customers: merge_rows(&mut transaction, part.customers, self.rules).await?,
-            products: merge_rows(&mut transaction, part.products, self.rules).await?,
+            products,
             carts: merge_rows(&mut transaction, part.carts, self.rules).await?,
         };
+        resolution::await_products(&mut transaction, &rows.orders).await?;
         transaction.commit().await?;
         Ok(rows)
     }
@@ -273,10 +281,10 @@ impl Merger {
     /// The facts of merged rows.
     pub fn facts(&self, rows: Rows) -> Result<Vec<FactRecord>, ProjectionError> {
         let mut facts = Vec::with_capacity(rows.len());
-        self.orders.records(rows.orders, &mut facts)?;
-        self.customers.records(rows.customers, &mut facts)?;
-        self.products.records(rows.products, &mut facts)?;
-        self.carts.records(rows.carts, &mut facts)?;
+        self.orders.records(rows.orders, self.rules, &mut facts)?;
+        self.customers.records(rows.customers, self.rules, &mut facts)?;
+        self.products.records(rows.products, self.rules, &mut facts)?;
+        self.carts.records(rows.carts, self.rules, &mut facts)?;
         Ok(facts)
     }
 }
@@ -326,7 +334,7 @@ impl Part {
             // An entity of a later version is not ours.
             Entity::Other(_) => return,
         };
-        grouped.entry((observation.merchant_id, observation.salla_id)).or_default().push(observation);
+        grouped.entry(key_of(&observation)).or_default().push(observation);
     }
 
     fn is_empty(&self) -> bool {
@@ -352,8 +360,7 @@ async fn merge_rows<R: MergedRow>(
     }
     let keys: Vec<Key> = grouped.keys().copied().collect();
     let mut known: HashMap<Key, R> = table::load(connection, &keys).await?;
-    let mut rows = Vec::with_capacity(keys.len());
-    let mut changed = Vec::new();
+    let mut folded = Vec::with_capacity(keys.len());
     for (key, observations) in grouped {
         let Some(mut row) = known.remove(&key).or_else(|| observations.first().map(R::new_for)) else {
             continue;
@@ -363,7 +370,16 @@ async fn merge_rows<R: MergedRow>(
         for observation in observations {
             differs |= row.fold(observation, rules);
         }
+        folded.push((row, previous, differs));
+    }
+    let products = resolution::products_of(connection, folded.iter().map(|(row, _, _)| row)).await?;
+    let mut rows = Vec::with_capacity(folded.len());
+    let mut changed = Vec::new();
+    for (mut row, previous, mut differs) in folded {
+        let (merchant, store, _) = row.base().key;
+        differs |= row.resolve(&|sku| products.get(&(merchant, store, sku.to_owned())).copied());
         if differs {
+            row.remember(rules);
             changed.push((rows.len(), previous));
         } else if previous == 0 {
             // A request to publish a row that does not exist makes none.
@@ -396,23 +412,27 @@ impl<R: MergedRow> FactTopic<R> {
         Ok(Self { topic, encoder: contract.encoder(&R::TOPIC).await? })
     }
 
-    fn records(&self, rows: Vec<R>, into: &mut Vec<FactRecord>) -> Result<(), ProjectionError> {
+    fn records(&self, rows: Vec<R>, rules: Rules, into: &mut Vec<FactRecord>) -> Result<(), ProjectionError> {
         let now = Millis::now();
         for row in rows {
-            let base = *row.base();
-            let value = if base.is_deleted() {
+            let ((merchant, store, salla_id), revision) = (row.base().key, row.base().revision);
+            let is_deleted = row.base().is_deleted();
+            let value = if is_deleted {
                 None
             } else {
-                match row.into_fact() {
+                match row.into_fact(rules) {
                     // Not published until its creation is known.
                     None => continue,
                     Some(fact) => Some(self.encoder.encode_to_vec(&fact)?),
                 }
             };
-            let key = format!("{}:{}", base.key.0, base.key.1);
-            let id = format!("{key}:{}", base.revision);
+            let key = format!("{merchant}:{store}:{salla_id}");
+            let id = format!("{}:{key}:{revision}", R::TABLE);
             let event = CloudEvent { id: &id, kind: R::TOPIC.records[0].full_name, subject: &key, time: now };
-            let headers = headers::with(event.headers(), headers::REVISION, &base.revision.to_string());
+            let mut headers = headers::with(event.headers(), headers::REVISION, &revision.to_string());
+            if is_deleted {
+                headers = headers::with(headers, headers::DELETED, "true");
+            }
             into.push(FactRecord { topic: Arc::clone(&self.topic), key, value, headers });
         }
         Ok(())

@@ -1,49 +1,75 @@
 //! Merged products: table `products`, topic `salla.products`.
 
 use qafila_schemas::catalogue::{PRODUCTS, Topic};
-use qafila_schemas::records::fact::{ProductFact, ProductObserved};
-use qafila_schemas::records::observation::{Observation, ProductCore};
-use sqlx::postgres::{PgArguments, PgRow};
+use qafila_schemas::millis::Millis;
+use qafila_schemas::records::fact::ProductFact;
+use qafila_schemas::records::observation::{Observation, ProductObservation};
+use sqlx::postgres::PgArguments;
 
-use super::register::{Effect, Register, Rules, Stamp};
+use super::fields::{Claims, Fields, Layout};
+use super::register::{Register, Rules, Sightings, Stamp};
 use super::row::{Base, MergedRow};
-use super::table::{Columns, add, add_stamps, add_texts, decimal, time};
+use super::table::{Columns, add, add_texts, text_array, time, unreadable, unreadable_of};
+
+const LAYOUT: Layout = Layout {
+    texts: &["name", "sku", "kind", "status", "currency", "brand", "unreadable"],
+    numbers: &["quantity", "sold_quantity"],
+    amounts: &["price", "regular_price", "sale_price", "cost_price"],
+    flags: &["unlimited_quantity", "is_available"],
+};
+const SKU: usize = 1;
 
 /// A product as the merge knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Product {
     base: Base,
-    core: Register<ProductCore>,
+    fields: Fields,
+    categories: Register<Vec<String>>,
+    variant_skus: Register<Vec<String>>,
+    /// The latest that any source told.
+    salla_updated_at: Option<Millis>,
+}
+
+impl Product {
+    /// SKUs that lines of orders may name it by: its own, and those of its variants.
+    pub fn skus(&self) -> impl Iterator<Item = &str> {
+        let own = self.fields.text(SKU).value();
+        own.into_iter().chain(self.variant_skus.value().into_iter().flatten()).map(String::as_str)
+    }
+}
+
+fn claims(seen: ProductObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
+    if unreadable.is_none() {
+        empty.push("unreadable".into());
+    }
+    Claims {
+        texts: vec![seen.name, seen.sku, seen.kind, seen.status, seen.currency, seen.brand, unreadable],
+        numbers: vec![seen.quantity, seen.sold_quantity],
+        amounts: vec![seen.price, seen.regular_price, seen.sale_price, seen.cost_price],
+        flags: vec![seen.unlimited_quantity, seen.is_available],
+        empty,
+    }
 }
 
 impl MergedRow for Product {
     const TABLE: &'static str = "products";
     const ID: &'static str = "product_id";
     const TOPIC: Topic = PRODUCTS;
-    const COLUMNS: &'static [(&'static str, &'static str)] = &[
-        ("name", "text"),
-        ("sku", "text"),
-        ("kind", "text"),
-        ("status", "text"),
-        ("price", "numeric"),
-        ("regular_price", "numeric"),
-        ("sale_price", "numeric"),
-        ("cost_price", "numeric"),
-        ("currency", "text"),
-        ("quantity", "bigint"),
-        ("unlimited_quantity", "boolean"),
-        ("is_available", "boolean"),
-        ("sold_quantity", "bigint"),
-        ("brand", "text"),
-        ("categories", "text[]"),
-        ("salla_updated_at", "timestamptz"),
-        ("core_at", "timestamptz"),
-        ("core_source", "smallint"),
-    ];
     type Fact = ProductFact;
 
+    fn columns() -> Vec<(&'static str, &'static str)> {
+        let own = [("categories", "text[]"), ("variant_skus", "text[]"), ("salla_updated_at", "timestamptz")];
+        LAYOUT.columns().into_iter().chain(own).collect()
+    }
+
     fn blank(base: Base) -> Self {
-        Self { base, core: Register::default() }
+        Self {
+            base,
+            fields: Fields::blank(LAYOUT),
+            categories: Register::default(),
+            variant_skus: Register::default(),
+            salla_updated_at: None,
+        }
     }
 
     fn base(&self) -> &Base {
@@ -54,108 +80,96 @@ impl MergedRow for Product {
         &mut self.base
     }
 
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect {
-        let Some(seen) = observation.product.map(|seen| *seen) else { return Effect::default() };
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
+        let Observation { product, empty, unreadable, .. } = observation;
+        let Some(mut seen) = product.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp.origin, seen.created_at);
-        seen.core.map_or_else(Effect::default, |core| self.core.observe(stamp, core, rules))
+        let latest = self.salla_updated_at.max(seen.salla_updated_at);
+        let mut changed = latest != self.salla_updated_at;
+        self.salla_updated_at = latest;
+        if let Some(categories) = seen.categories.take() {
+            changed |= self.categories.observe(Some(categories), stamp, rules);
+        }
+        if let Some(skus) = seen.variant_skus.take() {
+            changed |= self.variant_skus.observe(Some(skus), stamp, rules);
+        }
+        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty), stamp, rules)
     }
 
-    fn stamps(&self) -> Vec<Option<Stamp>> {
-        vec![self.core.stamp()]
+    fn doubt(&self, rules: Rules) -> Option<Millis> {
+        let lists = self.categories.seen().doubt(rules).max(self.variant_skus.seen().doubt(rules));
+        self.fields.doubt(rules, &["unreadable"]).max(lists)
     }
 
-    fn into_fact(self) -> Option<ProductFact> {
-        let (core, stamp) = self.core.into_fact();
-        let seen = core.is_some();
-        let p = core.unwrap_or_default();
+    fn remember(&mut self, rules: Rules) {
+        let lists = [self.categories.seen(), self.variant_skus.seen()];
+        self.base.ledger.remember(self.fields.seen().chain(lists), rules);
+    }
+
+    fn into_fact(self, rules: Rules) -> Option<ProductFact> {
+        let mut observed = self.fields.observed(rules);
+        observed.add("categories", self.categories.stamp(rules));
+        observed.add("variant_skus", self.variant_skus.stamp(rules));
+        let Self { base, fields, categories, variant_skus, salla_updated_at } = self;
+        let mut values = fields.into_values();
         Some(ProductFact {
-            merchant_id: self.base.key.0,
-            product_id: self.base.key.1,
-            revision: self.base.revision,
-            connection_id: self.base.connection_id,
-            store_id: self.base.store_id,
-            created_at: self.base.created_at(),
-            name: seen.then_some(p.name),
-            sku: p.sku,
-            kind: p.kind,
-            status: p.status,
-            price: p.price,
-            regular_price: p.regular_price,
-            sale_price: p.sale_price,
-            cost_price: p.cost_price,
-            currency: p.currency,
-            quantity: p.quantity,
-            unlimited_quantity: p.unlimited_quantity,
-            is_available: p.is_available,
-            sold_quantity: p.sold_quantity,
-            brand: p.brand,
-            categories: p.categories,
-            salla_updated_at: p.salla_updated_at,
-            observed: ProductObserved { core: stamp },
+            merchant_id: base.key.0,
+            product_id: base.key.2,
+            revision: base.revision,
+            connection_id: base.connection_id,
+            store_id: base.key.1,
+            created_at: base.created_at(),
+            created_at_from: base.created_at_from(),
+            name: values.text(),
+            sku: values.text(),
+            kind: values.text(),
+            status: values.text(),
+            currency: values.text(),
+            brand: values.text(),
+            unreadable: unreadable(values.text()),
+            quantity: values.number(),
+            sold_quantity: values.number(),
+            price: values.amount(),
+            regular_price: values.amount(),
+            sale_price: values.amount(),
+            cost_price: values.amount(),
+            unlimited_quantity: values.flag(),
+            is_available: values.flag(),
+            categories: categories.into_value().unwrap_or_default(),
+            variant_skus: variant_skus.into_value().unwrap_or_default(),
+            salla_updated_at,
+            observed: observed.into_fact(),
         })
     }
 
     fn forget_stamps(fact: &mut ProductFact) {
-        fact.observed = ProductObserved::default();
+        (fact.observed, fact.unreadable) = (vec![], vec![]);
     }
 
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
-        macro_rules! texts {
-            ($($get:expr),+) => {{
-                let all: &[fn(&ProductCore) -> Option<&str>] = &[$($get),+];
-                for text in all {
-                    add_texts(into, rows.iter().map(|r| r.core.value().and_then(*text)))?;
-                }
-            }};
+        let shown = |_, place: usize, fields| Fields::text(fields, place).value().map(String::as_str);
+        Fields::bind(rows.iter().map(|row| &row.fields), LAYOUT, shown, into)?;
+        for list in [|row: &Self| &row.categories, |row: &Self| &row.variant_skus]
+            as [fn(&Self) -> &Register<Vec<String>>; 2]
+        {
+            let texts: Vec<String> =
+                rows.iter().map(|row| text_array(list(row).value().map_or(&[], Vec::as_slice))).collect();
+            add_texts(into, texts.iter().map(|text| Some(text.as_str())))?;
         }
-        macro_rules! values {
-            ($($get:expr),+) => {
-                $(add(into, rows.iter().map(|r| r.core.value().and_then($get)).collect::<Vec<_>>())?;)+
-            };
-        }
-        texts!(|p| Some(p.name.as_str()), |p| p.sku.as_deref(), |p| p.kind.as_deref(), |p| p
-            .status
-            .as_deref());
-        values!(|p| decimal(p.price), |p| decimal(p.regular_price), |p| decimal(p.sale_price), |p| decimal(
-            p.cost_price
-        ));
-        texts!(|p| p.currency.as_deref());
-        values!(|p| p.quantity, |p| p.unlimited_quantity, |p| p.is_available, |p| p.sold_quantity);
-        texts!(|p| p.brand.as_deref());
-        let categories: Vec<String> =
-            rows.iter().map(|r| text_array(r.core.value().map_or(&[], |p| &p.categories))).collect();
-        add_texts(into, categories.iter().map(|text| Some(text.as_str())))?;
-        values!(|p| time(p.salla_updated_at));
-        add_stamps(into, rows.iter().map(|r| r.core.stamp()).collect())
+        add(into, rows.iter().map(|row| time(row.salla_updated_at)).collect::<Vec<_>>())
     }
 
-    fn read(base: Base, row: &PgRow, first: usize) -> Result<Self, sqlx::Error> {
-        let mut c = Columns::new(row, first);
-        let core = ProductCore {
-            name: c.take::<Option<String>>()?.unwrap_or_default(),
-            sku: c.take()?,
-            kind: c.take()?,
-            status: c.take()?,
-            price: c.amount()?,
-            regular_price: c.amount()?,
-            sale_price: c.amount()?,
-            cost_price: c.amount()?,
-            currency: c.take()?,
-            quantity: c.take()?,
-            unlimited_quantity: c.take()?,
-            is_available: c.take()?,
-            sold_quantity: c.take()?,
-            brand: c.take()?,
-            categories: c.take()?,
-            salla_updated_at: c.time()?,
+    fn read(
+        base: Base,
+        columns: &mut Columns<'_>,
+        seen: &mut std::vec::IntoIter<Sightings>,
+    ) -> Result<Self, sqlx::Error> {
+        let fields = Fields::read(LAYOUT, columns, seen, &mut |_| None)?;
+        let mut list = || -> Result<_, sqlx::Error> {
+            let (texts, seen): (Vec<String>, _) = (columns.take()?, seen.next().unwrap_or_default());
+            Ok(Register::stored((seen != Sightings::default()).then_some(texts), seen))
         };
-        Ok(Self { base, core: c.register(core)? })
+        let (categories, variant_skus) = (list()?, list()?);
+        Ok(Self { base, fields, categories, variant_skus, salla_updated_at: columns.time()? })
     }
-}
-
-/// A Postgres array as text, every element quoted.
-fn text_array(texts: &[String]) -> String {
-    let quoted: Vec<String> =
-        texts.iter().map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))).collect();
-    format!("{{{}}}", quoted.join(","))
 }

@@ -5,52 +5,67 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Kind, Source};
 use qafila_schemas::records::AvroRecord;
 use qafila_schemas::records::observation::Observation;
-use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::postgres::PgArguments;
 
-use super::register::{Effect, Origin, Rules, Stamp};
+use super::ledger::Ledger;
+use super::register::{Origin, Rules, Sightings, Stamp};
+use super::table::Columns;
 
-/// Key of a row.
-pub type Key = (MerchantId, i64);
+/// Key of a row: merchant, store, Salla's id. Nobody says that ids differ across stores.
+pub type Key = (MerchantId, i64, i64);
+
+/// Whose word the creation of a row is, in the order of their worth.
+const CREATION_SOURCES: [&str; 4] = ["list", "details", "webhook", "receipt"];
+const RECEIPT: usize = 3;
 
 /// The common part of a row. Everything here only grows or is decided by a total order, so the order of
 /// arrival does not matter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Base {
-    /// Merchant and Salla's id.
+    /// Merchant, store and Salla's id.
     pub key: Key,
     /// Revision stored; 0 for a row that is not stored yet.
     pub revision: i64,
     /// Connection of the newest observation.
     pub connection_id: ConnectionId,
-    /// Store of the newest observation.
-    pub store_id: i64,
-    /// Creation as lists, details and webhooks say it (the earliest report of each).
-    pub created: [Option<Millis>; 3],
+    /// Creation as lists, details and webhooks say it (the earliest report of each), and the first we heard of it, where that stands in.
+    pub created: [Option<Millis>; 4],
     /// Last details read.
     pub read_at: Option<Millis>,
     /// Last word that it is gone.
     pub deleted_at: Option<Millis>,
-    /// Last news that it changed.
+    /// Since when it has to be read: last news that it changed, or that two sources contradict each other.
     pub stale_since: Option<Millis>,
+    /// When it was last seen in whatever source.
+    pub seen_at: Option<Millis>,
+    /// What else the merge remembers.
+    pub ledger: Ledger,
 }
 
 impl Base {
     fn blank(observation: &Observation) -> Self {
         Self {
-            key: (observation.merchant_id, observation.salla_id),
+            key: key_of(observation),
             revision: 0,
             connection_id: observation.connection_id,
-            store_id: observation.store_id,
-            created: [None; 3],
+            created: [None; 4],
             read_at: None,
             deleted_at: None,
             stale_since: None,
+            seen_at: None,
+            ledger: Ledger::default(),
         }
     }
 
-    /// The creation that decides: list, then details, then webhook (Salla mislabels zones, FACTS §5).
+    /// The creation that decides: list, then details, then webhook (Salla mislabels zones, FACTS §5), then the first we heard of it.
     pub fn created_at(&self) -> Option<Millis> {
         self.created.iter().flatten().next().copied()
+    }
+
+    /// Whose word [`created_at`](Self::created_at) is.
+    pub fn created_at_from(&self) -> Option<String> {
+        let place = self.created.iter().position(Option::is_some)?;
+        Some(CREATION_SOURCES[place].to_owned())
     }
 
     /// Deleted, unless a details answer said otherwise later.
@@ -58,56 +73,96 @@ impl Base {
         self.deleted_at > self.read_at && self.deleted_at.is_some()
     }
 
-    /// Remembers news of a change at `at`.
-    pub fn mark_stale(&mut self, at: Option<Millis>) {
-        self.stale_since = self.stale_since.max(at);
-    }
-
     /// Remembers what a source says of the creation.
     pub fn report_creation(&mut self, origin: Origin, at: Option<Millis>) {
-        let slot = match origin {
-            Origin::List => &mut self.created[0],
-            Origin::Details => &mut self.created[1],
-            Origin::Webhook | Origin::Other => &mut self.created[2],
+        let place = match origin {
+            Origin::List => 0,
+            Origin::Details => 1,
+            Origin::Webhook | Origin::Other => 2,
         };
-        *slot = match (*slot, at) {
-            (Some(known), Some(at)) => Some(known.min(at)),
-            (known, at) => known.or(at),
-        };
+        self.created[place] = earliest(self.created[place], at);
+    }
+
+    /// Remembers when we heard of it, which stands in where no source tells its creation.
+    pub fn report_receipt(&mut self, at: Millis) {
+        self.created[RECEIPT] = earliest(self.created[RECEIPT], Some(at));
+    }
+
+    fn name_connection(&mut self, observation: &Observation) {
+        let named = (Some(observation.observed_at), observation.connection_id);
+        // A repair names the merchant's present connection, and asks about rows of any.
+        if observation.source != Source::Repair && named > (self.ledger.connection_at, self.connection_id) {
+            (self.ledger.connection_at, self.connection_id) = named;
+        }
+    }
+
+    /// Since when it has to be read, `doubt` included. What a webhook told of an entity that is said to be gone is decided by a read, too.
+    fn staleness(&self, doubt: Option<Millis>) -> Option<Millis> {
+        let told_after =
+            self.ledger.told_at.filter(|told| self.deleted_at.is_some_and(|deleted| *told > deleted));
+        self.ledger.news_at.max(doubt).max(told_after)
     }
 }
 
+fn earliest(known: Option<Millis>, at: Option<Millis>) -> Option<Millis> {
+    match (known, at) {
+        (Some(known), Some(at)) => Some(known.min(at)),
+        (known, at) => known.or(at),
+    }
+}
+
+/// The key of the row that an observation is of.
+pub fn key_of(observation: &Observation) -> Key {
+    (observation.merchant_id, observation.store_id, observation.salla_id)
+}
+
 /// A kind of merged row: how observations fold into it, its table, and the fact it is published as.
-pub trait MergedRow: Send + Sync + Sized + 'static {
+pub trait MergedRow: Send + Sync + Sized + Clone + 'static {
     /// Table.
     const TABLE: &'static str;
     /// Column of Salla's id.
     const ID: &'static str;
-    /// Columns beyond the common ones, with their types.
-    const COLUMNS: &'static [(&'static str, &'static str)];
     /// Fact topic.
     const TOPIC: qafila_schemas::catalogue::Topic;
     /// Fact.
     type Fact: AvroRecord + PartialEq;
 
+    /// Columns beyond the common ones, with their types.
+    fn columns() -> Vec<(&'static str, &'static str)>;
     /// A row of which nothing is known yet.
     fn blank(base: Base) -> Self;
     /// The common part.
     fn base(&self) -> &Base;
     /// The common part.
     fn base_mut(&mut self) -> &mut Base;
-    /// Takes in the groups that were seen.
-    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> Effect;
-    /// Which observation won each group.
-    fn stamps(&self) -> Vec<Option<Stamp>>;
+    /// Takes in what an observation says; says whether anything is different now.
+    fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool;
+    /// Since when it has to be read because sources contradict each other; none where nothing is in doubt.
+    fn doubt(&self, rules: Rules) -> Option<Millis>;
+    /// Brings the ledger up to date with the registers, before the row is stored.
+    fn remember(&mut self, rules: Rules);
     /// The fact; `None` while it cannot be published (no creation known, where its topic needs one).
-    fn into_fact(self) -> Option<Self::Fact>;
-    /// Leaves out of a fact which observation won each group.
+    fn into_fact(self, rules: Rules) -> Option<Self::Fact>;
+    /// Leaves out of a fact which observation won each field.
     fn forget_stamps(fact: &mut Self::Fact);
-    /// Adds one array per column of [`COLUMNS`](Self::COLUMNS).
+    /// Adds one array per column.
     fn bind(rows: &[&Self], arguments: &mut PgArguments) -> Result<(), sqlx::Error>;
-    /// Reads the columns, the first of which is number `first`.
-    fn read(base: Base, row: &PgRow, first: usize) -> Result<Self, sqlx::Error>;
+    /// Reads the columns; `seen` is what decides each register.
+    fn read(
+        base: Base,
+        columns: &mut Columns<'_>,
+        seen: &mut std::vec::IntoIter<Sightings>,
+    ) -> Result<Self, sqlx::Error>;
+
+    /// SKUs of which this row would like to know the product.
+    fn unresolved_skus(&self) -> Vec<&str> {
+        Vec::new()
+    }
+
+    /// Tells it the products of SKUs; says whether anything is different now.
+    fn resolve(&mut self, _product: &dyn Fn(&str) -> Option<i64>) -> bool {
+        false
+    }
 
     /// A row for the key of `observation`, of which nothing is known yet.
     fn new_for(observation: &Observation) -> Self {
@@ -116,39 +171,29 @@ pub trait MergedRow: Send + Sync + Sized + 'static {
 
     /// Folds one observation into what is known of its key; says whether anything is different now.
     fn fold(&mut self, observation: Observation, rules: Rules) -> bool {
-        let stamp = Stamp { observed_at: observation.observed_at, origin: Origin::from(&observation.source) };
         let base = self.base_mut();
-        let before = *base;
-        let newest = base.read_at.max(base.stale_since).max(base.deleted_at);
-        // A repair names the merchant's present store, and asks about rows of any.
-        let tells_store = observation.source != Source::Repair;
-        if tells_store && newest.is_none_or(|newest| observation.observed_at >= newest) {
-            base.connection_id = observation.connection_id;
-            base.store_id = observation.store_id;
-        }
+        let before = base.clone();
+        base.name_connection(&observation);
+        let at = Some(observation.observed_at);
         let mut changed = false;
         match observation.kind {
-            Kind::Deleted => base.deleted_at = base.deleted_at.max(Some(observation.observed_at)),
-            Kind::Stale => base.mark_stale(Some(observation.observed_at)),
+            Kind::Deleted => base.deleted_at = base.deleted_at.max(at),
+            Kind::Stale => base.ledger.news_at = base.ledger.news_at.max(at),
             Kind::Seen => {
-                if stamp.origin == Origin::Details {
-                    base.read_at = base.read_at.max(Some(observation.observed_at));
+                let stamp = Stamp::of(&observation);
+                base.seen_at = base.seen_at.max(at);
+                match stamp.origin {
+                    Origin::Details => base.read_at = base.read_at.max(at),
+                    Origin::Webhook => base.ledger.told_at = base.ledger.told_at.max(at),
+                    Origin::List | Origin::Other => {}
                 }
-                let effect = self.observe(observation, stamp, rules);
-                self.base_mut().mark_stale(effect.doubt);
-                changed = effect.changed;
+                changed = self.observe(observation, stamp, rules);
             }
             // A request to publish changes nothing; a kind of a later version is not ours to guess.
             Kind::Publish | Kind::Other(_) => {}
         }
-        // What a webhook tells of an entity that is said to be gone: a read decides.
-        if self.base().deleted_at.is_some() {
-            let told_at = self.stamps().into_iter().flatten().filter(|stamp| stamp.origin == Origin::Webhook);
-            let told_at = told_at.map(|stamp| stamp.observed_at).max();
-            if told_at > self.base().deleted_at {
-                self.base_mut().mark_stale(told_at);
-            }
-        }
+        let stale_since = self.base().staleness(self.doubt(rules));
+        self.base_mut().stale_since = stale_since;
         changed || *self.base() != before
     }
 }

@@ -13,21 +13,25 @@ use sqlx::postgres::{PgArguments, PgHasArrayType, PgRow};
 use sqlx::{Arguments, Encode, PgConnection, Postgres, Row, Type, ValueRef};
 use uuid::Uuid;
 
-use super::register::{Origin, Register, Stamp};
+use super::ledger::Ledger;
 use super::row::{Base, Key, MergedRow};
 
 /// Columns every merged table has beside its key.
-const COMMON: [(&str, &str); 9] = [
+const COMMON: [(&str, &str); 11] = [
     ("revision", "bigint"),
     ("connection_id", "uuid"),
-    ("store_id", "bigint"),
     ("created_list", "timestamptz"),
     ("created_details", "timestamptz"),
     ("created_webhook", "timestamptz"),
+    ("created_receipt", "timestamptz"),
     ("read_at", "timestamptz"),
     ("deleted_at", "timestamptz"),
     ("stale_since", "timestamptz"),
+    ("seen_at", "timestamptz"),
+    ("ledger", "bytea"),
 ];
+/// Columns of the key.
+const KEYS: usize = 3;
 
 /// 2000-01-01T00:00:00Z, where Postgres begins to count.
 const POSTGRES_EPOCH_MS: i64 = 946_684_800_000;
@@ -41,13 +45,13 @@ struct Statements {
 
 fn statements<R: MergedRow>() -> Statements {
     let id = R::ID;
-    let columns: Vec<(&str, &str)> = COMMON.iter().chain(R::COLUMNS).copied().collect();
+    let columns: Vec<(&str, &str)> = COMMON.into_iter().chain(R::columns()).collect();
     let names = columns.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ");
-    let mut unnest = String::from("unnest($1::uuid[], $2::bigint[]");
+    let mut unnest = String::from("unnest($1::uuid[], $2::bigint[], $3::bigint[]");
     for (index, (_, kind)) in columns.iter().enumerate() {
         // Writing to a String cannot fail. An array column travels as text, or unnest would flatten it.
         let travel = if kind.ends_with("[]") || *kind == "json" { "text" } else { kind };
-        let _ = write!(unnest, ", ${}::{travel}[]", index + 3);
+        let _ = write!(unnest, ", ${}::{travel}[]", index + KEYS + 1);
     }
     let taken = columns
         .iter()
@@ -65,23 +69,23 @@ fn statements<R: MergedRow>() -> Statements {
         .map(|((name, _), taken)| format!("{name} = {taken}"))
         .collect::<Vec<_>>()
         .join(", ");
-    let previous = columns.len() + 3;
+    let previous = columns.len() + KEYS + 1;
     Statements {
         load: format!(
-            "SELECT t.merchant_id, t.{id}, {} FROM {} t JOIN unnest($1::uuid[], $2::bigint[]) AS k (m, i)
-             ON t.merchant_id = k.m AND t.{id} = k.i",
+            "SELECT t.merchant_id, t.store_id, t.{id}, {} FROM {} t JOIN unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS k (m, s, i)
+             ON t.merchant_id = k.m AND t.store_id = k.s AND t.{id} = k.i",
             columns.iter().map(|(name, _)| format!("t.{name}")).collect::<Vec<_>>().join(", "),
             R::TABLE
         ),
         insert: format!(
-            "INSERT INTO {} (merchant_id, {id}, {names}) SELECT n.merchant_id, n.{id}, {} FROM {unnest})
-             AS n (merchant_id, {id}, {names}) ON CONFLICT DO NOTHING",
+            "INSERT INTO {} (merchant_id, store_id, {id}, {names}) SELECT n.merchant_id, n.store_id, n.{id}, {} FROM {unnest})
+             AS n (merchant_id, store_id, {id}, {names}) ON CONFLICT DO NOTHING",
             R::TABLE,
             taken.join(", ")
         ),
         update: format!(
-            "UPDATE {} t SET {set} FROM {unnest}, ${previous}::bigint[]) AS n (merchant_id, {id}, {names}, previous)
-             WHERE t.merchant_id = n.merchant_id AND t.{id} = n.{id} AND t.revision = n.previous",
+            "UPDATE {} t SET {set} FROM {unnest}, ${previous}::bigint[]) AS n (merchant_id, store_id, {id}, {names}, previous)
+             WHERE t.merchant_id = n.merchant_id AND t.store_id = n.store_id AND t.{id} = n.{id} AND t.revision = n.previous",
             R::TABLE
         ),
     }
@@ -92,14 +96,17 @@ pub async fn load<R: MergedRow>(
     connection: &mut PgConnection,
     keys: &[Key],
 ) -> Result<HashMap<Key, R>, sqlx::Error> {
-    let merchants: Vec<Uuid> = keys.iter().map(|(merchant, _)| merchant.0).collect();
-    let ids: Vec<i64> = keys.iter().map(|(_, id)| *id).collect();
-    let rows =
-        sqlx::query(&statements_of::<R>().load).bind(merchants).bind(ids).fetch_all(connection).await?;
+    let merchants: Vec<Uuid> = keys.iter().map(|(merchant, _, _)| merchant.0).collect();
+    let stores: Vec<i64> = keys.iter().map(|(_, store, _)| *store).collect();
+    let ids: Vec<i64> = keys.iter().map(|(_, _, id)| *id).collect();
+    let load = &statements_of::<R>().load;
+    let rows = sqlx::query(load).bind(merchants).bind(stores).bind(ids).fetch_all(connection).await?;
     let mut found = HashMap::with_capacity(rows.len());
     for row in &rows {
         let base = read_base(row)?;
-        found.insert(base.key, R::read(base, row, COMMON.len() + 2)?);
+        let (key, mut seen) = (base.key, base.ledger.seen().into_iter());
+        let mut columns = Columns::new(row, COMMON.len() + KEYS);
+        found.insert(key, R::read(base, &mut columns, &mut seen)?);
     }
     Ok(found)
 }
@@ -142,29 +149,35 @@ fn bind_rows<R: MergedRow>(rows: &[&R]) -> Result<PgArguments, sqlx::Error> {
     let bases: Vec<&Base> = rows.iter().map(|row| row.base()).collect();
     add(&mut arguments, bases.iter().map(|b| b.key.0.0).collect::<Vec<Uuid>>())?;
     add(&mut arguments, bases.iter().map(|b| b.key.1).collect::<Vec<i64>>())?;
+    add(&mut arguments, bases.iter().map(|b| b.key.2).collect::<Vec<i64>>())?;
     add(&mut arguments, bases.iter().map(|b| b.revision).collect::<Vec<i64>>())?;
     add(&mut arguments, bases.iter().map(|b| b.connection_id.0).collect::<Vec<Uuid>>())?;
-    add(&mut arguments, bases.iter().map(|b| b.store_id).collect::<Vec<i64>>())?;
-    for source in 0..3 {
+    for source in 0..4 {
         add(&mut arguments, bases.iter().map(|b| time(b.created[source])).collect::<Vec<_>>())?;
     }
     add(&mut arguments, bases.iter().map(|b| time(b.read_at)).collect::<Vec<_>>())?;
     add(&mut arguments, bases.iter().map(|b| time(b.deleted_at)).collect::<Vec<_>>())?;
     add(&mut arguments, bases.iter().map(|b| time(b.stale_since)).collect::<Vec<_>>())?;
+    add(&mut arguments, bases.iter().map(|b| time(b.seen_at)).collect::<Vec<_>>())?;
+    let ledgers: Result<Vec<Vec<u8>>, _> = bases.iter().map(|b| b.ledger.to_bytes()).collect();
+    add(&mut arguments, ledgers.map_err(|error| sqlx::Error::Encode(error.into()))?)?;
     R::bind(rows, &mut arguments)?;
     Ok(arguments)
 }
 
 fn read_base(row: &PgRow) -> Result<Base, sqlx::Error> {
+    let ledger =
+        Ledger::read(row.try_get::<&[u8], _>(13)?).map_err(|error| sqlx::Error::Decode(error.into()))?;
     Ok(Base {
-        key: (MerchantId(row.try_get(0)?), row.try_get(1)?),
-        revision: row.try_get(2)?,
-        connection_id: ConnectionId(row.try_get(3)?),
-        store_id: row.try_get(4)?,
-        created: [get_time(row, 5)?, get_time(row, 6)?, get_time(row, 7)?],
-        read_at: get_time(row, 8)?,
-        deleted_at: get_time(row, 9)?,
-        stale_since: get_time(row, 10)?,
+        key: (MerchantId(row.try_get(0)?), row.try_get(1)?, row.try_get(2)?),
+        revision: row.try_get(3)?,
+        connection_id: ConnectionId(row.try_get(4)?),
+        created: [get_time(row, 5)?, get_time(row, 6)?, get_time(row, 7)?, get_time(row, 8)?],
+        read_at: get_time(row, 9)?,
+        deleted_at: get_time(row, 10)?,
+        stale_since: get_time(row, 11)?,
+        seen_at: get_time(row, 12)?,
+        ledger,
     })
 }
 
@@ -182,12 +195,6 @@ pub fn add_texts<'v>(
     values: impl Iterator<Item = Option<&'v str>>,
 ) -> Result<(), sqlx::Error> {
     arguments.add(values.collect::<Vec<Option<&'v str>>>()).map_err(sqlx::Error::Encode)
-}
-
-/// Adds the two columns of a register's stamp.
-pub fn add_stamps(arguments: &mut PgArguments, stamps: Vec<Option<Stamp>>) -> Result<(), sqlx::Error> {
-    add(arguments, stamps.iter().map(|s| time(s.map(|s| s.observed_at))).collect::<Vec<_>>())?;
-    add(arguments, stamps.iter().map(|s| s.map(|s| s.origin as i16)).collect::<Vec<Option<i16>>>())
 }
 
 /// A time as Postgres takes it.
@@ -230,15 +237,23 @@ impl<'r> Columns<'r> {
         let decimal: Option<Decimal> = self.take()?;
         decimal.map(Amount::try_from).transpose().map_err(|error| sqlx::Error::Decode(error.into()))
     }
+}
 
-    /// The next two columns: the stamp of a register that holds `value`, unless it was never seen.
-    pub fn register<T>(&mut self, value: T) -> Result<Register<T>, sqlx::Error> {
-        let at = self.time()?;
-        let origin: Option<i16> = self.take()?;
-        let stamp =
-            at.zip(origin).map(|(observed_at, code)| Stamp { observed_at, origin: Origin::from_code(code) });
-        Ok(Register::stored(stamp.map(|stamp| (stamp, value))))
-    }
+/// Paths that could not be read as one text, as rows keep them; none where there are none.
+pub fn unreadable_of(paths: &[String]) -> Option<String> {
+    (!paths.is_empty()).then(|| paths.join("\n"))
+}
+
+/// The paths in such a text.
+pub fn unreadable(text: Option<String>) -> Vec<String> {
+    text.map_or_else(Vec::new, |text| text.lines().map(str::to_owned).collect())
+}
+
+/// A Postgres array as text, every element quoted.
+pub fn text_array(texts: &[String]) -> String {
+    let quoted: Vec<String> =
+        texts.iter().map(|text| format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\""))).collect();
+    format!("{{{}}}", quoted.join(","))
 }
 
 /// Reads a `timestamptz` as it travels (microseconds since 2000), without a calendar in between: a row has a dozen of them.

@@ -47,3 +47,28 @@ pub async fn import_50k() -> Result<Measurement> {
     world.remove().await?;
     measurement("import_50k", took, BAR_SECONDS, "s", cpu_s, rss_mb)
 }
+
+/// `onboard_odd`: a store whose every row has odd shapes imports to `completed`. Records that are missing from a place or differ in it,
+/// beside the rows of the store.
+pub async fn onboard_odd() -> Result<Measurement> {
+    let mut world = World::make("bench_odd").await?;
+    world.start()?;
+    world.ready().await?;
+    let plan =
+        Plan { seed: 5_015, orders: 6_000, customers: 1_500, products: 500, odd: true, ..Plan::default() };
+    let store = make_store(&world.sim_url, &plan).await?;
+    let merchant = Merchant::register(&world.gateway).await?;
+    merchant.connect(store).await?;
+    let pid = world.pid().context("qafila runs")?.to_string();
+    let cpu = cpu_seconds_of(&pid)?;
+    merchant.start_import(24).await?;
+    merchant.watch_import(PATIENCE, |_| {}).await?;
+    let counted = world.places().await?.agree(&merchant.id, store, 24, PATIENCE).await?;
+    let differences = counted.differences();
+    ensure!(differences.is_empty(), "{differences:?}");
+    let held = counted.simulator.orders + counted.simulator.customers + counted.simulator.products;
+    let rows = (plan.orders + plan.customers + plan.products) as f64;
+    let (cpu_s, rss_mb) = (cpu_seconds_of(&pid)? - cpu, peak_rss_mb(&pid)?);
+    world.remove().await?;
+    measurement("onboard_odd", rows - held as f64, rows, "records missing", cpu_s, rss_mb)
+}

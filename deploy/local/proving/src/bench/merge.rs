@@ -54,7 +54,7 @@ pub async fn merge_postgres() -> Result<Measurement> {
             round.cpu_s * 1e6 / RECORDS as f64
         );
         duel.ours(round);
-        let merged: i64 = sqlx::query_scalar("SELECT count(*) FROM orders WHERE amounts_at IS NOT NULL")
+        let merged: i64 = sqlx::query_scalar("SELECT count(*) FROM orders WHERE total IS NOT NULL")
             .fetch_one(&owner)
             .await?;
         ensure!(merged == ORDERS, "{merged} rows were merged, not {ORDERS}");
@@ -135,9 +135,8 @@ async fn bare(owner: &PgPool, sample: &Sample) -> Result<Round> {
     let lines = serde_json::to_string(
         &observation(sample.merchant, sample.connection, 1, 1)
             .order
-            .and_then(|o| o.items)
-            .context("lines")?
-            .lines,
+            .and_then(|o| o.lines)
+            .context("lines")?,
     )?;
     let (cpu, started) = (cpu_seconds()?, Instant::now());
     for batch in sample.records.chunks(BATCH) {

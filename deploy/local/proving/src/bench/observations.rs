@@ -4,10 +4,8 @@ use qafila_schemas::amount::Amount;
 use qafila_schemas::ids::{ConnectionId, MerchantId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
-use qafila_schemas::records::fact::{GroupStamp, OrderFact, OrderObserved};
-use qafila_schemas::records::observation::{
-    Observation, OrderAmounts, OrderHeader, OrderItems, OrderLine, OrderObservation, OrderStatus,
-};
+use qafila_schemas::records::fact::{ObservedFields, OrderFact};
+use qafila_schemas::records::observation::{Observation, OrderLine, OrderObservation};
 
 /// Start of the samples' time, 2025-01-01.
 const EPOCH: i64 = 1_735_689_600_000;
@@ -16,16 +14,9 @@ fn lines() -> Vec<OrderLine> {
     ["عباية كريب أسود", "عطر عود ملكي", "تمر سكري فاخر"]
         .into_iter()
         .map(|name| OrderLine {
-            line_id: None,
-            product_id: None,
-            name: name.into(),
-            sku: None,
-            quantity: Amount::whole(2),
-            unit_price: None,
-            discount: None,
-            tax: None,
-            total: None,
-            options: None,
+            name: Some(name.into()),
+            quantity: Some(Amount::whole(2)),
+            ..OrderLine::default()
         })
         .collect()
 }
@@ -45,31 +36,27 @@ pub fn observation(merchant: MerchantId, connection: ConnectionId, order: i64, v
         order: Some(Box::new(OrderObservation {
             reference_id: Some(order + 7),
             created_at: Some(Millis(EPOCH - order * 1_000)),
-            header: Some(OrderHeader { payment_method: "mada".into() }),
-            status: Some(OrderStatus {
-                status_id: Some(566_146_469),
-                slug: "under_review".into(),
-                name: Some("بإنتظار المراجعة".into()),
-                custom_name: None,
-                is_pending_payment: Some(version % 2 == 0),
-            }),
-            amounts: Some(OrderAmounts {
-                total: Amount::from_mantissa(3_025_000 + version * 10_000).unwrap_or_default(),
-                currency: "SAR".into(),
-            }),
-            breakdown: None,
-            details: None,
-            items: Some(OrderItems { complete: false, lines: lines() }),
+            payment_method: Some("mada".into()),
+            status_id: Some(566_146_469),
+            status_slug: Some("under_review".into()),
+            status_name: Some("بإنتظار المراجعة".into()),
+            is_pending_payment: Some(version % 2 == 0),
+            total: Amount::from_mantissa(3_025_000 + version * 10_000).ok(),
+            currency: Some("SAR".into()),
+            lines: Some(lines()),
+            ..OrderObservation::default()
         })),
         customer: None,
         product: None,
         cart: None,
+        empty: vec![],
+        unreadable: vec![],
     }
 }
 
 /// Order `order` as a fact.
 pub fn fact(merchant: MerchantId, connection: ConnectionId, order: i64) -> OrderFact {
-    let stamp = || Some(GroupStamp { observed_at: Millis(EPOCH), source: Source::List });
+    let names = ["payment_method", "status_slug", "status_name", "total", "currency", "lines"];
     OrderFact {
         merchant_id: merchant,
         order_id: order,
@@ -78,6 +65,7 @@ pub fn fact(merchant: MerchantId, connection: ConnectionId, order: i64) -> Order
         store_id: 1_305_146_709,
         reference_id: Some(order + 7),
         created_at: Millis(EPOCH - order * 1_000),
+        created_at_from: Some("list".into()),
         payment_method: Some("mada".into()),
         status_id: Some(566_146_469),
         status_slug: Some("under_review".into()),
@@ -104,13 +92,11 @@ pub fn fact(merchant: MerchantId, connection: ConnectionId, order: i64) -> Order
         salla_updated_at: None,
         lines_complete: false,
         lines: lines(),
-        observed: OrderObserved {
-            header: stamp(),
-            status: stamp(),
-            amounts: stamp(),
-            breakdown: None,
-            details: None,
-            items: stamp(),
-        },
+        unreadable: vec![],
+        observed: vec![ObservedFields {
+            observed_at: Millis(EPOCH),
+            source: Source::List,
+            fields: names.map(str::to_owned).to_vec(),
+        }],
     }
 }

@@ -9,13 +9,14 @@ use qafila_proving::bench::{
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 22] = [
+const SCENARIOS: [&str; 23] = [
     "avro_encode",
     "avro_decode",
     "commands",
     "merge_postgres",
     "insert_clickhouse",
     "import_50k",
+    "onboard_odd",
     "sync_rate_floor",
     "sync_fairness",
     "sync_eta",
@@ -93,6 +94,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "reports" => return reports::reports().await,
         "lists" => return reports::lists().await,
         "export_parquet" => return exports::export_parquet().await,
+        "onboard_odd" => import::onboard_odd().await?,
         "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
     };

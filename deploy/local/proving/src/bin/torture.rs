@@ -4,28 +4,33 @@
 use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
-use qafila_proving::record::{Ordeal, append};
+use qafila_proving::record::{Ordeal, append, commit, now};
 use qafila_proving::torture::RunOutcome;
 use qafila_proving::torture::export_kill::ExportKill;
 use qafila_proving::torture::frozen::Frozen;
 use qafila_proving::torture::hostile_webhooks::{BODIES, HostileWebhooks};
 use qafila_proving::torture::import_kill::ImportKill;
+use qafila_proving::torture::odd_shapes::OddShapes;
 use qafila_proving::torture::outage::Outage;
 use qafila_proving::torture::reconcile_drift::ReconcileDrift;
 use qafila_proving::torture::relay_order::RelayOrder;
 use qafila_proving::torture::sync_runs::{BESIDE, Hardship, SyncRuns};
 use qafila_proving::torture::token_refresh::{TokenRefresh, work_if_asked};
 use qafila_proving::torture::webhook_kill::WebhookKill;
-use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, WebhookOrder};
+use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, SEQUENCES, WebhookOrder};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [(&str, u64); 12] = [
+/// As many runs as the scenario has cases.
+const ALL: u64 = 0;
+
+const SCENARIOS: [(&str, u64); 13] = [
     ("import_kill", 20),
     ("relay_order", 10_000),
     ("token_refresh", 1_000),
     ("sync_faults", 200),
     ("sync_lies", 100),
-    ("webhook_order", ORDERS_OF_ARRIVAL),
+    ("webhook_order", ORDERS_OF_ARRIVAL * SEQUENCES),
+    ("odd_shapes", ALL),
     ("webhook_kill", 100),
     ("frozen", 50),
     ("reconcile_drift", 1),
@@ -64,11 +69,16 @@ async fn main() -> Result<()> {
         println!("{name}");
         let mut ordeal = Ordeal {
             name: name.into(),
-            runs: cli.runs.unwrap_or(runs),
+            runs: match cli.runs.unwrap_or(runs) {
+                ALL if name == "odd_shapes" => OddShapes::prepare()?.pairs(),
+                runs => runs,
+            },
             failures: 0,
             lost: 0,
             duplicated: 0,
             seed: cli.seed,
+            commit: commit(&root),
+            at: now(),
         };
         endure(&mut ordeal).await?;
         append(&root, "torture.json", &ordeal)?;
@@ -112,6 +122,17 @@ async fn endure(ordeal: &mut Ordeal) -> Result<()> {
         "export_kill" => return each_seed!(ExportKill, ordeal, seeds),
         "hostile_webhooks" => return each_seed!(HostileWebhooks, ordeal, seeds, BODIES),
         _ => {}
+    }
+    if ordeal.name == "odd_shapes" {
+        let mut scenario = OddShapes::prepare()?;
+        // A panic is counted; what it would print is not.
+        std::panic::set_hook(Box::new(|_| {}));
+        for seed in seeds {
+            let outcome = scenario.run(seed);
+            count(ordeal, seed, outcome);
+            told(ordeal, seed, 20_000);
+        }
+        return scenario.finish().await;
     }
     let hardship = match ordeal.name.as_str() {
         "sync_faults" => Some(Hardship::Faults),

@@ -4,6 +4,7 @@ pub mod export_kill;
 pub mod frozen;
 pub mod hostile_webhooks;
 pub mod import_kill;
+pub mod odd_shapes;
 pub mod outage;
 pub mod reconcile_drift;
 pub mod relay_order;

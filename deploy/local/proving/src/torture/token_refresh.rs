@@ -77,7 +77,13 @@ impl TokenRefresh {
             .connect(&world.environment["QAFILA_DATABASE_INGEST_URL"])
             .await?;
         let vault = Vault::new(config.operator_keys);
-        let store = StoreIdentity { store_id: id.cast_signed(), name: "x".into(), domain: None, plan: None };
+        let store = StoreIdentity {
+            store_id: id.cast_signed(),
+            name: "x".into(),
+            domain: None,
+            plan: None,
+            currency: None,
+        };
         let (merchant, connection) = (MerchantId::generate(), ConnectionId::generate());
         let tokens = granted(&world, id)?;
         vault.store(&mut *pool.acquire().await?, connection, merchant, &store, &tokens).await?;

@@ -1,0 +1,110 @@
+//! People inside orders and carts, and how their fields are spelt.
+
+use super::phones::{Phone, phone};
+use crate::salla::shapes::reading::{Object, Said};
+
+/// The customer inside an order or a cart.
+pub(super) struct Person {
+    /// Salla's id; none of a guest.
+    pub(super) id: Said<i64>,
+    pub(super) name: Said<String>,
+    pub(super) phone: Said<String>,
+    pub(super) email: Said<String>,
+    pub(super) city: Said<String>,
+    pub(super) country_code: Said<String>,
+}
+
+impl Person {
+    /// The person that the field `name` holds, or its id alone. Of one whose id cannot be read nothing is said: whose data it is, is not
+    /// known.
+    pub(super) fn read(of: &Object<'_, '_>, name: &str, country: &str) -> Said<Self> {
+        let Some(raw) = of.raw(name) else { return Said::Nothing };
+        if !raw.starts_with(['{', '[']) {
+            return of.id(name).map(Self::of_id);
+        }
+        let person = match of.object(name) {
+            Said::Value(person) => person,
+            Said::Empty => return Said::Empty,
+            Said::Nothing => return Said::Nothing,
+        };
+        let id = match person.id("id") {
+            Said::Nothing if person.has("id") => return Said::Nothing,
+            // Without an id it is a guest.
+            Said::Nothing => Said::Empty,
+            said => said,
+        };
+        Said::Value(Self {
+            id,
+            name: full_name(&person),
+            phone: phone_text(&person, "mobile", Some("mobile_code"), country),
+            email: email(&person),
+            city: person.text("city"),
+            country_code: country_code(&person),
+        })
+    }
+
+    fn of_id(id: i64) -> Self {
+        Self {
+            id: Said::Value(id),
+            name: Said::Nothing,
+            phone: Said::Nothing,
+            email: Said::Nothing,
+            city: Said::Nothing,
+            country_code: Said::Nothing,
+        }
+    }
+}
+
+/// Details and webhooks name a person in one piece or in two.
+fn full_name(person: &Object<'_, '_>) -> Said<String> {
+    let whole = person.text("name").or(|| person.text("full_name"));
+    whole.or(|| match (person.text("first_name"), person.text("last_name")) {
+        (Said::Value(first), Said::Value(last)) => Said::Value(format!("{first} {last}")),
+        (first, last) => first.or(|| last),
+    })
+}
+
+/// E.164 where it is a number of a country, else the text as it came.
+pub(super) fn phone_text(of: &Object<'_, '_>, name: &str, code: Option<&str>, country: &str) -> Said<String> {
+    let code = code.and_then(|code| of.text(code).value());
+    match of.text(name) {
+        // A number with a point is one that PHP made a float.
+        Said::Value(text) => {
+            match phone(country, code.as_deref(), text.strip_suffix(".0").unwrap_or(&text)) {
+                Some(phone) => Said::Value(Phone::into_text(phone)),
+                None => {
+                    of.note(name);
+                    Said::Nothing
+                }
+            }
+        }
+        said => said,
+    }
+}
+
+/// In lower case.
+pub(super) fn email(of: &Object<'_, '_>) -> Said<String> {
+    of.text("email").map(|email| email.to_lowercase())
+}
+
+/// ISO 3166 in capitals, from `country_code`, or from `country` where that is a code.
+pub(super) fn country_code(of: &Object<'_, '_>) -> Said<String> {
+    let code = |text: String| {
+        let is_code = text.len() == 2 && text.bytes().all(|b| b.is_ascii_alphabetic());
+        is_code.then(|| text.to_ascii_uppercase())
+    };
+    let said = match of.text("country_code") {
+        Said::Value(text) => match code(text) {
+            Some(code) => Said::Value(code),
+            None => {
+                of.note("country_code");
+                Said::Nothing
+            }
+        },
+        said => said,
+    };
+    said.or(|| match of.raw("country").filter(|raw| raw.starts_with('"')).map(|_| of.text("country")) {
+        Some(Said::Value(text)) => code(text).map_or(Said::Nothing, Said::Value),
+        _ => Said::Nothing,
+    })
+}
