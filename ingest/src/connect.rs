@@ -4,6 +4,7 @@
 mod ending;
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use qafila_aggregates::commands::{CommandError, Commands};
@@ -27,6 +28,9 @@ use crate::vault::{Vault, VaultError};
 /// Letters and digits only: Salla strips hyphens (FACTS §2.2).
 const STATE_LENGTH: usize = 40;
 const ATTEMPTS_IF_NOT_SENT: u32 = 3;
+/// A request that is sent twice waits so long for the first.
+const SAME_REQUEST_WITHIN: Duration = Duration::from_secs(25);
+const SAME_REQUEST_POLL: Duration = Duration::from_millis(50);
 
 /// Why a store was not connected. Nothing was changed unless said so.
 #[derive(Debug, thiserror::Error)]
@@ -183,7 +187,7 @@ impl Connector {
                 tracing::info!(event = "store denied", merchantId = %applicant.merchant_id);
                 ConnectError::Denied(reason)
             }
-            Ok(Taken::Exchanged(_)) => ConnectError::StateRefused,
+            Ok(Taken::Exchanged(_) | Taken::Done(_) | Taken::UnderWay) => ConnectError::StateRefused,
             Err(error) => error,
         }
     }
@@ -195,9 +199,11 @@ impl Connector {
         code: &str,
         state: &str,
     ) -> Result<ConnectedStore, ConnectError> {
-        let (connection_id, store, scopes) = match self.take_state(applicant, state, code).await? {
-            Taken::Exchanged(connection_id) => self.exchanged(connection_id).await?,
-            Taken::Fresh => self.exchange(applicant, code, state).await?,
+        let (ticket, (connection_id, store, scopes)) = match self.take_state(applicant, state, code).await? {
+            Taken::Exchanged(connection_id) => (Ticket::State(state), self.exchanged(connection_id).await?),
+            Taken::Done(connection_id) => (Ticket::UsedState, self.exchanged(connection_id).await?),
+            Taken::Fresh => (Ticket::State(state), self.exchange(applicant, code, state).await?),
+            Taken::UnderWay => return Err(ConnectError::StateRefused),
         };
         let details = StoreDetails {
             store_id: store.store_id,
@@ -206,7 +212,7 @@ impl Connector {
             plan: store.plan.clone(),
             scopes,
         };
-        let position = self.finish(applicant, connection_id, details, Ticket::State(state)).await?;
+        let position = self.finish(applicant, connection_id, details, ticket).await?;
         tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
         Ok(ConnectedStore { connection_id, store, position })
     }
@@ -293,7 +299,10 @@ impl Connector {
         let connect = MerchantCommand::ConnectStore { connection_id, store: store.clone(), requested_by };
         let mut committed = self.merchants.execute(&merchant, connect).await?;
         // A link that was used brings no new tokens.
-        if committed.events.is_empty() && generation > 1 && !matches!(ticket, Ticket::UsedLink) {
+        if committed.events.is_empty()
+            && generation > 1
+            && !matches!(ticket, Ticket::UsedLink | Ticket::UsedState)
+        {
             let restore = MerchantCommand::RestoreAccess { connection_id, generation, store, requested_by };
             committed = self.merchants.execute(&merchant, restore).await?;
         }
@@ -416,15 +425,32 @@ impl Connector {
                     return Err(ConnectError::LinkSpent);
                 }
             }
-            Ticket::UsedLink => {}
+            Ticket::UsedLink | Ticket::UsedState => {}
         }
         claim_links::forget(&mut transaction, store.store_id).await?;
         transaction.commit().await?;
         Ok(Some(connection_id))
     }
 
-    /// Takes the state for this code: once, unless an earlier try with the same code got as far as the tokens.
+    /// Takes the state for this code: once, unless an earlier try with the same code got as far as the tokens. A try under way is waited for,
+    /// so that a request that was sent twice is answered twice.
     async fn take_state(&self, applicant: Applicant, state: &str, code: &str) -> Result<Taken, ConnectError> {
+        let until = Instant::now() + SAME_REQUEST_WITHIN;
+        loop {
+            match self.try_take_state(applicant, state, code).await? {
+                Taken::UnderWay if Instant::now() < until => tokio::time::sleep(SAME_REQUEST_POLL).await,
+                Taken::UnderWay => return Err(ConnectError::StateRefused),
+                taken => return Ok(taken),
+            }
+        }
+    }
+
+    async fn try_take_state(
+        &self,
+        applicant: Applicant,
+        state: &str,
+        code: &str,
+    ) -> Result<Taken, ConnectError> {
         let taken = sqlx::query(
             "UPDATE oauth_states SET status = 'exchanging', code_hash = $4
              WHERE state_hash = $1 AND user_id = $2 AND merchant_id = $3 AND status = 'issued' AND expires_at > now()",
@@ -439,7 +465,7 @@ impl Connector {
             return Ok(Taken::Fresh);
         }
         let known = sqlx::query(
-            "SELECT user_id, status, code_hash, connection_id FROM oauth_states WHERE state_hash = $1",
+            "SELECT user_id, status, code_hash, connection_id, expires_at > now() FROM oauth_states WHERE state_hash = $1",
         )
         .bind(hash(state))
         .fetch_optional(&self.pool)
@@ -451,6 +477,16 @@ impl Connector {
         match (known.try_get::<String, _>(1)?.as_str(), connection) {
             ("exchanged", Some(connection)) if same_user && same_code => {
                 Ok(Taken::Exchanged(ConnectionId(connection)))
+            }
+            ("exchanging", None) if same_user && same_code => Ok(Taken::UnderWay),
+            // It ended well, and is asked for again.
+            ("done", Some(connection)) if same_user && same_code && known.try_get(4)? => {
+                let connection = ConnectionId(connection);
+                if self.is_usable(connection).await? {
+                    Ok(Taken::Done(connection))
+                } else {
+                    Err(ConnectError::StateRefused)
+                }
             }
             _ => Err(ConnectError::StateRefused),
         }
@@ -481,7 +517,7 @@ impl Connector {
         match ticket {
             Ticket::State(state) => self.set_status(state, "done").await,
             // It names the connection that it has made, and makes no other.
-            Ticket::Link(_) | Ticket::UsedLink => Ok(()),
+            Ticket::Link(_) | Ticket::UsedLink | Ticket::UsedState => Ok(()),
         }
     }
 
@@ -500,6 +536,8 @@ impl Connector {
 enum Ticket<'t> {
     /// A state that we issued, and a code that came back with it.
     State(&'t str),
+    /// Such a state that has made its connection before.
+    UsedState,
     /// A link that was mailed to whoever installed the app.
     Link(&'t str),
     /// Such a link that has made its connection before.
@@ -509,7 +547,7 @@ enum Ticket<'t> {
 impl Ticket<'_> {
     fn refused(self) -> ConnectError {
         match self {
-            Self::State(_) => ConnectError::StateRefused,
+            Self::State(_) | Self::UsedState => ConnectError::StateRefused,
             Self::Link(_) | Self::UsedLink => ConnectError::LinkSpent,
         }
     }
@@ -517,7 +555,12 @@ impl Ticket<'_> {
 
 enum Taken {
     Fresh,
+    /// The same request is on its way to Salla.
+    UnderWay,
+    /// The tokens are durable.
     Exchanged(ConnectionId),
+    /// The store is connected.
+    Done(ConnectionId),
 }
 
 fn hash(text: &str) -> Vec<u8> {

@@ -27,6 +27,8 @@ pub enum VaultError {
 pub enum RefreshState {
     /// It was never sent.
     Usable,
+    /// It was redeemed, and the answer brought no other: it may be sent once more, after the access token has ended.
+    Kept,
     /// It was sent, or may have been, and the answer was lost: it is never sent again.
     Unknown,
     /// Salla refused it, or refuses the access token though there is none to refresh it with.
@@ -39,6 +41,7 @@ impl RefreshState {
     fn from_text(text: &str) -> Self {
         match text {
             "usable" => Self::Usable,
+            "kept" => Self::Kept,
             "unknown" => Self::Unknown,
             "absent" => Self::Absent,
             _ => Self::Refused,
@@ -59,6 +62,8 @@ pub struct StoredTokens {
     pub expires_at: DateTime<Utc>,
     /// Whether the refresh token can be used.
     pub refresh_state: RefreshState,
+    /// When these tokens came.
+    pub came_at: DateTime<Utc>,
 }
 
 /// Tokens of connections; every method works within the caller's connection or transaction.
@@ -125,11 +130,12 @@ impl Vault {
         .fetch_optional(&mut *connection)
         .await?;
         let Some(id) = live.map(ConnectionId) else { return Ok(None) };
+        let tokens = &self.with_unredeemed(connection, id, tokens).await?;
         let sealed = self.seal(id, tokens)?;
         sqlx::query(
             "UPDATE salla_connections SET store_name = $2, store_domain = $3, store_plan = $4, scopes = $5, key_id = $6,
                  access_token = $7, refresh_token = $8, refresh_hash = $9, refresh_state = $10, expires_at = $11,
-                 generation = generation + 1, told_at = NULL, authorised_at = now(), store_currency = coalesce($12, store_currency)
+                 generation = generation + 1, told_at = NULL, warned_at = NULL, authorised_at = now(), tokens_at = now(), store_currency = coalesce($12, store_currency)
              WHERE connection_id = $1",
         )
         .bind(id.0)
@@ -157,12 +163,15 @@ impl Vault {
         id: ConnectionId,
         tokens: &Tokens,
     ) -> Result<bool, VaultError> {
+        let tokens = &self.with_unredeemed(connection, id, tokens).await?;
         let sealed = self.seal(id, tokens)?;
+        // Tokens without a refresh token of their own keep the one that is there.
+        let is_own = tokens.refresh_is_own;
         let replaced = sqlx::query(
             "UPDATE salla_connections c SET scopes = CASE WHEN cardinality($2::text[]) = 0 THEN scopes ELSE $2 END, key_id = $3,
                  access_token = $4, refresh_token = $5, refresh_hash = $6, refresh_state = $7, expires_at = $8,
-                 generation = generation + 1, authorised_at = now()
-             WHERE connection_id = $1 AND wiped_at IS NULL AND expires_at < $8 AND refresh_hash IS DISTINCT FROM $6
+                 generation = generation + 1, authorised_at = now(), tokens_at = now(), warned_at = NULL
+             WHERE connection_id = $1 AND wiped_at IS NULL AND expires_at < $8 AND (NOT $9 OR refresh_hash IS DISTINCT FROM $6)
                AND NOT EXISTS (SELECT FROM token_refreshes r WHERE r.connection_id = $1 AND r.refresh_hash = $6)",
         )
         .bind(id.0)
@@ -173,9 +182,31 @@ impl Vault {
         .bind(&sealed.refresh_hash)
         .bind(sealed.refresh_state())
         .bind(tokens.expires_at)
+        .bind(is_own)
         .execute(connection)
         .await?;
         Ok(replaced.rows_affected() == 1)
+    }
+
+    /// The tokens with the refresh token that the connection has and that was never redeemed, where they bring none.
+    async fn with_unredeemed(
+        &self,
+        connection: &mut PgConnection,
+        id: ConnectionId,
+        tokens: &Tokens,
+    ) -> Result<WithRefresh, VaultError> {
+        let own = tokens.refresh.clone();
+        let refresh_is_own = own.is_some();
+        let refresh = match own {
+            Some(own) => Some(own),
+            None => {
+                let known = self.load(connection, id, true).await?;
+                known
+                    .filter(|known| known.refresh_state == RefreshState::Usable)
+                    .and_then(|known| known.refresh)
+            }
+        };
+        Ok(WithRefresh { tokens: Tokens { refresh, ..tokens.clone() }, refresh_is_own })
     }
 
     /// When the present tokens of a live connection were authorised, whatever refreshes came since, and their generation.
@@ -221,18 +252,27 @@ impl Vault {
     }
 
     /// Puts what a refresh brought in the place of the refresh token that was redeemed; false where that token is no longer
-    /// the connection's, so that what it brought is of no use.
+    /// the connection's, so that what it brought is of no use. Where the answer brings no other refresh token, the redeemed one stays, if it
+    /// `may_be_kept`.
     pub async fn refreshed(
         &self,
         connection: &mut PgConnection,
         id: ConnectionId,
         redeemed: &[u8],
         tokens: &Tokens,
+        may_be_kept: bool,
     ) -> Result<bool, VaultError> {
-        let sealed = self.seal(id, tokens)?;
+        let redeemed_token = self.load(connection, id, false).await?.and_then(|known| known.refresh);
+        let kept = Tokens { refresh: redeemed_token, ..tokens.clone() };
+        // An answer without a refresh token: the redeemed one is kept, unless it has been kept before.
+        let (sealed, state) = match &tokens.refresh {
+            Some(_) => (self.seal(id, tokens)?, "usable"),
+            None if may_be_kept => (self.seal(id, &kept)?, "kept"),
+            None => (self.seal(id, tokens)?, "absent"),
+        };
         let replaced = sqlx::query(
             "UPDATE salla_connections SET key_id = $3, access_token = $4, refresh_token = $5, refresh_hash = $6,
-                 refresh_state = $7, expires_at = $8, generation = generation + 1
+                 refresh_state = $7, expires_at = $8, generation = generation + 1, tokens_at = now(), warned_at = NULL
              WHERE connection_id = $1 AND refresh_hash = $2 AND wiped_at IS NULL",
         )
         .bind(id.0)
@@ -241,7 +281,7 @@ impl Vault {
         .bind(&sealed.access)
         .bind(&sealed.refresh)
         .bind(&sealed.refresh_hash)
-        .bind(sealed.refresh_state())
+        .bind(state)
         .bind(tokens.expires_at)
         .execute(connection)
         .await?;
@@ -257,7 +297,7 @@ impl Vault {
         lock: bool,
     ) -> Result<Option<StoredTokens>, VaultError> {
         let query = format!(
-            "SELECT key_id, access_token, refresh_token, generation, expires_at, refresh_state FROM salla_connections
+            "SELECT key_id, access_token, refresh_token, generation, expires_at, refresh_state, tokens_at FROM salla_connections
              WHERE connection_id = $1 AND wiped_at IS NULL {}",
             if lock { "FOR UPDATE" } else { "" }
         );
@@ -270,6 +310,7 @@ impl Vault {
             generation: row.try_get(3)?,
             expires_at: row.try_get(4)?,
             refresh_state: RefreshState::from_text(row.try_get(5)?),
+            came_at: row.try_get(6)?,
         }))
     }
 
@@ -352,6 +393,20 @@ impl Vault {
     }
 }
 
+/// Tokens, and whether their refresh token came with them.
+struct WithRefresh {
+    tokens: Tokens,
+    refresh_is_own: bool,
+}
+
+impl std::ops::Deref for WithRefresh {
+    type Target = Tokens;
+
+    fn deref(&self) -> &Tokens {
+        &self.tokens
+    }
+}
+
 struct Sealed {
     key_id: String,
     access: Vec<u8>,
@@ -363,6 +418,11 @@ impl Sealed {
     fn refresh_state(&self) -> &'static str {
         if self.refresh.is_some() { "usable" } else { "absent" }
     }
+}
+
+/// How a refresh token is known that is sent once more, because its first answer brought no other.
+pub fn kept_hash(token: &Secret) -> Vec<u8> {
+    Sha256::new().chain_update("once more ").chain_update(token.expose()).finalize().to_vec()
 }
 
 /// How a refresh token is known where it must not be read.

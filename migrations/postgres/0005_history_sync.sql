@@ -89,7 +89,11 @@ GRANT EXECUTE ON FUNCTION take_salla_calls, take_salla_customer_calls TO qafila_
 ALTER TABLE salla_connections
     ADD COLUMN generation bigint NOT NULL DEFAULT 1,
     ADD COLUMN refresh_hash bytea,
-    ADD COLUMN refresh_state text NOT NULL DEFAULT 'usable' CHECK (refresh_state IN ('usable', 'unknown', 'refused', 'absent')),
+    ADD COLUMN refresh_state text NOT NULL DEFAULT 'usable' CHECK (refresh_state IN ('usable', 'kept', 'unknown', 'refused', 'absent')),
+    -- When the present tokens came: a refresh ahead of their end takes a part of their life, and no two follow at once.
+    ADD COLUMN tokens_at timestamptz NOT NULL DEFAULT now(),
+    -- When the merchant was told that access will end, for Salla gave us no refresh token.
+    ADD COLUMN warned_at timestamptz,
     -- The merchant has been told of what only a new authorisation mends.
     ADD COLUMN told_at timestamptz;
 CREATE INDEX salla_connections_expiry ON salla_connections (expires_at) WHERE wiped_at IS NULL;

@@ -8,4 +8,4 @@ mod tests;
 
 pub use command::{MerchantCommand, StoreDetails};
 pub use event::MerchantEvent;
-pub use state::{Merchant, MerchantError};
+pub use state::{ACCESS_ENDS_SOON, Merchant, MerchantError};

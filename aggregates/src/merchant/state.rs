@@ -23,6 +23,9 @@ pub enum MerchantError {
     RegisteredByAnother,
 }
 
+/// Cause of a report that access will end, not that it has ended.
+pub const ACCESS_ENDS_SOON: &str = "access_ends_soon";
+
 /// A merchant as its events tell.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Merchant {
@@ -47,6 +50,9 @@ pub struct Connection {
     /// Pair of tokens that was reported lost last; 0 for none.
     #[serde(default)]
     lost: i64,
+    /// Pair of tokens whose end was announced last; 0 for none.
+    #[serde(default)]
+    announced: i64,
     /// Pair of tokens that was told as restored last; 0 for none.
     #[serde(default)]
     restored: i64,
@@ -90,8 +96,11 @@ impl Merchant {
             }
             MerchantCommand::ReportAccessLost { connection_id, generation, cause, advice } => {
                 let merchant_id = self.registered()?.merchant_id;
+                // That access will end is told once, and that it has ended once more.
+                let is_announced = cause == ACCESS_ENDS_SOON;
                 let present = self.connection.as_ref().filter(|c| {
-                    c.connection_id == connection_id && c.lost < generation && c.restored <= generation
+                    let told = if is_announced { c.announced } else { c.lost };
+                    c.connection_id == connection_id && told < generation && c.restored <= generation
                 });
                 let lost = present.map(|c| {
                     MerchantEvent::ReauthorisationNeeded(ReauthorisationNeeded {
@@ -238,12 +247,17 @@ impl Aggregate for Merchant {
                     connection_id: e.connection_id,
                     store_id: e.store_id,
                     lost: 0,
+                    announced: 0,
                     restored: 0,
                 });
             }
             MerchantEvent::ReauthorisationNeeded(e) => {
                 if let Some(connection) = &mut self.connection {
-                    connection.lost = e.generation;
+                    if e.cause == ACCESS_ENDS_SOON {
+                        connection.announced = e.generation;
+                    } else {
+                        connection.lost = e.generation;
+                    }
                 }
             }
             MerchantEvent::AccessRestored(e) => {

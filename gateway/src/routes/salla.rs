@@ -34,6 +34,9 @@ pub struct CallbackBody {
     code: Option<String>,
     #[serde(default)]
     error: Option<String>,
+    /// Salla sends the scopes with the code; they are not needed.
+    #[serde(default, rename = "scope")]
+    _scope: Option<serde_json::Value>,
 }
 
 /// The store that is now connected.

@@ -11,9 +11,9 @@ use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{AccessError, AccessTokens, LOST, REFUSED};
+use super::{AccessError, AccessTokens, ENDS_SOON, LOST, NO_REFRESH_WITHIN, REFUSED};
 
-/// Salla suggests about a day (FACTS §2.5). Refreshing every two weeks also keeps an idle merchant's refresh token alive.
+/// Salla suggests about a day (FACTS §2.5); of a short life a fifth. Refreshing every two weeks also keeps an idle merchant's refresh token alive.
 const AHEAD: chrono::Duration = chrono::Duration::days(1);
 const LOOK: Duration = Duration::from_secs(5);
 const AT_ONCE: i64 = 50;
@@ -36,6 +36,7 @@ impl AccessTokens {
         self.give_up_orphans().await?;
         self.refresh_ahead().await?;
         self.tell(merchants).await?;
+        self.warn(merchants).await?;
         self.take_back(merchants).await
     }
 
@@ -60,11 +61,13 @@ impl AccessTokens {
     async fn refresh_ahead(&self) -> Result<(), AccessError> {
         let due = sqlx::query(
             "SELECT connection_id, generation FROM salla_connections
-             WHERE wiped_at IS NULL AND refresh_state = 'usable' AND expires_at < now() + $1
+             WHERE wiped_at IS NULL AND refresh_state = 'usable' AND expires_at < now() + least($1, (expires_at - tokens_at) / 5)
+               AND tokens_at < now() - $3
              ORDER BY expires_at LIMIT $2",
         )
         .bind(AHEAD)
         .bind(AT_ONCE)
+        .bind(NO_REFRESH_WITHIN)
         .fetch_all(&self.inner.pool)
         .await?;
         for row in due {
@@ -83,7 +86,7 @@ impl AccessTokens {
         let this = self.clone();
         tokio::spawn(async move {
             // What the merchant must mend is told; the rest is tried again.
-            if let Err(error) = this.renewed(id, generation).await {
+            if let Err(error) = this.renewing(id, generation).await {
                 tracing::warn!(event = "access not refreshed ahead", connectionId = %id, error = %error);
             }
             this.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
@@ -121,6 +124,42 @@ impl AccessTokens {
             }
             sqlx::query(
                 "UPDATE salla_connections SET told_at = NULL WHERE connection_id = $1 AND generation = $2",
+            )
+            .bind(id)
+            .bind(generation)
+            .execute(&self.inner.pool)
+            .await?;
+        }
+        Ok(())
+    }
+
+    /// Tells merchants a week before access ends that nothing can renew.
+    async fn warn(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
+        let ending = sqlx::query(
+            "SELECT connection_id, merchant_id, generation FROM salla_connections
+             WHERE wiped_at IS NULL AND warned_at IS NULL AND told_at IS NULL AND refresh_state IN ('kept', 'absent')
+               AND expires_at < now() + interval '7 days' AND expires_at > now() LIMIT $1",
+        )
+        .bind(AT_ONCE)
+        .fetch_all(&self.inner.pool)
+        .await?;
+        for row in ending {
+            let (id, merchant): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
+            let generation: i64 = row.try_get(2)?;
+            let (cause, advice) = ENDS_SOON;
+            let report = MerchantCommand::ReportAccessLost {
+                connection_id: ConnectionId(id),
+                generation,
+                cause: cause.into(),
+                advice: advice.into(),
+            };
+            if let Err(error) = merchants.execute(&merchant.to_string(), report).await {
+                tracing::warn!(event = "merchant not told yet", merchantId = %merchant, error = %error);
+                continue;
+            }
+            tracing::warn!(event = "access ends soon", merchantId = %merchant, connectionId = %id, cause);
+            sqlx::query(
+                "UPDATE salla_connections SET warned_at = now() WHERE connection_id = $1 AND generation = $2",
             )
             .bind(id)
             .bind(generation)

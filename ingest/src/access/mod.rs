@@ -22,6 +22,8 @@ use crate::vault::{Vault, VaultError};
 
 /// An access token that ends so soon is as good as expired.
 const TOO_SHORT: chrono::Duration = chrono::Duration::seconds(5);
+/// Between two refreshes that no refusal asked for lies at least so much, whatever the tokens say of their life.
+const NO_REFRESH_WITHIN: chrono::Duration = chrono::Duration::seconds(30);
 /// Tokens are read anew at least so often: another process may have refreshed them, or wiped them.
 const CACHED_FOR: Duration = Duration::from_secs(60);
 
@@ -66,6 +68,11 @@ impl AccessError {
 pub(crate) const LOST: (&str, &str) = (
     "refresh_answer_lost",
     "Salla's answer to a renewal of our access was lost. Connect your store again; what was imported stays, and the import goes on.",
+);
+/// Cause and advice where access ends within a week and nothing can renew it.
+pub(crate) const ENDS_SOON: (&str, &str) = (
+    qafila_aggregates::merchant::ACCESS_ENDS_SOON,
+    "Our access to your store ends within a week, and Salla gave us nothing to renew it with. Connect your store again before then; nothing is interrupted.",
 );
 /// Cause and advice where Salla refuses us.
 pub(crate) const REFUSED: (&str, &str) = (
@@ -144,6 +151,7 @@ struct Connection {
 struct Known {
     access: Access,
     expires_at: DateTime<Utc>,
+    came_at: DateTime<Utc>,
     read_at: std::time::Instant,
 }
 
@@ -180,14 +188,28 @@ impl AccessTokens {
     /// The token as it stands in the vault, whatever this process remembers: another may have come by another way.
     pub async fn latest(&self, id: ConnectionId) -> Result<Access, AccessError> {
         let stored = self.load(id).await?.ok_or(AccessError::NotConnected)?;
-        if stored.expires_at > Utc::now() + TOO_SHORT {
+        let now = Utc::now();
+        // A life of a few seconds is a mistake in a hint: a token that has just come is tried.
+        if stored.expires_at > now + TOO_SHORT || stored.came_at > now - NO_REFRESH_WITHIN {
             return Ok(self.remember(id, &stored));
         }
-        self.renewed(id, stored.generation).await
+        self.renewing(id, stored.generation).await
     }
 
-    /// Another token, after Salla answered 401 to the one of `generation`. It goes on where the caller gives up waiting.
+    /// Another token, after Salla answered 401 to the one of `generation`. Where none can be had, nobody calls Salla with that one any more.
     pub async fn renewed(&self, id: ConnectionId, generation: i64) -> Result<Access, AccessError> {
+        let renewed = self.renewing(id, generation).await;
+        if let Err(AccessError::RefreshAnswerLost { generation } | AccessError::Refused { generation }) =
+            &renewed
+        {
+            self.is_dead(id, *generation).await?;
+            *self.connection(id).known.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+        renewed
+    }
+
+    /// Another token than the one of `generation`. It goes on where the caller gives up waiting.
+    pub(super) async fn renewing(&self, id: ConnectionId, generation: i64) -> Result<Access, AccessError> {
         let this = self.clone();
         let renewing = self.inner.under_way.spawn(async move { this.renew(id, generation).await });
         renewing.await.map_err(|error| AccessError::Unavailable(error.to_string()))?
@@ -217,7 +239,9 @@ impl AccessTokens {
     fn cached(&self, id: ConnectionId) -> Option<Access> {
         let connection = self.connection(id);
         let known = connection.known.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
-        let fresh = known.expires_at > Utc::now() + TOO_SHORT && known.read_at.elapsed() < CACHED_FOR;
+        let now = Utc::now();
+        let lives = known.expires_at > now + TOO_SHORT || known.came_at > now - NO_REFRESH_WITHIN;
+        let fresh = lives && known.read_at.elapsed() < CACHED_FOR;
         fresh.then_some(known.access)
     }
 
@@ -226,6 +250,7 @@ impl AccessTokens {
         let known = Known {
             access: access.clone(),
             expires_at: stored.expires_at,
+            came_at: stored.came_at,
             read_at: std::time::Instant::now(),
         };
         *self.connection(id).known.lock().unwrap_or_else(PoisonError::into_inner) = Some(known);

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::{AccessError, AccessTokens};
 use crate::salla::Secret;
 use crate::salla::oauth::{self, OAuthError, Tokens};
-use crate::vault::{RefreshState, StoredTokens, token_hash};
+use crate::vault::{RefreshState, StoredTokens, kept_hash, token_hash};
 
 /// Tries of a token that never left this machine.
 const TRIES_IF_NOT_SENT: u32 = 5;
@@ -26,8 +26,8 @@ const DATABASE_AWAY: Duration = Duration::from_millis(200);
 
 /// What became of asking for the right to redeem.
 enum Turn {
-    /// It is ours: this token, to be sent once.
-    Ours(Secret),
+    /// It is ours: this token, to be sent once, known by its hash; whether it may be kept where the answer brings no other.
+    Ours { token: Secret, hash: Vec<u8>, may_be_kept: bool },
     /// Another is at it.
     Theirs,
     /// It was refreshed meanwhile.
@@ -71,16 +71,18 @@ impl AccessTokens {
                     sleep(glance).await;
                     glance = (glance * 2).min(LONGEST_GLANCE);
                 }
-                Turn::Ours(token) => match self.redeem(id, generation, &token).await {
-                    Ok(()) => {}
-                    Err(error @ AccessError::Unavailable(_)) if not_sent < TRIES_IF_NOT_SENT => {
-                        not_sent += 1;
-                        tracing::debug!(event = "refresh not sent", connectionId = %id, error = %error);
-                        sleep(glance).await;
-                        glance = (glance * 2).min(LONGEST_GLANCE);
+                Turn::Ours { token, hash, may_be_kept } => {
+                    match self.redeem(id, generation, (&token, &hash, may_be_kept)).await {
+                        Ok(()) => {}
+                        Err(error @ AccessError::Unavailable(_)) if not_sent < TRIES_IF_NOT_SENT => {
+                            not_sent += 1;
+                            tracing::debug!(event = "refresh not sent", connectionId = %id, error = %error);
+                            sleep(glance).await;
+                            glance = (glance * 2).min(LONGEST_GLANCE);
+                        }
+                        Err(error) => return Err(error),
                     }
-                    Err(error) => return Err(error),
-                },
+                }
             }
         }
     }
@@ -89,6 +91,18 @@ impl AccessTokens {
     pub(super) async fn load(&self, id: ConnectionId) -> Result<Option<StoredTokens>, AccessError> {
         let mut connection = self.inner.pool.acquire().await?;
         Ok(self.inner.vault.load(&mut connection, id, false).await?)
+    }
+
+    /// The access token of `generation` was refused and no other can be had: nobody calls Salla with it any more.
+    pub(super) async fn is_dead(&self, id: ConnectionId, generation: i64) -> Result<(), AccessError> {
+        sqlx::query(
+            "UPDATE salla_connections SET expires_at = least(expires_at, now()) WHERE connection_id = $1 AND generation = $2",
+        )
+        .bind(id.0)
+        .bind(generation)
+        .execute(&self.inner.pool)
+        .await?;
+        Ok(())
     }
 
     /// Salla refuses even the fresh tokens of `generation`: no refresh mends that.
@@ -114,6 +128,13 @@ impl AccessTokens {
         }
         match stored.refresh_state {
             RefreshState::Usable => {}
+            // Sent once more, it may be taken for a theft: only where nothing is left to lose, and never because Salla said 401.
+            RefreshState::Kept if stored.expires_at <= chrono::Utc::now() => {}
+            RefreshState::Kept => {
+                set_state(&mut transaction, id, "refused").await?;
+                transaction.commit().await?;
+                return Err(AccessError::Refused { generation: stored.generation });
+            }
             RefreshState::Unknown => {
                 return Err(AccessError::RefreshAnswerLost { generation: stored.generation });
             }
@@ -127,7 +148,8 @@ impl AccessTokens {
         let Some(token) = stored.refresh else {
             return Err(AccessError::Refused { generation: stored.generation });
         };
-        let hash = token_hash(&token);
+        let may_be_kept = stored.refresh_state == RefreshState::Usable;
+        let hash = if may_be_kept { token_hash(&token) } else { kept_hash(&token) };
         let intent = sqlx::query(
             "INSERT INTO token_refreshes AS intent (connection_id, refresh_hash, worker, answer_until)
              VALUES ($1, $2, $3, clock_timestamp() + $4)
@@ -147,7 +169,7 @@ impl AccessTokens {
                 .execute(&mut *transaction)
                 .await?;
             transaction.commit().await?;
-            return Ok(Turn::Ours(token));
+            return Ok(Turn::Ours { token, hash, may_be_kept });
         }
         if intent.try_get(1)? || intent.try_get::<Option<String>, _>(2)?.is_some() {
             give_up(&mut transaction, id, &hash).await?;
@@ -159,12 +181,16 @@ impl AccessTokens {
     }
 
     /// Sends the token, once, and makes what came of it durable. `Unavailable` where nothing was sent.
-    async fn redeem(&self, id: ConnectionId, generation: i64, token: &Secret) -> Result<(), AccessError> {
-        let hash = token_hash(token);
+    async fn redeem(
+        &self,
+        id: ConnectionId,
+        generation: i64,
+        (token, hash, may_be_kept): (&Secret, &[u8], bool),
+    ) -> Result<(), AccessError> {
         let outcome = oauth::redeem_refresh(&self.inner.http, &self.inner.salla, token).await;
         // What we know now nobody else can find out, so the database is waited for as long as this process lives.
         loop {
-            match self.settle(id, generation, &hash, &outcome).await {
+            match self.settle(id, generation, (hash, may_be_kept), &outcome).await {
                 Ok(settled) => return settled,
                 Err(error) => {
                     tracing::warn!(event = "refresh not stored yet", connectionId = %id, error = %error);
@@ -178,13 +204,14 @@ impl AccessTokens {
         &self,
         id: ConnectionId,
         generation: i64,
-        hash: &[u8],
+        (hash, may_be_kept): (&[u8], bool),
         outcome: &Result<Tokens, OAuthError>,
     ) -> Result<Result<(), AccessError>, AccessError> {
         let mut transaction = self.inner.pool.begin().await?;
         let settled = match outcome {
             Ok(tokens) => {
-                let of_use = self.inner.vault.refreshed(&mut transaction, id, hash, tokens).await?;
+                let of_use =
+                    self.inner.vault.refreshed(&mut transaction, id, hash, tokens, may_be_kept).await?;
                 set_outcome(&mut transaction, id, hash, "stored").await?;
                 tracing::info!(event = "access refreshed", connectionId = %id, ofUse = of_use);
                 Ok(())

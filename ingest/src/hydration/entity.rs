@@ -90,9 +90,9 @@ impl EntityReader {
                 let entity = if resource == "customers" { Entity::Customer } else { Entity::Product };
                 Ok(EntityRead::Gone(self.gone(entity, salla_id, asked_at)))
             }
-            Err(error @ SallaError::Refused { status: 400 | 410 | 422, .. }) => {
-                Ok(EntityRead::Refused(error))
-            }
+            Err(
+                error @ (SallaError::Refused { status: 400 | 410 | 422, .. } | SallaError::Unreadable(_)),
+            ) => Ok(EntityRead::Refused(error)),
             Err(error) => Err(error),
         }
     }

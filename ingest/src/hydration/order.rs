@@ -92,6 +92,7 @@ impl OrderReader {
     async fn is_its_own(&self, order_id: i64, error: &SallaError) -> bool {
         match error {
             SallaError::Refused { status, .. } => matches!(status, 400 | 410 | 422),
+            SallaError::Unreadable(_) => true,
             SallaError::Unavailable { .. } => {
                 let other = *self.readable();
                 match other.filter(|other| *other != order_id) {

@@ -173,10 +173,11 @@ impl Order<'_> {
         };
         let is_complete = match self.lines {
             Lines::Thin => false,
-            Lines::Within => all && items.iter().all(is_whole),
-            Lines::Beside(_) => all,
+            Lines::Within => items.iter().all(is_whole),
+            Lines::Beside(_) => true,
         };
-        if matches!(self.lines, Lines::Within) && !is_complete {
+        // A list of which a part cannot be read would take lines away.
+        if !all || matches!(self.lines, Lines::Within) && !is_complete {
             return;
         }
         seen.lines_complete = is_complete;

@@ -67,8 +67,17 @@ fn full_name(person: &Object<'_, '_>) -> Said<String> {
 /// E.164 where it is a number of a country, else the text as it came.
 pub(super) fn phone_text(of: &Object<'_, '_>, name: &str, code: Option<&str>, country: &str) -> Said<String> {
     let code = code.and_then(|code| of.text(code).value());
+    // A number with a fraction is no phone; one with a point alone is one that PHP made a float.
+    let is_fraction =
+        |raw: &str| !raw.starts_with('"') && raw.strip_suffix(".0").unwrap_or(raw).contains(['.', 'e', 'E']);
+    if of
+        .raw(name)
+        .is_some_and(|raw| raw.starts_with(|c: char| c.is_ascii_digit() || c == '-') && is_fraction(raw))
+    {
+        of.note(name);
+        return Said::Nothing;
+    }
     match of.text(name) {
-        // A number with a point is one that PHP made a float.
         Said::Value(text) => {
             match phone(country, code.as_deref(), text.strip_suffix(".0").unwrap_or(&text)) {
                 Some(phone) => Said::Value(Phone::into_text(phone)),

@@ -32,21 +32,31 @@ pub fn phone(country: &str, code: Option<&str>, number: &str) -> Option<Phone> {
     if digits.is_empty() {
         return None;
     }
-    let code: String = latin_digits(code.unwrap_or_default()).chars().filter(char::is_ascii_digit).collect();
-    let code = code.trim_start_matches('0');
+    let code = latin_digits(code.unwrap_or_default().trim());
+    let has_code = !code.is_empty();
+    let code = calling_code(&code).unwrap_or_default();
     // A number with letters is no number; the words of an extension are not worth a guess.
     let is_number = number
         .chars()
         .all(|c| c.is_ascii_digit() || "+-() ./\u{a0}\u{200e}\u{200f}\u{202a}\u{202c}".contains(c));
+    // Beside a code that is none, nobody says of which country it is.
+    let country = if has_code { "" } else { country };
     let candidates = if is_number { candidates(country, code, &number, &digits) } else { Vec::new() };
     let known = candidates.iter().find(|n| phonenumber::is_valid(n));
-    // Tables of valid numbers lag behind; a mobile number's length does not change.
-    let known = known.or_else(|| candidates.iter().find(|n| has_length_of_a_mobile(n)));
+    // Tables of valid numbers lag behind; how a mobile number begins and how long it is does not change.
+    let known = known.or_else(|| candidates.iter().find(|n| is_like_a_mobile(n)));
     Some(match known {
         Some(known) => Phone::Known(known.format().mode(Mode::E164).to_string()),
         None if code.is_empty() || digits.starts_with(code) || number.starts_with('+') => Phone::Text(number),
         None => Phone::Text(format!("+{code} {number}")),
     })
+}
+
+/// The digits of `966`, `+966` or `00966`; none where it is no calling code.
+fn calling_code(text: &str) -> Option<&str> {
+    let digits = text.trim_start_matches('+').trim_start_matches('0');
+    let is_code = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
+    is_code.then_some(digits)
 }
 
 /// Whether [`phone`] knew the number that this is the text of.
@@ -75,13 +85,13 @@ fn candidates(country: &str, code: &str, number: &str, digits: &str) -> Vec<Phon
     candidates
 }
 
-fn has_length_of_a_mobile(number: &PhoneNumber) -> bool {
-    let length = number.national().value().to_string().len() as u16;
+fn is_like_a_mobile(number: &PhoneNumber) -> bool {
+    let digits = number.national().value().to_string();
     let regions = DATABASE.by_code(&number.code().value()).unwrap_or_default();
-    regions
-        .into_iter()
-        .filter_map(|region| region.descriptors().mobile())
-        .any(|m| m.possible_length().contains(&length))
+    regions.into_iter().filter_map(|region| region.descriptors().mobile()).any(|mobile| {
+        let begins = mobile.example().and_then(|example| example.chars().next());
+        begins == digits.chars().next() && mobile.possible_length().contains(&(digits.len() as u16))
+    })
 }
 
 #[cfg(test)]
@@ -127,10 +137,15 @@ mod tests {
 
     #[test]
     fn what_is_no_number_of_a_country_keeps_its_text_and_is_no_other_countrys() {
-        for number in ["999123456789", "17", "+96652318526", "050000001", "05000000170", "500000017 ext 5"] {
+        for number in
+            ["999123456789", "17", "+96652318526", "050000001", "05000000170", "500000017 ext 5", "777777777"]
+        {
             assert_eq!(read(None, number), Phone::Text(number.into()), "{number}");
         }
         assert_eq!(read(Some("+966"), "12"), Phone::Text("+966 12".into()));
+        for code in ["302.4", "2026-11-28", "many", "-1"] {
+            assert_eq!(read(Some(code), "500000017"), Phone::Text("500000017".into()), "{code}");
+        }
         assert_eq!(phone("SA", Some("+966"), "none"), None);
     }
 }

@@ -246,7 +246,11 @@ impl<'r> Lists<'r> {
     async fn dig_up(&self, resource: &'static str, id: i64) -> Result<(), Failure> {
         let reading = match self.run.entities.read(resource, id).await {
             Ok(read) => Reading::from(read),
-            Err(error @ (SallaError::Refused { .. } | SallaError::Unavailable { .. })) => {
+            Err(
+                error @ (SallaError::Refused { .. }
+                | SallaError::Unavailable { .. }
+                | SallaError::Unreadable(_)),
+            ) => {
                 let owner = self.run.owner;
                 tracing::warn!(event = "listed but not readable", merchantId = %owner.merchant_id, storeId = owner.store_id,
                     resource, id, error = %error);

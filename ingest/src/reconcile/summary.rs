@@ -98,6 +98,7 @@ impl Failure {
             Self::Salla(SallaError::ScopeMissing(_)) => "scope_missing",
             Self::Salla(SallaError::Throttled) => "salla_blocks_us",
             Self::Salla(SallaError::Unavailable { .. }) => "salla_unavailable",
+            Self::Salla(SallaError::Unreadable(_)) => "salla_unreadable",
             Self::Salla(SallaError::Refused { .. } | SallaError::NotFound) => "salla_refused",
             Self::Disagrees(_) => "source_disagrees",
             Self::TooManyDeletions { .. } => "too_many_deletions",

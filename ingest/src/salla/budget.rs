@@ -24,6 +24,9 @@ const SHORTEST_BLOCK: Duration = Duration::from_millis(20);
 const LONGEST_HOLD: Duration = Duration::from_secs(15 * 60);
 const DATABASE_AWAY: Duration = Duration::from_millis(500);
 const SALLA_MINUTE_SECONDS: f64 = 60.0;
+/// The first pause of our own after a 429; it doubles with each that follows.
+const OWN_PAUSE_SECONDS: f64 = 0.5;
+const LONGEST_OWN_PAUSE_SECONDS: f64 = 60.0;
 
 /// Who needs the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,6 +140,8 @@ struct Seen {
     /// Calls left, and when the minute ends, as the last answer said; taken once it has been told to the database.
     news: Option<(i32, Instant)>,
     not_before: Option<Instant>,
+    /// Calls in a row that were answered 429.
+    refusals: u32,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -218,8 +223,14 @@ impl StoreBudget {
                 _ => (left, ends),
             });
         }
+        if status.is_success() {
+            seen.refusals = 0;
+        }
         if status == StatusCode::TOO_MANY_REQUESTS {
-            let pause = seconds(header(RETRY_AFTER.as_str()).unwrap_or(1.0) * scale).min(LONGEST_HOLD);
+            seen.refusals = seen.refusals.saturating_add(1);
+            let text = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+            let asked = text.and_then(|text| retry_after(text, salla_now));
+            let pause = seconds(pause_seconds(asked, seen.refusals) * scale).min(LONGEST_HOLD);
             if of_customers && header("x-ratelimit-remaining").is_some_and(|left| left > 0.0) {
                 return Some(pause);
             }
@@ -290,6 +301,23 @@ impl StoreBudget {
     }
 }
 
+/// The seconds that `Retry-After` asks for: a number, or a date (RFC 9110 §10.2.3); none where it is neither.
+fn retry_after(text: &str, salla_now: i64) -> Option<f64> {
+    let text = text.trim();
+    let date = || {
+        let at = chrono::DateTime::parse_from_rfc2822(text).ok()?;
+        Some((at.timestamp_millis() - salla_now) as f64 / 1_000.0)
+    };
+    text.parse::<f64>().ok().filter(|seconds| seconds.is_finite()).or_else(date)
+}
+
+/// How long to wait after so many refusals in a row: what was asked for, but never less than a pause of our own that grows, lest a `0` or
+/// a date in the past make us ask without a rest.
+fn pause_seconds(asked: Option<f64>, refusals: u32) -> f64 {
+    let own = OWN_PAUSE_SECONDS * f64::from(2_u32.saturating_pow(refusals.saturating_sub(1).min(16)));
+    asked.unwrap_or(0.0).max(own.min(LONGEST_OWN_PAUSE_SECONDS))
+}
+
 async fn away(error: &sqlx::Error) {
     tracing::debug!(event = "budget not reached", error = %error);
     tokio::time::sleep(DATABASE_AWAY).await;
@@ -302,4 +330,23 @@ fn seconds(seconds: f64) -> Duration {
 fn interval(length: Duration) -> PgInterval {
     let microseconds = i64::try_from(length.as_micros()).unwrap_or(i64::MAX);
     PgInterval { months: 0, days: 0, microseconds }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_retry_after_asks_for_is_kept_and_nothing_makes_us_ask_without_a_rest() {
+        let now = 1_700_000_000_000;
+        assert_eq!(retry_after("7", now), Some(7.0));
+        assert_eq!(retry_after("Tue, 14 Nov 2023 22:13:30 GMT", now), Some(10.0));
+        assert_eq!(retry_after("soon", now), None);
+        assert!((pause_seconds(Some(7.0), 1) - 7.0).abs() < 1e-9);
+        for asked in [None, Some(0.0), Some(-30.0)] {
+            let pauses: Vec<f64> = (1..=8).map(|refusals| pause_seconds(asked, refusals)).collect();
+            assert!(pauses.windows(2).all(|pair| pair[0] < pair[1] || pair[1] >= 60.0), "{pauses:?}");
+            assert!(pauses[0] > 0.0 && pauses[7] <= 60.0, "{pauses:?}");
+        }
+    }
 }

@@ -17,6 +17,8 @@ use super::SallaConfig;
 use super::breaker::Breaker;
 use super::budget::{Budgets, StoreBudget, Urgency};
 use super::clock::SallaClock;
+use super::oauth::{self, Standing};
+use super::shapes::reading::{Notes, Object, Reading, rows};
 use crate::access::{Access, AccessError, AccessTokens};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -26,6 +28,8 @@ const LARGEST_ANSWER: usize = 16 << 20;
 const PATIENCE: Duration = Duration::from_secs(120);
 /// 429 is waited out for so long in all, per call: the customers budget may take ten minutes, and others share it.
 const MOST_HELD: Duration = Duration::from_secs(45 * 60);
+/// An answer of an unknown shape is asked for so often.
+const MAX_MISREAD: u32 = 3;
 /// A call renews access at most so often.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -54,7 +58,10 @@ pub enum SallaError {
     /// 429, for longer than any documented wait.
     #[error("Salla answers 429 for {}s", MOST_HELD.as_secs())]
     Throttled,
-    /// 5xx, time-outs, cut or unreadable answers, for longer than our patience.
+    /// An answer of an unknown shape, again and again: of this store's, and no sign that Salla fails.
+    #[error("Salla's answer cannot be read: {0}")]
+    Unreadable(String),
+    /// 5xx, time-outs, cut answers, for longer than our patience.
     #[error("Salla did not answer for {}s: {last}", PATIENCE.as_secs())]
     Unavailable {
         /// The last failure.
@@ -82,25 +89,6 @@ pub struct Answer {
     pub data: Box<RawValue>,
     /// Salla's time just before the call was sent.
     pub asked_at: Millis,
-}
-
-#[derive(Deserialize)]
-struct ListEnvelope {
-    data: Vec<Box<RawValue>>,
-    pagination: Pagination,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Pagination {
-    total: i64,
-    current_page: i64,
-    total_pages: i64,
-}
-
-#[derive(Deserialize)]
-struct Envelope {
-    data: Box<RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -207,7 +195,18 @@ enum Failure {
     Unauthorized(String),
     /// Salla asks us to wait: no failure of Salla's.
     TooMany,
+    /// The answer has a shape that we do not know.
+    Misread(String),
     Passing(String),
+}
+
+/// Why the body of an answer was not read.
+#[derive(Debug, PartialEq, Eq)]
+enum BodyFault {
+    /// It is no JSON: cut off, or not Salla's own.
+    NoJson(String),
+    /// It is JSON of another shape.
+    Shape(String),
 }
 
 impl SallaClient {
@@ -228,16 +227,9 @@ impl SallaClient {
 
     /// One page of a list; `path` such as `orders`.
     pub async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<Page, SallaError> {
-        self.patiently(Call::get(path, query), |body, asked_at| {
-            let envelope: ListEnvelope = serde_json::from_slice(body)?;
-            Ok(Page {
-                rows: envelope.data,
-                total: envelope.pagination.total,
-                has_next: envelope.pagination.current_page < envelope.pagination.total_pages,
-                asked_at,
-            })
-        })
-        .await
+        let asked = |name: &str| query.iter().find(|(n, _)| *n == name).and_then(|(_, v)| v.parse().ok());
+        let (number, per_page) = (asked("page").unwrap_or(1), asked("per_page"));
+        self.patiently(Call::get(path, query), |body, asked_at| page(body, number, per_page, asked_at)).await
     }
 
     /// One object, or a list without pages.
@@ -259,10 +251,10 @@ impl SallaClient {
     async fn patiently<T>(
         &self,
         call: Call<'_>,
-        read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
+        read: impl Fn(&str, Millis) -> Result<T, BodyFault>,
     ) -> Result<T, SallaError> {
         let (mut failing_since, mut held_since) = (None, None);
-        let (mut attempt, mut renewed_at) = (0, None);
+        let (mut attempt, mut misread, mut renewed_at) = (0, 0, None);
         loop {
             let access = self.api.access.token(self.connection_id).await?;
             let last = match self.attempt(&call, &access, &read).await {
@@ -274,7 +266,28 @@ impl SallaClient {
                     }
                     continue;
                 }
+                Err(Failure::Misread(reason)) => {
+                    misread += 1;
+                    if misread >= MAX_MISREAD {
+                        tracing::warn!(event = "failed to read Salla's answer", path = call.path, connectionId = %self.connection_id, reason);
+                        return Err(SallaError::Unreadable(reason));
+                    }
+                    reason
+                }
                 Err(Failure::Unauthorized(message)) => {
+                    // The words of a 401 are a hint only (FACTS §3): where the token works for what every token may, a scope is missing.
+                    match oauth::standing(&self.api.http, self.config(), &access.token).await {
+                        Standing::Accepted => return Err(SallaError::ScopeMissing(message)),
+                        Standing::Refused => {}
+                        Standing::Unclear(reason) => {
+                            if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                                return Err(SallaError::Unavailable { last: reason });
+                            }
+                            tokio::time::sleep(jittered(attempt)).await;
+                            attempt += 1;
+                            continue;
+                        }
+                    }
                     // A token that is fresh and refused may be a passing fault of Salla's; each refresh costs a token.
                     if renewed_at.is_none_or(|at: Instant| at.elapsed() > RENEWAL_PAUSE) {
                         renewed_at = Some(Instant::now());
@@ -306,7 +319,7 @@ impl SallaClient {
         &self,
         call: &Call<'_>,
         access: &Access,
-        read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
+        read: impl Fn(&str, Millis) -> Result<T, BodyFault>,
     ) -> Result<T, Failure> {
         if is_customers(call.path) {
             self.api.budgets.customer_call().await;
@@ -334,7 +347,7 @@ impl SallaClient {
         &self,
         call: &Call<'_>,
         access: &Access,
-        read: impl Fn(&[u8], Millis) -> Result<T, serde_json::Error>,
+        read: impl Fn(&str, Millis) -> Result<T, BodyFault>,
     ) -> Result<T, Failure> {
         let (asked_at, sent) = (self.api.clock.now(), Millis::now());
         let url = format!("{}/{}", self.config().api.as_str().trim_end_matches('/'), call.path);
@@ -354,8 +367,14 @@ impl SallaClient {
         metrics::counter!("qafila_salla_calls_total", "status" => status.as_str().to_owned()).increment(1);
         let body = read_bounded(answer).await?;
         match status {
-            StatusCode::OK | StatusCode::CREATED | StatusCode::ACCEPTED => {
-                read(&body, asked_at).map_err(|e| Failure::Passing(format!("not the answer expected: {e}")))
+            status if status.is_success() => {
+                let text = String::from_utf8_lossy(&body);
+                read(text.trim_start_matches('\u{feff}').trim(), asked_at).map_err(|fault| match fault {
+                    BodyFault::NoJson(reason) => {
+                        Failure::Passing(format!("not the answer expected: {reason}"))
+                    }
+                    BodyFault::Shape(reason) => Failure::Misread(reason),
+                })
             }
             StatusCode::UNAUTHORIZED => {
                 let message = message(&body);
@@ -379,9 +398,54 @@ impl SallaClient {
     }
 }
 
-fn answer(body: &[u8], asked_at: Millis) -> Result<Answer, serde_json::Error> {
-    let Envelope { data } = serde_json::from_slice(body)?;
+fn answer(body: &str, asked_at: Millis) -> Result<Answer, BodyFault> {
+    // Without a body there is nothing to say.
+    let body = if body.is_empty() { "{\"data\":null}" } else { body };
+    let notes = Notes::default();
+    let envelope = envelope(body, &notes)?;
+    let data = envelope.raw("data").ok_or_else(|| BodyFault::Shape("no data".into()))?;
+    let data =
+        RawValue::from_string(data.to_owned()).map_err(|error| BodyFault::NoJson(error.to_string()))?;
     Ok(Answer { data, asked_at })
+}
+
+/// Page `number` of a list, of which `per_page` rows were asked for. Whether another follows is told by the counts of pages; where there are
+/// none, a page with fewer rows than were asked for is the only one, or the last of a list whose number of rows is told.
+fn page(body: &str, number: i64, per_page: Option<i64>, asked_at: Millis) -> Result<Page, BodyFault> {
+    let notes = Notes::default();
+    let envelope = envelope(body, &notes)?;
+    let data = envelope.raw("data").ok_or_else(|| BodyFault::Shape("no data".into()))?;
+    let rows = match rows(data) {
+        Reading::Value(rows) => rows,
+        Reading::Empty => Vec::new(),
+        Reading::Odd => return Err(BodyFault::Shape("data is no list".into())),
+    };
+    let count = rows.len() as i64;
+    let pagination = envelope.object("pagination").value();
+    let told = |name: &str| pagination.as_ref().and_then(|pagination| pagination.whole(name).value());
+    let (current, pages) = (told("currentPage").unwrap_or(number), told("totalPages"));
+    let is_short = per_page.is_none_or(|asked| count < asked.min(told("perPage").unwrap_or(asked)));
+    let total = told("total").or_else(|| match pages {
+        Some(pages) if pages <= 1 => Some(count),
+        None if number == 1 && is_short => Some(count),
+        _ => None,
+    });
+    let total = total.ok_or_else(|| BodyFault::Shape("pagination tells no total".into()))?;
+    let has_next = match pages {
+        Some(pages) => current < pages,
+        None => !is_short && count > 0,
+    };
+    let owned = |row: &str| {
+        RawValue::from_string(row.to_owned()).map_err(|error| BodyFault::NoJson(error.to_string()))
+    };
+    Ok(Page { rows: rows.into_iter().map(owned).collect::<Result<_, _>>()?, total, has_next, asked_at })
+}
+
+fn envelope<'j, 'n>(body: &'j str, notes: &'n Notes) -> Result<Object<'j, 'n>, BodyFault> {
+    if let Err(error) = serde_json::from_str::<serde::de::IgnoredAny>(body) {
+        return Err(BodyFault::NoJson(error.to_string()));
+    }
+    Object::parse(body, String::new(), notes).ok_or_else(|| BodyFault::Shape("no JSON object".into()))
 }
 
 /// Whether a call counts against the customers budget too.
@@ -422,4 +486,50 @@ fn message(body: &[u8]) -> String {
 fn jittered(attempt: u32) -> Duration {
     let ceiling = FIRST_PAUSE.saturating_mul(2_u32.saturating_pow(attempt.min(10))).min(LONGEST_PAUSE);
     ceiling.mul_f64(rand::rng().random_range(0.0..=1.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(body: &str, number: i64) -> Result<(usize, i64, bool), BodyFault> {
+        page(body, number, Some(2), Millis(0)).map(|page| (page.rows.len(), page.total, page.has_next))
+    }
+
+    #[test]
+    fn a_page_is_read_however_its_envelope_is_spelt() {
+        let of =
+            |pagination: &str| format!(r#"{{"data":[{{"id":1}},{{"id":2}}],"pagination":{pagination}}}"#);
+        let usual = Ok((2, 5, true));
+        assert_eq!(read(&of(r#"{"total":5,"perPage":2,"currentPage":1,"totalPages":3}"#), 1), usual);
+        assert_eq!(read(&of(r#"{"total":"5","perPage":"2","currentPage":"1","totalPages":"3"}"#), 1), usual);
+        let last = of(r#"{"total":"5","perPage":"2","currentPage":"3","totalPages":"3"}"#);
+        assert_eq!(read(&last, 3), Ok((2, 5, false)));
+        assert_eq!(
+            read(r#"{"data":{"0":{"id":1},"2":{"id":2}},"pagination":{"total":2,"totalPages":1}}"#, 1),
+            Ok((2, 2, false))
+        );
+        assert_eq!(read(r#"{"data":[{"id":1}]}"#, 1), Ok((1, 1, false)), "fewer than were asked for");
+        assert_eq!(read(r#"{"data":[],"pagination":[]}"#, 1), Ok((0, 0, false)));
+        assert_eq!(
+            read(r#"{"data":[{"id":1}],"pagination":{"total":null,"totalPages":1}}"#, 1),
+            Ok((1, 1, false))
+        );
+    }
+
+    #[test]
+    fn what_cannot_be_counted_is_named_and_is_no_failure_of_salla() {
+        for body in [
+            r#"{"data":[{"id":1},{"id":2}]}"#,
+            r#"{"data":[{"id":1},{"id":2}],"pagination":{"total":null,"totalPages":3}}"#,
+            r#"{"data":"many"}"#,
+            r#"{"pagination":{}}"#,
+            "[]",
+        ] {
+            assert!(matches!(read(body, 1), Err(BodyFault::Shape(_))), "{body}");
+        }
+        for body in ["", "<html>", r#"{"data":[{"id":1}"#] {
+            assert!(matches!(read(body, 1), Err(BodyFault::NoJson(_))), "{body}");
+        }
+    }
 }

@@ -131,6 +131,10 @@ fn of_salla(error: &SallaError) -> Fate {
             advice: "Salla lets no call through. Nothing is needed: the import goes on by itself.".into(),
             waits_for: WaitsFor::Time(BLOCKED_FOR),
         },
+        SallaError::Unreadable(_) => Fate::Failed {
+            cause: "salla_unreadable",
+            advice: "Salla's lists have a shape that we cannot read. Nothing is lost: contact support with the job's id, or resume the import later.",
+        },
         SallaError::Unavailable { .. } => Fate::Failed {
             cause: "salla_unavailable",
             advice: "Salla did not answer. Resume the import in a while; nothing is lost.",

@@ -38,7 +38,9 @@ pub(super) fn cart(
         Said::Empty => empty.push("customer_id".into()),
         Said::Nothing => {}
     }
-    seen.lines = cart.objects("items").value().map(|(items, _)| items.iter().map(line).collect());
+    // A list of which a part cannot be read would take lines away.
+    let items = cart.objects("items").value().filter(|(_, all)| *all);
+    seen.lines = items.map(|(items, _)| items.iter().map(line).collect());
     drop(cart);
     let subject = seen.customer_id.map_or(Subject::Cart(id), Subject::Customer);
     let mut observation = observation(provenance, Entity::Cart, id);

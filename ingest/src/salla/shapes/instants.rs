@@ -29,6 +29,7 @@ pub fn read(json: &str) -> Reading<Millis> {
     let (text, zone) = match Object::parse(json, String::new(), &notes) {
         Some(object) => {
             let zone = match object.raw("timezone") {
+                Some(raw) if !is_nothing(raw) && !raw.starts_with('"') => return Reading::Odd,
                 Some(raw) if !is_nothing(raw) => {
                     match object.text("timezone").value().map(|name| zone(&name)) {
                         Some(Some(zone)) => Some(zone),
@@ -116,11 +117,11 @@ fn zone(name: &str) -> Option<Zone> {
     name.parse().ok().map(Zone::Named)
 }
 
-/// `+03:00`, `+0300`, `+03`, `+3`.
+/// `+03:00`, `+0300`, `+03`.
 fn offset(text: &str) -> Option<FixedOffset> {
     let sign = if text.starts_with('-') { -1 } else { 1 };
     let digits: String = text.get(1..)?.chars().filter(|c| *c != ':').collect();
-    if digits.is_empty() || digits.len() > 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+    if digits.len() < 2 || digits.len() > 4 || !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
     let (hours, minutes) =

@@ -266,9 +266,15 @@ fn compare(usual: &[Value], told: &[Value], meanings: &[&str], path: &str) -> Op
         leaves(told, String::new(), &mut after);
         for (path, leaf) in after {
             let is_usual = before.iter().any(|(known, value)| *known == path && *value == leaf);
-            let is_ours = ["/empty", "/unreadable", "/app"].iter().any(|ours| path.starts_with(ours));
-            if !is_usual && !is_ours && !is_meant(&leaf, meanings) && !before.iter().any(|(_, v)| *v == leaf)
-            {
+            let is_ours = ["/empty", "/unreadable", "/app"].iter().any(|ours| path.starts_with(ours))
+                // What was chosen and written is kept as it came, whatever it is.
+                || path.ends_with("/options");
+            // A name without its half, a phone without its country: what is left of what was told.
+            let is_part = |whole: &Value| {
+                leaf.as_str().is_some_and(|part| whole.as_str().is_some_and(|whole| whole.contains(part)))
+            };
+            let was_told = before.iter().any(|(_, value)| *value == leaf || is_part(value));
+            if !is_usual && !is_ours && !is_meant(&leaf, meanings) && !was_told {
                 return Some(format!("{path} is {leaf}"));
             }
         }

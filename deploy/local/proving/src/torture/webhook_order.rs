@@ -288,6 +288,9 @@ fn lost(told: &[Observation], row: &Value) -> Option<String> {
             serde_json::to_value(&observation.cart).ok(),
         ];
         for (name, value) in said.into_iter().flatten().filter_map(|one| one.as_object().cloned()).flatten() {
+            if value == json!([]) {
+                emptied.push(name.clone());
+            }
             let is_told = !value.is_null() && value != json!([]) && value != json!(false);
             if is_told {
                 known.insert(name, value);
