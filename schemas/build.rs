@@ -1,11 +1,13 @@
 //! Refuses to build while a field of a schema lacks its documentation or its privacy class
-//! (ARCHITECTURE §3), or a personal field is anything but a string that can be sealed.
+//! (ARCHITECTURE §3), a personal field is anything but a string that can be sealed, or a decimal has another scale than all others.
 
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
 
+/// What every decimal is, as `src/amount.rs` reads and writes it.
+const DECIMAL: [(&str, u64); 2] = [("precision", 18), ("scale", 4)];
 const CLASSES: [&str; 3] = ["none", "pseudonym", "personal"];
 
 fn main() {
@@ -26,6 +28,13 @@ fn check(path: &Path, schema: &Value, faults: &mut Vec<String>) {
     match schema {
         Value::Array(branches) => branches.iter().for_each(|branch| check(path, branch, faults)),
         Value::Object(object) => {
+            // A registry calls schemas of two scales compatible, and every reader would be wrong by powers of ten.
+            let is_decimal = object.get("logicalType").is_some_and(|name| name == "decimal");
+            if is_decimal
+                && DECIMAL.iter().any(|(part, size)| object.get(*part).and_then(Value::as_u64) != Some(*size))
+            {
+                faults.push(format!("{}: a decimal is not of precision 18 and scale 4", path.display()));
+            }
             for field in object.get("fields").and_then(Value::as_array).into_iter().flatten() {
                 check_field(path, field, faults);
             }

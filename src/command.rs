@@ -95,7 +95,6 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Reconcile(args) => reconcile::run(&config, args).await,
         Command::Topics { .. } => {
             let registry = Registry::new(config.registry_url.as_str())?;
-            registry.require_full_transitive().await?;
             Ok(topics::apply(&config.kafka, &registry, config.replication).await?)
         }
     }

@@ -10,7 +10,7 @@ use clap::Args;
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::mapping::Owner;
 use qafila_ingest::observations::ObservationWriter;
-use qafila_ingest::repair::Repairs;
+use qafila_ingest::repair::{Of, Repairs};
 use qafila_ingest::salla::budget::Urgency;
 use qafila_ingest::salla::client::{SallaClient, SallaError};
 use qafila_ingest::source_sheet::{self, SourceOrder, SourceSheet};
@@ -92,13 +92,14 @@ pub async fn run(config: &Config, args: VerifyArgs) -> Result<()> {
         let keys = Arc::new(PostgresKeys::new(pool.clone(), config.operator_keys.clone()));
         let observations = Arc::new(ObservationWriter::new(&contract, keys, writer).await?);
         let repairs = Repairs::new(pool, observations);
+        let of = Of { merchant: args.merchant, store: Some(owner.store_id) };
         for (entity, ids) in by_entity(&of_postgres) {
-            repairs.fetch(args.merchant, &entity, &ids).await?;
+            repairs.fetch(of, &entity, &ids).await?;
             println!("{} of {entity} are fetched", ids.len());
         }
         let behind: Vec<Difference> = of_clickhouse.into_iter().chain(of_topics).collect();
         for (entity, ids) in by_entity(&behind) {
-            repairs.publish(args.merchant, &entity, &ids).await?;
+            repairs.publish(of, &entity, &ids).await?;
             println!("{} of {entity} are published anew", ids.len());
         }
         println!("asked for; verify again in a moment");

@@ -178,7 +178,7 @@ pub async fn run(
     let warming = tokio::spawn(warm_up(Arc::clone(&app), shutdown.clone()));
     let sweeping = tokio::spawn(sweep(Arc::clone(&app), shutdown.clone()));
     let telling = tokio::spawn(tell_uptime(Arc::clone(&app), role.uptime, shutdown.clone()));
-    let front = Front::new(role.trusted_proxies, RouteNames::new(routes::openapi::paths()));
+    let front = Front::new(role.trusted_proxies, RouteNames::new(routes::openapi::routes()));
     serve(listener, routes::all(app), Arc::new(front), shutdown).await;
     for task in [watching, sweeping, warming, telling] {
         if let Err(error) = task.await {

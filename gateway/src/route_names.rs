@@ -5,19 +5,26 @@ use http::Method;
 /// The name of everything that is not ours.
 const OTHER: &str = "other";
 
-/// Paths of the contract, such as `/api/v1/orders/{id}`.
+/// Paths of the contract, such as `/api/v1/orders/{id}`, each with the methods that it takes.
 #[derive(Debug)]
-pub struct RouteNames(Vec<String>);
+pub struct RouteNames(Vec<(String, Vec<Method>)>);
 
 impl RouteNames {
-    /// These paths.
-    pub fn new(paths: Vec<String>) -> Self {
-        Self(paths)
+    /// These paths and their methods.
+    pub fn new(routes: Vec<(String, Vec<Method>)>) -> Self {
+        Self(routes)
     }
 
     /// The route that `path` is of.
     pub fn name(&self, path: &str) -> &str {
-        self.0.iter().find(|route| is_of(path, route)).map_or(OTHER, String::as_str)
+        self.0.iter().find(|(route, _)| is_of(path, route)).map_or(OTHER, |(route, _)| route)
+    }
+
+    /// Methods that `path` takes, as the header `Allow` lists them (RFC 9110 §10.2.1).
+    pub fn methods(&self, path: &str) -> String {
+        let routes = self.0.iter().filter(|(route, _)| is_of(path, route));
+        let methods: Vec<&str> = routes.flat_map(|(_, methods)| methods.iter().map(Method::as_str)).collect();
+        methods.join(", ")
     }
 }
 
@@ -47,7 +54,11 @@ mod tests {
 
     #[test]
     fn what_a_client_invents_is_other() {
-        let names = RouteNames::new(vec!["/api/v1/me".into(), "/api/v1/orders/{id}".into()]);
+        let names = RouteNames::new(vec![
+            ("/api/v1/me".into(), vec![Method::GET, Method::PATCH]),
+            ("/api/v1/orders/{id}".into(), vec![Method::GET]),
+        ]);
+        assert_eq!((names.methods("/api/v1/me").as_str(), names.methods("/x").as_str()), ("GET, PATCH", ""));
         assert_eq!(names.name("/api/v1/me"), "/api/v1/me");
         assert_eq!(names.name("/api/v1/orders/7"), "/api/v1/orders/{id}");
         for path in ["/api/v1/orders/7/x", "/api/v1", "/wp-admin", "", "/api/v1/me/"] {

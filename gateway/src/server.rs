@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
+use qafila_ingest::webhooks::packing::MAX_BODY;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -31,6 +32,7 @@ use crate::client_address::TrustedProxies;
 use crate::large_bodies::{LargeBodies, Room};
 use crate::problem::{MEDIA_TYPE, Problem};
 use crate::route_names::{RouteNames, method_name};
+use crate::routes::webhooks;
 
 const MOST_CONNECTIONS: usize = 4_096;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
@@ -39,7 +41,6 @@ const BODY_DEADLINE: Duration = Duration::from_secs(15);
 const WRITE_DEADLINE: Duration = Duration::from_secs(30);
 const DRAIN: Duration = Duration::from_secs(10);
 const LARGEST_BODY: usize = 64 << 10;
-const LARGEST_WEBHOOK: usize = 1 << 20;
 const WEBHOOKS: &str = "/api/webhooks/";
 const REQUEST_ID: &str = "x-request-id";
 
@@ -132,7 +133,7 @@ async fn answer(
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
     let client = front.trusted_proxies.client(peer.ip(), request.headers());
-    let reply = match read(request, client, &front.large_bodies).await {
+    let mut reply = match read(request, client, &front.large_bodies).await {
         Ok((request, _room)) => {
             let mut service = warp::service(routes.map(|reply: warp::reply::Response| reply));
             match service.call(request).await {
@@ -140,8 +141,19 @@ async fn answer(
                 Err(never) => match never {},
             }
         }
-        Err(problem) => problem.into_response(),
+        Err(problem) => {
+            if path.starts_with(WEBHOOKS) {
+                let is_large = problem.status_code() == StatusCode::PAYLOAD_TOO_LARGE;
+                webhooks::count(if is_large { webhooks::TOO_LARGE } else { "not_read" });
+            }
+            problem.into_response()
+        }
     };
+    if reply.status() == StatusCode::METHOD_NOT_ALLOWED
+        && let Ok(methods) = HeaderValue::from_str(&front.routes.methods(&path))
+    {
+        reply.headers_mut().insert(header::ALLOW, methods);
+    }
     let response = finish(reply, &method, if_none_match.as_ref(), &request_id).await;
     observe(&method, front.routes.name(&path), response.status(), started);
     Ok(response)
@@ -154,7 +166,7 @@ async fn read(
     large_bodies: &LargeBodies,
 ) -> Result<(Request<Full<Bytes>>, Option<Room>), Problem> {
     let is_webhook = request.uri().path().starts_with(WEBHOOKS);
-    let limit = if is_webhook { LARGEST_WEBHOOK } else { LARGEST_BODY };
+    let limit = if is_webhook { MAX_BODY } else { LARGEST_BODY };
     let (mut head, body) = request.into_parts();
     let gathering = gather(body, limit, || large_bodies.take(client));
     let (body, room) = tokio::time::timeout(BODY_DEADLINE, gathering).await.map_err(|_| {

@@ -19,6 +19,7 @@ pub mod repair;
 pub mod role_error;
 pub mod salla;
 pub mod source_sheet;
+pub mod stores;
 pub mod subscriptions;
 pub mod sync;
 pub mod vault;

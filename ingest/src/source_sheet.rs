@@ -124,7 +124,10 @@ async fn rows(
     while let Some(slice) = slices.pop() {
         for number in 1.. {
             let page = lists.page(resource, &slice, number, per_page).await?;
-            let parts = lists.parts(resource, &slice, page.total);
+            let parts = match number {
+                1 => lists.parts(resource, &slice, page.total).await?,
+                _ => vec![],
+            };
             if !parts.is_empty() {
                 slices.extend(parts.into_iter().map(|part| part.name));
                 break;

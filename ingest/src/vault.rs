@@ -197,14 +197,11 @@ impl Vault {
     ) -> Result<WithRefresh, VaultError> {
         let own = tokens.refresh.clone();
         let refresh_is_own = own.is_some();
-        let refresh = match own {
-            Some(own) => Some(own),
-            None => {
-                let known = self.load(connection, id, true).await?;
-                known
-                    .filter(|known| known.refresh_state == RefreshState::Usable)
-                    .and_then(|known| known.refresh)
-            }
+        let refresh = if let Some(own) = own {
+            Some(own)
+        } else {
+            let known = self.load(connection, id, true).await?;
+            known.filter(|known| known.refresh_state == RefreshState::Usable).and_then(|known| known.refresh)
         };
         Ok(WithRefresh { tokens: Tokens { refresh, ..tokens.clone() }, refresh_is_own })
     }

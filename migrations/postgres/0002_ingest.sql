@@ -38,7 +38,9 @@ CREATE TABLE salla_connections (
     refresh_token bytea,
     expires_at    timestamptz NOT NULL,
     connected_at  timestamptz NOT NULL DEFAULT now(),
-    wiped_at      timestamptz
+    wiped_at      timestamptz,
+    -- hash of what qafila.stores last said of it
+    stated        text
 );
 CREATE INDEX salla_connections_of_merchant ON salla_connections (merchant_id, connected_at);
 GRANT SELECT, INSERT, UPDATE ON salla_connections TO qafila_ingest;

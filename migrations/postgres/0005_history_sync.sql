@@ -156,6 +156,8 @@ CREATE TABLE completeness (
     resource      text NOT NULL,
     complete_from timestamptz,
     complete_to   timestamptz NOT NULL,
+    -- why complete_to stands still, a stable code
+    cause         text,
     PRIMARY KEY (connection_id, resource)
 );
 GRANT SELECT, INSERT, UPDATE, DELETE ON completeness TO qafila_ingest;

@@ -13,6 +13,7 @@ CREATE TABLE store_completeness (
     resource      text NOT NULL,
     complete_from timestamptz,
     complete_to   timestamptz,
+    cause         text,
     stated_at     timestamptz NOT NULL,
     PRIMARY KEY (merchant_id, store_id, resource)
 );

@@ -8,6 +8,7 @@ use crate::records::fact::{CartFact, CustomerFact, OrderFact, ProductFact};
 use crate::records::merchant as m;
 use crate::records::observation::Observation;
 use crate::records::reconciliation::ReconciliationRun;
+use crate::records::store::StoreOfConnection;
 use crate::records::sync as s;
 use crate::records::webhook::RawWebhook;
 
@@ -175,12 +176,24 @@ pub const RECONCILIATION_RUNS: Topic = Topic {
 pub const COMPLETENESS: Topic = Topic {
     name: "qafila.completeness",
     owner: "ingest",
-    key: "merchant id",
+    key: "connection id",
     partitions: 12,
     cleanup: Cleanup::Compact,
     subjects: SubjectNaming::Topic,
     records: &[record::<s::Completeness>("qafila.sync.Completeness")],
-    doc: "Up to when a store is complete, per resource.",
+    doc: "Of which time a store is complete, per resource, and why that stands still.",
+};
+
+/// `qafila.stores`
+pub const STORES: Topic = Topic {
+    name: "qafila.stores",
+    owner: "ingest",
+    key: "connection id",
+    partitions: 12,
+    cleanup: Cleanup::Compact,
+    subjects: SubjectNaming::Topic,
+    records: &[record::<StoreOfConnection>("qafila.store.StoreOfConnection")],
+    doc: "Which store a connection is of, its name, currency and zone, and since when and until when it is connected.",
 };
 
 /// `salla.webhooks.raw`
@@ -211,7 +224,7 @@ pub const OBSERVATIONS: Topic = Topic {
 pub const ORDERS: Topic = Topic {
     name: "salla.orders",
     owner: "projections/oltp",
-    key: "<merchant id>:<salla id>",
+    key: "<merchant id>:<store id>:<salla id>",
     partitions: 12,
     cleanup: Cleanup::Compact,
     subjects: SubjectNaming::Topic,
@@ -223,7 +236,7 @@ pub const ORDERS: Topic = Topic {
 pub const CUSTOMERS: Topic = Topic {
     name: "salla.customers",
     owner: "projections/oltp",
-    key: "<merchant id>:<salla id>",
+    key: "<merchant id>:<store id>:<salla id>",
     partitions: 12,
     cleanup: Cleanup::Compact,
     subjects: SubjectNaming::Topic,
@@ -235,7 +248,7 @@ pub const CUSTOMERS: Topic = Topic {
 pub const PRODUCTS: Topic = Topic {
     name: "salla.products",
     owner: "projections/oltp",
-    key: "<merchant id>:<salla id>",
+    key: "<merchant id>:<store id>:<salla id>",
     partitions: 12,
     cleanup: Cleanup::Compact,
     subjects: SubjectNaming::Topic,
@@ -247,7 +260,7 @@ pub const PRODUCTS: Topic = Topic {
 pub const CARTS: Topic = Topic {
     name: "salla.carts",
     owner: "projections/oltp",
-    key: "<merchant id>:<salla id>",
+    key: "<merchant id>:<store id>:<salla id>",
     partitions: 12,
     cleanup: Cleanup::Compact,
     subjects: SubjectNaming::Topic,
@@ -268,13 +281,14 @@ pub const ERASURES: Topic = Topic {
 };
 
 /// Every topic, in the order of ARCHITECTURE §3.
-pub const TOPICS: [Topic; 13] = [
+pub const TOPICS: [Topic; 14] = [
     MERCHANT_EVENTS,
     SYNC_JOB_EVENTS,
     EXPORT_EVENTS,
     SYNC_PROGRESS,
     RECONCILIATION_RUNS,
     COMPLETENESS,
+    STORES,
     WEBHOOKS_RAW,
     OBSERVATIONS,
     ORDERS,

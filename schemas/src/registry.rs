@@ -14,6 +14,8 @@ use tokio::sync::Mutex;
 use crate::codec::{CodecError, Decoder, Encoder, WriterSchemas};
 use crate::records::AvroRecord;
 
+/// Every version of a subject can be read with every other.
+pub const FULL_TRANSITIVE: &str = "FULL_TRANSITIVE";
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -117,12 +119,12 @@ impl Registry {
         }
     }
 
-    /// The compatibility that every subject keeps unless it says otherwise.
-    pub async fn compatibility(&self) -> Result<String, RegistryError> {
-        let fault =
-            |reason: String| RegistryError::Call { what: "asking for the compatibility".into(), reason };
+    /// The compatibility that `subject` keeps: its own, or the registry's where it has none.
+    pub async fn compatibility(&self, subject: &str) -> Result<String, RegistryError> {
+        let what = format!("asking for the compatibility of {subject}");
+        let fault = |reason: String| RegistryError::Call { what: what.clone(), reason };
         let answer = reqwest::Client::new()
-            .get(format!("{}/config", self.url))
+            .get(format!("{}/config/{subject}?defaultToGlobal=true", self.url))
             .timeout(CALL_TIMEOUT)
             .send()
             .await
@@ -132,18 +134,18 @@ impl Registry {
         Ok(told["compatibilityLevel"].as_str().unwrap_or("unknown").to_owned())
     }
 
-    /// Sets the compatibility that every subject keeps unless it says otherwise.
-    pub async fn require_full_transitive(&self) -> Result<(), RegistryError> {
-        let what = "setting FULL_TRANSITIVE";
-        let fault = |reason: String| RegistryError::Call { what: what.into(), reason };
+    /// Sets the compatibility of `subject`. Only of ours: the registry may be others' as well.
+    pub async fn require_full_transitive(&self, subject: &str) -> Result<(), RegistryError> {
+        let what = format!("setting {FULL_TRANSITIVE} of {subject}");
+        let fault = |reason: String| RegistryError::Call { what: what.clone(), reason };
         let answer = reqwest::Client::new()
-            .put(format!("{}/config", self.url))
+            .put(format!("{}/config/{subject}", self.url))
             .timeout(CALL_TIMEOUT)
             .header("content-type", MEDIA_TYPE)
-            .body(r#"{"compatibility":"FULL_TRANSITIVE"}"#)
+            .body(serde_json::json!({"compatibility": FULL_TRANSITIVE}).to_string())
             .send()
             .await
-            .map_err(|e| fault(e.to_string()))?;
+            .map_err(|e| fault(e.without_url().to_string()))?;
         if answer.status().is_success() { Ok(()) } else { Err(fault(format!("HTTP {}", answer.status()))) }
     }
 }

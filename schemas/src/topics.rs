@@ -11,7 +11,7 @@ use rdkafka::types::RDKafkaErrorCode;
 
 use crate::catalogue::{Cleanup, TOPICS, Topic, dead_letter_topic};
 use crate::kafka::{KafkaConfig, LARGEST_RECORD};
-use crate::registry::{Registry, RegistryError};
+use crate::registry::{FULL_TRANSITIVE, Registry, RegistryError};
 
 const DAY_MS: u64 = 86_400_000;
 /// A reader of a compacted topic that was away longer must rebuild (ARCHITECTURE §3).
@@ -39,14 +39,16 @@ pub enum TopicError {
     Registry(#[from] RegistryError),
 }
 
-/// Makes every topic that is missing and registers every schema. Safe to repeat.
+/// Makes every topic that is missing and registers every schema, which stays compatible from then on. Safe to repeat.
 /// `replication` is the number of copies of each partition.
 pub async fn apply(kafka: &KafkaConfig, registry: &Registry, replication: i32) -> Result<(), TopicError> {
     create(kafka, replication).await?;
     for topic in TOPICS {
         let name = kafka.topic(topic.name);
         for record in topic.records {
-            registry.register(&topic.subject(&name, record.full_name), record.name, record.schema).await?;
+            let subject = topic.subject(&name, record.full_name);
+            registry.register(&subject, record.name, record.schema).await?;
+            registry.require_full_transitive(&subject).await?;
         }
     }
     Ok(())
@@ -79,6 +81,22 @@ pub async fn missing_schemas(kafka: &KafkaConfig, registry: &Registry) -> Result
         }
     }
     Ok(missing)
+}
+
+/// Subjects of which a later schema may break readers, each with its compatibility.
+pub async fn lax_subjects(kafka: &KafkaConfig, registry: &Registry) -> Result<Vec<String>, TopicError> {
+    let mut lax = Vec::new();
+    for topic in TOPICS {
+        let name = kafka.topic(topic.name);
+        for record in topic.records {
+            let subject = topic.subject(&name, record.full_name);
+            let level = registry.compatibility(&subject).await?;
+            if level != FULL_TRANSITIVE {
+                lax.push(format!("{subject} ({level})"));
+            }
+        }
+    }
+    Ok(lax)
 }
 
 /// What differs on the brokers from what the catalogue says, in words.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::observations::ObservationWriter;
-use qafila_ingest::repair::Repairs;
+use qafila_ingest::repair::{Of, Repairs};
 use qafila_projections::oltp::park::{self, Opened};
 use qafila_schemas::catalogue::{
     CARTS, COMPLETENESS, CUSTOMERS, EXPORT_EVENTS, ORDERS, PRODUCTS, SYNC_PROGRESS,
@@ -31,9 +31,9 @@ enum Way {
     /// The record goes back to its topic.
     Again,
     /// The entity is fetched.
-    Fetch(MerchantId, Entity, i64),
+    Fetch(Of, Entity, i64),
     /// The merge publishes the row anew.
-    Publish(MerchantId, Entity, i64),
+    Publish(Of, Entity, i64),
     /// There is none; why.
     None(&'static str),
 }
@@ -75,8 +75,8 @@ pub(super) async fn retry(
                 left += 1;
                 continue;
             }
-            Way::Fetch(merchant, entity, id) => repairs.fetch(merchant, &entity, &[id]).await?,
-            Way::Publish(merchant, entity, id) => repairs.publish(merchant, &entity, &[id]).await?,
+            Way::Fetch(of, entity, id) => repairs.fetch(of, &entity, &[id]).await?,
+            Way::Publish(of, entity, id) => repairs.publish(of, &entity, &[id]).await?,
             Way::Again | Way::None(_) => {}
         }
         retried += 1;
@@ -173,10 +173,8 @@ fn way(letter: &Letter) -> Way {
         (CARTS.name, Entity::Cart),
     ];
     if let Some((_, entity)) = facts.into_iter().find(|(topic, _)| *topic == letter.id.topic) {
-        let key = letter.key_text();
-        let parts = key.split_once(':').and_then(|(m, id)| Some((m.parse().ok()?, id.parse().ok()?)));
-        return match parts {
-            Some((merchant, id)) => Way::Publish(merchant, entity, id),
+        return match of_fact(&letter.key_text()) {
+            Some((of, id)) => Way::Publish(of, entity, id),
             None => Way::None("its key names no row: the fact that comes next replaces it"),
         };
     }
@@ -188,13 +186,20 @@ fn way(letter: &Letter) -> Way {
     }
     // A row of an answer was never a record.
     if let Some(entity) = letter.header(header::ENTITY) {
-        let merchant = letter.header(header::MERCHANT).and_then(|m| m.parse().ok());
+        let merchant: Option<MerchantId> = letter.header(header::MERCHANT).and_then(|m| m.parse().ok());
         return match merchant.zip(of_row(entity)) {
-            Some((merchant, (entity, id))) => Way::Fetch(merchant, entity, id),
+            Some((merchant, (entity, id))) => Way::Fetch(Of { merchant, store: None }, entity, id),
             None => Way::None("the row names no entity that could be fetched"),
         };
     }
     Way::Again
+}
+
+/// `<merchant id>:<store id>:<salla id>`, the key of a fact.
+fn of_fact(key: &str) -> Option<(Of, i64)> {
+    let mut parts = key.splitn(3, ':');
+    let (merchant, store) = (parts.next()?.parse().ok()?, parts.next()?.parse().ok()?);
+    Some((Of { merchant, store: Some(store) }, parts.next()?.parse().ok()?))
 }
 
 /// `<resource>:<id>` of a row that has an id.

@@ -37,18 +37,25 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
 async fn access(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
     let row = sqlx::query(
         "SELECT count(*), count(*) FILTER (WHERE refresh_state IN ('unknown', 'refused')),
-             count(*) FILTER (WHERE refresh_state = 'usable' AND expires_at < now())
+             count(*) FILTER (WHERE refresh_state = 'usable' AND expires_at < now()),
+             count(*) FILTER (WHERE refresh_state IN ('kept', 'absent') AND expires_at < now() + interval '7 days')
          FROM salla_connections WHERE wiped_at IS NULL",
     )
     .fetch_one(connection)
     .await?;
     let (all, lost, expired): (i64, i64, i64) = (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+    let ending: i64 = row.try_get(3)?;
     Ok(if expired > 0 {
         let found = format!("{expired} of {all} connections have expired and were not refreshed");
         Finding::broken("access to stores", found, "Start `qafila ingest`, or `qafila all`.")
     } else if lost > 0 {
         let found = format!("{lost} of {all} merchants have to authorise us again");
         Finding::attention("access to stores", found, "They were told in the app; nothing else helps.")
+    } else if ending > 0 {
+        let found = format!(
+            "access to {ending} of {all} stores ends within a week, and Salla gave no token to renew it with"
+        );
+        Finding::attention("access to stores", found, "Their merchants were told to connect again.")
     } else {
         Finding::fine("access to stores", format!("{all} connections"))
     })

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use qafila_projections::olap::client;
-use qafila_schemas::registry::Registry;
+use qafila_schemas::registry::{FULL_TRANSITIVE, Registry};
 use qafila_schemas::topics;
 
 use crate::config::Config;
@@ -146,13 +146,15 @@ async fn registry(config: &Config) -> Vec<Finding> {
             "Run `qafila topics apply`.",
         ),
     };
-    let compatibility = match registry.compatibility().await {
-        Ok(level) if level == "FULL_TRANSITIVE" => Finding::fine("schema compatibility", level),
-        Ok(level) => Finding::broken(
-            "schema compatibility",
-            format!("{level}, so a later schema may break readers"),
-            "Run `qafila topics apply`, which sets FULL_TRANSITIVE.",
-        ),
+    let compatibility = match topics::lax_subjects(&config.kafka, &registry).await {
+        Ok(lax) => match lax.first() {
+            None => Finding::fine("schema compatibility", FULL_TRANSITIVE),
+            Some(first) => Finding::broken(
+                "schema compatibility",
+                format!("a later schema of {} subjects may break readers, such as {first}", lax.len()),
+                "Run `qafila topics apply`, which sets FULL_TRANSITIVE.",
+            ),
+        },
         Err(error) => Finding::broken("schema compatibility", error.to_string(), way_out),
     };
     vec![schemas, compatibility]

@@ -24,6 +24,10 @@ pub struct RequestExport {
     pub compression: Option<String>,
     /// Whether a CSV file begins with the byte order mark of UTF-8, which Excel needs to read Arabic.
     pub byte_order_mark: Option<bool>,
+    /// What stands between the cells of a CSV file: one of [`DELIMITERS`](super::DELIMITERS); none where it is no CSV.
+    pub delimiter: Option<String>,
+    /// Whether a CSV cell that a spreadsheet would take for a formula begins with an apostrophe; none where it is no CSV.
+    pub formula_guard: Option<bool>,
     /// Whether personal fields are in the file, opened; none where the report has none.
     pub personal_data: Option<bool>,
     /// Who asks.

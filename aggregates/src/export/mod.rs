@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 pub use command::{ExportCommand, RequestExport, StoredFile};
 pub use event::ExportEvent;
-pub use state::{COMPRESSIONS, Export, ExportError, ExportStatus, FORMATS, FileThere, REPORTS};
+pub use state::{COMPRESSIONS, DELIMITERS, Export, ExportError, ExportStatus, FORMATS, FileThere, REPORTS};
 
 /// The export that a merchant asked for under an `Idempotency-Key`: the same key is the same export.
 pub fn job_id(merchant: MerchantId, idempotency_key: &str) -> JobId {

@@ -16,6 +16,8 @@ pub const REPORTS: [&str; 5] = ["sales-trend", "orders", "order-items", "custome
 pub const FORMATS: [&str; 3] = ["csv", "ndjson", "parquet"];
 /// Compressions of files.
 pub const COMPRESSIONS: [&str; 2] = ["gzip", "zstd"];
+/// What may stand between the cells of a CSV file: a comma, a semicolon (Excel of many languages expects it) or a tab.
+pub const DELIMITERS: [&str; 3] = [",", ";", "\t"];
 
 /// Why an export refuses a command.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +31,9 @@ pub enum ExportError {
     /// No such compression.
     #[error("compression must be one of {}", COMPRESSIONS.join(", "))]
     UnknownCompression,
+    /// No such delimiter.
+    #[error("delimiter must be a comma, a semicolon or a tab")]
+    UnknownDelimiter,
     /// The same key asked for something else before.
     #[error("this Idempotency-Key was used for another export")]
     AnotherRequest,
@@ -134,6 +139,9 @@ impl Export {
         if request.compression.as_deref().is_some_and(|name| !COMPRESSIONS.contains(&name)) {
             return Err(ExportError::UnknownCompression);
         }
+        if request.delimiter.as_deref().is_some_and(|name| !DELIMITERS.contains(&name)) {
+            return Err(ExportError::UnknownDelimiter);
+        }
         let wanted = x::ExportRequested {
             merchant_id: request.merchant_id,
             job_id: request.job_id,
@@ -144,6 +152,8 @@ impl Export {
             store_id: Some(request.store_id),
             compression: request.compression,
             byte_order_mark: request.byte_order_mark,
+            delimiter: request.delimiter,
+            formula_guard: request.formula_guard,
             personal_data: request.personal_data,
             requested_by: request.requested_by,
             requested_at: clock.now(),

@@ -28,6 +28,8 @@ fn request(report: &str, format: &str) -> ExportCommand {
         store_id: 5,
         compression: None,
         byte_order_mark: Some(true),
+        delimiter: Some(",".into()),
+        formula_guard: Some(true),
         personal_data: Some(true),
         requested_by: Some(UserId(Uuid::from_u128(9))),
     })
@@ -84,6 +86,8 @@ fn only_documented_reports_and_formats_are_made() {
     let ExportCommand::Request(wanted) = request("orders", "csv") else { panic!("a request") };
     let squeezed = |by: &str| RequestExport { compression: Some(by.into()), ..wanted.clone() };
     assert_eq!(then(vec![], ExportCommand::Request(squeezed("rar"))), Err(ExportError::UnknownCompression));
+    let separated = RequestExport { delimiter: Some("|".into()), ..wanted.clone() };
+    assert_eq!(then(vec![], ExportCommand::Request(separated)), Err(ExportError::UnknownDelimiter));
     for by in COMPRESSIONS {
         assert!(then(vec![], ExportCommand::Request(squeezed(by))).is_ok());
     }

@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_aggregates::commands::CommandError;
 use qafila_aggregates::export::{
-    COMPRESSIONS, ExportCommand, ExportError, FORMATS, REPORTS, RequestExport, job_id,
+    COMPRESSIONS, DELIMITERS, ExportCommand, ExportError, FORMATS, REPORTS, RequestExport, job_id,
 };
 use qafila_projections::export::filters::Filters;
 use qafila_projections::export::links::Linked;
@@ -51,6 +51,13 @@ pub struct ExportRequestBody {
     /// Whether a CSV file begins with the mark that Excel needs to read Arabic; true where absent.
     #[serde(default)]
     byte_order_mark: Option<bool>,
+    /// What stands between the cells of a CSV file: a comma, a semicolon or a tab; a comma where absent.
+    #[serde(default)]
+    delimiter: Option<String>,
+    /// Whether a CSV cell that a spreadsheet would take for a formula (as a phone with its `+`) begins with an apostrophe;
+    /// true where absent.
+    #[serde(default)]
+    formula_guard: Option<bool>,
     /// Whether names, phones, addresses and the like are in the file; true where absent.
     #[serde(default)]
     personal_data: Option<bool>,
@@ -137,6 +144,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Answer {
         Some(known) => known.store_id.unwrap_or_default(),
         None => store_with_room(&app, merchant).await?,
     };
+    let is_csv = body.format == "csv";
     let wanted = RequestExport {
         merchant_id: merchant,
         job_id: job,
@@ -145,7 +153,9 @@ pub async fn request(app: Arc<App>, call: Call) -> Answer {
         locale: user.locale,
         store_id,
         compression: body.compression,
-        byte_order_mark: (body.format == "csv").then_some(body.byte_order_mark.unwrap_or(true)),
+        byte_order_mark: is_csv.then_some(body.byte_order_mark.unwrap_or(true)),
+        delimiter: is_csv.then(|| body.delimiter.unwrap_or_else(|| DELIMITERS[0].into())),
+        formula_guard: is_csv.then_some(body.formula_guard.unwrap_or(true)),
         personal_data: report.is_personal().then_some(body.personal_data.unwrap_or(true)),
         format: body.format,
         requested_by: Some(user_id),
@@ -191,8 +201,18 @@ fn checked(body: &ExportRequestBody) -> Result<(Report, Filters), Problem> {
     if body.compression.as_deref().is_some_and(|name| !COMPRESSIONS.contains(&name)) {
         broken.add("/compression", one_of(&COMPRESSIONS));
     }
-    if body.byte_order_mark.is_some() && body.format != "csv" {
-        broken.add("/byteOrderMark", "is only for csv".into());
+    if body.delimiter.as_deref().is_some_and(|name| !DELIMITERS.contains(&name)) {
+        broken.add("/delimiter", "must be a comma, a semicolon or a tab".into());
+    }
+    if body.format != "csv" {
+        let only_csv = [
+            ("/byteOrderMark", body.byte_order_mark.is_some()),
+            ("/delimiter", body.delimiter.is_some()),
+            ("/formulaGuard", body.formula_guard.is_some()),
+        ];
+        for (name, _) in only_csv.into_iter().filter(|(_, is_given)| *is_given) {
+            broken.add(name, "is only for csv".into());
+        }
     }
     let Some(report) = Report::named(&body.report_type) else {
         broken.add("/reportType", one_of(&REPORTS));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_aggregates::merchant::MerchantCommand;
+use qafila_aggregates::merchant::{ACCESS_ENDS_SOON, MerchantCommand};
 use qafila_ingest::app_events::SubscriptionStanding;
 use qafila_ingest::subscriptions::SubscriptionState;
 use qafila_projections::notify::bell::kind::MAY_BE_UNWANTED;
@@ -205,7 +205,9 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
     };
     let webhooks = WebhooksBody::of(subscriptions);
     let connection = view.and_then(|view| view.connection).map(|c| {
-        let access = if c.access_lost.is_some() { "reauthorisation_needed" } else { "working" };
+        // Access that ends soon works until then.
+        let is_lost = c.access_lost.as_ref().is_some_and(|(cause, _)| cause != ACCESS_ENDS_SOON);
+        let access = if is_lost { "reauthorisation_needed" } else { "working" };
         let (cause, advice) = c.access_lost.unzip();
         ConnectionBody {
             id: c.connection_id.to_string(),

@@ -3,8 +3,9 @@
 use std::fmt::Write as _;
 use std::sync::{Arc, LazyLock};
 
-use http::{HeaderValue, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::{Value, json};
+use utoipa::openapi::PathItem;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use warp::reply::Response;
@@ -44,10 +45,23 @@ impl Modify for BearerToken {
     }
 }
 
-/// Paths of all routes, those beside the contract too.
-pub fn paths() -> Vec<String> {
-    let beside = ["/api/openapi.json", "/api/docs"].map(str::to_owned);
-    Document::openapi().paths.paths.into_keys().chain(beside).collect()
+/// Paths of all routes and their methods, those beside the contract too.
+pub fn routes() -> Vec<(String, Vec<Method>)> {
+    let beside = ["/api/openapi.json", "/api/docs"].map(|path| (path.to_owned(), vec![Method::GET]));
+    let described = Document::openapi().paths.paths.into_iter();
+    described.map(|(path, item)| (path, methods(&item))).chain(beside).collect()
+}
+
+fn methods(item: &PathItem) -> Vec<Method> {
+    let all = [
+        (Method::GET, &item.get),
+        (Method::HEAD, &item.head),
+        (Method::POST, &item.post),
+        (Method::PUT, &item.put),
+        (Method::PATCH, &item.patch),
+        (Method::DELETE, &item.delete),
+    ];
+    all.into_iter().filter(|(_, operation)| operation.is_some()).map(|(method, _)| method).collect()
 }
 
 /// What every route answers beside what its handler names: the front and [`Call`] refuse before any handler is asked.
@@ -162,9 +176,9 @@ mod tests {
 
     #[test]
     fn every_path_that_answers_has_a_name_for_metrics() {
-        let paths = paths();
+        let paths = routes();
         for path in ["/api/v1/sync/status", "/health/ready", "/metrics", "/api/docs"] {
-            assert!(paths.iter().any(|known| known == path), "{path} in {paths:?}");
+            assert!(paths.iter().any(|(known, _)| known == path), "{path} in {paths:?}");
         }
     }
 }

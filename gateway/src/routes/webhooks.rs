@@ -10,7 +10,16 @@ use crate::app::App;
 use crate::call::{Call, json as answer_json};
 use crate::problem::Problem;
 use crate::webhooks::NotTaken;
+use qafila_ingest::webhooks::packing::PackingError;
 use qafila_schemas::writer::WriteError;
+
+/// Outcome of a webhook that is larger than one may be.
+pub const TOO_LARGE: &str = "too_large";
+
+/// Counts a webhook by what became of it.
+pub fn count(outcome: &'static str) {
+    metrics::counter!("qafila_webhooks_total", "outcome" => outcome).increment(1);
+}
 
 /// `POST /api/webhooks/salla`: takes one event of Salla's, sealed; 200 says that Kafka has it.
 #[utoipa::path(
@@ -26,8 +35,9 @@ use qafila_schemas::writer::WriteError;
     ),
     responses(
         (status = 200, description = "Every replica of Kafka has it"),
+        (status = 400, description = "Packed by gzip, but not whole", body = Problem),
         (status = 401, description = "Not signed with one of our secrets", body = Problem),
-        (status = 413, description = "Larger than 1 MiB", body = Problem),
+        (status = 413, description = "Larger than 1 MiB, as it comes or unpacked", body = Problem),
         (status = 415, description = "Of another Content-Type than application/json", body = Problem),
         (status = 503, description = "Not taken, or too much is under way: send it again", body = Problem),
     )
@@ -43,10 +53,12 @@ pub async fn salla(app: Arc<App>, call: Call) -> Answer {
     let outcome = match &taken {
         Ok(_) => "taken",
         Err(NotTaken::Forged(_)) => "refused",
+        Err(NotTaken::Packed(PackingError::TooLarge)) => TOO_LARGE,
+        Err(NotTaken::Packed(PackingError::Damaged(_))) => "unreadable",
         Err(NotTaken::Unwritten(WriteError::Saturated)) => "too_many",
         Err(_) => "not_written",
     };
-    metrics::counter!("qafila_webhooks_total", "outcome" => outcome).increment(1);
+    count(outcome);
     match taken {
         Ok(_) => Ok(answer_json(StatusCode::OK, &json!({}))),
         Err(NotTaken::Forged(why)) => {
@@ -54,6 +66,14 @@ pub async fn salla(app: Arc<App>, call: Call) -> Answer {
             tracing::warn!(event = "webhook refused", reason = %why, client);
             let detail = format!("Not taken: {why}. Sign it with the webhook secret of the app.");
             Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+        }
+        Err(NotTaken::Packed(error)) => {
+            tracing::warn!(event = "webhook refused", reason = %error);
+            let (status, kind) = match error {
+                PackingError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
+                PackingError::Damaged(_) => (StatusCode::BAD_REQUEST, "bad-request"),
+            };
+            Err(Problem::new(status, kind, format!("Not taken: {error}.")))
         }
         Err(NotTaken::Unwritten(error @ WriteError::Saturated)) => {
             tracing::warn!(event = "webhook not taken", cause = %error);

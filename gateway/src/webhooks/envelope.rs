@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use qafila_ingest::webhooks::packing::without_mark;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 
@@ -32,7 +33,7 @@ impl Envelope {
     /// Reads what can be read, and no further than where both are known: they stand first, and the data behind them is long.
     pub(super) fn read(body: &[u8]) -> Self {
         let mut envelope = Self::default();
-        let mut json = serde_json::Deserializer::from_slice(body);
+        let mut json = serde_json::Deserializer::from_slice(without_mark(body));
         // An error says that reading ended, with whatever was found.
         let _ = Outside(&mut envelope).deserialize(&mut json);
         envelope
@@ -105,6 +106,7 @@ mod tests {
             (r#"{"event":null,"merchant":"many"}"#, Envelope::default()),
             (r#"{"event":"a","merchant":7,"data":{"cut"#, envelope(Some(7), "a")),
             (r#"{"data":{"event":"b","merchant":8},"event":"a","merchant":7}"#, envelope(Some(7), "a")),
+            ("\u{feff}{\"event\":\"a\",\"merchant\":7}", envelope(Some(7), "a")),
             ("[1]", Envelope::default()),
             ("no JSON", Envelope::default()),
             ("", Envelope::default()),

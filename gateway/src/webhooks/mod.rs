@@ -8,6 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderMap;
+use qafila_ingest::webhooks::packing::{self, PackingError};
 use qafila_schemas::catalogue::WEBHOOKS_RAW;
 use qafila_schemas::codec::{CodecError, Encoder};
 use qafila_schemas::contract::Contract;
@@ -43,6 +44,9 @@ pub enum NotTaken {
     /// Not Salla's.
     #[error(transparent)]
     Forged(#[from] Forged),
+    /// Packed in a way that nobody could read later.
+    #[error(transparent)]
+    Packed(#[from] PackingError),
     /// It may or may not be on the topic; Salla has to send it again.
     #[error(transparent)]
     Unwritten(#[from] WriteError),
@@ -98,8 +102,8 @@ impl WebhookIntake {
 
     /// Returns once every replica has the webhook.
     pub async fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<Placed, NotTaken> {
-        let strategy = self.verifier.verify(headers, body)?;
-        let record = self.record(strategy, body)?;
+        let (strategy, envelope) = self.verified(headers, body)?;
+        let record = self.record(strategy, envelope, body)?;
         let written = self.writer.try_write(record).await;
         self.note(written.is_ok());
         Ok(written?)
@@ -116,9 +120,26 @@ impl WebhookIntake {
         *failing = (!written).then(Instant::now);
     }
 
-    fn record(&self, strategy: Strategy, body: &[u8]) -> Result<Outgoing, NotTaken> {
+    /// How a webhook is Salla's, and its envelope. A proxy may have packed what was signed; what is packed is read before it is
+    /// accepted, so that nothing is acknowledged that nobody can read.
+    fn verified(&self, headers: &HeaderMap, body: &[u8]) -> Result<(Strategy, Envelope), NotTaken> {
+        if !packing::is_packed(body) {
+            return Ok((self.verifier.verify(headers, body)?, Envelope::read(body)));
+        }
+        let as_it_came = self.verifier.verify(headers, body);
+        if let Err(forged) = as_it_came
+            && forged != Forged::WrongSignature
+        {
+            return Err(forged.into());
+        }
+        let unpacked =
+            packing::unpack(body).map_err(|error| as_it_came.err().map_or(error.into(), NotTaken::Forged))?;
+        let strategy = as_it_came.or_else(|_| self.verifier.verify(headers, &unpacked))?;
+        Ok((strategy, Envelope::read(&unpacked)))
+    }
+
+    fn record(&self, strategy: Strategy, envelope: Envelope, body: &[u8]) -> Result<Outgoing, NotTaken> {
         let received_at = Millis::now();
-        let envelope = Envelope::read(body);
         let sealed = self.sealer.seal(body)?;
         let body_sha256 = digits(digest(&SHA256, body).as_ref());
         // Without a store nothing tells which webhooks belong together: they are spread.

@@ -125,6 +125,8 @@ impl WebhookVerifier {
     fn signature(&self, headers: &HeaderMap, body: &[u8]) -> Result<Strategy, Forged> {
         let mut signature = [0; 32];
         let digits = text(headers, SIGNATURE).ok_or(Forged::NoSignature)?;
+        // The name of the hash before it is what others who sign so send.
+        let digits = digits.strip_prefix("sha256=").unwrap_or(digits);
         hex::decode_to_slice(digits, &mut signature).map_err(|_| Forged::NoSignature)?;
         let matches =
             self.macs.iter().any(|mac| mac.clone().chain_update(body).verify_slice(&signature).is_ok());
@@ -222,6 +224,8 @@ mod tests {
         ] {
             assert_eq!(one.verify(&headers(&pairs), BODY), Err(reason), "{pairs:?}");
         }
+        let named = headers(&[(SIGNATURE, &format!("sha256={good}"))]);
+        assert_eq!(one.verify(&named, BODY), Ok(Strategy::Signature));
         let without_strategy = headers(&[(SIGNATURE, &good)]);
         assert_eq!(one.verify(&without_strategy, BODY), Ok(Strategy::Signature));
     }

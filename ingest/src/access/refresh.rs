@@ -130,16 +130,11 @@ impl AccessTokens {
             RefreshState::Usable => {}
             // Sent once more, it may be taken for a theft: only where nothing is left to lose, and never because Salla said 401.
             RefreshState::Kept if stored.expires_at <= chrono::Utc::now() => {}
-            RefreshState::Kept => {
-                set_state(&mut transaction, id, "refused").await?;
-                transaction.commit().await?;
-                return Err(AccessError::Refused { generation: stored.generation });
-            }
             RefreshState::Unknown => {
                 return Err(AccessError::RefreshAnswerLost { generation: stored.generation });
             }
             RefreshState::Refused => return Err(AccessError::Refused { generation: stored.generation }),
-            RefreshState::Absent => {
+            RefreshState::Kept | RefreshState::Absent => {
                 set_state(&mut transaction, id, "refused").await?;
                 transaction.commit().await?;
                 return Err(AccessError::Refused { generation: stored.generation });

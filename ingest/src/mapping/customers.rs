@@ -7,7 +7,7 @@ use qafila_schemas::sealed::Subject;
 
 use super::orders::say;
 use super::people::{country_code, email, phone_text};
-use super::{Document, Provenance, Unmappable, Unsealed, observation};
+use super::{Document, Provenance, Unmappable, Unsealed, document_id, observation};
 use crate::salla::shapes::amounts::currency_code;
 use crate::salla::shapes::reading::{Notes, Reading, Said};
 use crate::salla::shapes::values::{raw_id, riyadh};
@@ -17,7 +17,7 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     let document = Document::read(row);
     let notes = Notes::default();
     let customer = document.object(&notes)?;
-    let id = document.id(&customer)?;
+    let id = document_id(&customer)?;
     let (mut seen, mut empty) = (CustomerObservation::default(), Vec::new());
     let phone = phone_text(&customer, "mobile", Some("mobile_code"), provenance.market.country());
     say(customer.text("first_name"), "first_name", &mut seen.first_name, &mut empty);

@@ -22,7 +22,7 @@ use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::sealed::Subject;
 
-use crate::salla::shapes::reading::{Notes, Object, Said};
+use crate::salla::shapes::reading::{Notes, Object};
 
 /// Whose rows these are and how they were read.
 #[derive(Debug, Clone)]
@@ -152,17 +152,13 @@ impl<'d> Document<'d> {
         Object::parse(&self.0, String::new(), notes)
             .ok_or_else(|| Unmappable { path: String::new(), reason: "no JSON object".into() })
     }
+}
 
-    /// Salla's id of what the document is about.
-    fn id(&self, object: &Object<'_, '_>) -> Result<i64, Unmappable> {
-        match object.id("id") {
-            Said::Value(id) => Ok(id),
-            _ => Err(Unmappable {
-                path: format!("{}/id", object.path()),
-                reason: "no whole number above 0".into(),
-            }),
-        }
-    }
+/// Salla's id of what a document is about.
+fn document_id(object: &Object<'_, '_>) -> Result<i64, Unmappable> {
+    let absent =
+        || Unmappable { path: format!("{}/id", object.path()), reason: "no whole number above 0".into() };
+    object.id("id").value().ok_or_else(absent)
 }
 
 /// Salla's id of a row, whatever else is wrong with it.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::people::{Person, country_code, email, phone_text};
-use super::{Document, Provenance, Unmappable, Unsealed, statuses};
+use super::{Document, Provenance, Unmappable, Unsealed, document_id, statuses};
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said, objects, rows};
 
 /// When a row says that its order was placed, for telling slices apart; nothing where it does not say.
@@ -67,7 +67,7 @@ impl Order<'_> {
         let document = Document::read(text);
         let notes = Notes::default();
         let order = document.object(&notes)?;
-        let order_id = document.id(&order)?;
+        let order_id = document_id(&order)?;
         let (mut seen, mut empty) = (OrderObservation::default(), Vec::new());
         seen.reference_id = order.whole("reference_id").value();
         seen.created_at = order.instant("date").value();
@@ -213,13 +213,14 @@ fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
     let mut sum = Amount::ZERO;
     for one in &listed {
         match one.money("discount", "SAR") {
-            Said::Value(money) => match sum.checked_add(money.amount) {
-                Some(more) => sum = more,
-                None => {
+            Said::Value(money) => {
+                if let Some(more) = sum.checked_add(money.amount) {
+                    sum = more;
+                } else {
                     amounts.note("discounts");
                     return None;
                 }
-            },
+            }
             Said::Empty => {}
             Said::Nothing => all &= !one.has("discount"),
         }

@@ -79,12 +79,11 @@ pub(super) fn phone_text(of: &Object<'_, '_>, name: &str, code: Option<&str>, co
     }
     match of.text(name) {
         Said::Value(text) => {
-            match phone(country, code.as_deref(), text.strip_suffix(".0").unwrap_or(&text)) {
-                Some(phone) => Said::Value(Phone::into_text(phone)),
-                None => {
-                    of.note(name);
-                    Said::Nothing
-                }
+            if let Some(phone) = phone(country, code.as_deref(), text.strip_suffix(".0").unwrap_or(&text)) {
+                Said::Value(Phone::into_text(phone))
+            } else {
+                of.note(name);
+                Said::Nothing
             }
         }
         said => said,
@@ -103,13 +102,14 @@ pub(super) fn country_code(of: &Object<'_, '_>) -> Said<String> {
         is_code.then(|| text.to_ascii_uppercase())
     };
     let said = match of.text("country_code") {
-        Said::Value(text) => match code(text) {
-            Some(code) => Said::Value(code),
-            None => {
+        Said::Value(text) => {
+            if let Some(code) = code(text) {
+                Said::Value(code)
+            } else {
                 of.note("country_code");
                 Said::Nothing
             }
-        },
+        }
         said => said,
     };
     said.or(|| match of.raw("country").filter(|raw| raw.starts_with('"')).map(|_| of.text("country")) {

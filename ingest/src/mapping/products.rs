@@ -5,7 +5,7 @@ use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::ProductObservation;
 
 use super::orders::say;
-use super::{Document, Provenance, Unmappable, Unsealed, observation};
+use super::{Document, Provenance, Unmappable, Unsealed, document_id, observation};
 use crate::salla::shapes::amounts::currency_code;
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said};
 use crate::salla::shapes::values::{is_empty_object, text};
@@ -15,7 +15,7 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     let document = Document::read(row);
     let notes = Notes::default();
     let product = document.object(&notes)?;
-    let id = document.id(&product)?;
+    let id = document_id(&product)?;
     let (mut seen, mut empty) = (ProductObservation::default(), Vec::new());
     seen.name = product.text("name").value();
     say(product.text("sku"), "sku", &mut seen.sku, &mut empty);

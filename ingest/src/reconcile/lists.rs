@@ -44,6 +44,8 @@ pub struct CustomersDone {
     pub summary: Result<Summary, Failure>,
     /// Where the next night goes on; none where the cycle has ended.
     pub next: Option<CustomersCursor>,
+    /// When the cycle began, where it has ended and has seen every customer: up to then nothing is missing.
+    pub complete_to: Option<DateTime<Utc>>,
 }
 
 /// Reconciles a list of a run.
@@ -125,12 +127,12 @@ impl<'r> Lists<'r> {
         while let Some(slice) = cursor.slices.last().cloned() {
             if !whole && a_night.is_some_and(|pages| read >= pages) {
                 let summary = self.differences.finish(usize::MAX).await;
-                return Ok(CustomersDone { summary, next: Some(cursor) });
+                return Ok(CustomersDone { summary, next: Some(cursor), complete_to: None });
             }
             let config = self.run.client.config();
             let per_page = config.per_page(CUSTOMERS);
             let page = lists.page(CUSTOMERS, &slice, cursor.page, per_page).await?;
-            let parts = lists.parts(CUSTOMERS, &slice, page.total);
+            let parts = lists.parts(CUSTOMERS, &slice, page.total).await?;
             if !parts.is_empty() {
                 cursor.slices.pop();
                 cursor.slices.extend(parts.into_iter().map(|part| part.name));
@@ -160,7 +162,7 @@ impl<'r> Lists<'r> {
         }
         if !cursor.shown {
             let summary = self.differences.finish(usize::MAX).await;
-            return Ok(CustomersDone { summary, next: None });
+            return Ok(CustomersDone { summary, next: None, complete_to: None });
         }
         let seen: HashSet<i64> = self.run.looked_at_customers().await?;
         let Owner { merchant_id, store_id, .. } = self.run.owner;
@@ -174,7 +176,7 @@ impl<'r> Lists<'r> {
         if let Err(failure @ Failure::TooManyDeletions { .. }) = summary {
             return Err(failure);
         }
-        Ok(CustomersDone { summary, next: None })
+        Ok(CustomersDone { summary, next: None, complete_to: Some(cursor.since) })
     }
 
     /// Pages of customers that a night reads of a list of `total` rows.

@@ -191,7 +191,11 @@ impl Night {
         let (tools, leased) = (&self.tools, &self.leased);
         let window = window_of(leased, tools.salla.config().list_cache_window);
         if !leased.is_connected {
-            run.record("orders", window, &Err(Failure::NotConnected)).await?;
+            let ended = Failure::NotConnected;
+            for resource in RESOURCES {
+                run.stand_still(resource, ended.cause()).await?;
+            }
+            run.record("orders", window, &Err(ended)).await?;
             return tools.work.dismiss(leased).await.map_err(Failure::ours);
         }
         let (mut to_repeat, mut may_pass) = (false, false);
@@ -215,6 +219,7 @@ impl Night {
                         continue;
                     }
                     may_pass |= failure.may_pass();
+                    run.stand_still(resource, failure.cause()).await?;
                     run.record(resource, window, &Err(failure)).await?;
                     tools.work.resource_done(leased, resource).await.map_err(Failure::ours)?;
                 }

@@ -23,9 +23,14 @@ use crate::hydration::entity::EntityReader;
 use crate::mapping::Owner;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{Page, SallaClient};
-use crate::sync::completeness::Complete;
+use crate::sync::completeness::{Complete, Read};
 use crate::sync::intake::day;
 use crate::sync::plan::{Window, midnight};
+
+/// Completeness stands still because rows could not be read; they are tried again.
+const ROWS_UNREAD: &str = "rows_unread";
+/// Completeness stands still because the read models are behind, or the run was interrupted.
+const NOT_STORED_YET: &str = "not_stored_yet";
 
 /// Resources in the order of a run.
 pub const RESOURCES: [&str; 3] = ["orders", "products", "customers"];
@@ -86,6 +91,7 @@ impl Run {
     /// One resource of the store's night, or of what an outage left.
     pub async fn nightly(&self, leased: &Leased, resource: &'static str) -> Result<Summary, Failure> {
         let differences = Differences::new(self, resource);
+        let mut complete_to = Some(self.started_at);
         let summary = match resource {
             "orders" => {
                 let scope = Scope::Changed {
@@ -110,6 +116,7 @@ impl Run {
                 }
                 let done = done?;
                 self.tools.work.customers_done(leased, done.next).await.map_err(Failure::ours)?;
+                complete_to = done.complete_to;
                 done.summary?
             }
         };
@@ -119,8 +126,9 @@ impl Run {
         }
         // What an earlier try wrote is not looked at again, so nobody can say here whether it is stored.
         if leased.tries == 1 && differences.are_stored().await? {
-            self.state_completeness(resource, summary).await?;
+            self.state_completeness(resource, summary, complete_to).await?;
         } else {
+            self.stand_still(resource, NOT_STORED_YET).await?;
             tracing::warn!(event = "completeness not stated", merchantId = %self.owner.merchant_id, resource,
                 reason = "the read models are behind, or the run was interrupted; the next night states it");
         }
@@ -141,13 +149,26 @@ impl Run {
         Found { resource, outcome, shown: differences.shown() }
     }
 
-    /// Nothing is missing up to the run's beginning, less what a cache may have hidden; not where a row could not be read.
-    async fn state_completeness(&self, resource: &'static str, summary: Summary) -> Result<(), Failure> {
-        if summary.failed > 0 || resource == "customers" {
-            return Ok(());
+    /// Nothing is missing up to the beginning of what was read, less what a cache may have hidden; not where a row could not be
+    /// read. `begun` is none where a part of the resource was read.
+    async fn state_completeness(
+        &self,
+        resource: &'static str,
+        summary: Summary,
+        begun: Option<DateTime<Utc>>,
+    ) -> Result<(), Failure> {
+        if summary.failed > 0 {
+            return self.stand_still(resource, ROWS_UNREAD).await;
         }
-        let complete = Complete { resource, from: None, to: self.started_at - self.list_cache_window() };
+        let Some(begun) = begun else { return Ok(()) };
+        let read = if resource == "orders" { Read::Changes } else { Read::Whole };
+        let complete = Complete { resource, read, to: begun - self.list_cache_window() };
         self.tools.statements.state(self.owner, &[complete]).await.map_err(Failure::ours)
+    }
+
+    /// States why the resource is not complete any further than it was.
+    pub async fn stand_still(&self, resource: &str, cause: &str) -> Result<(), Failure> {
+        self.tools.statements.stand_still(self.owner, resource, cause).await.map_err(Failure::ours)
     }
 
     /// Writes the record of a resource; repeating it says the same.

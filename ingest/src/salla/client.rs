@@ -425,7 +425,7 @@ fn page(body: &str, number: i64, per_page: Option<i64>, asked_at: Millis) -> Res
     let told = |name: &str| pagination.as_ref().and_then(|pagination| pagination.whole(name).value());
     let (current, pages) = (told("currentPage").unwrap_or(number), told("totalPages"));
     let is_short = per_page.is_none_or(|asked| count < asked.min(told("perPage").unwrap_or(asked)));
-    let total = told("total").or_else(|| match pages {
+    let total = told("total").or(match pages {
         Some(pages) if pages <= 1 => Some(count),
         None if number == 1 && is_short => Some(count),
         _ => None,

@@ -4,13 +4,14 @@ use chrono::{DateTime, Utc};
 use qafila_schemas::catalogue::COMPLETENESS;
 use qafila_schemas::codec::{CodecError, Encoder};
 use qafila_schemas::contract::Contract;
-use qafila_schemas::headers::CloudEvent;
+use qafila_schemas::headers::{self, CloudEvent};
 use qafila_schemas::ids::ConnectionId;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::sync::{Completeness, ResourceCompleteness};
 use qafila_schemas::registry::RegistryError;
 use qafila_schemas::writer::{Outgoing, TopicWriter, WriteError};
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
+use uuid::Uuid;
 
 use super::plan;
 use super::work::LeasedRun;
@@ -35,10 +36,21 @@ pub enum StatementError {
 pub struct Complete {
     /// Resource.
     pub resource: &'static str,
-    /// Nothing is missing from here on; none where it was read whole.
-    pub from: Option<DateTime<Utc>>,
-    /// Nothing is missing up to here.
+    /// What was read.
+    pub read: Read,
+    /// Nothing of that is missing up to here.
     pub to: DateTime<Utc>,
+}
+
+/// What was read of a resource.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Read {
+    /// All of it.
+    Whole,
+    /// What was made since then.
+    Since(DateTime<Utc>),
+    /// What has changed since the last time.
+    Changes,
 }
 
 /// States completeness: in its table first, then on `qafila.completeness`.
@@ -58,7 +70,32 @@ impl Statements {
 
     /// Adds what is complete to what was before and states all; returns once Kafka has it. Repeating it says the same.
     pub async fn state(&self, owner: Owner, complete: &[Complete]) -> Result<(), StatementError> {
-        let resources = self.extend(owner.connection_id, complete).await?;
+        let mut transaction = self.pool.begin().await?;
+        inherit(&mut transaction, owner).await?;
+        for one in complete {
+            extend(&mut transaction, owner.connection_id, one).await?;
+        }
+        transaction.commit().await?;
+        self.publish(owner).await
+    }
+
+    /// States why a resource is not complete any further than it was; nothing where nothing was complete yet.
+    pub async fn stand_still(&self, owner: Owner, resource: &str, cause: &str) -> Result<(), StatementError> {
+        let stands = sqlx::query(
+            "UPDATE completeness SET cause = $3 WHERE connection_id = $1 AND resource = $2 AND cause IS DISTINCT FROM $3",
+        )
+        .bind(owner.connection_id.0)
+        .bind(resource)
+        .bind(cause)
+        .execute(&self.pool)
+        .await?;
+        if stands.rows_affected() == 0 { Ok(()) } else { self.publish(owner).await }
+    }
+
+    /// Writes all that is known of a connection, and a tombstone for each that it has followed.
+    async fn publish(&self, owner: Owner) -> Result<(), StatementError> {
+        let resources = self.all(owner.connection_id).await?;
+        let followed = self.followed(owner).await?;
         let stated_at = Millis::now();
         let statement = Completeness {
             merchant_id: owner.merchant_id,
@@ -67,59 +104,172 @@ impl Statements {
             resources,
             stated_at,
         };
-        let key = owner.merchant_id.to_string();
-        let id = format!("{key}:completeness:{}", stated_at.0);
-        let event =
-            CloudEvent { id: &id, kind: COMPLETENESS.records[0].full_name, subject: &key, time: stated_at };
-        let record = Outgoing {
-            topic: self.topic.clone(),
-            headers: event.headers(),
-            value: Some(self.encoder.encode_to_vec(&statement)?),
-            key,
-        };
-        self.writer.write_all(vec![record]).await?;
+        let value = self.encoder.encode_to_vec(&statement)?;
+        let mut records = vec![self.record(owner.connection_id, Some(value), stated_at)];
+        records.extend(followed.iter().map(|connection| self.record(*connection, None, stated_at)));
+        self.writer.write_all(records).await?;
+        self.forget(&followed).await?;
         Ok(())
     }
 
-    /// Adds what a run has made complete to what was before, and returns all.
-    async fn extend(
-        &self,
-        connection: ConnectionId,
-        complete: &[Complete],
-    ) -> Result<Vec<ResourceCompleteness>, sqlx::Error> {
-        let mut transaction = self.pool.begin().await?;
-        for one in complete {
-            sqlx::query(
-                "INSERT INTO completeness AS known (connection_id, resource, complete_from, complete_to) VALUES ($1, $2, $3, $4)
-                 ON CONFLICT (connection_id, resource) DO UPDATE SET complete_from = least(known.complete_from, $3),
-                     complete_to = greatest(known.complete_to, $4)",
-            )
-            .bind(connection.0)
-            .bind(one.resource)
-            .bind(one.from)
-            .bind(one.to)
-            .execute(&mut *transaction)
-            .await?;
-        }
-        let all: Vec<(String, Option<DateTime<Utc>>, DateTime<Utc>)> = sqlx::query_as(
-            "SELECT resource, complete_from, complete_to FROM completeness WHERE connection_id = $1 ORDER BY resource",
+    fn record(&self, connection: ConnectionId, value: Option<Vec<u8>>, stated_at: Millis) -> Outgoing {
+        let key = connection.to_string();
+        let id = format!("{key}:completeness:{}", stated_at.0);
+        let event =
+            CloudEvent { id: &id, kind: COMPLETENESS.records[0].full_name, subject: &key, time: stated_at };
+        let headers = match value {
+            Some(_) => event.headers(),
+            None => headers::with(event.headers(), headers::DELETED, "true"),
+        };
+        Outgoing { topic: self.topic.clone(), headers, value, key }
+    }
+
+    async fn all(&self, connection: ConnectionId) -> Result<Vec<ResourceCompleteness>, sqlx::Error> {
+        let all: Vec<(String, Option<DateTime<Utc>>, DateTime<Utc>, Option<String>)> = sqlx::query_as(
+            "SELECT resource, complete_from, complete_to, cause FROM completeness WHERE connection_id = $1 ORDER BY resource",
         )
         .bind(connection.0)
-        .fetch_all(&mut *transaction)
+        .fetch_all(&self.pool)
         .await?;
-        transaction.commit().await?;
-        Ok(all
-            .into_iter()
-            .map(|(resource, from, to)| ResourceCompleteness {
-                resource,
-                complete_from: from.map(Millis::from),
-                complete_to: Some(to.into()),
-            })
-            .collect())
+        let resource = |(resource, from, to, cause): (_, Option<DateTime<Utc>>, DateTime<Utc>, _)| {
+            let (complete_from, complete_to) = (from.map(Millis::from), Some(to.into()));
+            ResourceCompleteness { resource, complete_from, complete_to, cause }
+        };
+        Ok(all.into_iter().map(resource).collect())
+    }
+
+    /// Connections of the same store before this one, of which something is still stated.
+    async fn followed(&self, owner: Owner) -> Result<Vec<ConnectionId>, sqlx::Error> {
+        let followed: Vec<Uuid> = sqlx::query_scalar(&format!("SELECT DISTINCT k.connection_id {BEFORE}"))
+            .bind(owner.connection_id.0)
+            .bind(owner.merchant_id.0)
+            .bind(owner.store_id)
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(followed.into_iter().map(ConnectionId).collect())
+    }
+
+    async fn forget(&self, followed: &[ConnectionId]) -> Result<(), sqlx::Error> {
+        let followed: Vec<Uuid> = followed.iter().map(|connection| connection.0).collect();
+        let forgetting = sqlx::query("DELETE FROM completeness WHERE connection_id = ANY($1)").bind(followed);
+        forgetting.execute(&self.pool).await.map(drop)
+    }
+}
+
+/// What was stated of the same store's connections that have ended; `$1` is the present one, `$2` the merchant, `$3` the store.
+const BEFORE: &str = "FROM completeness k JOIN salla_connections c USING (connection_id)
+    WHERE c.merchant_id = $2 AND c.store_id = $3 AND c.connection_id <> $1 AND c.wiped_at IS NOT NULL";
+
+/// A new connection of a store begins with what was complete under the one before it.
+async fn inherit(connection: &mut PgConnection, owner: Owner) -> Result<(), sqlx::Error> {
+    sqlx::query(&format!(
+        "INSERT INTO completeness (connection_id, resource, complete_from, complete_to, cause)
+         SELECT DISTINCT ON (k.resource) $1, k.resource, k.complete_from, k.complete_to, k.cause {BEFORE}
+         ORDER BY k.resource, k.complete_to DESC ON CONFLICT DO NOTHING"
+    ))
+    .bind(owner.connection_id.0)
+    .bind(owner.merchant_id.0)
+    .bind(owner.store_id)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+/// Adds what was read to what is known of a resource, which moves again.
+async fn extend(
+    connection: &mut PgConnection,
+    of: ConnectionId,
+    complete: &Complete,
+) -> Result<(), sqlx::Error> {
+    let known: Option<(Option<DateTime<Utc>>, DateTime<Utc>)> = sqlx::query_as(
+        "SELECT complete_from, complete_to FROM completeness WHERE connection_id = $1 AND resource = $2 FOR UPDATE",
+    )
+    .bind(of.0)
+    .bind(complete.resource)
+    .fetch_optional(&mut *connection)
+    .await?;
+    let (from, to) = match (known, complete.read) {
+        (Some(known), read) => extended(known, read, complete.to),
+        (None, Read::Whole) => (None, complete.to),
+        (None, Read::Since(since)) => (Some(since), complete.to),
+        // Since a last time that never was: nothing is known.
+        (None, Read::Changes) => return Ok(()),
+    };
+    sqlx::query(
+        "INSERT INTO completeness (connection_id, resource, complete_from, complete_to) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (connection_id, resource) DO UPDATE SET complete_from = $3, complete_to = $4, cause = NULL",
+    )
+    .bind(of.0)
+    .bind(complete.resource)
+    .bind(from)
+    .bind(to)
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
+type Span = (Option<DateTime<Utc>>, DateTime<Utc>);
+
+/// What is known after reading more, up to `until`. Two spans that do not touch leave a gap that nobody has read: then the later
+/// one stands where it is longer, else the one before it, and nothing is claimed of the other.
+fn extended((from, to): Span, read: Read, until: DateTime<Utc>) -> Span {
+    match (read, from) {
+        (Read::Whole, _) => (None, until.max(to)),
+        (Read::Changes, _) => (from, until.max(to)),
+        (Read::Since(since), None) => (None, if since <= to { until.max(to) } else { to }),
+        (Read::Since(since), Some(first)) => {
+            let (touch, is_later) = (since <= to && until >= first, since > to);
+            if touch {
+                (Some(first.min(since)), until.max(to))
+            } else if is_later && until - since > to - first {
+                (Some(since), until)
+            } else {
+                (from, to)
+            }
+        }
     }
 }
 
 /// Orders are complete from the run's first day.
 pub fn from_first_day(run: &LeasedRun) -> DateTime<Utc> {
     plan::midnight(run.from_day)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).expect("a time")
+    }
+
+    #[test]
+    fn a_gap_that_nobody_has_read_is_never_claimed() {
+        let year = (Some(at(0)), at(365));
+        assert_eq!(extended(year, Read::Since(at(300)), at(400)), (Some(at(0)), at(400)));
+        assert_eq!(extended(year, Read::Since(at(390)), at(400)), year, "ten days after a gap");
+        assert_eq!(
+            extended(year, Read::Since(at(500)), at(900)),
+            (Some(at(500)), at(900)),
+            "more than before"
+        );
+        assert_eq!(extended(year, Read::Changes, at(400)), (Some(at(0)), at(400)));
+        assert_eq!(extended(year, Read::Whole, at(400)), (None, at(400)));
+        assert_eq!(extended((None, at(365)), Read::Since(at(390)), at(400)), (None, at(365)));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_claimed_was_read(from in 0_i64..100, length in 0_i64..100, since in 0_i64..300, more in 0_i64..100) {
+            let (known, read) = ((at(from), at(from + length)), (at(since), at(since + more)));
+            let (claimed, to) = extended((Some(known.0), known.1), Read::Since(read.0), read.1);
+            let claimed = claimed.expect("it began somewhere");
+            for day in claimed.timestamp()..=to.timestamp() {
+                let was_read = |span: (DateTime<Utc>, DateTime<Utc>)| span.0 <= at(day) && at(day) <= span.1;
+                prop_assert!(was_read(known) || was_read(read), "day {day}");
+            }
+        }
+    }
 }

@@ -13,7 +13,7 @@ use qafila_schemas::writer::Outgoing;
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 
-use super::completeness::{self, Complete};
+use super::completeness::{self, Complete, Read};
 use super::hydrate::Hydrator;
 use super::intake::Intake;
 use super::plan::Window;
@@ -198,6 +198,8 @@ impl Importer {
         let hydrator =
             Hydrator { tools: Arc::clone(&self.tools), run, entities, intake, written: Arc::default() };
         let expected = self.expected(&client).await?;
+        let orders = expected.get("orders").copied().unwrap_or_default();
+        scanner.join_slices_where_days_are_ignored(orders).await?;
         tokio::select! {
             outcome = self.both_passes(&scanner, &hydrator) => outcome?,
             never = self.report_progress(&client, &expected) => match never {},
@@ -249,8 +251,11 @@ impl Importer {
         let complete: Vec<Complete> = ["orders", "customers", "products"]
             .into_iter()
             .filter_map(|resource| {
-                let from = (resource == "orders").then(|| completeness::from_first_day(&self.run));
-                scanner.complete_to(slices, resource).map(|to| Complete { resource, from, to })
+                let read = match resource {
+                    "orders" => Read::Since(completeness::from_first_day(&self.run)),
+                    _ => Read::Whole,
+                };
+                scanner.complete_to(slices, resource).map(|to| Complete { resource, read, to })
             })
             .collect();
         self.tools.completeness.state(self.run.owner(), &complete).await.map_err(Stop::ours)

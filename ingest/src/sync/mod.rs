@@ -8,6 +8,7 @@
 pub mod completeness;
 pub mod feed;
 pub mod hydrate;
+mod ignored_days;
 pub mod import;
 pub mod intake;
 pub mod plan;
@@ -41,6 +42,7 @@ use crate::observations::ObservationWriter;
 use crate::refused_rows::RefusedRows;
 use crate::role_error::RoleError;
 use crate::salla::client::SallaApi;
+use crate::stores;
 use completeness::Statements;
 use hydrate::HydrationStore;
 use import::Importer;
@@ -127,6 +129,9 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Role
         progress: role.contract.encoder(&catalogue::SYNC_PROGRESS).await?,
         contract: role.contract.clone(),
     });
+    let stating =
+        stores::run(role.pool.clone(), role.contract.clone(), tools.writer.clone(), shutdown.clone());
+    let stating = async { Ok(stating.await?) };
     let feed = feed::run(role.pool, role.contract, tools.writer.clone(), role.slot, shutdown.clone());
     let work = async {
         if let Err(error) = tools.work.inherit(&slot).await {
@@ -136,7 +141,7 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Role
         work_on_runs(tools, worker, shutdown).await;
         Ok(())
     };
-    tokio::try_join!(feed, work).map(drop)
+    tokio::try_join!(feed, work, stating).map(drop)
 }
 
 async fn work_on_runs(tools: Arc<Tools>, worker: String, shutdown: CancellationToken) {

@@ -92,6 +92,11 @@ pub fn slices(from: NaiveDate, until: NaiveDate) -> Vec<Slice> {
     all
 }
 
+/// All orders of a run as one slice.
+pub fn whole(from: NaiveDate, until: NaiveDate) -> Slice {
+    Slice { resource: "orders".into(), name: Window { first: from, last: until }.name() }
+}
+
 /// The days of the slice `name` that lie in the run's window; none for a slice that is not of days.
 pub fn days(name: &str, from: NaiveDate, until: NaiveDate) -> Option<Window> {
     let (first, last) = if let Some((first, last)) = name.split_once("..") {

@@ -54,12 +54,28 @@ impl SliceLists {
         self.client.page(resource, &query).await
     }
 
-    /// Smaller slices, where one of `total` rows is too long for deep pages; none where it is not, or cannot be split.
-    pub fn parts(&self, resource: &str, name: &str, total: i64) -> Vec<Slice> {
+    /// Smaller slices, where one of `total` rows is too long for deep pages; none where it is not, or cannot be split, or where
+    /// Salla ignores what a part asks for: then each part is the whole again, and so are its parts.
+    pub async fn parts(&self, resource: &str, name: &str, total: i64) -> Result<Vec<Slice>, SallaError> {
         if self.client.config().shows(resource, total) {
-            return vec![];
+            return Ok(vec![]);
         }
-        plan::split(resource, name, self.span.first, self.span.last)
+        let parts = plan::split(resource, name, self.span.first, self.span.last);
+        for part in &parts {
+            // More may have come since, but never as many as another part has.
+            if self.count(resource, &part.name).await? < total {
+                return Ok(parts);
+            }
+        }
+        if !parts.is_empty() {
+            tracing::warn!(event = "Salla ignores a filter", resource, slice = name, total);
+        }
+        Ok(vec![])
+    }
+
+    /// Rows of the slice `name`, as the source counts them.
+    pub async fn count(&self, resource: &str, name: &str) -> Result<i64, SallaError> {
+        Ok(self.page(resource, name, 1, 1).await?.total)
     }
 
     /// The days of creation of a slice of orders.

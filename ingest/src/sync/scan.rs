@@ -10,7 +10,7 @@ use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
 
-use super::intake::{Intake, Taken, day};
+use super::intake::{Intake, SeenRow, Taken, day};
 use super::query::SliceLists;
 use super::slices::{PageOutcome, SliceState, Tally};
 use super::stored::{Range, StoredRow};
@@ -162,8 +162,11 @@ impl Scanner {
         while !Self::is_read(slice) {
             let per_page = self.client.config().per_page(&slice.resource);
             let page = self.fetch(slice, slice.next_page, per_page).await?;
-            let parts = self.lists.parts(&slice.resource, &slice.name, page.total);
-            if slice.next_page == 1 && !parts.is_empty() {
+            let parts = match slice.next_page {
+                1 => self.lists.parts(&slice.resource, &slice.name, page.total).await?,
+                _ => vec![],
+            };
+            if !parts.is_empty() {
                 if slice.scan > 1 {
                     // What was told of it is told by its parts from now on.
                     slice.imported = 0;
@@ -174,6 +177,9 @@ impl Scanner {
                 return Ok(true);
             }
             let (taken, rows) = self.intake.page(&slice.resource, window, &told, &page)?;
+            if slice.next_page == 1 {
+                self.note_other_days(slice, &rows);
+            }
             let outcome = PageOutcome {
                 total: page.total,
                 imported: taken.mapped(),
@@ -196,6 +202,15 @@ impl Scanner {
             }
         }
         Ok(false)
+    }
+
+    /// Days beside a slice are asked for as well, so a few rows of them are as they should be; most of them are not.
+    fn note_other_days(&self, slice: &SliceState, rows: &[SeenRow]) {
+        let beside = rows.iter().filter(|row| matches!(row.side, -1 | 1)).count();
+        if beside * 2 > rows.len() {
+            tracing::info!(event = "list shows other days than were asked for", merchantId = %self.run.merchant_id,
+                resource = slice.resource, slice = slice.name, rows = rows.len(), beside);
+        }
     }
 
     /// Whether the scan was read to its end before we were interrupted; Salla may give smaller pages than we ask for.

@@ -380,6 +380,28 @@ impl SliceStore {
         Ok(made == parts.len() as i64)
     }
 
+    /// Puts one slice in the place of all of its resource.
+    pub async fn join(&self, lease: Lease, whole: &Slice) -> Result<bool, sqlx::Error> {
+        let made: i64 = sqlx::query_scalar(
+            "WITH gone AS (
+                 DELETE FROM sync_slices s USING sync_runs r
+                 WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open' AND s.run_id = r.run_id AND s.resource = $3
+                 RETURNING s.ordinal
+             ), made AS (
+                 INSERT INTO sync_slices (run_id, resource, slice, ordinal)
+                 SELECT $1, $3, $4, min(ordinal) FROM gone HAVING count(*) > 0 RETURNING 1
+             )
+             SELECT count(*) FROM made",
+        )
+        .bind(lease.run_id.0)
+        .bind(lease.epoch)
+        .bind(&whole.resource)
+        .bind(&whole.name)
+        .fetch_one(&self.pool)
+        .await?;
+        Ok(made == 1)
+    }
+
     /// Remembers that the aggregate knows of a closed slice.
     pub async fn reported(&self, lease: Lease, slice: &SliceState) -> Result<(), sqlx::Error> {
         sqlx::query(

@@ -1,8 +1,5 @@
 //! Deliveries as they stand on `salla.webhooks.raw`: decoded and opened.
 
-use std::io::Read as _;
-
-use flate2::read::GzDecoder;
 use qafila_schemas::codec::{Decoder, split_header};
 use qafila_schemas::dead_letter::header::POSITION;
 use qafila_schemas::envelope::{BodySealer, SealError, SealedBody};
@@ -15,6 +12,7 @@ use zeroize::Zeroizing;
 
 use qafila_schemas::dead_letter::Cause;
 
+use super::packing;
 use crate::mapping::Unmappable;
 
 /// A webhook that was taken, opened.
@@ -37,10 +35,11 @@ impl Delivery {
     pub(super) fn body(&self) -> Result<Zeroizing<String>, Unmappable> {
         let unreadable = |reason: String| Unmappable { path: String::new(), reason };
         let body = self.body.as_ref().map_err(|error| unreadable(error.to_string()))?;
-        let unpacked = body.starts_with(&GZIP).then(|| unpacked(body)).transpose().map_err(unreadable)?;
-        let bytes: &[u8] = unpacked.as_deref().map_or(body, Vec::as_slice);
-        let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
-        Ok(Zeroizing::new(String::from_utf8_lossy(bytes).into_owned()))
+        if !packing::is_packed(body) {
+            return Ok(packing::text(body));
+        }
+        let unpacked = packing::unpack(body).map_err(|error| unreadable(error.to_string()))?;
+        Ok(packing::text(&unpacked))
     }
 
     /// The operator's key that is needed to open it, where this process does not have it: that is no fault of the delivery.
@@ -50,22 +49,6 @@ impl Delivery {
             _ => None,
         }
     }
-}
-
-/// What a body that is packed by gzip begins with; no JSON does.
-const GZIP: [u8; 2] = [0x1f, 0x8b];
-const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// As much as a body unpacked may be; the gateway takes a tenth of it packed.
-const MAX_UNPACKED: u64 = 10 << 20;
-
-fn unpacked(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, String> {
-    let mut unpacked = Zeroizing::new(Vec::new());
-    let read = GzDecoder::new(body).take(MAX_UNPACKED + 1).read_to_end(&mut unpacked);
-    read.map_err(|error| format!("the body cannot be unpacked: {error}"))?;
-    if unpacked.len() as u64 > MAX_UNPACKED {
-        return Err(format!("the body is over {MAX_UNPACKED} bytes unpacked"));
-    }
-    Ok(unpacked)
 }
 
 /// Opens deliveries.

@@ -3,6 +3,7 @@
 
 mod deliveries;
 mod inbox;
+pub mod packing;
 
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};

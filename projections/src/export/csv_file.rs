@@ -4,6 +4,7 @@
 use chrono::{DateTime, Datelike, NaiveDateTime, Offset, TimeZone, Timelike};
 use chrono_tz::Tz;
 
+use super::file::Writing;
 use super::report::Column;
 use super::rows::{Block, Cell};
 
@@ -17,24 +18,27 @@ const QUARTER: i64 = 900;
 /// none of its care, which took half of an export's time.
 pub(super) struct CsvFile {
     zone: Tz,
+    dialect: Dialect,
     /// The quarter of an hour of the last time, and its offset in seconds.
     offset: (i64, i64),
 }
 
 impl CsvFile {
     /// With the times of `zone`.
-    pub(super) fn new(zone: Tz) -> Self {
-        Self { zone, offset: (i64::MIN, 0) }
+    pub(super) fn new(zone: Tz, writing: &Writing) -> Self {
+        let dialect = Dialect { delimiter: writing.delimiter, formula_guard: writing.formula_guard };
+        Self { zone, dialect, offset: (i64::MIN, 0) }
     }
 
     /// The first line: headings in Arabic or English.
-    pub(super) fn headings(columns: &[&Column], locale: &str, byte_order_mark: bool) -> Vec<u8> {
-        let mut out = if byte_order_mark { BYTE_ORDER_MARK.to_vec() } else { vec![] };
+    pub(super) fn headings(&self, columns: &[&Column], writing: &Writing) -> Vec<u8> {
+        let mut out = if writing.byte_order_mark { BYTE_ORDER_MARK.to_vec() } else { vec![] };
         for (place, column) in columns.iter().enumerate() {
             if place > 0 {
-                out.push(b',');
+                out.push(self.dialect.delimiter);
             }
-            write_text(&mut out, if locale == "ar" { column.arabic } else { column.english }.as_bytes());
+            let heading = if writing.locale == "ar" { column.arabic } else { column.english };
+            self.dialect.write_text(&mut out, heading.as_bytes());
         }
         out.extend_from_slice(LINE_END);
         out
@@ -46,7 +50,7 @@ impl CsvFile {
         for row in block.cells.chunks_exact(block.width) {
             for (place, cell) in row.iter().enumerate() {
                 if place > 0 {
-                    out.push(b',');
+                    out.push(self.dialect.delimiter);
                 }
                 match *cell {
                     Cell::Null => {}
@@ -55,7 +59,7 @@ impl CsvFile {
                     Cell::Time(millis) => self.write_time(&mut out, millis),
                     Cell::Boolean(yes) => out.extend_from_slice(if yes { b"true" } else { b"false" }),
                     text @ (Cell::Text { .. } | Cell::Opened { .. }) => {
-                        write_text(&mut out, block.bytes(text).unwrap_or_default());
+                        self.dialect.write_text(&mut out, block.bytes(text).unwrap_or_default());
                     }
                 }
             }
@@ -79,28 +83,45 @@ impl CsvFile {
     }
 }
 
-/// A text, quoted where it must be (RFC 4180 §2), and never one that a spreadsheet would run (OWASP, CSV injection).
-fn write_text(out: &mut Vec<u8>, text: &[u8]) {
-    let is_formula = matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r'));
-    let is_plain = !text.iter().any(|byte| matches!(byte, b'"' | b',' | b'\r' | b'\n'));
-    if is_plain {
-        if is_formula {
+/// How texts are written.
+#[derive(Clone, Copy)]
+struct Dialect {
+    delimiter: u8,
+    formula_guard: bool,
+}
+
+impl Dialect {
+    /// A text, quoted where it must be (RFC 4180 §2), and with the guard never one that a spreadsheet would run (OWASP, CSV
+    /// injection). Semicolons and tabs are quoted whatever the delimiter: Excel splits at them where its language does.
+    fn write_text(self, out: &mut Vec<u8>, text: &[u8]) {
+        let is_guarded = self.formula_guard && is_formula(text);
+        let is_plain = !text.iter().any(|byte| matches!(byte, b'"' | b',' | b';' | b'\t' | b'\r' | b'\n'));
+        if is_plain {
+            if is_guarded {
+                out.push(b'\'');
+            }
+            out.extend_from_slice(text);
+            return;
+        }
+        out.push(b'"');
+        if is_guarded {
             out.push(b'\'');
         }
-        out.extend_from_slice(text);
-        return;
-    }
-    out.push(b'"');
-    if is_formula {
-        out.push(b'\'');
-    }
-    for part in text.split_inclusive(|byte| *byte == b'"') {
-        out.extend_from_slice(part);
-        if part.ends_with(b"\"") {
-            out.push(b'"');
+        for part in text.split_inclusive(|byte| *byte == b'"') {
+            out.extend_from_slice(part);
+            if part.ends_with(b"\"") {
+                out.push(b'"');
+            }
         }
+        out.push(b'"');
     }
-    out.push(b'"');
+}
+
+/// Whether a spreadsheet may take a cell for a formula: by its first character, half or full width.
+fn is_formula(text: &[u8]) -> bool {
+    const FULL_WIDTH: [&str; 4] = ["＝", "＋", "－", "＠"];
+    matches!(text.first(), Some(b'=' | b'+' | b'-' | b'@' | b'\t' | b'\r' | b'\n'))
+        || FULL_WIDTH.iter().any(|sign| text.starts_with(sign.as_bytes()))
 }
 
 /// Decimal digits.
@@ -146,25 +167,77 @@ mod tests {
     use super::super::rows::tests::{cut, products};
     use super::*;
 
-    fn lines(rows: &[(i64, &str, Option<i64>, Option<i64>)]) -> String {
+    fn writing(delimiter: u8, formula_guard: bool, locale: &str, byte_order_mark: bool) -> Writing {
+        Writing {
+            format: "csv".into(),
+            compression: None,
+            byte_order_mark,
+            delimiter,
+            formula_guard,
+            locale: locale.into(),
+            most_rows: 1_000,
+        }
+    }
+
+    fn written(rows: &[(i64, &str, Option<i64>, Option<i64>)], delimiter: u8, formula_guard: bool) -> String {
         let (block, _) = cut(&products(rows)).expect("rows");
-        let lines = CsvFile::new(Tz::Asia__Riyadh).rows(&block);
+        let writing = writing(delimiter, formula_guard, "ar", false);
+        let lines = CsvFile::new(Tz::Asia__Riyadh, &writing).rows(&block);
         String::from_utf8(lines).expect("UTF-8")
     }
 
+    fn lines(rows: &[(i64, &str, Option<i64>, Option<i64>)]) -> String {
+        written(rows, b',', true)
+    }
+
     fn first_cells(line: &str) -> (String, String) {
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(line.as_bytes());
+        cells_between(line, b',')
+    }
+
+    fn cells_between(line: &str, delimiter: u8) -> (String, String) {
+        let mut reader =
+            csv::ReaderBuilder::new().has_headers(false).delimiter(delimiter).from_reader(line.as_bytes());
         let record = reader.records().next().expect("a line").expect("readable");
         (record[1].to_owned(), record[5].to_owned())
     }
 
     #[test]
     fn no_cell_is_taken_for_a_formula_and_numbers_stay_numbers() {
-        for name in ["=1+1", "+966500000000", "-5", "@SUM(A1)", "\tx", "\rx"] {
+        let names = [
+            "=1+1",
+            "+966500000000",
+            "-5",
+            "@SUM(A1)",
+            "\tx",
+            "\rx",
+            "\n=1",
+            "＝1+1",
+            "＋1",
+            "－1",
+            "＠SUM(A1)",
+        ];
+        for name in names {
             assert_eq!(first_cells(&lines(&[(1, name, Some(-125_000), None)])).0, format!("'{name}"));
         }
         assert!(lines(&[(1, "=1", Some(-125_000), None)]).contains(",-12.5000,"));
         assert_eq!(first_cells(&lines(&[(1, "a=1", None, None)])).0, "a=1");
+    }
+
+    #[test]
+    fn without_the_guard_a_phone_keeps_its_plus_and_any_delimiter_separates() {
+        for delimiter in [b',', b';', b'\t'] {
+            for name in ["+966500000000", "a;b", "a\tb", "a,b", "\n=1", "＝1"] {
+                let line = written(&[(1, name, None, None)], delimiter, false);
+                assert_eq!(cells_between(&line, delimiter).0, name);
+            }
+        }
+    }
+
+    #[test]
+    fn a_cell_with_a_semicolon_or_a_tab_is_quoted_whatever_the_delimiter() {
+        for name in ["a;=1", "a\t=1"] {
+            assert!(lines(&[(1, name, None, None)]).contains(&format!("\"{name}\"")), "{name:?}");
+        }
     }
 
     #[test]
@@ -183,18 +256,22 @@ mod tests {
     #[test]
     fn headings_are_in_the_users_language_behind_a_mark_where_it_is_wanted() {
         let columns = Report::Products.columns(true);
-        let arabic = CsvFile::headings(&columns, "ar", true);
+        let headings = |locale, byte_order_mark| {
+            let writing = writing(b',', true, locale, byte_order_mark);
+            CsvFile::new(Tz::Asia__Riyadh, &writing).headings(&columns, &writing)
+        };
+        let arabic = headings("ar", true);
         assert!(arabic.starts_with(BYTE_ORDER_MARK));
         assert!(String::from_utf8_lossy(&arabic).contains("معرّف المنتج"));
-        let english = CsvFile::headings(&columns, "en", false);
+        let english = headings("en", false);
         assert!(english.starts_with(b"Product id,Name,SKU,"));
     }
 
     proptest! {
         #[test]
-        fn any_text_is_read_back_as_it_was_but_for_the_guard(text in "[=+@a-zء-ي,\"\r\n\t -]{0,24}") {
+        fn any_text_is_read_back_as_it_was_but_for_the_guard(text in "[=+@＝＋－＠a-zء-ي,;\"\r\n\t -]{0,24}") {
             let (name, _) = first_cells(&lines(&[(1, &text, None, None)]));
-            let guarded = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+            let guarded = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
             prop_assert_eq!(name, if guarded { format!("'{text}") } else { text });
         }
 

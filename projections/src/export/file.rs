@@ -41,6 +41,10 @@ pub struct Writing {
     pub compression: Option<String>,
     /// A CSV file begins with the mark that Excel needs.
     pub byte_order_mark: bool,
+    /// What stands between the cells of a CSV file; ASCII.
+    pub delimiter: u8,
+    /// Whether a CSV cell that a spreadsheet would take for a formula begins with an apostrophe.
+    pub formula_guard: bool,
     /// Language of the headings.
     pub locale: String,
     /// More rows than this are refused.
@@ -206,8 +210,8 @@ impl Maker {
             rows: counted.rows.load(Ordering::Relaxed),
             bytes: size,
             sha256,
-            complete_from: selection.complete.and_then(|complete| complete.from).map(Millis::from),
-            complete_to: selection.complete.map(|complete| complete.to.into()),
+            complete_from: selection.complete.as_ref().and_then(|complete| complete.from).map(Millis::from),
+            complete_to: selection.complete.as_ref().map(|complete| complete.to.into()),
             orders_without_details: None,
         })
     }

@@ -35,6 +35,11 @@ pub(super) fn manifest(
         report: selection.report.name().to_owned(),
         format: &writing.format,
         compression: writing.compression.as_deref(),
+        csv: (writing.format == "csv").then(|| CsvDialect {
+            delimiter: char::from(writing.delimiter),
+            formula_guard: writing.formula_guard,
+            byte_order_mark: writing.byte_order_mark,
+        }),
         rows: file.rows,
         bytes: file.bytes,
         sha256: &file.sha256,
@@ -68,6 +73,8 @@ struct Manifest<'f> {
     report: String,
     format: &'f str,
     compression: Option<&'f str>,
+    /// How a CSV file is written; null where it is none.
+    csv: Option<CsvDialect>,
     rows: i64,
     bytes: i64,
     sha256: &'f str,
@@ -81,6 +88,15 @@ struct Manifest<'f> {
     complete_to: Option<DateTime<Utc>>,
     /// Orders whose lines and customers had not come; null where the report does not show them.
     orders_without_details: Option<i64>,
+}
+
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct CsvDialect {
+    delimiter: char,
+    /// Whether cells that a spreadsheet would take for a formula begin with an apostrophe that is not the shop's.
+    formula_guard: bool,
+    byte_order_mark: bool,
 }
 
 #[derive(Debug, Serialize)]

@@ -30,12 +30,9 @@ impl Output {
         let mut squeezer = Squeezer::new(compression.filter(|_| writing.format != "parquet"))?;
         let format = match writing.format.as_str() {
             "csv" => {
-                squeezer.write(CsvFile::headings(
-                    &selection.columns,
-                    &writing.locale,
-                    writing.byte_order_mark,
-                ))?;
-                Format::Csv(CsvFile::new(selection.filters.timezone))
+                let file = CsvFile::new(selection.filters.timezone, writing);
+                squeezer.write(file.headings(&selection.columns, writing))?;
+                Format::Csv(file)
             }
             "parquet" => Format::Parquet(Box::new(ParquetFile::new(&selection.columns, compression)?)),
             _ => Format::Ndjson(NdjsonFile::new(&selection.columns)),

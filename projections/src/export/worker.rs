@@ -208,6 +208,8 @@ impl Worker {
             format: request.format.clone(),
             compression: request.compression.clone(),
             byte_order_mark: request.byte_order_mark.unwrap_or(false),
+            delimiter: request.delimiter.as_deref().and_then(|text| text.bytes().next()).unwrap_or(b','),
+            formula_guard: request.formula_guard.unwrap_or(true),
             locale: request.locale.clone(),
             most_rows: self.limits.rows,
         };

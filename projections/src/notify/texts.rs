@@ -1,5 +1,7 @@
 //! The words of a notification, in Arabic and English: what happened, and what to do.
 
+use qafila_aggregates::merchant::ACCESS_ENDS_SOON;
+
 use super::bell::{Notification, NotificationFigures, kind};
 
 /// A notification in words.
@@ -119,6 +121,16 @@ pub fn words(told: Told<'_>, locale: &str) -> Words {
             "Store disconnected",
             "Salla no longer accepts our access to your store. Connect it again; what was imported stays.".into(),
         ),
+        (kind::REAUTHORISATION_NEEDED, true) if cause == ACCESS_ENDS_SOON => (
+            "سينتهي وصولنا إلى متجرك قريبًا",
+            "ينتهي وصولنا إلى متجرك خلال أسبوع، ولم تعطنا سلة ما نجدده به. اربط متجرك من جديد قبل ذلك؛ لن يتوقف شيء.".into(),
+        ),
+        (kind::REAUTHORISATION_NEEDED, false) if cause == ACCESS_ENDS_SOON => (
+            "Our access to your store ends soon",
+            "Our access to your store ends within a week, and Salla gave us nothing to renew it with. Connect your store again before then; \
+             nothing is interrupted."
+                .into(),
+        ),
         (kind::REAUTHORISATION_NEEDED, true) => (
             "نحتاج إلى موافقتك من جديد",
             "ضاع رد سلة على تجديد وصولنا. اربط متجرك من جديد وسيُستأنف الاستيراد من حيث توقف.".into(),
@@ -217,6 +229,10 @@ fn advice(cause: &str) -> &'static str {
         "salla_unavailable" => {
             "Salla did not answer for a long time. Resume the import in a while; nothing is lost."
         }
+        "salla_unreadable" => {
+            "Salla's lists have a shape that we cannot read. Nothing is lost: contact support with the job's id, or resume the import \
+             later."
+        }
         "scope_missing" => {
             "Salla did not grant us everything an import needs. Connect your store again and approve all that is asked for, \
              then resume the import."
@@ -232,6 +248,9 @@ fn advice_in_arabic(cause: &str) -> &'static str {
     match cause {
         "not_connected" => "لا يوجد متجر مرتبط. اربط متجرك ثم ابدأ الاستيراد من جديد.",
         "salla_unavailable" => "لم تستجب سلة لفترة طويلة. استأنف الاستيراد بعد قليل؛ لم يُفقد شيء.",
+        "salla_unreadable" => {
+            "ترسل سلة قوائم متجرك بشكل لا نستطيع قراءته. لم يُفقد شيء: تواصل مع الدعم مع ذكر رقم المهمة، أو استأنف الاستيراد لاحقًا."
+        }
         "scope_missing" => {
             "لم تمنحنا سلة كل الصلاحيات اللازمة للاستيراد. اربط متجرك من جديد ووافق على كل ما يُطلب، ثم استأنف الاستيراد."
         }
@@ -284,6 +303,10 @@ mod tests {
         assert!(note(&notification(kind::SYNC_COMPLETED, None), "en").body.contains("4 rows"));
         let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), "en").body;
         assert_ne!(failed("not_connected"), failed("salla_unavailable"));
+        for locale in ["ar", "en"] {
+            let told = |cause| note(&notification(kind::REAUTHORISATION_NEEDED, Some(cause)), locale).body;
+            assert_ne!(told("access_ends_soon"), told("refresh_answer_lost"), "{locale}");
+        }
         let mut early = notification(kind::EXPORT_READY, None);
         assert!(note(&early, "en").body.ends_with("It has 0 rows."));
         early.figures = NotificationFigures {

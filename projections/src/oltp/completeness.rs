@@ -24,9 +24,9 @@ impl Fold<Completeness> for Statements {
     async fn fold(&self, connection: &mut PgConnection, said: &Completeness) -> Result<(), ProjectionError> {
         for one in &said.resources {
             sqlx::query(
-                "INSERT INTO store_completeness AS known (merchant_id, store_id, resource, complete_from, complete_to, stated_at)
-                 VALUES ($1, $2, $3, $4, $5, $6)
-                 ON CONFLICT (merchant_id, store_id, resource) DO UPDATE SET complete_from = $4, complete_to = $5, stated_at = $6
+                "INSERT INTO store_completeness AS known (merchant_id, store_id, resource, complete_from, complete_to, stated_at, cause)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (merchant_id, store_id, resource) DO UPDATE SET complete_from = $4, complete_to = $5, stated_at = $6, cause = $7
                  WHERE known.stated_at < $6",
             )
             .bind(said.merchant_id.0)
@@ -35,6 +35,7 @@ impl Fold<Completeness> for Statements {
             .bind(one.complete_from.map(Millis::to_utc))
             .bind(one.complete_to.map(Millis::to_utc))
             .bind(said.stated_at.to_utc())
+            .bind(&one.cause)
             .execute(&mut *connection)
             .await?;
         }
@@ -53,7 +54,7 @@ pub async fn complete_to(
 }
 
 /// Of which time everything is there, and when that was said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
 pub struct Complete {
     /// From; none where it is from the first.
     pub from: Option<DateTime<Utc>>,
@@ -61,6 +62,8 @@ pub struct Complete {
     pub to: DateTime<Utc>,
     /// When it was said.
     pub stated_at: DateTime<Utc>,
+    /// Why the end stands still, a stable code; none where it moves.
+    pub cause: Option<String>,
 }
 
 /// Of which time a resource of a merchant's store is complete; none until that is known. `pool` is of any role that may read it.
@@ -72,7 +75,7 @@ pub async fn of(
 ) -> Result<Option<Complete>, sqlx::Error> {
     let mut transaction = for_merchant(pool, merchant).await?;
     let known = sqlx::query_as(
-        r#"SELECT complete_from AS "from", complete_to AS "to", stated_at FROM store_completeness
+        r#"SELECT complete_from AS "from", complete_to AS "to", stated_at, cause FROM store_completeness
            WHERE merchant_id = $1 AND store_id = $2 AND resource = $3 AND complete_to IS NOT NULL"#,
     )
     .bind(merchant.0)

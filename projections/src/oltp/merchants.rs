@@ -102,7 +102,7 @@ pub struct ConnectionView {
     pub scopes: Vec<String>,
     /// Since when.
     pub connected_at: DateTime<Utc>,
-    /// Why Salla accepts our access no longer, as a stable code, and what to do; none where all is well.
+    /// Why Salla accepts our access no longer, or not much longer, as a stable code, and what to do; none where all is well.
     pub access_lost: Option<(String, String)>,
 }
 

@@ -29,6 +29,7 @@ use assignment::{Context, Shared};
 use poll::Poller;
 use watch::{AHEAD_KIB, AHEAD_RECORDS, LOOK_EVERY, Watch};
 
+use crate::catalogue::TOPICS;
 use crate::dead_letter::{Cause, DeadLetter};
 use crate::ids::MerchantId;
 use crate::kafka::KafkaConfig;
@@ -143,8 +144,12 @@ impl RawRecord {
         }
     }
 
-    /// The merchant it belongs to: every key of ours begins with the merchant's id.
+    /// The merchant it belongs to, where the topic's keys begin with the merchant's id.
     pub fn merchant(&self) -> Option<MerchantId> {
+        let topic = TOPICS.iter().find(|topic| self.topic.ends_with(topic.name))?;
+        if !topic.key.trim_start_matches('<').starts_with("merchant id") {
+            return None;
+        }
         let key = std::str::from_utf8(self.key.as_deref()?).ok()?;
         key.split(':').next()?.parse().ok()
     }

@@ -31,6 +31,12 @@ pub struct ExportRequested {
     /// Whether a CSV file begins with the byte order mark of UTF-8; null where the file is no CSV.
     #[serde(default)]
     pub byte_order_mark: Option<bool>,
+    /// What stands between the cells of a CSV file: ',', ';' or a tab; null where the file is no CSV.
+    #[serde(default)]
+    pub delimiter: Option<String>,
+    /// Whether a CSV cell that a spreadsheet would take for a formula begins with an apostrophe; null where the file is no CSV.
+    #[serde(default)]
+    pub formula_guard: Option<bool>,
     /// Whether personal fields are in the file, opened; null where the report has none.
     #[serde(default)]
     pub personal_data: Option<bool>,

@@ -7,6 +7,7 @@ pub mod fact;
 pub mod merchant;
 pub mod observation;
 pub mod reconciliation;
+pub mod store;
 pub mod sync;
 pub mod webhook;
 

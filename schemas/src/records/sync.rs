@@ -260,9 +260,13 @@ pub struct ResourceCompleteness {
     /// Nothing is missing up to here. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub complete_to: Option<Millis>,
+    /// Why complete_to stands still, as a stable code; null where it moves; an open set.
+    #[serde(default)]
+    pub cause: Option<String>,
 }
 
-/// Up to when a store is complete, per resource.
+/// Of which time a store is complete, per resource. The key is the connection; the record of a connection that another of
+/// the same store has followed is a tombstone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Completeness {
     /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or

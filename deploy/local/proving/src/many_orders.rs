@@ -43,14 +43,15 @@ pub async fn fill(clickhouse: &Client, keys: &dyn KeyStore, of: Of, rows: u64) -
         "INSERT INTO orders (merchant_id, order_id, revision, is_deleted, store_id, reference_id, created_at, payment_method,
              status_slug, status_name, total, currency, sub_total, shipping_cost, cash_on_delivery, tax, discount, customer_id,
              channel, customer_name, customer_phone, customer_email, receiver_name, receiver_phone, city, country_code,
-             salla_updated_at, lines_complete, lines_product_id, lines_name, lines_sku, lines_quantity, lines_unit_price, lines_total,
-             kafka_topic, kafka_partition, kafka_offset)
+             salla_updated_at, lines_complete, lines_id, lines_product_id, lines_product_found_by, lines_name, lines_sku, lines_quantity, lines_unit_price, lines_discount,
+             lines_tax, lines_total, kafka_topic, kafka_partition, kafka_offset)
          SELECT '{merchant}', 1000000000 + n.number, n.number, 0, {store}, 200000 + n.number,
              toDateTime64(1700000000 + n.number * 30, 3, 'UTC'), ['mada', 'cod', 'credit_card'][n.number % 3 + 1],
              'delivered', 'تم التوصيل', toDecimal64(100 + n.number % 900, 4) + 0.5, 'SAR', toDecimal64(90 + n.number % 900, 4), 10, 0,
              toDecimal64(n.number % 90, 4) / 10, 0, s.id, 'web', s.name, s.phone, s.email, if(n.number % 3 = 0, s.name, ''),
-             if(n.number % 3 = 0, s.phone, ''), 'الرياض', 'SA', toDateTime64(1700001000 + n.number * 30, 3, 'UTC'), 1, [1, 2],
-             ['تمر سكري', 'عسل سدر'], ['SKU-1', 'SKU-2'], [1, 2], [10.5, 20], [10.5, 40], 'salla.orders', n.number % 12, n.number
+             if(n.number % 3 = 0, s.phone, ''), 'الرياض', 'SA', toDateTime64(1700001000 + n.number * 30, 3, 'UTC'), 1, [11, 12], [1, 2],
+             ['line', 'line'], ['تمر سكري', 'عسل سدر'], ['SKU-1', 'SKU-2'], [1, 2], [10.5, 20], [0, 0], [1.5, 6],
+             [10.5, 40], 'salla.orders', n.number % 12, n.number
          FROM numbers({rows}) AS n INNER JOIN sealed AS s ON s.id = toInt64(n.number % {CUSTOMERS})
          SETTINGS max_insert_block_size = 200000"
     );

@@ -197,7 +197,7 @@ impl Places {
         let lines: Vec<Line> = self
             .clickhouse
             .query(
-                "SELECT toString(toDate(created_at, 'Asia/Riyadh')) AS day, toString(currency) AS currency,
+                "SELECT toString(toDate(created_at, 'Asia/Riyadh')) AS day, ifNull(toString(currency), '') AS currency,
                      toString(sum(ifNull(total, 0))) AS sum, count() AS count
                  FROM orders FINAL WHERE merchant_id = {merchant:UUID} GROUP BY day, currency",
             )

@@ -381,6 +381,35 @@ fn lists_are_read_whole_beyond_deep_pages_and_whatever_salla_leaves_unknown() {
 }
 
 #[test]
+fn where_salla_ignores_the_days_of_orders_the_list_is_read_once_and_everything_agrees() {
+    SHARED.run(async {
+        // Its own world: calls of lists are counted for all stores together.
+        let mut world = World::make("ignored_days").await?;
+        world.start()?;
+        world.ready().await?;
+        let plan = Plan {
+            seed: 312,
+            orders: 600,
+            customers: 70,
+            products: 30,
+            ignores_filters: true,
+            ..Plan::default()
+        };
+        let store = make_store(&world.sim_url, &plan).await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        merchant.connect(store).await?;
+        let before = world.sim.world().order_lists;
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(&world, &merchant, store).await?;
+        // 20 pages of 30; by slices it would be 26 times as many.
+        let lists = world.sim.world().order_lists - before;
+        ensure!(lists < 60, "{lists} calls of the list of orders");
+        world.remove().await
+    });
+}
+
+#[test]
 fn a_finished_import_whose_last_event_is_refused_tries_on_raises_the_alarm_and_is_named_by_doctor() {
     SHARED.run(async {
         let mut world = World::make("last_event").await?;

@@ -67,7 +67,7 @@ fn every_place_that_differs_is_named_with_its_ids_and_a_repair_makes_all_agree()
         let kafka = world.kafka()?;
         let tombstone = Outgoing {
             topic: kafka.topic(PRODUCTS.name),
-            key: format!("{}:{product}", merchant.id),
+            key: format!("{}:{store}:{product}", merchant.id),
             value: None,
             headers: headers::with(OwnedHeaders::new(), headers::REVISION, "0"),
         };

@@ -198,8 +198,13 @@ fn an_authorisation_is_good_once_for_the_user_who_started_it() {
         expect_problem(unknown, StatusCode::BAD_REQUEST, "state-unknown").await?;
         expect(one.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?, StatusCode::OK)
             .await?;
-        let used = one.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?;
+        // A browser that sends the same again is told the same; another code for the same state is refused.
+        let again = one.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?;
+        expect(again, StatusCode::OK).await?;
+        let used = one.post("/api/v1/salla/auth/callback", &callback("anothercode", &state)).await?;
         expect_problem(used, StatusCode::BAD_REQUEST, "state-refused").await?;
+        let stolen = other.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?;
+        expect_problem(stolen, StatusCode::BAD_REQUEST, "state-refused").await?;
 
         let (code, state) = approve(&other, store).await?;
         let taken = other.post("/api/v1/salla/auth/callback", &callback(&code, &state)).await?;

@@ -29,6 +29,7 @@ pub fn orders(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
         (Ok(from), Ok(to)) => (from, to),
         (Err(refusal), _) | (_, Err(refusal)) => return *refusal,
     };
+    let (from, to) = if store.ignores_filters { (None, None) } else { (from, to) };
     let (first, last) = bounds(from, to, world.switches.inclusive_dates);
     if lie == Some(Lie::Vanishing) {
         let listed = store.orders_between(first, last);
@@ -68,6 +69,9 @@ pub fn customers(world: &mut World, store_id: u64, query: &Parameters) -> Answer
         (Ok(from), Ok(to)) => (from, to),
         (Err(refusal), _) | (_, Err(refusal)) => return *refusal,
     };
+    if store.ignores_filters {
+        (from, to) = (None, None);
+    }
     if world.switches.swapped_customer_dates {
         std::mem::swap(&mut from, &mut to);
     }
@@ -87,7 +91,7 @@ pub fn customers(world: &mut World, store_id: u64, query: &Parameters) -> Answer
 pub fn products(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
     let lie = draw(world, store_id);
     let Some(store) = world.stores.get(&store_id) else { return not_found() };
-    let status = query.get("status");
+    let status = query.get("status").filter(|_| !store.ignores_filters);
     let rows: Vec<_> =
         store.products.iter().filter(|p| !p.gone && status.is_none_or(|s| s == p.status)).collect();
     page(world, query, world.switches.others_per_page, rows.len(), lie, |index| {

@@ -37,6 +37,8 @@ pub struct Plan {
     pub plan: String,
     /// Every row is told in odd shapes: what it means stays the same.
     pub odd: bool,
+    /// Lists ignore their filters by day and by status: every slice is the whole.
+    pub ignores_filters: bool,
 }
 
 impl Default for Plan {
@@ -51,6 +53,7 @@ impl Default for Plan {
             until: None,
             plan: "unlimited".into(),
             odd: false,
+            ignores_filters: false,
         }
     }
 }
@@ -130,6 +133,8 @@ pub struct Store {
     pub plan: String,
     /// Every row is told in odd shapes.
     pub odd: bool,
+    /// Lists ignore their filters.
+    pub ignores_filters: bool,
     /// Orders by creation.
     pub orders: Vec<Order>,
     /// Customers.
@@ -179,6 +184,7 @@ impl Store {
             name: format!("متجر القافلة {id}"),
             plan: plan.plan.clone(),
             odd: plan.odd,
+            ignores_filters: plan.ignores_filters,
             orders: Vec::with_capacity(plan.orders),
             customers,
             products,

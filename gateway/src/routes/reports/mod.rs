@@ -53,10 +53,8 @@ pub struct SummaryBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<PreviousSummaryBody>,
     as_of: DateTime<Utc>,
-    /// Nothing is missing from here on; null where that is from the first order, or not known.
-    complete_from: Option<DateTime<Utc>>,
-    /// Nothing is missing up to here; null until known.
-    complete_to: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    complete: CompleteBody,
 }
 
 /// Figures of the days that a summary is compared with.
@@ -106,10 +104,8 @@ pub struct TrendBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     previous: Option<PreviousTrendBody>,
     as_of: DateTime<Utc>,
-    /// Nothing is missing from here on; null where that is from the first order, or not known.
-    complete_from: Option<DateTime<Utc>>,
-    /// Nothing is missing up to here; null until known.
-    complete_to: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    complete: CompleteBody,
 }
 
 /// Figures of a window.
@@ -119,8 +115,7 @@ pub struct TrendBody {
 pub async fn summary(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
-    let (reports, Complete { from: complete_from, to: complete_to }) =
-        of_store(&app, identity.merchant_id).await?;
+    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let figures = reports.summary(asked.window()).await.map_err(unavailable)?;
     let bodies = |figures: Vec<Figures>| figures.into_iter().map(FiguresBody::from).collect();
@@ -131,14 +126,7 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
         }
         None => None,
     };
-    let body = SummaryBody {
-        window: asked.body(),
-        figures: bodies(figures),
-        previous,
-        as_of,
-        complete_from,
-        complete_to,
-    };
+    let body = SummaryBody { window: asked.body(), figures: bodies(figures), previous, as_of, complete };
     Ok(json(StatusCode::OK, &body))
 }
 
@@ -150,8 +138,7 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
 pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
-    let (reports, Complete { from: complete_from, to: complete_to }) =
-        of_store(&app, identity.merchant_id).await?;
+    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let zone = asked.zone.name();
     let points = reports.sales_trend(asked.window(), asked.granularity, zone).await.map_err(unavailable)?;
@@ -178,28 +165,33 @@ pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
         points: bodies(points),
         previous,
         as_of,
-        complete_from,
-        complete_to,
+        complete,
     };
     Ok(json(StatusCode::OK, &body))
 }
 
-/// Of which time the orders of a store are complete; nothing where that is not known.
-#[derive(Debug, Clone, Copy, Default)]
-struct Complete {
-    /// From; none where it is from the first order.
-    from: Option<DateTime<Utc>>,
-    /// Up to.
-    to: Option<DateTime<Utc>>,
+/// Of which time the orders of a store are complete; all null where that is not known.
+#[derive(Debug, Clone, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CompleteBody {
+    /// Nothing is missing from here on; null where that is from the first order, or not known.
+    complete_from: Option<DateTime<Utc>>,
+    /// Nothing is missing up to here; null until known.
+    complete_to: Option<DateTime<Utc>>,
+    /// Why `completeTo` stands still, a stable code; null where it moves.
+    complete_cause: Option<String>,
 }
 
 /// Reports of the merchant's present store, and of which time its orders are complete. Without a store there is nothing yet,
 /// and no store has the number 0.
-async fn of_store(app: &App, merchant: MerchantId) -> Result<(Reports<'_>, Complete), Problem> {
+async fn of_store(app: &App, merchant: MerchantId) -> Result<(Reports<'_>, CompleteBody), Problem> {
     let store = present_store(app, merchant).await?.unwrap_or(0);
     let known = completeness::of(&app.query_pool, merchant, store, "orders").await?;
-    let complete =
-        known.map_or_else(Complete::default, |known| Complete { from: known.from, to: Some(known.to) });
+    let complete = known.map_or_else(CompleteBody::default, |known| CompleteBody {
+        complete_from: known.from,
+        complete_to: Some(known.to),
+        complete_cause: known.cause,
+    });
     Ok((Reports::of(&app.clickhouse, merchant, store), complete))
 }
 

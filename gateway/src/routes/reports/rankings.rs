@@ -9,7 +9,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked::{Asked, WindowBody};
-use super::{Complete, of_store, unavailable};
+use super::{CompleteBody, of_store, unavailable};
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
@@ -27,10 +27,8 @@ pub struct TopProductsBody {
     /// Sales whose lines are not known yet: they are in no figure above. 0 once the import is complete.
     orders_without_lines: u64,
     as_of: DateTime<Utc>,
-    /// Nothing is missing from here on; null where that is from the first order, or not known.
-    complete_from: Option<DateTime<Utc>>,
-    /// Nothing is missing up to here; null until known.
-    complete_to: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    complete: CompleteBody,
 }
 
 /// What was sold of a product.
@@ -56,10 +54,8 @@ pub struct OrderStatusBody {
     /// Most frequent first.
     statuses: Vec<StatusCountBody>,
     as_of: DateTime<Utc>,
-    /// Nothing is missing from here on; null where that is from the first order, or not known.
-    complete_from: Option<DateTime<Utc>>,
-    /// Nothing is missing up to here; null until known.
-    complete_to: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    complete: CompleteBody,
 }
 
 /// Orders of one status.
@@ -84,10 +80,8 @@ pub struct CustomersReportBody {
     /// By currency, most sales first.
     customers: Vec<CustomerSalesBody>,
     as_of: DateTime<Utc>,
-    /// Nothing is missing from here on; null where that is from the first order, or not known.
-    complete_from: Option<DateTime<Utc>>,
-    /// Nothing is missing up to here; null until known.
-    complete_to: Option<DateTime<Utc>>,
+    #[serde(flatten)]
+    complete: CompleteBody,
 }
 
 /// How many customers bought.
@@ -125,18 +119,14 @@ pub struct CustomerSalesBody {
 pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
-    let (reports, Complete { from: complete_from, to: complete_to }) =
-        of_store(&app, identity.merchant_id).await?;
+    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     // Asked first: lines that come in between are in the figures, and none is missing from them that was not counted.
     let orders_without_lines = reports.orders_without_lines(asked.window()).await.map_err(unavailable)?;
     let products = reports.top_products(asked.window(), asked.limit).await.map_err(unavailable)?;
     let products = products.into_iter().map(ProductSalesBody::from).collect();
     let window = asked.body();
-    Ok(json(
-        StatusCode::OK,
-        &TopProductsBody { window, products, orders_without_lines, as_of, complete_from, complete_to },
-    ))
+    Ok(json(StatusCode::OK, &TopProductsBody { window, products, orders_without_lines, as_of, complete }))
 }
 
 /// Orders by status, whatever became of them.
@@ -146,15 +136,11 @@ pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
 pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone"])?;
-    let (reports, Complete { from: complete_from, to: complete_to }) =
-        of_store(&app, identity.merchant_id).await?;
+    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
     let statuses = reports.order_status(asked.window()).await.map_err(unavailable)?;
     let statuses = statuses.into_iter().map(StatusCountBody::from).collect();
-    Ok(json(
-        StatusCode::OK,
-        &OrderStatusBody { window: asked.body(), statuses, as_of, complete_from, complete_to },
-    ))
+    Ok(json(StatusCode::OK, &OrderStatusBody { window: asked.body(), statuses, as_of, complete }))
 }
 
 /// New and returning customers, and those who bought most.
@@ -165,10 +151,9 @@ pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
 pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
-    let (reports, Complete { from: complete_from, to: complete_to }) =
-        of_store(&app, identity.merchant_id).await?;
+    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
     let as_of = Utc::now();
-    let counting = reports.customer_counts(asked.window(), complete_from);
+    let counting = reports.customer_counts(asked.window(), complete.complete_from);
     let ranking = reports.top_customers(asked.window(), asked.limit);
     let (counts, top) = tokio::try_join!(counting, ranking).map_err(unavailable)?;
     let mut customers: Vec<CustomerSalesBody> = top.into_iter().map(CustomerSalesBody::from).collect();
@@ -176,7 +161,7 @@ pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let counts = counts.into_iter().map(CustomerCountsBody::from).collect();
     Ok(json(
         StatusCode::OK,
-        &CustomersReportBody { window: asked.body(), counts, customers, as_of, complete_from, complete_to },
+        &CustomersReportBody { window: asked.body(), counts, customers, as_of, complete },
     ))
 }
 

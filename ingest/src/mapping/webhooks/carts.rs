@@ -6,7 +6,7 @@ use qafila_schemas::sealed::Subject;
 
 use super::super::orders::say;
 use super::super::people::Person;
-use super::super::{Document, Provenance, Unmappable, Unsealed, observation};
+use super::super::{Document, Provenance, Unmappable, Unsealed, document_id, observation};
 use crate::salla::shapes::amounts::currency_code;
 use crate::salla::shapes::reading::{Notes, Object, Said};
 
@@ -19,7 +19,7 @@ pub(super) fn cart(
     let document = Document::read(data);
     let notes = Notes::default();
     let cart = document.object(&notes)?;
-    let id = document.id(&cart)?;
+    let id = document_id(&cart)?;
     let (mut seen, mut empty) = (CartObservation::default(), Vec::new());
     seen.created_at = cart.instant("created_at").value();
     seen.salla_updated_at = cart.instant("updated_at").value();

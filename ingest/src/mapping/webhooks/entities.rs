@@ -2,7 +2,7 @@
 
 use qafila_schemas::open_set::{Entity, Kind};
 
-use super::super::{Document, Provenance, Unmappable, Unsealed, customers, orders, products};
+use super::super::{Document, Provenance, Unmappable, Unsealed, customers, document_id, orders, products};
 use crate::salla::shapes::reading::{Notes, Said};
 
 /// What an event tells of an entity, and whether it is to be fetched, too.
@@ -14,7 +14,7 @@ pub(super) struct Told {
 fn of_kind(data: &str, provenance: &Provenance, entity: Entity, kind: Kind) -> Result<Told, Unmappable> {
     let document = Document::read(data);
     let notes = Notes::default();
-    let id = document.id(&document.object(&notes)?)?;
+    let id = document_id(&document.object(&notes)?)?;
     Ok(Told { seen: Unsealed::of_kind(provenance, entity, id, kind), is_part: true })
 }
 

@@ -170,10 +170,10 @@ impl Sightings {
     /// Takes in one observation; says whether it won.
     pub fn see(&mut self, sight: Sight, rules: Rules) -> bool {
         if sight.stamp.origin.is_exact() {
-            self.see_exact(sight, rules)
+            self.see_exact(sight, rules);
         } else {
-            self.see_list(sight, rules)
-        };
+            self.see_list(sight, rules);
+        }
         self.forget(rules);
         self.winner(rules).is_some_and(|winner| winner.stamp == sight.stamp)
     }

@@ -132,6 +132,8 @@ impl Bench {
             format: format.into(),
             compression: None,
             byte_order_mark: true,
+            delimiter: b',',
+            formula_guard: true,
             locale: "ar".into(),
             most_rows: i64::MAX,
         };

@@ -285,7 +285,7 @@ fn compare(usual: &[Value], told: &[Value], meanings: &[&str], path: &str) -> Op
 /// Absent, or one of the readings; flags and how a product was found follow from others.
 fn is_meant(leaf: &Value, meanings: &[&str]) -> bool {
     match leaf {
-        Value::Null | Value::Bool(_) => true,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => true,
         Value::Number(number) => {
             let at = number.as_i64().map(|millis| Millis(millis).to_string());
             meanings.contains(&number.to_string().as_str())
@@ -297,7 +297,6 @@ fn is_meant(leaf: &Value, meanings: &[&str]) -> bool {
                 .iter()
                 .any(|meaning| texts.contains(meaning) || text.contains(meaning) && !meaning.is_empty())
         }
-        Value::Array(_) | Value::Object(_) => true,
     }
 }
 

@@ -119,7 +119,7 @@ impl WebhookKill {
             .bind(ids.last().copied().unwrap_or_default())
             .fetch_all()
             .await?;
-        let (kafka, prefix) = (self.world.kafka()?, format!("{}:", self.merchant.id));
+        let (kafka, prefix) = (self.world.kafka()?, format!("{}:{}:", self.merchant.id, self.store));
         let mut on_topic = BTreeSet::new();
         each_record(&kafka, &kafka.topic(ORDERS.name), |key, value| {
             if let (Some(id), Some(_)) = (key.strip_prefix(&prefix).and_then(|id| id.parse().ok()), value) {

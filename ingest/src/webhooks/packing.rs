@@ -1,0 +1,84 @@
+//! Bodies of webhooks that come packed by gzip, or behind a byte order mark: what Salla sends passes proxies.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+
+use flate2::read::GzDecoder;
+use zeroize::Zeroizing;
+
+/// Bytes of the largest webhook, as it comes and unpacked.
+pub const MAX_BODY: usize = 1 << 20;
+
+/// What a body that is packed by gzip begins with (RFC 1952 §2.3.1); no JSON does.
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// Why a packed body cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum PackingError {
+    /// It is not gzip, or ends early.
+    #[error("the body cannot be unpacked: {0}")]
+    Damaged(#[from] std::io::Error),
+    /// It is larger than [`MAX_BODY`] once unpacked.
+    #[error("the body is larger than {MAX_BODY} bytes unpacked")]
+    TooLarge,
+}
+
+/// Whether a body is packed by gzip.
+pub fn is_packed(body: &[u8]) -> bool {
+    body.starts_with(&GZIP)
+}
+
+/// The body of a packed one; holds no more than [`MAX_BODY`] bytes.
+pub fn unpack(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, PackingError> {
+    // Room for all of it: a buffer that grows leaves copies of personal data behind.
+    let mut unpacked = Zeroizing::new(Vec::with_capacity((body.len() * 16).min(MAX_BODY + 1)));
+    GzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut unpacked)?;
+    if unpacked.len() > MAX_BODY { Err(PackingError::TooLarge) } else { Ok(unpacked) }
+}
+
+/// The text of a body, without a byte order mark.
+pub fn without_mark(body: &[u8]) -> &[u8] {
+    body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
+}
+
+/// The text of a body that is not packed, without a byte order mark. What is no UTF-8 in it becomes replacement characters.
+pub(super) fn text(body: &[u8]) -> Zeroizing<String> {
+    Zeroizing::new(match String::from_utf8_lossy(without_mark(body)) {
+        Cow::Borrowed(text) => text.to_owned(),
+        Cow::Owned(text) => text,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    fn packed(body: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(vec![], Compression::default());
+        encoder.write_all(body).expect("memory takes it");
+        encoder.finish().expect("memory takes it")
+    }
+
+    #[test]
+    fn a_packed_body_is_read_and_one_that_is_damaged_or_too_large_is_not() {
+        let body = "\u{feff}{\"event\":\"order.created\"}".as_bytes();
+        let small = packed(body);
+        assert!(is_packed(&small) && !is_packed(body));
+        let unpacked = unpack(&small).expect("it is whole");
+        assert_eq!(text(&unpacked).as_str(), "{\"event\":\"order.created\"}");
+        assert!(matches!(unpack(&small[..small.len() - 9]), Err(PackingError::Damaged(_))));
+        assert!(matches!(unpack(&packed(&vec![b' '; MAX_BODY + 1])), Err(PackingError::TooLarge)));
+        assert_eq!(unpack(&packed(&vec![b' '; MAX_BODY])).expect("it fits").len(), MAX_BODY);
+    }
+
+    #[test]
+    fn half_a_character_costs_that_character_alone() {
+        assert_eq!(text(b"{\"name\":\"a\xd8\"}").as_str(), "{\"name\":\"a\u{fffd}\"}");
+    }
+}
