@@ -13,13 +13,15 @@ use qafila_ingest::observations::ObservationWriter;
 use qafila_ingest::repair::{Of, Repairs};
 use qafila_ingest::salla::budget::Urgency;
 use qafila_ingest::salla::client::{SallaClient, SallaError};
-use qafila_ingest::source_sheet::{self, SourceOrder, SourceSheet};
+use qafila_ingest::source_sheet::{self, SourceSheet};
 use qafila_ingest::sync::plan::Window;
+use qafila_projections::audit::parts::of_source;
 use qafila_projections::audit::{self, Difference, OrderEntry, Scope, Sheet};
 use qafila_projections::olap::client;
 use qafila_schemas::contract::Contract;
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::open_set::Entity;
+use qafila_schemas::records::observation::Observation;
 use qafila_schemas::registry::Registry;
 use qafila_schemas::writer::TopicWriter;
 
@@ -134,8 +136,10 @@ async fn compare(
     let unmappable = said.unmappable;
     let mut truth = sheet_of(said);
     let Stored { postgres, facts, topics } = stored(config, contract, scope).await?;
+    take_as_stored(&mut truth, &postgres);
     let doubtful = postgres.differences(&truth);
     confirm(source, owner, day, &mut truth, &doubtful).await.context("asking Salla")?;
+    take_as_stored(&mut truth, &postgres);
     let of_postgres = postgres.differences(&truth);
     let of_clickhouse = facts.differences(&postgres);
     let of_topics = topics.differences(&postgres);
@@ -182,14 +186,14 @@ async fn confirm(
         let id = difference.id;
         if difference.resource == "orders" {
             match source_sheet::order(source, owner, id, day).await? {
-                Some(order) => drop(truth.orders.insert(id, entry(order))),
+                Some(order) => drop(truth.orders.insert(id, entry(&order))),
                 None => drop(truth.orders.remove(&id)),
             }
             continue;
         }
         let ids = if difference.resource == "products" { &mut truth.products } else { &mut truth.customers };
         if source_sheet::is_there(source, owner, difference.resource, id).await? {
-            ids.insert(id);
+            ids.entry(id).or_default();
         } else {
             ids.remove(&id);
         }
@@ -198,15 +202,38 @@ async fn confirm(
 }
 
 fn sheet_of(said: SourceSheet) -> Sheet {
+    let parts =
+        |(id, said): (i64, Option<Observation>)| (id, said.as_ref().map(of_source).unwrap_or_default());
     Sheet {
-        orders: said.orders.into_iter().map(|(id, order)| (id, entry(order))).collect(),
-        products: said.products,
-        customers: said.customers,
+        orders: said.orders.iter().map(|(id, order)| (*id, entry(order))).collect(),
+        products: said.products.into_iter().map(parts).collect(),
+        customers: said.customers.into_iter().map(parts).collect(),
+        carts: None,
     }
 }
 
-fn entry(order: SourceOrder) -> OrderEntry {
-    OrderEntry { total: order.total, currency: order.currency, status: order.status }
+fn entry(said: &Observation) -> OrderEntry {
+    let order = said.order.as_deref();
+    OrderEntry {
+        total: order.and_then(|order| order.total),
+        currency: order.and_then(|order| order.currency.clone()).unwrap_or_default(),
+        status: order.and_then(|order| order.status_slug.clone()).unwrap_or_default(),
+        parts: of_source(said),
+    }
+}
+
+/// What the source says nothing of, or what nobody can read, is no difference: it is taken as it is stored.
+fn take_as_stored(truth: &mut Sheet, stored: &Sheet) {
+    for (id, order) in &mut truth.orders {
+        let Some(stored) = stored.orders.get(id) else { continue };
+        order.total = order.total.or(stored.total);
+        if order.currency.is_empty() {
+            order.currency.clone_from(&stored.currency);
+        }
+        if order.status.is_empty() {
+            order.status.clone_from(&stored.status);
+        }
+    }
 }
 
 fn show(sheets: &[(&str, Sheet)]) {
@@ -224,6 +251,7 @@ fn by_entity(differences: &[Difference]) -> BTreeMap<Entity, Vec<i64>> {
         let entity = match difference.resource {
             "orders" => Entity::Order,
             "products" => Entity::Product,
+            "carts" => Entity::Cart,
             _ => Entity::Customer,
         };
         all.entry(entity).or_default().insert(difference.id);

@@ -1,42 +1,31 @@
-//! What Salla itself says of a merchant's day, for whoever proves that all places agree: orders of the day, and the ids of all products and
-//! customers.
+//! What Salla itself says of a merchant's day, for whoever proves that all places agree: orders of the day with their details and lines, and
+//! all products and customers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use qafila_schemas::amount::Amount;
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::open_set::Source;
+use qafila_schemas::records::observation::Observation;
 use sqlx::PgPool;
 
 use crate::hydration::entity::{EntityRead, EntityReader};
-use crate::mapping::{Owner, OwnerRow, Unsealed, orders};
+use crate::mapping::{Owner, OwnerRow, orders};
 use crate::refused_rows::row_id;
 use crate::salla::client::{SallaClient, SallaError};
 use crate::sync::intake::{day as day_of, map};
 use crate::sync::plan::Window;
 use crate::sync::query::SliceLists;
 
-/// An order as Salla has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SourceOrder {
-    /// Total in major units of the currency.
-    pub total: Option<Amount>,
-    /// ISO 4217.
-    pub currency: String,
-    /// Slug of the status.
-    pub status: String,
-}
-
 /// What Salla says.
 #[derive(Debug, Clone, Default)]
 pub struct SourceSheet {
-    /// Orders of the day.
-    pub orders: BTreeMap<i64, SourceOrder>,
-    /// All products.
-    pub products: BTreeSet<i64>,
-    /// All customers.
-    pub customers: BTreeSet<i64>,
+    /// Orders of the day, as their details and items tell them.
+    pub orders: BTreeMap<i64, Observation>,
+    /// All products, as the list tells them.
+    pub products: BTreeMap<i64, Option<Observation>>,
+    /// All customers, as the list tells them.
+    pub customers: BTreeMap<i64, Option<Observation>>,
     /// Rows that do not map: nobody can say whether they agree.
     pub unmappable: usize,
 }
@@ -53,7 +42,7 @@ pub async fn owner(pool: &PgPool, merchant: MerchantId) -> Result<Option<Owner>,
     Ok(row.map(Owner::of_row))
 }
 
-/// Asks Salla.
+/// Asks Salla: the list of the day's orders, then details and items of each, two calls an order.
 pub async fn read(client: &SallaClient, owner: Owner, day: NaiveDate) -> Result<SourceSheet, SallaError> {
     let mut sheet = SourceSheet::default();
     let window = Window { first: day, last: day };
@@ -63,14 +52,25 @@ pub async fn read(client: &SallaClient, owner: Owner, day: NaiveDate) -> Result<
             continue;
         }
         match map("orders", &row, &provenance) {
-            Ok(unsealed) => drop(sheet.orders.insert(unsealed.salla_id(), entry(&unsealed))),
+            Ok(unsealed) => drop(sheet.orders.insert(unsealed.salla_id(), unsealed.observation)),
             Err(_) => sheet.unmappable += 1,
+        }
+    }
+    let ids: Vec<i64> = sheet.orders.keys().copied().collect();
+    for id in ids {
+        match order(client, owner, id, day).await? {
+            Some(whole) => drop(sheet.orders.insert(id, whole)),
+            None => drop(sheet.orders.remove(&id)),
         }
     }
     let today = day_of(client.salla_now());
     let whole = Window { first: today, last: today };
-    sheet.products.extend(rows(client, whole, "products", "all").await?.iter().map(|row| row_id(row)));
-    sheet.customers.extend(rows(client, whole, "customers", "all").await?.iter().map(|row| row_id(row)));
+    for (resource, found) in [("products", &mut sheet.products), ("customers", &mut sheet.customers)] {
+        for row in rows(client, whole, resource, "all").await? {
+            let said = map(resource, &row, &provenance).ok().map(|unsealed| unsealed.observation);
+            found.insert(row_id(&row), said);
+        }
+    }
     Ok(sheet)
 }
 
@@ -80,11 +80,11 @@ pub async fn order(
     owner: Owner,
     id: i64,
     day: NaiveDate,
-) -> Result<Option<SourceOrder>, SallaError> {
+) -> Result<Option<Observation>, SallaError> {
     let read = EntityReader::new(client.clone(), owner).read("orders", id).await?;
     Ok(match read {
         EntityRead::There { mapped: Ok(unsealed), created } if created.is_none_or(|at| day_of(at) == day) => {
-            Some(entry(&unsealed))
+            Some(unsealed.observation)
         }
         _ => None,
     })
@@ -99,15 +99,6 @@ pub async fn is_there(
 ) -> Result<bool, SallaError> {
     let read = EntityReader::new(client.clone(), owner).read(resource, id).await?;
     Ok(matches!(read, EntityRead::There { .. }))
-}
-
-fn entry(unsealed: &Unsealed) -> SourceOrder {
-    let order = unsealed.observation.order.as_deref();
-    SourceOrder {
-        total: order.and_then(|order| order.total),
-        currency: order.and_then(|order| order.currency.clone()).unwrap_or_default(),
-        status: order.and_then(|order| order.status_slug.clone()).unwrap_or_default(),
-    }
 }
 
 /// Rows of a slice; in parts where they are more than Salla's deep pages show. One may come twice.

@@ -66,6 +66,23 @@ pub struct StoredTokens {
     pub came_at: DateTime<Utc>,
 }
 
+/// A call takes so long: a token that ends within it is renewed before.
+const TOO_SHORT: chrono::Duration = chrono::Duration::seconds(5);
+/// Longer than any token of Salla's lives.
+const NO_END: chrono::Duration = chrono::Duration::days(400);
+
+impl StoredTokens {
+    /// Until when the access token is handed out, before anything else is tried. One that nothing can renew is handed out until Salla refuses
+    /// it; one whose refresh token is kept until its very end, because that is sent only after it.
+    pub fn usable_until(&self) -> DateTime<Utc> {
+        match self.refresh_state {
+            RefreshState::Usable => self.expires_at - TOO_SHORT,
+            RefreshState::Absent => self.came_at + NO_END,
+            RefreshState::Kept | RefreshState::Unknown | RefreshState::Refused => self.expires_at,
+        }
+    }
+}
+
 /// Tokens of connections; every method works within the caller's connection or transaction.
 #[derive(Clone)]
 pub struct Vault {
@@ -170,7 +187,8 @@ impl Vault {
         let replaced = sqlx::query(
             "UPDATE salla_connections c SET scopes = CASE WHEN cardinality($2::text[]) = 0 THEN scopes ELSE $2 END, key_id = $3,
                  access_token = $4, refresh_token = $5, refresh_hash = $6, refresh_state = $7, expires_at = $8,
-                 generation = generation + 1, authorised_at = now(), tokens_at = now(), warned_at = NULL
+                 generation = generation + 1, authorised_at = now(), tokens_at = now(), told_at = coalesce(told_at, warned_at),
+                 warned_at = NULL
              WHERE connection_id = $1 AND wiped_at IS NULL AND expires_at < $8 AND (NOT $9 OR refresh_hash IS DISTINCT FROM $6)
                AND NOT EXISTS (SELECT FROM token_refreshes r WHERE r.connection_id = $1 AND r.refresh_hash = $6)",
         )
@@ -200,8 +218,15 @@ impl Vault {
         let refresh = if let Some(own) = own {
             Some(own)
         } else {
-            let known = self.load(connection, id, true).await?;
-            known.filter(|known| known.refresh_state == RefreshState::Usable).and_then(|known| known.refresh)
+            let known = self.load(&mut *connection, id, true).await?;
+            let known = known.filter(|known| known.refresh_state == RefreshState::Usable);
+            // One that is being redeemed is not unredeemed: what becomes of it says nothing of these tokens.
+            let is_sent = sqlx::query_scalar(
+                "SELECT EXISTS (SELECT FROM token_refreshes r JOIN salla_connections c USING (connection_id)
+                 WHERE c.connection_id = $1 AND r.refresh_hash = c.refresh_hash)",
+            );
+            let is_sent: bool = is_sent.bind(id.0).fetch_one(connection).await?;
+            known.filter(|_| !is_sent).and_then(|known| known.refresh)
         };
         Ok(WithRefresh { tokens: Tokens { refresh, ..tokens.clone() }, refresh_is_own })
     }
@@ -269,7 +294,7 @@ impl Vault {
         };
         let replaced = sqlx::query(
             "UPDATE salla_connections SET key_id = $3, access_token = $4, refresh_token = $5, refresh_hash = $6,
-                 refresh_state = $7, expires_at = $8, generation = generation + 1, tokens_at = now(), warned_at = NULL
+                 refresh_state = $7, expires_at = $8, generation = generation + 1, tokens_at = now(), told_at = coalesce(told_at, warned_at), warned_at = NULL
              WHERE connection_id = $1 AND refresh_hash = $2 AND wiped_at IS NULL",
         )
         .bind(id.0)

@@ -54,7 +54,7 @@ pub async fn salla(app: Arc<App>, call: Call) -> Answer {
         Ok(_) => "taken",
         Err(NotTaken::Forged(_)) => "refused",
         Err(NotTaken::Packed(PackingError::TooLarge)) => TOO_LARGE,
-        Err(NotTaken::Packed(PackingError::Damaged(_))) => "unreadable",
+        Err(NotTaken::Packed(PackingError::Damaged(_) | PackingError::Surplus)) => "unreadable",
         Err(NotTaken::Unwritten(WriteError::Saturated)) => "too_many",
         Err(_) => "not_written",
     };
@@ -71,7 +71,7 @@ pub async fn salla(app: Arc<App>, call: Call) -> Answer {
             tracing::warn!(event = "webhook refused", reason = %error);
             let (status, kind) = match error {
                 PackingError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
-                PackingError::Damaged(_) => (StatusCode::BAD_REQUEST, "bad-request"),
+                PackingError::Damaged(_) | PackingError::Surplus => (StatusCode::BAD_REQUEST, "bad-request"),
             };
             Err(Problem::new(status, kind, format!("Not taken: {error}.")))
         }

@@ -102,8 +102,8 @@ impl WebhookIntake {
 
     /// Returns once every replica has the webhook.
     pub async fn take(&self, headers: &HeaderMap, body: &[u8]) -> Result<Placed, NotTaken> {
-        let (strategy, envelope) = self.verified(headers, body)?;
-        let record = self.record(strategy, envelope, body)?;
+        let verified = self.verified(headers, body)?;
+        let record = self.record(verified, body)?;
         let written = self.writer.try_write(record).await;
         self.note(written.is_ok());
         Ok(written?)
@@ -120,11 +120,12 @@ impl WebhookIntake {
         *failing = (!written).then(Instant::now);
     }
 
-    /// How a webhook is Salla's, and its envelope. A proxy may have packed what was signed; what is packed is read before it is
+    /// How a webhook is Salla's, its envelope, and the hash of what was signed. A proxy may have packed what was signed; what is packed is read before it is
     /// accepted, so that nothing is acknowledged that nobody can read.
-    fn verified(&self, headers: &HeaderMap, body: &[u8]) -> Result<(Strategy, Envelope), NotTaken> {
+    fn verified(&self, headers: &HeaderMap, body: &[u8]) -> Result<Verified, NotTaken> {
         if !packing::is_packed(body) {
-            return Ok((self.verifier.verify(headers, body)?, Envelope::read(body)));
+            let strategy = self.verifier.verify(headers, body)?;
+            return Ok(Verified { strategy, envelope: Envelope::read(body), sha256: sha256(body) });
         }
         let as_it_came = self.verifier.verify(headers, body);
         if let Err(forged) = as_it_came
@@ -134,14 +135,19 @@ impl WebhookIntake {
         }
         let unpacked =
             packing::unpack(body).map_err(|error| as_it_came.err().map_or(error.into(), NotTaken::Forged))?;
-        let strategy = as_it_came.or_else(|_| self.verifier.verify(headers, &unpacked))?;
-        Ok((strategy, Envelope::read(&unpacked)))
+        // Packed again it has other bytes, and is the same event all the same.
+        let (strategy, signed) = match as_it_came {
+            Ok(Strategy::Signature) => (Strategy::Signature, body),
+            Ok(strategy) => (strategy, &unpacked[..]),
+            Err(_) => (self.verifier.verify(headers, &unpacked)?, &unpacked[..]),
+        };
+        Ok(Verified { strategy, envelope: Envelope::read(&unpacked), sha256: sha256(signed) })
     }
 
-    fn record(&self, strategy: Strategy, envelope: Envelope, body: &[u8]) -> Result<Outgoing, NotTaken> {
+    fn record(&self, verified: Verified, body: &[u8]) -> Result<Outgoing, NotTaken> {
         let received_at = Millis::now();
+        let Verified { strategy, envelope, sha256: body_sha256 } = verified;
         let sealed = self.sealer.seal(body)?;
-        let body_sha256 = digits(digest(&SHA256, body).as_ref());
         // Without a store nothing tells which webhooks belong together: they are spread.
         let key = envelope.store_id.map_or_else(|| body_sha256.clone(), |id| id.to_string());
         let id = Uuid::now_v7().to_string();
@@ -166,6 +172,18 @@ impl WebhookIntake {
     fn encoder(&self) -> Result<&Encoder<RawWebhook>, NotTaken> {
         self.encoder.get().ok_or(NotTaken::NotReady)
     }
+}
+
+/// What is known of a webhook that is Salla's.
+struct Verified {
+    strategy: Strategy,
+    envelope: Envelope,
+    /// Hash of the bytes that were signed, lower-case hex.
+    sha256: String,
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    digits(digest(&SHA256, bytes).as_ref())
 }
 
 /// A hash as text. `hex::encode` makes it digit by digit, which takes as long as sealing.

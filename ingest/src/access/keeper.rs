@@ -93,11 +93,13 @@ impl AccessTokens {
         });
     }
 
-    /// Access that was told as lost and works again, because an answer was stored after all, is told as restored.
+    /// Access that was told as lost, or as ending soon, and works again, because an answer was stored after all or the store sent other
+    /// tokens, is told as restored.
     async fn take_back(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
         let working = sqlx::query(
             "SELECT connection_id, merchant_id, generation, store_id, store_name, store_domain, store_plan, scopes
-             FROM salla_connections WHERE wiped_at IS NULL AND told_at IS NOT NULL AND refresh_state = 'usable' LIMIT $1",
+             FROM salla_connections WHERE wiped_at IS NULL AND told_at IS NOT NULL
+               AND refresh_state IN ('usable', 'kept', 'absent') LIMIT $1",
         )
         .bind(AT_ONCE)
         .fetch_all(&self.inner.pool)
@@ -192,10 +194,13 @@ impl AccessTokens {
                 continue;
             }
             tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause);
-            sqlx::query("UPDATE salla_connections SET told_at = now() WHERE connection_id = $1")
-                .bind(id)
-                .execute(&self.inner.pool)
-                .await?;
+            sqlx::query(
+                "UPDATE salla_connections SET told_at = now() WHERE connection_id = $1 AND generation = $2",
+            )
+            .bind(id)
+            .bind(generation)
+            .execute(&self.inner.pool)
+            .await?;
         }
         Ok(())
     }

@@ -20,8 +20,6 @@ use tokio_util::task::TaskTracker;
 use crate::salla::{SallaConfig, Secret};
 use crate::vault::{Vault, VaultError};
 
-/// An access token that ends so soon is as good as expired.
-const TOO_SHORT: chrono::Duration = chrono::Duration::seconds(5);
 /// Between two refreshes that no refusal asked for lies at least so much, whatever the tokens say of their life.
 const NO_REFRESH_WITHIN: chrono::Duration = chrono::Duration::seconds(30);
 /// Tokens are read anew at least so often: another process may have refreshed them, or wiped them.
@@ -150,7 +148,7 @@ struct Connection {
 #[derive(Clone)]
 struct Known {
     access: Access,
-    expires_at: DateTime<Utc>,
+    usable_until: DateTime<Utc>,
     came_at: DateTime<Utc>,
     read_at: std::time::Instant,
 }
@@ -190,7 +188,7 @@ impl AccessTokens {
         let stored = self.load(id).await?.ok_or(AccessError::NotConnected)?;
         let now = Utc::now();
         // A life of a few seconds is a mistake in a hint: a token that has just come is tried.
-        if stored.expires_at > now + TOO_SHORT || stored.came_at > now - NO_REFRESH_WITHIN {
+        if stored.usable_until() > now || stored.came_at > now - NO_REFRESH_WITHIN {
             return Ok(self.remember(id, &stored));
         }
         self.renewing(id, stored.generation).await
@@ -240,7 +238,7 @@ impl AccessTokens {
         let connection = self.connection(id);
         let known = connection.known.lock().unwrap_or_else(PoisonError::into_inner).clone()?;
         let now = Utc::now();
-        let lives = known.expires_at > now + TOO_SHORT || known.came_at > now - NO_REFRESH_WITHIN;
+        let lives = known.usable_until > now || known.came_at > now - NO_REFRESH_WITHIN;
         let fresh = lives && known.read_at.elapsed() < CACHED_FOR;
         fresh.then_some(known.access)
     }
@@ -249,7 +247,7 @@ impl AccessTokens {
         let access = Access { token: stored.access.clone(), generation: stored.generation };
         let known = Known {
             access: access.clone(),
-            expires_at: stored.expires_at,
+            usable_until: stored.usable_until(),
             came_at: stored.came_at,
             read_at: std::time::Instant::now(),
         };

@@ -120,8 +120,7 @@ impl Order<'_> {
         let country = self.provenance.market.country();
         let shipping = order.object("shipping").value();
         let address = shipping.as_ref().and_then(|shipping| shipping.object("address").value());
-        let mut city = Said::Nothing;
-        let mut country_said = Said::Nothing;
+        let (mut city, mut country_said) = (Said::Nothing, Said::Nothing);
         match Person::read(order, "customer", country) {
             Said::Value(customer) => {
                 say(customer.id, "customer_id", &mut seen.customer_id, empty);
@@ -133,12 +132,11 @@ impl Order<'_> {
             Said::Empty => empty.push("customer_id".into()),
             Said::Nothing => {}
         }
-        if let Some(address) = &address {
-            city = city.or(|| address.text("city"));
-            country_said = country_said.or(|| country_code(address));
-        }
-        say(city, "city", &mut seen.city, empty);
-        say(country_said, "country_code", &mut seen.country_code, empty);
+        let of_address = address.as_ref();
+        let city_there = of_address.map_or(Said::Nothing, |address| address.text("city"));
+        let country_there = of_address.map_or(Said::Nothing, country_code);
+        say(of_two_places(city, city_there), "city", &mut seen.city, empty);
+        say(of_two_places(country_said, country_there), "country_code", &mut seen.country_code, empty);
         let receiver = order
             .object("receiver")
             .or(|| shipping.as_ref().map_or(Said::Nothing, |shipping| shipping.object("receiver")));
@@ -204,6 +202,15 @@ fn tax(amounts: &Object<'_, '_>, currency: &str) -> Said<Amount> {
 }
 
 /// The sum of what is listed; none where a part of it cannot be read, for then the sum is not known.
+/// What two places say of one thing. It is empty only where both say so: a source that leaves one of them out does not know.
+fn of_two_places<T>(first: Said<T>, second: Said<T>) -> Said<T> {
+    match (first, second) {
+        (Said::Value(value), _) | (_, Said::Value(value)) => Said::Value(value),
+        (Said::Empty, Said::Empty) => Said::Empty,
+        _ => Said::Nothing,
+    }
+}
+
 fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
     let (listed, mut all) = match amounts.objects("discounts") {
         Said::Value(listed) => listed,
@@ -373,6 +380,21 @@ mod tests {
             let order = seen.observation.order.expect("an order");
             assert_eq!((order.customer_id, order.customer_phone.as_deref()), (None, Some("+966500000021")));
         }
+    }
+
+    #[test]
+    fn what_is_left_out_empties_nothing() {
+        let mut details = details();
+        details["customer"] = json!({"id": 5, "first_name": "a", "city": "", "country_code": ""});
+        details.as_object_mut().expect("an object").remove("shipping");
+        let empty = read(&details, &items()).observation.empty;
+        assert!(!empty.iter().any(|name| name == "city" || name == "country_code"), "{empty:?}");
+        details["shipping"] = json!({"address": {"city": "", "country_code": null}});
+        let empty = read(&details, &items()).observation.empty;
+        assert!(empty.iter().any(|name| name == "city"), "both places say so: {empty:?}");
+        details["customer"] = json!({"first_name": "a"});
+        let seen = read(&details, &items());
+        assert!(!seen.observation.empty.contains(&"customer_id".to_owned()), "an id that is left out");
     }
 
     #[test]

@@ -29,8 +29,7 @@ impl Person {
         };
         let id = match person.id("id") {
             Said::Nothing if person.has("id") => return Said::Nothing,
-            // Without an id it is a guest.
-            Said::Nothing => Said::Empty,
+            // A guest's is 0, null or empty; one that is left out says nothing of whose order it is.
             said => said,
         };
         Said::Value(Self {

@@ -19,10 +19,14 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     let (mut seen, mut empty) = (ProductObservation::default(), Vec::new());
     seen.name = product.text("name").value();
     say(product.text("sku"), "sku", &mut seen.sku, &mut empty);
-    seen.variant_skus = product
-        .objects("skus")
-        .value()
-        .map(|(variants, _)| variants.iter().filter_map(|variant| variant.text("sku").value()).collect());
+    seen.variant_skus = match product.objects("skus") {
+        Said::Value((variants, true)) => {
+            Some(variants.iter().filter_map(|variant| variant.text("sku").value()).collect())
+        }
+        Said::Empty => Some(Vec::new()),
+        // A list of which a part cannot be read would take variants away.
+        Said::Value((_, false)) | Said::Nothing => None,
+    };
     say(product.text("type"), "kind", &mut seen.kind, &mut empty);
     say(product.text("status"), "status", &mut seen.status, &mut empty);
     prices(&product, provenance, &mut seen, &mut empty);
@@ -92,10 +96,11 @@ fn categories(product: &Object<'_, '_>) -> Option<Vec<String>> {
     match product.list("categories") {
         Said::Value(rows) => {
             let names: Vec<String> = rows.iter().filter_map(|row| category(row)).collect();
-            if names.len() < rows.len() {
+            let is_whole = names.len() == rows.len();
+            if !is_whole {
                 product.note("categories");
             }
-            Some(names)
+            is_whole.then_some(names)
         }
         Said::Empty => Some(Vec::new()),
         Said::Nothing => None,
@@ -136,9 +141,16 @@ mod tests {
         assert_eq!(product("brand", json!("Lipton")).brand.as_deref(), Some("Lipton"));
         assert_eq!(product("brand", json!(["x"])).brand, None);
         assert_eq!(
-            product("categories", json!([{"name": "a"}, "b", 5])).categories,
+            product("categories", json!([{"name": "a"}, "b"])).categories,
             Some(vec!["a".into(), "b".into()])
         );
+        assert_eq!(
+            product("categories", json!([{"name": "a"}, "b", 5])).categories,
+            None,
+            "5 takes none away"
+        );
+        assert_eq!(product("skus", json!([{"sku": "a"}, 5])).variant_skus, None, "5 takes none away");
+        assert_eq!(product("skus", json!([])).variant_skus, Some(vec![]));
         assert_eq!(product("categories", json!("a")).categories, Some(vec!["a".into()]));
         assert_eq!(product("categories", json!({"1": {"name": "a"}})).categories, Some(vec!["a".into()]));
         assert_eq!(product("categories", json!(true)).categories, None);

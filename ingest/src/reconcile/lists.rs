@@ -127,12 +127,17 @@ impl<'r> Lists<'r> {
         while let Some(slice) = cursor.slices.last().cloned() {
             if !whole && a_night.is_some_and(|pages| read >= pages) {
                 let summary = self.differences.finish(usize::MAX).await;
+                // A row that could not be read was not seen: nothing is concluded from the cycle.
+                cursor.shown &= summary.as_ref().is_ok_and(|summary| summary.failed == 0);
                 return Ok(CustomersDone { summary, next: Some(cursor), complete_to: None });
             }
             let config = self.run.client.config();
             let per_page = config.per_page(CUSTOMERS);
             let page = lists.page(CUSTOMERS, &slice, cursor.page, per_page).await?;
-            let parts = lists.parts(CUSTOMERS, &slice, page.total).await?;
+            let parts = match cursor.page {
+                1 => lists.parts(CUSTOMERS, &slice, page.total).await?,
+                _ => vec![],
+            };
             if !parts.is_empty() {
                 cursor.slices.pop();
                 cursor.slices.extend(parts.into_iter().map(|part| part.name));

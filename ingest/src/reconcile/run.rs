@@ -102,7 +102,8 @@ impl Run {
                     slice_from: leased.slice_from,
                 };
                 let done = Orders::new(self, &differences).reconcile(scope).await?;
-                let seen = done.summary.is_ok();
+                // Rows that could not be read are looked for again the next night.
+                let seen = done.summary.as_ref().is_ok_and(|summary| summary.failed == 0);
                 self.tools.work.orders_done(leased, seen, done.next_slice).await.map_err(Failure::ours)?;
                 done.summary?
             }
@@ -126,7 +127,7 @@ impl Run {
         }
         // What an earlier try wrote is not looked at again, so nobody can say here whether it is stored.
         if leased.tries == 1 && differences.are_stored().await? {
-            self.state_completeness(resource, summary, complete_to).await?;
+            self.state_completeness(leased, resource, summary, complete_to).await?;
         } else {
             self.stand_still(resource, NOT_STORED_YET).await?;
             tracing::warn!(event = "completeness not stated", merchantId = %self.owner.merchant_id, resource,
@@ -153,6 +154,7 @@ impl Run {
     /// read. `begun` is none where a part of the resource was read.
     async fn state_completeness(
         &self,
+        leased: &Leased,
         resource: &'static str,
         summary: Summary,
         begun: Option<DateTime<Utc>>,
@@ -161,7 +163,10 @@ impl Run {
             return self.stand_still(resource, ROWS_UNREAD).await;
         }
         let Some(begun) = begun else { return Ok(()) };
-        let read = if resource == "orders" { Read::Changes } else { Read::Whole };
+        let read = match resource {
+            "orders" => Read::ChangesSince(window_of(leased, self.tools.salla.config().list_cache_window).0),
+            _ => Read::Whole,
+        };
         let complete = Complete { resource, read, to: begun - self.list_cache_window() };
         self.tools.statements.state(self.owner, &[complete]).await.map_err(Failure::ours)
     }

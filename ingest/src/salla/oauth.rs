@@ -17,6 +17,11 @@ pub const SCOPES: &str =
 const TIMEOUT: Duration = Duration::from_secs(20);
 /// What only fills in is not waited for.
 const HINT_WITHIN: Duration = Duration::from_secs(3);
+/// Refusals that say something of our app, and nothing of a code or a token.
+const OF_THE_APP: [&str; 3] = ["invalid_client", "unauthorized_client", "unsupported_grant_type"];
+/// How long an access token without a refresh token is taken to live where Salla does not say: as long as Salla documents (FACTS §2.4). What
+/// is done at its end is done once.
+const UNTOLD_LAST_LIFE: chrono::Duration = chrono::Duration::days(14);
 /// How long an access token is taken to live where Salla does not say: shorter than any that Salla documents, and a refusal renews it
 /// anyway.
 const UNTOLD_LIFE: chrono::Duration = chrono::Duration::hours(24);
@@ -134,7 +139,14 @@ async fn exchange(
         return Err(OAuthError::NotSent("429 too many requests".into()));
     }
     match serde_json::from_slice::<OAuthRefusal>(&body) {
-        Ok(refusal) if status.is_client_error() => Err(OAuthError::Refused(refusal.error)),
+        // Our app is refused before any grant is looked at (RFC 6749 §5.2): the token is as good as it was.
+        Ok(refusal) if OF_THE_APP.contains(&refusal.error.as_str()) => {
+            tracing::error!(event = "Salla refuses our app", cause = refusal.error);
+            Err(OAuthError::NotSent(format!("Salla refuses our app: {}", refusal.error)))
+        }
+        Ok(refusal) if matches!(status, StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED) => {
+            Err(OAuthError::Refused(refusal.error))
+        }
         _ => Err(OAuthError::Unclear(format!("HTTP {status}"))),
     }
 }
@@ -153,10 +165,12 @@ pub fn tokens(json: &str, at: DateTime<Utc>) -> Option<Tokens> {
         }
         _ => None,
     };
+    let refresh = answer.text("refresh_token").value().map(Secret::new);
+    let untold = if refresh.is_some() { UNTOLD_LIFE } else { UNTOLD_LAST_LIFE };
     Some(Tokens {
         access: Secret::new(access),
-        refresh: answer.text("refresh_token").value().map(Secret::new),
-        expires_at: ends.unwrap_or(at + UNTOLD_LIFE),
+        refresh,
+        expires_at: ends.unwrap_or(at + untold),
         scopes: scopes(&answer),
     })
 }

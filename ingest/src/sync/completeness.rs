@@ -49,8 +49,8 @@ pub enum Read {
     Whole,
     /// What was made since then.
     Since(DateTime<Utc>),
-    /// What has changed since the last time.
-    Changes,
+    /// What has changed since then.
+    ChangesSince(DateTime<Utc>),
 }
 
 /// States completeness: in its table first, then on `qafila.completeness`.
@@ -71,31 +71,40 @@ impl Statements {
     /// Adds what is complete to what was before and states all; returns once Kafka has it. Repeating it says the same.
     pub async fn state(&self, owner: Owner, complete: &[Complete]) -> Result<(), StatementError> {
         let mut transaction = self.pool.begin().await?;
+        if !begin(&mut transaction, owner).await? {
+            return Ok(());
+        }
         inherit(&mut transaction, owner).await?;
         for one in complete {
             extend(&mut transaction, owner.connection_id, one).await?;
         }
-        transaction.commit().await?;
-        self.publish(owner).await
+        self.publish(&mut transaction, owner).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// States why a resource is not complete any further than it was; nothing where nothing was complete yet.
     pub async fn stand_still(&self, owner: Owner, resource: &str, cause: &str) -> Result<(), StatementError> {
+        let mut transaction = self.pool.begin().await?;
         let stands = sqlx::query(
             "UPDATE completeness SET cause = $3 WHERE connection_id = $1 AND resource = $2 AND cause IS DISTINCT FROM $3",
         )
         .bind(owner.connection_id.0)
         .bind(resource)
-        .bind(cause)
-        .execute(&self.pool)
-        .await?;
-        if stands.rows_affected() == 0 { Ok(()) } else { self.publish(owner).await }
+        .bind(cause);
+        if !begin(&mut transaction, owner).await? {
+            return Ok(());
+        }
+        if stands.execute(&mut *transaction).await?.rows_affected() > 0 {
+            self.publish(&mut transaction, owner).await?;
+        }
+        Ok(transaction.commit().await?)
     }
 
-    /// Writes all that is known of a connection, and a tombstone for each that it has followed.
-    async fn publish(&self, owner: Owner) -> Result<(), StatementError> {
-        let resources = self.all(owner.connection_id).await?;
-        let followed = self.followed(owner).await?;
+    /// Writes all that is known of a connection, and a tombstone for each that it has followed. Within the transaction, whose lock makes
+    /// the last record the last state.
+    async fn publish(&self, connection: &mut PgConnection, owner: Owner) -> Result<(), StatementError> {
+        let resources = all(&mut *connection, owner.connection_id).await?;
+        let followed = followed(&mut *connection, owner).await?;
         let stated_at = Millis::now();
         let statement = Completeness {
             merchant_id: owner.merchant_id,
@@ -108,8 +117,7 @@ impl Statements {
         let mut records = vec![self.record(owner.connection_id, Some(value), stated_at)];
         records.extend(followed.iter().map(|connection| self.record(*connection, None, stated_at)));
         self.writer.write_all(records).await?;
-        self.forget(&followed).await?;
-        Ok(())
+        Ok(forget(connection, &followed).await?)
     }
 
     fn record(&self, connection: ConnectionId, value: Option<Vec<u8>>, stated_at: Millis) -> Outgoing {
@@ -123,37 +131,56 @@ impl Statements {
         };
         Outgoing { topic: self.topic.clone(), headers, value, key }
     }
+}
 
-    async fn all(&self, connection: ConnectionId) -> Result<Vec<ResourceCompleteness>, sqlx::Error> {
-        let all: Vec<(String, Option<DateTime<Utc>>, DateTime<Utc>, Option<String>)> = sqlx::query_as(
-            "SELECT resource, complete_from, complete_to, cause FROM completeness WHERE connection_id = $1 ORDER BY resource",
-        )
-        .bind(connection.0)
-        .fetch_all(&self.pool)
+/// Takes the store's turn to state; false where another connection of the store has followed this one, which states nothing any more.
+async fn begin(connection: &mut PgConnection, owner: Owner) -> Result<bool, sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('completeness:' || $1::text, $2))")
+        .bind(owner.merchant_id.0.to_string())
+        .bind(owner.store_id)
+        .execute(&mut *connection)
         .await?;
-        let resource = |(resource, from, to, cause): (_, Option<DateTime<Utc>>, DateTime<Utc>, _)| {
-            let (complete_from, complete_to) = (from.map(Millis::from), Some(to.into()));
-            ResourceCompleteness { resource, complete_from, complete_to, cause }
-        };
-        Ok(all.into_iter().map(resource).collect())
-    }
+    sqlx::query_scalar(
+        "SELECT NOT EXISTS (SELECT FROM salla_connections c JOIN salla_connections later USING (merchant_id, store_id)
+         WHERE c.connection_id = $1 AND c.wiped_at IS NOT NULL AND later.connected_at > c.connected_at)",
+    )
+    .bind(owner.connection_id.0)
+    .fetch_one(connection)
+    .await
+}
 
-    /// Connections of the same store before this one, of which something is still stated.
-    async fn followed(&self, owner: Owner) -> Result<Vec<ConnectionId>, sqlx::Error> {
-        let followed: Vec<Uuid> = sqlx::query_scalar(&format!("SELECT DISTINCT k.connection_id {BEFORE}"))
-            .bind(owner.connection_id.0)
-            .bind(owner.merchant_id.0)
-            .bind(owner.store_id)
-            .fetch_all(&self.pool)
-            .await?;
-        Ok(followed.into_iter().map(ConnectionId).collect())
-    }
+async fn all(
+    connection: &mut PgConnection,
+    of: ConnectionId,
+) -> Result<Vec<ResourceCompleteness>, sqlx::Error> {
+    let all: Vec<(String, Option<DateTime<Utc>>, DateTime<Utc>, Option<String>)> = sqlx::query_as(
+        "SELECT resource, complete_from, complete_to, cause FROM completeness WHERE connection_id = $1 ORDER BY resource",
+    )
+    .bind(of.0)
+    .fetch_all(connection)
+    .await?;
+    let resource = |(resource, from, to, cause): (_, Option<DateTime<Utc>>, DateTime<Utc>, _)| {
+        let (complete_from, complete_to) = (from.map(Millis::from), Some(to.into()));
+        ResourceCompleteness { resource, complete_from, complete_to, cause }
+    };
+    Ok(all.into_iter().map(resource).collect())
+}
 
-    async fn forget(&self, followed: &[ConnectionId]) -> Result<(), sqlx::Error> {
-        let followed: Vec<Uuid> = followed.iter().map(|connection| connection.0).collect();
-        let forgetting = sqlx::query("DELETE FROM completeness WHERE connection_id = ANY($1)").bind(followed);
-        forgetting.execute(&self.pool).await.map(drop)
-    }
+/// Connections of the same store before this one, of which something is still stated.
+async fn followed(connection: &mut PgConnection, owner: Owner) -> Result<Vec<ConnectionId>, sqlx::Error> {
+    let followed: Vec<Uuid> = sqlx::query_scalar(&format!("SELECT DISTINCT k.connection_id {BEFORE}"))
+        .bind(owner.connection_id.0)
+        .bind(owner.merchant_id.0)
+        .bind(owner.store_id)
+        .fetch_all(connection)
+        .await?;
+    Ok(followed.into_iter().map(ConnectionId).collect())
+}
+
+async fn forget(connection: &mut PgConnection, followed: &[ConnectionId]) -> Result<(), sqlx::Error> {
+    let followed: Vec<Uuid> = followed.iter().map(|connection| connection.0).collect();
+    let forgetting = sqlx::query("DELETE FROM completeness WHERE connection_id = ANY($1)").bind(followed);
+    forgetting.execute(connection).await.map(drop)
 }
 
 /// What was stated of the same store's connections that have ended; `$1` is the present one, `$2` the merchant, `$3` the store.
@@ -192,8 +219,8 @@ async fn extend(
         (Some(known), read) => extended(known, read, complete.to),
         (None, Read::Whole) => (None, complete.to),
         (None, Read::Since(since)) => (Some(since), complete.to),
-        // Since a last time that never was: nothing is known.
-        (None, Read::Changes) => return Ok(()),
+        // Of what was there before nothing is known.
+        (None, Read::ChangesSince(_)) => return Ok(()),
     };
     sqlx::query(
         "INSERT INTO completeness (connection_id, resource, complete_from, complete_to) VALUES ($1, $2, $3, $4)
@@ -215,7 +242,7 @@ type Span = (Option<DateTime<Utc>>, DateTime<Utc>);
 fn extended((from, to): Span, read: Read, until: DateTime<Utc>) -> Span {
     match (read, from) {
         (Read::Whole, _) => (None, until.max(to)),
-        (Read::Changes, _) => (from, until.max(to)),
+        (Read::ChangesSince(since), _) => (from, if since <= to { until.max(to) } else { to }),
         (Read::Since(since), None) => (None, if since <= to { until.max(to) } else { to }),
         (Read::Since(since), Some(first)) => {
             let (touch, is_later) = (since <= to && until >= first, since > to);
@@ -255,7 +282,8 @@ mod tests {
             (Some(at(500)), at(900)),
             "more than before"
         );
-        assert_eq!(extended(year, Read::Changes, at(400)), (Some(at(0)), at(400)));
+        assert_eq!(extended(year, Read::ChangesSince(at(365)), at(400)), (Some(at(0)), at(400)));
+        assert_eq!(extended(year, Read::ChangesSince(at(366)), at(400)), year, "changes of a day are unread");
         assert_eq!(extended(year, Read::Whole, at(400)), (None, at(400)));
         assert_eq!(extended((None, at(365)), Read::Since(at(390)), at(400)), (None, at(365)));
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::io::Read as _;
 
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use zeroize::Zeroizing;
 
 /// Bytes of the largest webhook, as it comes and unpacked.
@@ -19,6 +19,9 @@ pub enum PackingError {
     /// It is not gzip, or ends early.
     #[error("the body cannot be unpacked: {0}")]
     Damaged(#[from] std::io::Error),
+    /// Something stands behind the packed body.
+    #[error("something stands behind the packed body")]
+    Surplus,
     /// It is larger than [`MAX_BODY`] once unpacked.
     #[error("the body is larger than {MAX_BODY} bytes unpacked")]
     TooLarge,
@@ -33,8 +36,13 @@ pub fn is_packed(body: &[u8]) -> bool {
 pub fn unpack(body: &[u8]) -> Result<Zeroizing<Vec<u8>>, PackingError> {
     // Room for all of it: a buffer that grows leaves copies of personal data behind.
     let mut unpacked = Zeroizing::new(Vec::with_capacity((body.len() * 16).min(MAX_BODY + 1)));
-    GzDecoder::new(body).take(MAX_BODY as u64 + 1).read_to_end(&mut unpacked)?;
-    if unpacked.len() > MAX_BODY { Err(PackingError::TooLarge) } else { Ok(unpacked) }
+    let mut decoder = GzDecoder::new(body);
+    decoder.by_ref().take(MAX_BODY as u64 + 1).read_to_end(&mut unpacked)?;
+    if unpacked.len() > MAX_BODY {
+        return Err(PackingError::TooLarge);
+    }
+    // What stands behind would make other bytes of the same event, again and again.
+    if decoder.into_inner().is_empty() { Ok(unpacked) } else { Err(PackingError::Surplus) }
 }
 
 /// The text of a body, without a byte order mark.
@@ -73,6 +81,7 @@ mod tests {
         let unpacked = unpack(&small).expect("it is whole");
         assert_eq!(text(&unpacked).as_str(), "{\"event\":\"order.created\"}");
         assert!(matches!(unpack(&small[..small.len() - 9]), Err(PackingError::Damaged(_))));
+        assert!(matches!(unpack(&[&small[..], b"x"].concat()), Err(PackingError::Surplus)));
         assert!(matches!(unpack(&packed(&vec![b' '; MAX_BODY + 1])), Err(PackingError::TooLarge)));
         assert_eq!(unpack(&packed(&vec![b' '; MAX_BODY])).expect("it fits").len(), MAX_BODY);
     }

@@ -2,14 +2,17 @@
 //! topics; the source's own sheet comes from ingest, by way of the root.
 
 pub mod clickhouse;
+pub mod parts;
 pub mod postgres;
 pub mod topics;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use qafila_schemas::amount::Amount;
 use qafila_schemas::ids::MerchantId;
+
+use parts::Parts;
 
 /// Whose day.
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +36,8 @@ pub struct OrderEntry {
     pub currency: String,
     /// Slug of the status.
     pub status: String,
+    /// Its details and lines.
+    pub parts: Parts,
 }
 
 /// What a place holds.
@@ -41,15 +46,17 @@ pub struct Sheet {
     /// Orders of the day.
     pub orders: BTreeMap<i64, OrderEntry>,
     /// All products.
-    pub products: BTreeSet<i64>,
+    pub products: BTreeMap<i64, Parts>,
     /// All customers.
-    pub customers: BTreeSet<i64>,
+    pub customers: BTreeMap<i64, Parts>,
+    /// All carts; none of the source, whose list of carts is no copy of what its webhooks tell.
+    pub carts: Option<BTreeMap<i64, Parts>>,
 }
 
 /// One thing that a place has otherwise than another.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Difference {
-    /// `orders`, `products` or `customers`.
+    /// `orders`, `products`, `customers` or `carts`.
     pub resource: &'static str,
     /// Salla's id.
     pub id: i64,
@@ -70,29 +77,46 @@ impl Sheet {
 
     /// What this sheet has otherwise than `truth`.
     pub fn differences(&self, truth: &Self) -> Vec<Difference> {
-        let mut found = Vec::new();
-        for (id, theirs) in &truth.orders {
-            match self.orders.get(id) {
-                None => found.push(Difference { resource: "orders", id: *id, what: "is missing".into() }),
-                Some(ours) if ours != theirs => {
-                    found.push(Difference { resource: "orders", id: *id, what: told(ours, theirs) });
-                }
-                Some(_) => {}
-            }
+        let mut found = compared("orders", &self.orders, &truth.orders, told);
+        for (resource, ours, theirs) in
+            [("products", &self.products, &truth.products), ("customers", &self.customers, &truth.customers)]
+        {
+            found.extend(compared(resource, ours, theirs, parts::told));
         }
-        let surplus = self.orders.keys().filter(|id| !truth.orders.contains_key(id));
-        found.extend(surplus.map(|id| Difference {
-            resource: "orders",
-            id: *id,
-            what: "should not be there, or is of another day".into(),
-        }));
-        found.extend(of_ids("products", &self.products, &truth.products));
-        found.extend(of_ids("customers", &self.customers, &truth.customers));
+        if let (Some(ours), Some(theirs)) = (&self.carts, &truth.carts) {
+            found.extend(compared("carts", ours, theirs, parts::told));
+        }
         found
     }
 }
 
-fn told(ours: &OrderEntry, theirs: &OrderEntry) -> String {
+/// What is missing, what is otherwise, and what should not be there.
+fn compared<T>(
+    resource: &'static str,
+    ours: &BTreeMap<i64, T>,
+    theirs: &BTreeMap<i64, T>,
+    told: impl Fn(&T, &T) -> Vec<String>,
+) -> Vec<Difference> {
+    let mut found = Vec::new();
+    for (id, theirs) in theirs {
+        let words = match ours.get(id) {
+            None => vec!["is missing".to_owned()],
+            Some(ours) => told(ours, theirs),
+        };
+        if !words.is_empty() {
+            found.push(Difference { resource, id: *id, what: words.join(", ") });
+        }
+    }
+    let what = match resource {
+        "orders" => "should not be there, or is of another day",
+        _ => "should not be there",
+    };
+    let surplus = ours.keys().filter(|id| !theirs.contains_key(id));
+    found.extend(surplus.map(|id| Difference { resource, id: *id, what: what.into() }));
+    found
+}
+
+fn told(ours: &OrderEntry, theirs: &OrderEntry) -> Vec<String> {
     let mut words = Vec::new();
     if (ours.total, &ours.currency) != (theirs.total, &theirs.currency) {
         let money = |entry: &OrderEntry| {
@@ -103,13 +127,8 @@ fn told(ours: &OrderEntry, theirs: &OrderEntry) -> String {
     if ours.status != theirs.status {
         words.push(format!("status {:?} instead of {:?}", ours.status, theirs.status));
     }
-    words.join(", ")
-}
-
-fn of_ids(resource: &'static str, ours: &BTreeSet<i64>, theirs: &BTreeSet<i64>) -> Vec<Difference> {
-    let missing = theirs.difference(ours).map(|id| (id, "is missing"));
-    let surplus = ours.difference(theirs).map(|id| (id, "should not be there"));
-    missing.chain(surplus).map(|(id, what)| Difference { resource, id: *id, what: what.into() }).collect()
+    words.extend(parts::told(&ours.parts, &theirs.parts));
+    words
 }
 
 #[cfg(test)]
@@ -121,11 +140,12 @@ mod tests {
             total: Some(total.parse().expect("an amount")),
             currency: "SAR".into(),
             status: status.into(),
+            parts: Parts::new(),
         };
         Sheet {
             orders: orders.iter().map(|(id, total, status)| (*id, entry(total, status))).collect(),
-            products: products.iter().copied().collect(),
-            customers: BTreeSet::new(),
+            products: products.iter().map(|id| (*id, Parts::new())).collect(),
+            ..Sheet::default()
         }
     }
 
@@ -150,5 +170,27 @@ mod tests {
             ]
         );
         assert_eq!(ours.sums()["SAR"].to_string(), "36.0000");
+    }
+
+    #[test]
+    fn a_changed_line_detail_or_cart_is_seen_and_what_one_does_not_know_is_not_compared() {
+        let mut truth = sheet(&[(1, "10", "paid")], &[7]);
+        truth.carts = Some(BTreeMap::from([(5, Parts::from([("total", "9.0000".into())]))]));
+        let mut ours = truth.clone();
+        let (line, other) = ("S × 1.0000 at 10.0000 = 10.0000", "S × 2.0000 at 5.0000 = 10.0000");
+        let parts = |pairs: &[(&'static str, &str)]| -> Parts {
+            pairs.iter().map(|(name, value)| (*name, (*value).to_owned())).collect()
+        };
+        truth.orders.get_mut(&1).expect("the order").parts = parts(&[("lines", line), ("tax", "1.0000")]);
+        ours.orders.get_mut(&1).expect("the order").parts = parts(&[("lines", other), ("city", "الرياض")]);
+        ours.products.insert(7, parts(&[("price", "1.0000")]));
+        ours.carts = Some(BTreeMap::from([(5, parts(&[("total", "8.0000")]))]));
+        let told: Vec<String> =
+            ours.differences(&truth).into_iter().map(|d| format!("{} {}", d.resource, d.what)).collect();
+        let expected = [
+            format!("orders lines {other:?} instead of {line:?}"),
+            "carts total \"8.0000\" instead of \"9.0000\"".into(),
+        ];
+        assert_eq!(told, expected);
     }
 }

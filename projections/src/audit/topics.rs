@@ -3,18 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
-use qafila_schemas::catalogue::{CUSTOMERS, ORDERS, PRODUCTS, Topic};
+use qafila_schemas::catalogue::{CARTS, CUSTOMERS, ORDERS, PRODUCTS, Topic};
 use qafila_schemas::codec::{CodecError, split_header};
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::records::AvroRecord;
-use qafila_schemas::records::fact::{CustomerFact, OrderFact, ProductFact};
+use qafila_schemas::records::fact::{CartFact, CustomerFact, OrderFact, ProductFact};
 use qafila_schemas::registry::{Registry, RegistryError};
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
 use rdkafka::message::Message;
 use rdkafka::{Offset, TopicPartitionList};
 
-use super::{OrderEntry, Scope, Sheet};
+use super::{OrderEntry, Scope, Sheet, parts};
 
 const BROKER: Duration = Duration::from_secs(10);
 const SILENCE: Duration = Duration::from_secs(20);
@@ -41,24 +41,31 @@ pub enum TopicsError {
     Ended,
 }
 
-/// Reads it: every record of the three topics, since a compacted topic has no index.
+/// Reads it: every record of the four topics, since a compacted topic has no index.
 pub async fn sheet(kafka: &KafkaConfig, registry: &Registry, scope: Scope) -> Result<Sheet, TopicsError> {
     let mut sheet = Sheet::default();
     for fact in facts::<OrderFact>(kafka, registry, &ORDERS, scope).await? {
         let of_day = fact.created_at.to_utc() >= scope.span.0 && fact.created_at.to_utc() < scope.span.1;
         if of_day && fact.store_id == scope.store_id {
+            let parts = parts::of_order(&fact);
             let entry = OrderEntry {
                 total: fact.total,
                 currency: fact.currency.unwrap_or_default(),
                 status: fact.status_slug.unwrap_or_default(),
+                parts,
             };
             sheet.orders.insert(fact.order_id, entry);
         }
     }
     let products = facts::<ProductFact>(kafka, registry, &PRODUCTS, scope).await?;
-    sheet.products.extend(products.iter().filter(|f| f.store_id == scope.store_id).map(|f| f.product_id));
+    let products = products.iter().filter(|fact| fact.store_id == scope.store_id);
+    sheet.products.extend(products.map(|fact| (fact.product_id, parts::of_product(fact))));
     let customers = facts::<CustomerFact>(kafka, registry, &CUSTOMERS, scope).await?;
-    sheet.customers.extend(customers.iter().filter(|f| f.store_id == scope.store_id).map(|f| f.customer_id));
+    let customers = customers.iter().filter(|fact| fact.store_id == scope.store_id);
+    sheet.customers.extend(customers.map(|fact| (fact.customer_id, parts::of_customer(fact))));
+    let carts = facts::<CartFact>(kafka, registry, &CARTS, scope).await?;
+    let carts = carts.iter().filter(|fact| fact.store_id == scope.store_id);
+    sheet.carts = Some(carts.map(|fact| (fact.cart_id, parts::of_cart(fact))).collect());
     Ok(sheet)
 }
 

@@ -57,6 +57,14 @@ fn every_place_that_differs_is_named_with_its_ids_and_a_repair_makes_all_agree()
             .bind(orders[1])
             .execute(&owner)
             .await?;
+        sqlx::query(
+            "UPDATE orders SET lines = jsonb_set(lines::jsonb, '{0,sku}', '\"changed\"')::json
+             WHERE merchant_id = $1::uuid AND order_id = $2",
+        )
+        .bind(&merchant.id)
+        .bind(orders[3])
+        .execute(&owner)
+        .await?;
         world
             .clickhouse()
             .query("DELETE FROM orders WHERE merchant_id = ? AND order_id = ?")
@@ -76,6 +84,7 @@ fn every_place_that_differs_is_named_with_its_ids_and_a_repair_makes_all_agree()
         for told in [
             format!("Postgres: orders {} total", orders[0]),
             format!("Postgres: orders {} is missing", orders[1]),
+            format!("Postgres: orders {} lines \"changed ×", orders[3]),
             format!("ClickHouse: orders {} is missing", orders[2]),
             format!("topics: products {product} is missing"),
         ] {

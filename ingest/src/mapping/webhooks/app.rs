@@ -112,7 +112,7 @@ mod tests {
         assert_eq!(fault(r#"{"access_token":"","expires":1734819484}"#).path, "/data/access_token");
         assert!(!fault(r#"{"access_token":["ory_at_x"],"expires":1}"#).reason.contains("ory_at_x"));
         for (expires, ends) in
-            [("\"1734819484\"", 1_734_819_484), ("1209599", 1_701_209_599), ("null", 1_700_086_400)]
+            [("\"1734819484\"", 1_734_819_484), ("1209599", 1_701_209_599), ("null", 1_701_209_600)]
         {
             let data = format!(
                 r#"{{"access_token":"ory_at_x","refresh_token":null,"expires":{expires},"scope":[]}}"#

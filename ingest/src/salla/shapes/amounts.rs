@@ -102,8 +102,17 @@ fn groups_of_three(text: &str, separator: char) -> bool {
     let mut groups = text.trim_start_matches(['-', '+']).split(separator);
     let first = groups.next().unwrap_or_default();
     let is_digits = |group: &str| group.bytes().all(|b| b.is_ascii_digit());
-    (1..=3).contains(&first.len()) && is_digits(first) && groups.all(|g| g.len() == 3 && is_digits(g))
+    let mut more = groups.peekable();
+    // No number that has groups begins with 0: that one has three decimals, as of Kuwait.
+    let is_number = more.peek().is_none() || !first.starts_with('0');
+    (1..=3).contains(&first.len())
+        && is_number
+        && is_digits(first)
+        && more.all(|g| g.len() == 3 && is_digits(g))
 }
+
+/// Decimals of a [`Decimal`], at most.
+const MAX_PLACES: u32 = 28;
 
 /// The number that the digits spell; more of them than a [`Decimal`] holds are rounded there, far below any currency.
 fn exact(digits: &str) -> Option<Decimal> {
@@ -114,11 +123,13 @@ fn exact(digits: &str) -> Option<Decimal> {
         return digits.parse().ok();
     };
     let exponent: i32 = exponent.parse().ok()?;
-    match Decimal::from_scientific(digits) {
-        Ok(decimal) => Some(decimal),
-        // So small that nothing is left of it.
-        Err(_) if exponent < -20 && mantissa.parse::<Decimal>().is_ok() => Some(Decimal::ZERO),
-        Err(_) => None,
+    let mantissa: Decimal = mantissa.parse().ok()?;
+    match (Decimal::from_scientific(digits), u32::try_from(-exponent)) {
+        (Ok(decimal), _) => Some(decimal),
+        // More decimals than fit, as of what 0.1 + 0.2 - 0.3 leaves in PHP: rounded, or so small that nothing is left.
+        (Err(_), Ok(places @ 0..=MAX_PLACES)) => mantissa.checked_mul(Decimal::new(1, places)),
+        (Err(_), Ok(_)) => Some(Decimal::ZERO),
+        (Err(_), Err(_)) => None,
     }
 }
 
@@ -163,6 +174,12 @@ mod tests {
             ("86.95652173913", "86.9565"),
             ("1e-07", "0.0000"),
             ("1e-300", "0.0000"),
+            ("1.4210854715202004e-14", "0.0000"),
+            ("5.551115123125783e-17", "0.0000"),
+            ("-5.551115123125783e-17", "0.0000"),
+            ("1.23456789012345678e-3", "0.0012"),
+            ("\"0,750\"", "0.7500"),
+            ("\"-0,5\"", "-0.5000"),
             ("0.1000000000000000055511151231257827021181583404541015625", "0.1000"),
         ] {
             assert_eq!(read(json).as_deref(), Some(amount), "{json}");

@@ -5,7 +5,7 @@
 //! to be published again, which resolves them.
 
 use std::collections::HashMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qafila_schemas::catalogue::OBSERVATIONS;
 use qafila_schemas::codec::Encoder;
@@ -30,6 +30,8 @@ pub type SkuOfStore = (MerchantId, i64, String);
 /// Orders that are asked to be published again at once.
 const PORTION: i64 = 1_000;
 const PAUSE: Duration = Duration::from_secs(1);
+/// Between two looks at all lines that wait, not only at those of SKUs that are new.
+const WHOLE_EVERY: Duration = Duration::from_secs(5 * 60);
 
 /// The products of the SKUs that `rows` would like to know: of two the one that had the SKU first.
 pub async fn products_of<'r, R: MergedRow>(
@@ -83,7 +85,9 @@ pub async fn name_products(connection: &mut PgConnection, products: &[Product]) 
         "INSERT INTO product_skus (merchant_id, store_id, sku, product_id, since)
          SELECT DISTINCT ON (m, s, k, p) m, s, k, p, t
          FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::bigint[], $5::timestamptz[]) AS n (m, s, k, p, t)
-         ORDER BY m, s, k, p, t ON CONFLICT DO NOTHING",
+         ORDER BY m, s, k, p, t
+         ON CONFLICT (merchant_id, store_id, sku, product_id) DO UPDATE SET since = excluded.since
+         WHERE excluded.since < product_skus.since",
     )
     .bind(merchants)
     .bind(stores)
@@ -131,10 +135,21 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         encoder: role.contract.encoder(&OBSERVATIONS).await?,
         writer: TopicWriter::new(&role.contract.kafka, 5)?,
     };
+    // After an outage, lines of any age may wait for SKUs that are known.
+    let mut next_whole = Instant::now();
     while !shutdown.is_cancelled() {
-        match resolver.resolve().await {
+        let whole = Instant::now() >= next_whole;
+        if whole {
+            next_whole = Instant::now() + WHOLE_EVERY;
+        }
+        match resolver.resolve(whole).await {
             // There may be more.
-            Ok(asked) if asked >= PORTION as u64 => continue,
+            Ok(asked) if asked >= PORTION as u64 => {
+                if whole {
+                    next_whole = Instant::now();
+                }
+                continue;
+            }
             Ok(_) => {}
             Err(error) => {
                 metrics::counter!("qafila_projection_failures_total", "projection" => "resolution")
@@ -160,17 +175,18 @@ struct Resolver {
 type Waiting = (Uuid, i64, String, i64, Uuid);
 
 impl Resolver {
-    /// One portion; says how many lines it was about. Lines are forgotten only once Kafka has the request of their order; a SKU that is new
+    /// One portion, of all lines or of those of new SKUs; says how many lines it was about. Lines are forgotten only once Kafka has the request of their order; a SKU that is new
     /// is looked up again a minute later, because an order that is merged at this moment does not see it.
-    async fn resolve(&self) -> Result<u64, ProjectionError> {
+    async fn resolve(&self, whole: bool) -> Result<u64, ProjectionError> {
         let waiting: Vec<Waiting> = sqlx::query_as(
             "SELECT l.merchant_id, l.store_id, l.sku, l.order_id, o.connection_id
              FROM product_skus p
              JOIN lines_without_product l USING (merchant_id, store_id, sku)
              JOIN orders o ON o.merchant_id = l.merchant_id AND o.store_id = l.store_id AND o.order_id = l.order_id
-             WHERE p.look_up_until > now() LIMIT $1",
+             WHERE $2 OR p.look_up_until > now() LIMIT $1",
         )
         .bind(PORTION)
+        .bind(whole)
         .fetch_all(&self.pool)
         .await?;
         if waiting.is_empty() {
