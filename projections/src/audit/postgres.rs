@@ -63,7 +63,7 @@ pub async fn sheet(pool: &PgPool, scope: Scope) -> Result<Sheet, sqlx::Error> {
 
 /// The store's rows that are there.
 async fn rows(pool: &PgPool, scope: Scope, table: &str, columns: &str) -> Result<Vec<PgRow>, sqlx::Error> {
-    let query = format!("SELECT {columns} FROM {table} WHERE {IS_THERE} AND created_at IS NOT NULL");
+    let query = format!("SELECT {columns} FROM {table} WHERE {IS_THERE}");
     sqlx::query(&query).bind(scope.merchant_id.0).bind(scope.store_id).fetch_all(pool).await
 }
 
