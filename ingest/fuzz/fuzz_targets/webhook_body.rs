@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use qafila_ingest::mapping::Owner;
+use qafila_ingest::mapping::market::Market;
 use qafila_ingest::mapping::webhooks::app::app_event;
 use qafila_ingest::mapping::webhooks::{Envelope, Topic, observe, topic};
 use qafila_schemas::ids::{ConnectionId, MerchantId};
@@ -12,7 +13,8 @@ use qafila_schemas::millis::Millis;
 fuzz_target!(|bytes: &[u8]| {
     let Ok(body) = std::str::from_utf8(bytes) else { return };
     let Ok(envelope) = Envelope::read(body) else { return };
-    let owner = Owner { merchant_id: MerchantId::default(), connection_id: ConnectionId::default(), store_id: 1 };
+    let (merchant_id, connection_id) = (MerchantId::default(), ConnectionId::default());
+    let owner = Owner { merchant_id, connection_id, store_id: 1, market: Market::default() };
     match topic(&envelope.event) {
         Topic::Entity(what) => drop(observe(what, &envelope, owner, Millis(1_700_000_000_000))),
         Topic::App => drop(app_event(&envelope.event, &envelope.data, chrono::Utc::now())),
