@@ -21,7 +21,7 @@ const START: Duration = Duration::from_secs(30);
 pub struct FactRecord {
     /// Topic on the brokers.
     pub topic: Arc<str>,
-    /// `<merchant id>:<salla id>`
+    /// `<merchant id>:<store id>:<salla id>`
     pub key: String,
     /// Value; `None` is a tombstone.
     pub value: Option<Vec<u8>>,
