@@ -148,18 +148,10 @@ impl AccessTokens {
         for row in ending {
             let (id, merchant): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
             let generation: i64 = row.try_get(2)?;
-            let (cause, advice) = ENDS_SOON;
-            let report = MerchantCommand::ReportAccessLost {
-                connection_id: ConnectionId(id),
-                generation,
-                cause: cause.into(),
-                advice: advice.into(),
-            };
-            if let Err(error) = merchants.execute(&merchant.to_string(), report).await {
-                tracing::warn!(event = "merchant not told yet", merchantId = %merchant, error = %error);
+            if !report(merchants, merchant, id, generation, ENDS_SOON).await {
                 continue;
             }
-            tracing::warn!(event = "access ends soon", merchantId = %merchant, connectionId = %id, cause);
+            tracing::warn!(event = "access ends soon", merchantId = %merchant, connectionId = %id);
             sqlx::query(
                 "UPDATE salla_connections SET warned_at = now() WHERE connection_id = $1 AND generation = $2",
             )
@@ -182,18 +174,11 @@ impl AccessTokens {
         for row in untold {
             let (id, merchant): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
             let generation: i64 = row.try_get(2)?;
-            let (cause, advice) = if row.try_get::<&str, _>(3)? == "unknown" { LOST } else { REFUSED };
-            let report = MerchantCommand::ReportAccessLost {
-                connection_id: ConnectionId(id),
-                generation,
-                cause: cause.into(),
-                advice: advice.into(),
-            };
-            if let Err(error) = merchants.execute(&merchant.to_string(), report).await {
-                tracing::warn!(event = "merchant not told yet", merchantId = %merchant, error = %error);
+            let why = if row.try_get::<&str, _>(3)? == "unknown" { LOST } else { REFUSED };
+            if !report(merchants, merchant, id, generation, why).await {
                 continue;
             }
-            tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause);
+            tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause = why.0);
             sqlx::query(
                 "UPDATE salla_connections SET told_at = now() WHERE connection_id = $1 AND generation = $2",
             )
@@ -203,5 +188,28 @@ impl AccessTokens {
             .await?;
         }
         Ok(())
+    }
+}
+
+/// Reports to the merchant's aggregate that access is lost or ends soon; false where that failed and is tried again.
+async fn report(
+    merchants: &Commands<Merchant>,
+    merchant: Uuid,
+    connection: Uuid,
+    generation: i64,
+    (cause, advice): (&str, &str),
+) -> bool {
+    let report = MerchantCommand::ReportAccessLost {
+        connection_id: ConnectionId(connection),
+        generation,
+        cause: cause.into(),
+        advice: advice.into(),
+    };
+    match merchants.execute(&merchant.to_string(), report).await {
+        Ok(_) => true,
+        Err(error) => {
+            tracing::warn!(event = "merchant not told yet", merchantId = %merchant, error = %error);
+            false
+        }
     }
 }
