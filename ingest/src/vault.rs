@@ -275,7 +275,7 @@ impl Vault {
 
     /// Puts what a refresh brought in the place of the refresh token that was redeemed; false where that token is no longer
     /// the connection's, so that what it brought is of no use. Where the answer brings no other refresh token, the redeemed one stays, if it
-    /// `may_be_kept`.
+    /// `may_be_kept`. An authorisation without a refresh token that came meanwhile does not cost us the one that the answer brings.
     pub async fn refreshed(
         &self,
         connection: &mut PgConnection,
@@ -295,7 +295,7 @@ impl Vault {
         let replaced = sqlx::query(
             "UPDATE salla_connections SET key_id = $3, access_token = $4, refresh_token = $5, refresh_hash = $6,
                  refresh_state = $7, expires_at = $8, generation = generation + 1, tokens_at = now(), told_at = coalesce(told_at, warned_at), warned_at = NULL
-             WHERE connection_id = $1 AND refresh_hash = $2 AND wiped_at IS NULL",
+             WHERE connection_id = $1 AND wiped_at IS NULL AND (refresh_hash = $2 OR $9 AND refresh_state = 'absent')",
         )
         .bind(id.0)
         .bind(redeemed)
@@ -305,6 +305,7 @@ impl Vault {
         .bind(&sealed.refresh_hash)
         .bind(state)
         .bind(tokens.expires_at)
+        .bind(tokens.refresh.is_some())
         .execute(connection)
         .await?;
         Ok(replaced.rows_affected() == 1)

@@ -94,8 +94,10 @@ ALTER TABLE salla_connections
     ADD COLUMN tokens_at timestamptz NOT NULL DEFAULT now(),
     -- When the merchant was told that access will end, for Salla gave us no refresh token.
     ADD COLUMN warned_at timestamptz,
-    -- The merchant has been told of what only a new authorisation mends.
-    ADD COLUMN told_at timestamptz;
+    -- The merchant has been told of what only a new authorisation mends, and has to be told once access works again …
+    ADD COLUMN told_at timestamptz,
+    -- … and which pair of tokens it was about: each pair that is lost is told.
+    ADD COLUMN told_generation bigint;
 CREATE INDEX salla_connections_expiry ON salla_connections (expires_at) WHERE wiped_at IS NULL;
 -- The intent to redeem a refresh token, written before it is sent: one for each token, for ever, never handed on.
 CREATE TABLE token_refreshes (

@@ -166,7 +166,8 @@ impl AccessTokens {
     async fn tell(&self, merchants: &Commands<Merchant>) -> Result<(), AccessError> {
         let untold = sqlx::query(
             "SELECT connection_id, merchant_id, generation, refresh_state FROM salla_connections
-             WHERE wiped_at IS NULL AND told_at IS NULL AND refresh_state IN ('unknown', 'refused') LIMIT $1",
+             WHERE wiped_at IS NULL AND told_generation IS DISTINCT FROM generation AND refresh_state IN ('unknown', 'refused')
+             LIMIT $1",
         )
         .bind(AT_ONCE)
         .fetch_all(&self.inner.pool)
@@ -180,7 +181,7 @@ impl AccessTokens {
             }
             tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause = why.0);
             sqlx::query(
-                "UPDATE salla_connections SET told_at = now() WHERE connection_id = $1 AND generation = $2",
+                "UPDATE salla_connections SET told_at = now(), told_generation = $2 WHERE connection_id = $1 AND generation = $2",
             )
             .bind(id)
             .bind(generation)

@@ -279,8 +279,16 @@ fn redeem_refresh(world: &mut World, form: &Parameters) -> Option<Value> {
     if grant.dead {
         return None;
     }
+    let presented = presented.to_owned();
     world.grants.refreshes += 1;
-    Some(world.issue(index, false))
+    let mut tokens = world.issue(index, false);
+    if world.switches.silent_refreshes {
+        tokens.as_object_mut()?.remove("refresh_token");
+        let grant = &mut world.grants.grants[index];
+        grant.spent_refresh.retain(|spent| *spent != presented);
+        grant.refresh = Some(presented);
+    }
+    Some(tokens)
 }
 
 /// `GET /oauth2/user/info`.

@@ -62,6 +62,8 @@ pub struct Switches {
     pub swapped_customer_dates: bool,
     /// Seconds that an access token lives.
     pub token_life_seconds: i64,
+    /// A refresh is answered without `refresh_token`: the one that was redeemed stays.
+    pub silent_refreshes: bool,
     /// Hyphens vanish from `state`.
     pub strip_hyphens: bool,
     /// The customers budget: requests in 10 minutes, of all stores together; 0 for none.
@@ -90,6 +92,7 @@ impl Default for Switches {
             full_details: false,
             swapped_customer_dates: false,
             token_life_seconds: 1_209_599,
+            silent_refreshes: false,
             strip_hyphens: true,
             customers_budget: 500,
             time_scale: 1.0,
