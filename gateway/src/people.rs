@@ -3,7 +3,7 @@
 use qafila_ingest::mapping::market::Market;
 use qafila_ingest::mapping::phones::{Phone, phone};
 use qafila_schemas::ids::MerchantId;
-use qafila_schemas::sealed::{Contact, KeyStore, Subject};
+use qafila_schemas::sealed::{Contact, KeyStore, SubjectId};
 
 use crate::app::App;
 use crate::call::Call;
@@ -36,11 +36,14 @@ pub fn contact(name: &str, value: &str, market: Market) -> Result<Option<Contact
     }
 }
 
-/// Whose contact it is or was.
-pub async fn subjects_with(
+/// Whose contact it is or was, in this store.
+pub async fn subject_ids_with(
     keys: &dyn KeyStore,
     merchant: MerchantId,
+    store_id: i64,
     contact: &Contact,
-) -> Result<Vec<Subject>, Problem> {
-    keys.subjects_with(merchant, contact).await.map_err(|error| Problem::unavailable("keys", &error))
+) -> Result<Vec<SubjectId>, Problem> {
+    let subjects = keys.subjects_with(merchant, contact).await;
+    let subjects = subjects.map_err(|error| Problem::unavailable("keys", &error))?;
+    Ok(subjects.into_iter().filter(|of| of.store_id == store_id).map(|of| of.id).collect())
 }

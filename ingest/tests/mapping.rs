@@ -13,7 +13,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Source;
 use qafila_schemas::records::AvroRecord;
 use qafila_schemas::records::observation::Observation;
-use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectKey, key_id};
+use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectId, SubjectKey, key_id};
 use serde_json::Value;
 
 fn sample(name: &str) -> Value {
@@ -42,9 +42,9 @@ impl KeyStore for Keys {
         _merchant: MerchantId,
         subjects: &[Subject],
     ) -> Result<HashMap<Subject, SubjectKey>, KeyStoreError> {
-        let key = |subject: &Subject| match subject {
-            Subject::Customer(id) | Subject::Order(id) | Subject::Cart(id) => {
-                SubjectKey::Live { id: *id, key: Key::new([7; 32]) }
+        let key = |subject: &Subject| match subject.id {
+            SubjectId::Customer(id) | SubjectId::Order(id) | SubjectId::Cart(id) => {
+                SubjectKey::Live { id, key: Key::new([7; 32]) }
             }
         };
         Ok(subjects.iter().map(|subject| (*subject, key(subject))).collect())

@@ -25,9 +25,18 @@ const NONCE: [u8; 12] = [0; 12];
 /// The merchant's key wraps others; look-ups have one that is derived from it.
 const LOOK_UP: &[u8] = b"qafila equality look-up";
 
-/// Whose personal data a field is.
+/// Whose personal data a field is. Nobody says that Salla's ids differ across stores, so a subject is of one store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Subject {
+pub struct Subject {
+    /// Salla's id of the store.
+    pub store_id: i64,
+    /// Who, within the store.
+    pub id: SubjectId,
+}
+
+/// A person as a store knows them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SubjectId {
     /// A customer, by Salla's id.
     Customer(i64),
     /// An order whose customer is not known, by Salla's id.
@@ -38,10 +47,11 @@ pub enum Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Customer(id) => write!(f, "customer:{id}"),
-            Self::Order(id) => write!(f, "order:{id}"),
-            Self::Cart(id) => write!(f, "cart:{id}"),
+        let Self { store_id, id } = self;
+        match id {
+            SubjectId::Customer(id) => write!(f, "{store_id}:customer:{id}"),
+            SubjectId::Order(id) => write!(f, "{store_id}:order:{id}"),
+            SubjectId::Cart(id) => write!(f, "{store_id}:cart:{id}"),
         }
     }
 }
@@ -50,14 +60,16 @@ impl FromStr for Subject {
     type Err = ();
 
     fn from_str(text: &str) -> Result<Self, ()> {
-        let (kind, id) = text.split_once(':').ok_or(())?;
+        let (store_id, of_store) = text.split_once(':').ok_or(())?;
+        let (kind, id) = of_store.split_once(':').ok_or(())?;
         let id = id.parse().map_err(|_| ())?;
-        match kind {
-            "customer" => Ok(Self::Customer(id)),
-            "order" => Ok(Self::Order(id)),
-            "cart" => Ok(Self::Cart(id)),
-            _ => Err(()),
-        }
+        let id = match kind {
+            "customer" => SubjectId::Customer(id),
+            "order" => SubjectId::Order(id),
+            "cart" => SubjectId::Cart(id),
+            _ => return Err(()),
+        };
+        Ok(Self { store_id: store_id.parse().map_err(|_| ())?, id })
     }
 }
 
@@ -220,6 +232,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_subject_is_of_one_store_and_is_read_as_it_is_written() {
+        for id in [SubjectId::Customer(5), SubjectId::Order(5), SubjectId::Cart(-5)] {
+            let [one, other] = [7, 8].map(|store_id| Subject { store_id, id });
+            assert_eq!(one.to_string().parse(), Ok(one));
+            assert_ne!(one.to_string(), other.to_string());
+        }
+        for text in ["customer:5", "7:customer", "7:nobody:5", "x:customer:5", ""] {
+            assert_eq!(text.parse::<Subject>(), Err(()), "{text}");
+        }
+    }
 
     fn key(id: i64, byte: u8) -> SubjectKey {
         SubjectKey::Live { id, key: Key::new([byte; 32]) }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::customers::{self, Customer, CustomerFilter};
-use qafila_schemas::sealed::{Contact, Subject};
+use qafila_schemas::sealed::{Contact, SubjectId};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -81,13 +81,14 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
             other => return Err(Problem::invalid_field(other, "is not a parameter of this route")),
         }
     }
-    if let Some(contact) = &by {
-        let subjects = people::subjects_with(&*app.keys, merchant, contact).await?;
-        let customer = |subject| if let Subject::Customer(id) = subject { Some(id) } else { None };
-        filter.ids = Some(subjects.into_iter().filter_map(customer).collect());
+    let store = present_store(&app, merchant).await?;
+    if let Some((contact, store)) = by.as_ref().zip(store) {
+        let ids = people::subject_ids_with(&*app.keys, merchant, store, contact).await?;
+        let customer = |known| if let SubjectId::Customer(id) = known { Some(id) } else { None };
+        filter.ids = Some(ids.into_iter().filter_map(customer).collect());
     }
     let behind = page.cursor.map(|(_, id)| id);
-    let mut found = match present_store(&app, merchant).await? {
+    let mut found = match store {
         Some(store) => {
             customers::list(&app.query_pool, merchant, store, &filter, behind, page.wanted()).await?
         }

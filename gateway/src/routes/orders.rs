@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::orders::{self, Order, OrderFilter, People};
 use qafila_schemas::records::observation::OrderLine;
-use qafila_schemas::sealed::Subject;
+use qafila_schemas::sealed::SubjectId;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -141,18 +141,19 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
         }
     }
     let merchant = identity.merchant_id;
-    if let Some(contact) = by {
+    let store = present_store(&app, merchant).await?;
+    if let Some((contact, store)) = by.zip(store) {
         let mut found = People::default();
-        for subject in people::subjects_with(&*app.keys, merchant, &contact).await? {
-            match subject {
-                Subject::Customer(id) => found.customers.push(id),
-                Subject::Order(id) => found.orders.push(id),
-                Subject::Cart(_) => {}
+        for id in people::subject_ids_with(&*app.keys, merchant, store, &contact).await? {
+            match id {
+                SubjectId::Customer(id) => found.customers.push(id),
+                SubjectId::Order(id) => found.orders.push(id),
+                SubjectId::Cart(_) => {}
             }
         }
         filter.people = Some(found);
     }
-    let mut found = match present_store(&app, merchant).await? {
+    let mut found = match store {
         Some(store) => {
             orders::list(&app.query_pool, merchant, store, &filter, page.cursor, page.wanted()).await?
         }

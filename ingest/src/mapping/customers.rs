@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate, Utc};
 use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::CustomerObservation;
-use qafila_schemas::sealed::Subject;
+use qafila_schemas::sealed::SubjectId;
 
 use super::orders::say;
 use super::people::{country_code, email, phone_text};
@@ -51,7 +51,7 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     drop(customer);
     let mut observation = observation(provenance, Entity::Customer, id);
     observation.customer = Some(Box::new(seen));
-    Ok(Unsealed::noted(observation, Some(Subject::Customer(id)), empty, notes))
+    Ok(Unsealed::noted(observation, Some(SubjectId::Customer(id)), empty, notes))
 }
 
 /// The id of a group: a number alone, or an object's.

@@ -20,7 +20,7 @@ use qafila_schemas::ids::{ConnectionId, MerchantId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::observation::Observation;
-use qafila_schemas::sealed::Subject;
+use qafila_schemas::sealed::{Subject, SubjectId};
 
 use crate::salla::shapes::reading::{Notes, Object};
 
@@ -91,7 +91,7 @@ pub struct Unmappable {
 pub struct Unsealed {
     pub(crate) observation: Observation,
     /// Whose personal fields they are; none where the entity has none.
-    pub(crate) subject: Option<Subject>,
+    pub(crate) subject_id: Option<SubjectId>,
 }
 
 impl Unsealed {
@@ -99,13 +99,13 @@ impl Unsealed {
     pub fn of_kind(provenance: &Provenance, entity: Entity, salla_id: i64, kind: Kind) -> Self {
         let mut observation = observation(provenance, entity, salla_id);
         observation.kind = kind;
-        Self { observation, subject: None }
+        Self { observation, subject_id: None }
     }
 
     /// With what the document says is not there, and what could not be read, which is counted.
     fn noted(
         mut observation: Observation,
-        subject: Option<Subject>,
+        subject_id: Option<SubjectId>,
         empty: Vec<String>,
         notes: Notes,
     ) -> Self {
@@ -121,7 +121,13 @@ impl Unsealed {
         }
         observation.empty = empty;
         observation.unreadable = unreadable;
-        Self { observation, subject }
+        Self { observation, subject_id }
+    }
+
+    /// Whose personal fields they are.
+    pub(crate) fn subject(&self) -> Option<Subject> {
+        let store_id = self.observation.store_id;
+        self.subject_id.map(|id| Subject { store_id, id })
     }
 
     /// Whether it tells only that the entity changed.

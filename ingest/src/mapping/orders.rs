@@ -4,7 +4,7 @@ use qafila_schemas::amount::Amount;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::{OrderLine, OrderObservation};
-use qafila_schemas::sealed::Subject;
+use qafila_schemas::sealed::SubjectId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -82,7 +82,7 @@ impl Order<'_> {
         drop(order);
         let mut observation = super::observation(self.provenance, Entity::Order, order_id);
         observation.order = Some(Box::new(seen));
-        let subject = customer.map_or(Subject::Order(order_id), Subject::Customer);
+        let subject = customer.map_or(SubjectId::Order(order_id), SubjectId::Customer);
         Ok(Unsealed::noted(observation, Some(subject), empty, notes))
     }
 
@@ -307,7 +307,7 @@ mod tests {
     #[test]
     fn details_and_items_of_the_documentation_make_a_whole_order() {
         let whole = read(&details(), &items());
-        assert_eq!(whole.subject, Some(Subject::Customer(1_473_353_380)));
+        assert_eq!(whole.subject_id, Some(SubjectId::Customer(1_473_353_380)));
         assert_eq!(whole.observation.unreadable, [""; 0]);
         let order = whole.observation.order.expect("an order");
         let text = |amount: Option<Amount>| amount.map(|a| a.to_string());
@@ -375,7 +375,7 @@ mod tests {
             details["customer"] =
                 json!({"id": id, "first_name": "ضيف", "mobile": "500000021", "mobile_code": "+966"});
             let seen = read(&details, &items());
-            assert_eq!(seen.subject, Some(Subject::Order(seen.salla_id())), "{id}");
+            assert_eq!(seen.subject_id, Some(SubjectId::Order(seen.salla_id())), "{id}");
             assert!(seen.observation.empty.contains(&"customer_id".to_owned()));
             let order = seen.observation.order.expect("an order");
             assert_eq!((order.customer_id, order.customer_phone.as_deref()), (None, Some("+966500000021")));

@@ -19,7 +19,7 @@ pub async fn seal_all(
     let mut subjects = BTreeSet::new();
     for one in &mut unsealed {
         if has_personal(&mut one.observation) {
-            subjects.extend(one.subject);
+            subjects.extend(one.subject());
         }
     }
     let subjects: Vec<Subject> = subjects.into_iter().collect();
@@ -45,12 +45,13 @@ fn contacts(unsealed: &Unsealed, keys: &HashMap<Subject, SubjectKey>) -> Vec<(i6
     let phones =
         phones.into_iter().flatten().flatten().filter(|text| is_e164(text)).cloned().map(Contact::Phone);
     let all = emails.chain(phones);
-    let key = unsealed.subject.and_then(|subject| keys.get(&subject)?.live_id());
+    let key = unsealed.subject().and_then(|subject| keys.get(&subject)?.live_id());
     key.map_or_else(Vec::new, |key| all.map(|contact| (key, contact)).collect())
 }
 
 fn seal(unsealed: Unsealed, keys: &HashMap<Subject, SubjectKey>) -> Result<Observation, KeyStoreError> {
-    let Unsealed { mut observation, subject } = unsealed;
+    let subject = unsealed.subject();
+    let mut observation = unsealed.observation;
     if !has_personal(&mut observation) {
         return Ok(observation);
     }

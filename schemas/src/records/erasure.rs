@@ -13,7 +13,7 @@ pub struct Erasure {
     /// Merchant this record belongs to: a UUID in its canonical text form; the key of the record or
     /// the first part of it.
     pub merchant_id: MerchantId,
-    /// Subject: 'customer:<salla id>' or 'order:<salla id>'.
+    /// Subject: '<store id>:customer:<salla id>', or 'order' or 'cart' in the place of 'customer'.
     pub subject: String,
     /// Id of the destroyed key.
     pub key_id: i64,

@@ -6,7 +6,7 @@ use clickhouse::Client;
 use qafila_ingest::keys::PostgresKeys;
 use qafila_schemas::envelope::OperatorKeys;
 use qafila_schemas::ids::MerchantId;
-use qafila_schemas::sealed::{Contact, KeyStore, Subject};
+use qafila_schemas::sealed::{Contact, KeyStore, Subject, SubjectId};
 use serde::Serialize;
 use sqlx::PgPool;
 
@@ -38,7 +38,7 @@ pub async fn merchant_with_orders(world: &World, seed: u64, rows: u64) -> Result
 /// Makes `rows` orders of 50,000 customers, personal fields sealed; every third has another receiver.
 pub async fn fill(clickhouse: &Client, keys: &dyn KeyStore, of: Of, rows: u64) -> Result<()> {
     let Of { merchant, store } = of;
-    seal(clickhouse, keys, merchant).await?;
+    seal(clickhouse, keys, of).await?;
     let sql = format!(
         "INSERT INTO orders (merchant_id, order_id, revision, is_deleted, store_id, reference_id, created_at, payment_method,
              status_slug, status_name, total, currency, sub_total, shipping_cost, cash_on_delivery, tax, discount, customer_id,
@@ -67,9 +67,10 @@ pub async fn fill(clickhouse: &Client, keys: &dyn KeyStore, of: Of, rows: u64) -
 pub async fn fill_read_models(owner: &PgPool, keys: &dyn KeyStore, of: Of, rows: u64) -> Result<()> {
     let Of { merchant, store } = of;
     let known: Vec<i64> = (0..CUSTOMERS).step_by(50).collect();
-    let subjects: Vec<Subject> = known.iter().copied().map(Subject::Customer).collect();
+    let customer = |id: i64| Subject { store_id: store, id: SubjectId::Customer(id) };
+    let subjects: Vec<Subject> = known.iter().copied().map(customer).collect();
     let made = keys.keys_for_sealing(merchant, &subjects).await?;
-    let key_of = |id: &i64| made.get(&Subject::Customer(*id)).context("a key");
+    let key_of = |id: &i64| made.get(&customer(*id)).context("a key");
     let names: Vec<String> =
         known.iter().map(|id| Ok(key_of(id)?.seal(&format!("أحمد السعيد {id}")))).collect::<Result<_>>()?;
     let contacts: Vec<(i64, Contact)> = known
@@ -137,17 +138,18 @@ struct Sealed {
 }
 
 /// Seals the names, phones and addresses of all customers into a table.
-async fn seal(clickhouse: &Client, keys: &dyn KeyStore, merchant: MerchantId) -> Result<()> {
+async fn seal(clickhouse: &Client, keys: &dyn KeyStore, Of { merchant, store }: Of) -> Result<()> {
     clickhouse
         .query("CREATE OR REPLACE TABLE sealed (id Int64, name String, phone String, email String) ENGINE = Memory")
         .execute()
         .await?;
     let mut insert = clickhouse.clone().with_validation(false).insert_unescaped::<Sealed>("sealed").await?;
     for start in (0..CUSTOMERS).step_by(5_000) {
-        let subjects: Vec<Subject> = (start..start + 5_000).map(Subject::Customer).collect();
+        let customer = |id: i64| Subject { store_id: store, id: SubjectId::Customer(id) };
+        let subjects: Vec<Subject> = (start..start + 5_000).map(customer).collect();
         let made = keys.keys_for_sealing(merchant, &subjects).await?;
         for subject in subjects {
-            let (Subject::Customer(id), Some(key)) = (subject, made.get(&subject)) else { continue };
+            let (SubjectId::Customer(id), Some(key)) = (subject.id, made.get(&subject)) else { continue };
             insert
                 .write(&Sealed {
                     id,

@@ -2,7 +2,7 @@
 
 use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::{CartLine, CartObservation};
-use qafila_schemas::sealed::Subject;
+use qafila_schemas::sealed::SubjectId;
 
 use super::super::orders::say;
 use super::super::people::Person;
@@ -42,7 +42,7 @@ pub(super) fn cart(
     let items = cart.objects("items").value().filter(|(_, all)| *all);
     seen.lines = items.map(|(items, _)| items.iter().map(line).collect());
     drop(cart);
-    let subject = seen.customer_id.map_or(Subject::Cart(id), Subject::Customer);
+    let subject = seen.customer_id.map_or(SubjectId::Cart(id), SubjectId::Customer);
     let mut observation = observation(provenance, Entity::Cart, id);
     observation.cart = Some(Box::new(seen));
     Ok(Unsealed::noted(observation, Some(subject), empty, notes))
