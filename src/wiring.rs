@@ -16,6 +16,9 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use crate::config::Config;
 use crate::stored::ReadModels;
 
+/// The role that writes read models: an import fills their tables within minutes, so a plan that was kept from when they were empty would read
+/// them whole for each row.
+const READ_MODELS: &str = "qafila_oltp";
 const POOL: u32 = 12;
 const ACQUIRE: Duration = Duration::from_secs(5);
 
@@ -25,7 +28,8 @@ pub fn pool(config: &Config, role: &str) -> Result<PgPool> {
     // An open transaction holds back the relay's horizon for the whole cluster.
     let options = options
         .application_name(role)
-        .options([("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "10s")]);
+        .options([("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "10s")])
+        .options((role == READ_MODELS).then_some(("plan_cache_mode", "force_custom_plan")));
     Ok(PgPoolOptions::new().max_connections(POOL).acquire_timeout(ACQUIRE).connect_lazy_with(options))
 }
 

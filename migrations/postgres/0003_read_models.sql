@@ -101,7 +101,9 @@ CREATE TABLE orders (
     ledger bytea NOT NULL DEFAULT '',
     PRIMARY KEY (merchant_id, store_id, order_id)
 );
-CREATE INDEX orders_by_creation ON orders (merchant_id, store_id, created_at DESC, order_id DESC);
+-- Indexes that begin like the key leave rows out: before the first ANALYZE the planner finds them as cheap as the key for reading rows by
+-- id, and reads the whole store for each.
+CREATE INDEX orders_by_creation ON orders (merchant_id, store_id, created_at DESC, order_id DESC) WHERE created_at IS NOT NULL;
 
 CREATE TABLE customers (
     merchant_id   uuid NOT NULL,

@@ -37,7 +37,7 @@ CREATE TABLE carts (
     ledger         bytea NOT NULL DEFAULT '',
     PRIMARY KEY (merchant_id, store_id, cart_id)
 );
-CREATE INDEX carts_by_creation ON carts (merchant_id, store_id, created_at DESC, cart_id DESC);
+CREATE INDEX carts_by_creation ON carts (merchant_id, store_id, created_at DESC, cart_id DESC) WHERE created_at IS NOT NULL;
 
 ALTER TABLE carts ENABLE ROW LEVEL SECURITY;
 CREATE POLICY one_merchant ON carts FOR SELECT TO qafila_query

@@ -68,7 +68,7 @@ pub async fn list(
                  WHEN created_webhook IS NOT NULL THEN 'webhook' ELSE 'receipt' END AS created_at_from, salla_updated_at, status, total, sub_total, discount, currency, customer_id,
              customer_name, customer_phone, customer_email, checkout_url, city, coupon_code, lines
          FROM carts
-         WHERE merchant_id = $1 AND store_id = $6 AND (created_at, cart_id) < ($2, $3)
+         WHERE merchant_id = $1 AND store_id = $6 AND created_at IS NOT NULL AND (created_at, cart_id) < ($2, $3)
            AND {IS_THERE} AND ($4::text IS NULL OR status = $4)
          ORDER BY created_at DESC, cart_id DESC LIMIT $5"
     ))

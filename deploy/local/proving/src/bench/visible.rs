@@ -78,12 +78,14 @@ async fn watch_postgres(pool: PgPool, sender: Arc<Sender>, first: i64, count: u6
     let mut seen_until = first;
     while (waits.len() as u64) < count {
         ensure!(Instant::now() < deadline, "{} of {count} are in Postgres", waits.len());
-        let found: Vec<i64> =
-            sqlx::query_scalar("SELECT order_id FROM orders WHERE merchant_id = $1::uuid AND order_id >= $2")
-                .bind(&sender.merchant.id)
-                .bind(seen_until)
-                .fetch_all(&pool)
-                .await?;
+        let found: Vec<i64> = sqlx::query_scalar(
+            "SELECT order_id FROM orders WHERE merchant_id = $1::uuid AND store_id = $2 AND order_id >= $3",
+        )
+        .bind(&sender.merchant.id)
+        .bind(sender.store.cast_signed())
+        .bind(seen_until)
+        .fetch_all(&pool)
+        .await?;
         note(&mut waits, found, &sender);
         // Nearly in order: what lies far back has been seen.
         while waits.contains_key(&seen_until) {
@@ -107,8 +109,9 @@ async fn watch_clickhouse(
     while (waits.len() as u64) < count {
         ensure!(Instant::now() < deadline, "{} of {count} are in ClickHouse", waits.len());
         let found: Vec<i64> = client
-            .query("SELECT order_id FROM orders WHERE merchant_id = ? AND order_id >= ?")
+            .query("SELECT order_id FROM orders WHERE merchant_id = ? AND store_id = ? AND order_id >= ?")
             .bind(&sender.merchant.id)
+            .bind(sender.store)
             .bind(seen_until)
             .fetch_all()
             .await?;
