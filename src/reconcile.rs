@@ -43,7 +43,7 @@ pub struct ReconcileArgs {
 pub async fn run(config: &Config, args: ReconcileArgs) -> Result<()> {
     ensure!(args.from <= args.to, "--from must not be after --to");
     let registry = Registry::new(config.registry_url.as_str())?;
-    let contract = Contract { kafka: config.kafka.clone(), registry };
+    let contract = Contract::new(config.kafka.clone(), registry);
     let pool = wiring::pool(config, "qafila_ingest")?;
     let (access, salla) = wiring::salla(config, &pool)?;
     let read_models = Arc::new(wiring::read_models(config)?);

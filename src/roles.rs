@@ -119,7 +119,7 @@ impl Process {
         let metrics =
             PrometheusBuilder::new().install_recorder().context("installing the metrics recorder")?;
         let registry = Registry::new(config.registry_url.as_str())?;
-        let contract = Contract { kafka: config.kafka.clone(), registry };
+        let contract = Contract::new(config.kafka.clone(), registry);
         Ok(Self {
             contract,
             config,

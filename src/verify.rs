@@ -23,7 +23,6 @@ use qafila_schemas::ids::MerchantId;
 use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::registry::Registry;
-use qafila_schemas::writer::TopicWriter;
 
 use crate::config::Config;
 use crate::wiring;
@@ -53,8 +52,7 @@ pub struct VerifyArgs {
 
 /// Runs the command; fails where anything differs.
 pub async fn run(config: &Config, args: VerifyArgs) -> Result<()> {
-    let contract =
-        Contract { kafka: config.kafka.clone(), registry: Registry::new(config.registry_url.as_str())? };
+    let contract = Contract::new(config.kafka.clone(), Registry::new(config.registry_url.as_str())?);
     let pool = wiring::pool(config, "qafila_ingest")?;
     let (access, salla) = wiring::salla(config, &pool)?;
     let owner = source_sheet::owner(&pool, args.merchant).await?;
@@ -90,7 +88,7 @@ pub async fn run(config: &Config, args: VerifyArgs) -> Result<()> {
         return Ok(());
     }
     if args.repair {
-        let writer = TopicWriter::new(&contract.kafka, 5)?;
+        let writer = contract.writer()?;
         let keys = Arc::new(PostgresKeys::new(pool.clone(), config.operator_keys.clone()));
         let observations = Arc::new(ObservationWriter::new(&contract, keys, writer).await?);
         let repairs = Repairs::new(pool, observations);

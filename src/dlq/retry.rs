@@ -52,8 +52,8 @@ pub(super) async fn retry(
     dry_run: bool,
 ) -> Result<()> {
     let registry = Registry::new(config.registry_url.as_str())?;
-    let contract = Contract { kafka: config.kafka.clone(), registry };
-    let writer = TopicWriter::new(&contract.kafka, 5)?;
+    let contract = Contract::new(config.kafka.clone(), registry);
+    let writer = contract.writer()?;
     let keys = Arc::new(PostgresKeys::new(actions.pool().clone(), config.operator_keys.clone()));
     let observations = Arc::new(ObservationWriter::new(&contract, keys, writer.clone()).await?);
     let repairs = Repairs::new(actions.pool().clone(), observations);

@@ -95,7 +95,7 @@ pub struct Tools {
 impl Reconciliation {
     /// Registers schemas and opens a writer.
     pub async fn tools(self) -> Result<(Arc<Tools>, NightSchedule), RoleError> {
-        let writer = TopicWriter::new(&self.contract.kafka, 5)?;
+        let writer = self.contract.writer()?;
         let tools = Tools {
             work: WorkStore::new(self.pool.clone(), self.worker),
             salla: self.salla,

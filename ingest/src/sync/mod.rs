@@ -113,7 +113,7 @@ pub struct Tools {
 pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), RoleError> {
     let slot = format!("{}/{}/", hostname(), role.slot);
     let worker = format!("{slot}{}", std::process::id());
-    let writer = TopicWriter::new(&role.contract.kafka, 5)?;
+    let writer = role.contract.writer()?;
     let tools = Arc::new(Tools {
         work: WorkStore::new(role.pool.clone(), worker.clone()),
         slices: SliceStore::new(role.pool.clone()),

@@ -20,7 +20,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::reader::{Batch, Item, OffsetKeeper, Reader, ReaderConfig};
 use qafila_schemas::records::webhook::SEALED_FOR;
 use qafila_schemas::sealed::KeyStoreError;
-use qafila_schemas::writer::{TopicWriter, WriteError};
+use qafila_schemas::writer::WriteError;
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +40,8 @@ pub const GROUP: &str = "qafila-ingest-webhooks";
 const CONSUMER: &str = "ingest-webhooks";
 const BATCH_RECORDS: usize = 1_000;
 const BATCH_BYTES: usize = 8 << 20;
-const BATCH_AGE: Duration = Duration::from_millis(5);
+/// A batch costs a write to each partition, a claim and a commit, whether it has one delivery or hundreds.
+const BATCH_AGE: Duration = Duration::from_millis(20);
 const PAUSE: Duration = Duration::from_millis(500);
 const FORGET_EVERY: Duration = Duration::from_secs(3_600);
 /// A batch that takes longer hangs on something: it is begun anew.
@@ -100,7 +101,7 @@ pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), R
     let mapper = Mapper {
         observations: role.observations,
         app_events,
-        dead_letters: DeadLetters::new(TopicWriter::new(&contract.kafka, 5)?, CONSUMER),
+        dead_letters: DeadLetters::new(contract.writer()?, CONSUMER),
         deliveries: Deliveries::new(role.pool.clone()),
         salla: role.salla,
         pool: role.pool.clone(),

@@ -27,7 +27,6 @@ use qafila_schemas::catalogue::EXPORT_EVENTS;
 use qafila_schemas::dead_letter::DeadLetters;
 use qafila_schemas::events::ExportEventDecoders;
 use qafila_schemas::sealed::KeyStore;
-use qafila_schemas::writer::TopicWriter;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -72,7 +71,7 @@ pub async fn run(role: ExportRole, shutdown: CancellationToken) -> Result<(), Pr
         work: work.clone(),
         exports: role.exports.clone(),
         maker: Maker { clickhouse: role.clickhouse, keys: role.keys, store: role.store.clone() },
-        dead_letters: DeadLetters::new(TopicWriter::new(&kafka, 5)?, "export"),
+        dead_letters: DeadLetters::new(role.oltp.contract.writer()?, "export"),
         kafka,
         limits: role.limits,
     };

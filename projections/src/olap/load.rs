@@ -14,7 +14,6 @@ use qafila_schemas::headers;
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::reader::{Batch, Decode, Decoded, Item, OffsetKeeper, Reader, ReaderConfig, undecodable};
 use qafila_schemas::records::AvroRecord;
-use qafila_schemas::writer::TopicWriter;
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio_util::sync::CancellationToken;
 
@@ -89,7 +88,7 @@ pub async fn run<R: FactRow>(role: OlapRole, shutdown: CancellationToken) -> Res
     };
     let decode = DecodeFacts::<R::Fact>::new(role.contract.registry.decoder()?);
     let mut reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
-    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, R::GROUP);
+    let dead_letters = DeadLetters::new(role.contract.writer()?, R::GROUP);
     loop {
         let mut batch = tokio::select! {
             batch = reader.next() => batch?,

@@ -12,7 +12,6 @@ use qafila_schemas::events::{
     SyncJobEventDecoders,
 };
 use qafila_schemas::reader::{Batch, Item, OffsetKeeper, Reader, ReaderConfig};
-use qafila_schemas::writer::TopicWriter;
 use sqlx::{Acquire, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -153,7 +152,7 @@ where
     };
     let decode = DecodeEvents(D::new(&role.contract.registry)?);
     let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
-    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, projection);
+    let dead_letters = DeadLetters::new(role.contract.writer()?, projection);
     follow(&role.pool, projection, reader, dead_letters, fold, shutdown).await
 }
 

@@ -9,7 +9,6 @@ use qafila_schemas::codec::{Decoder, split_header};
 use qafila_schemas::dead_letter::DeadLetters;
 use qafila_schemas::reader::{Decode, Decoded, OffsetKeeper, Reader, ReaderConfig, undecodable};
 use qafila_schemas::records::AvroRecord;
-use qafila_schemas::writer::TopicWriter;
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio_util::sync::CancellationToken;
 
@@ -38,7 +37,7 @@ pub(super) async fn follow_records<T: AvroRecord>(
     };
     let decode = DecodeRecords(role.contract.registry.decoder()?);
     let reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
-    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, projection);
+    let dead_letters = DeadLetters::new(role.contract.writer()?, projection);
     follow(&role.pool, projection, reader, dead_letters, fold, shutdown).await
 }
 

@@ -37,6 +37,8 @@ use crate::registry::Registry;
 use crate::writer::Placed;
 
 const BATCHES_UNDER_WAY: usize = 2;
+/// A fetch waits so long at the broker for records, which end the wait at once. A partition that is assigned meanwhile waits for its end.
+const FETCH_WAIT_MS: &str = "250";
 
 /// Why reading stopped.
 #[derive(Debug, thiserror::Error)]
@@ -231,7 +233,7 @@ impl<T: Send + 'static> Reader<T> {
             .set("enable.auto.offset.store", "false")
             .set("auto.offset.reset", "earliest")
             .set("isolation.level", "read_committed")
-            .set("fetch.wait.max.ms", "50")
+            .set("fetch.wait.max.ms", FETCH_WAIT_MS)
             .set("fetch.error.backoff.ms", "100")
             .set("queued.max.messages.kbytes", AHEAD_KIB.to_string())
             .set("queued.min.messages", AHEAD_RECORDS.to_string())

@@ -83,7 +83,7 @@ fn a_webhook_that_does_not_map_is_found_opened_by_who_may_and_tried_again_with_a
 fn events_wait_behind_one_that_was_set_aside_and_are_applied_in_order_once_it_is_retried() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
+        let contract = Contract::new(world.kafka()?, world.registry()?);
         let registered = contract.encoder::<MerchantRegistered>(&MERCHANT_EVENTS).await?;
         let renamed = contract.encoder::<MerchantRenamed>(&MERCHANT_EVENTS).await?;
         let writer = TopicWriter::new(&contract.kafka, 0)?;

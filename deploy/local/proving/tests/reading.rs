@@ -278,7 +278,7 @@ async fn settled(world: &World, group: &str, members: usize) -> Result<()> {
 
 /// Events of one merchant: the registration, then new names, numbered from 1.
 async fn tell(world: &World, merchant: MerchantId, sequences: std::ops::RangeInclusive<i64>) -> Result<()> {
-    let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
+    let contract = Contract::new(world.kafka()?, world.registry()?);
     let registered = contract.encoder::<MerchantRegistered>(&MERCHANT_EVENTS).await?;
     let renamed = contract.encoder::<MerchantRenamed>(&MERCHANT_EVENTS).await?;
     let mut records = vec![];
@@ -329,7 +329,7 @@ fn a_batch_that_is_committed_while_a_rebalance_reads_its_offsets_costs_no_event(
         let projecting = |slot: &str, shutdown: &CancellationToken| {
             let role = OltpRole {
                 pool: pool.clone(),
-                contract: Contract { kafka: world.kafka()?, registry: world.registry()? },
+                contract: Contract::new(world.kafka()?, world.registry()?),
                 slot: slot.into(),
                 list_cache_window: Duration::ZERO,
             };

@@ -424,7 +424,7 @@ fn without_kafka_nothing_is_acknowledged() {
     SHARED.run(async {
         let world = SHARED.world().await?;
         // Nobody listens at port 9.
-        let contract = Contract { kafka: KafkaConfig::at("127.0.0.1:9"), registry: world.registry()? };
+        let contract = Contract::new(KafkaConfig::at("127.0.0.1:9"), world.registry()?);
         let keys = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
         let secrets = WebhookSecrets::parse(secret(world)).context("a secret")?;
         let intake = WebhookIntake::new(contract, keys, WebhookVerifier::new(&secrets, false))?;

@@ -606,7 +606,7 @@ fn reports_agree_with_the_source_and_name_bad_parameters() {
 fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
+        let contract = Contract::new(world.kafka()?, world.registry()?);
         let encoder = contract.encoder::<Observation>(&OBSERVATIONS).await?;
         let (merchant, connection) = (MerchantId::generate(), ConnectionId::generate());
         let records = (0..20).map(|order| {
@@ -642,7 +642,7 @@ fn a_record_that_postgres_refuses_is_set_aside_and_the_others_merge() {
 fn an_event_that_comes_out_of_sequence_is_set_aside_and_other_aggregates_go_on() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
+        let contract = Contract::new(world.kafka()?, world.registry()?);
         let encoder = contract.encoder::<MerchantRegistered>(&MERCHANT_EVENTS).await?;
         let merchants: Vec<MerchantId> = (0..20).map(|_| MerchantId::generate()).collect();
         let records = merchants.iter().enumerate().map(|(index, merchant)| {

@@ -34,7 +34,6 @@ use qafila_schemas::reader::{
     Assignment, Batch, Decode, Decoded, Item, OffsetKeeper, Reader, ReaderConfig, undecodable,
 };
 use qafila_schemas::records::observation::Observation;
-use qafila_schemas::writer::TopicWriter;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 use sqlx::{PgConnection, PgPool};
@@ -74,7 +73,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
     let mut reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
     let assignment = reader.assignment().clone();
     let (merged, publisher) = start_publisher(&role, Arc::clone(&merger), assignment.clone());
-    let dead_letters = DeadLetters::new(TopicWriter::new(&role.contract.kafka, 5)?, "merge");
+    let dead_letters = DeadLetters::new(role.contract.writer()?, "merge");
     let mut careful = false;
     let ended = loop {
         let mut batch = tokio::select! {

@@ -133,7 +133,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         pool: role.pool.clone(),
         topic: role.contract.kafka.topic(OBSERVATIONS.name),
         encoder: role.contract.encoder(&OBSERVATIONS).await?,
-        writer: TopicWriter::new(&role.contract.kafka, 5)?,
+        writer: role.contract.writer()?,
     };
     // After an outage, lines of any age may wait for SKUs that are known.
     let mut next_whole = Instant::now();

@@ -33,7 +33,7 @@ const HEADER: usize = 5;
 /// Facts a second.
 pub async fn insert() -> Result<Measurement> {
     let world = World::make("bench_facts").await?;
-    let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
+    let contract = Contract::new(world.kafka()?, world.registry()?);
     fill(&contract).await?;
     bare_insert(&world).await?;
     let mut duel = Duel::new("insert_clickhouse", "facts/s");

@@ -40,7 +40,7 @@ const SEED: u64 = 20_261_121;
 /// Records a second.
 pub async fn merge_postgres() -> Result<Measurement> {
     let world = World::make("bench_merge").await?;
-    let contract = Contract { kafka: world.kafka()?, registry: world.registry()? };
+    let contract = Contract::new(world.kafka()?, world.registry()?);
     let sample = Sample::new();
     sample.fill(&contract).await?;
     let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;

@@ -66,7 +66,7 @@ async fn duel(name: &'static str, world: &World, kafka: KafkaConfig) -> Result<M
     let secret = world.environment["QAFILA_SALLA_WEBHOOK_SECRETS"].clone();
     let secrets = WebhookSecrets::parse(&secret).context("a secret")?;
     let keys = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
-    let contract = Contract { kafka, registry: world.registry()? };
+    let contract = Contract::new(kafka, world.registry()?);
     let intake = WebhookIntake::new(contract, keys, WebhookVerifier::new(&secrets, false))?;
     intake.warm_up().await?;
     let (address, shutdown) = start(intake, WebhookVerifier::new(&secrets, false)).await?;

@@ -54,7 +54,7 @@ impl WebhookOrder {
         let pool = world.pool("QAFILA_DATABASE_OLTP_URL").await?;
         let role = OltpRole {
             pool: pool.clone(),
-            contract: Contract { kafka: world.kafka()?, registry: world.registry()? },
+            contract: Contract::new(world.kafka()?, world.registry()?),
             slot: "torture".into(),
             list_cache_window: WINDOW,
         };
