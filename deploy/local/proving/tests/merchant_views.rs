@@ -235,7 +235,7 @@ fn lists_show_every_row_once_and_details_are_opened_for_their_merchant_alone() {
 }
 
 #[test]
-fn whoever_was_erased_is_found_by_no_contact() {
+fn whoever_was_erased_or_is_of_another_store_is_found_by_no_contact() {
     SHARED.run(async {
         let world = SHARED.world().await?;
         let plan = Plan { seed: 862, orders: 3, customers: 4, products: 2, months: 1, ..Plan::default() };
@@ -249,11 +249,22 @@ fn whoever_was_erased_is_found_by_no_contact() {
         let search = || async { expect(merchant.get(&path).await?, StatusCode::OK).await };
         until(search, |found| ids(rows(found, "items")) == [id]).await?;
         let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let (here, elsewhere) = (format!("{store}:customer:{id}"), format!("1:customer:{id}"));
+        for (from, to) in [(&here, &elsewhere), (&elsewhere, &here)] {
+            sqlx::query("UPDATE subject_keys SET subject = $3 WHERE merchant_id = $1::uuid AND subject = $2")
+                .bind(&merchant.id)
+                .bind(from)
+                .bind(to)
+                .execute(&owner)
+                .await?;
+            let found = search().await?;
+            ensure!(ids(rows(&found, "items")).len() == usize::from(to == &here), "the contact is of {to}");
+        }
         let destroyed = sqlx::query(
             "UPDATE subject_keys SET wrapped = NULL, destroyed_at = now() WHERE merchant_id = $1::uuid AND subject = $2",
         )
         .bind(&merchant.id)
-        .bind(format!("customer:{id}"))
+        .bind(&here)
         .execute(&owner)
         .await?;
         ensure!(destroyed.rows_affected() == 1, "the key of customer {id}");
