@@ -15,7 +15,7 @@ use qafila_ingest::app_events::AppEvents;
 use qafila_ingest::app_events::queue::AppEventQueue;
 use qafila_ingest::connect::Connector;
 use qafila_ingest::estimate::Estimator;
-use qafila_ingest::hydration::Hydration;
+use qafila_ingest::hydration::{Hydration, StaleView};
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::observations::ObservationWriter;
 use qafila_ingest::reconcile;
@@ -23,8 +23,10 @@ use qafila_ingest::reconcile::catch_up::EndpointUptime;
 use qafila_ingest::salla::client::{SallaApi, http_client};
 use qafila_ingest::subscriptions::Subscriptions;
 use qafila_ingest::sync::SyncRole;
+use qafila_ingest::sync::completeness::Statements;
 use qafila_ingest::vault::Vault;
 use qafila_ingest::webhooks::WebhookRole;
+use qafila_ingest::webhooks::coverage::Coverage;
 use qafila_projections::export::links::DownloadLinks;
 use qafila_projections::export::store::ExportStore;
 use qafila_projections::export::{self, ExportRole};
@@ -281,6 +283,14 @@ impl Process {
         self.tasks.spawn(async move {
             let writer = TopicWriter::new(&contract.kafka, 0)?;
             let observations = Arc::new(ObservationWriter::new(&contract, keys, writer).await?);
+            let coverage = Coverage {
+                pool: pool.clone(),
+                statements: Statements::new(pool.clone(), &contract, contract.writer()?).await?,
+                contract: contract.clone(),
+                stale: Arc::clone(&stale) as Arc<dyn StaleView>,
+                merge_group: qafila_projections::oltp::merge::GROUP,
+                minute: salla.config().minute,
+            };
             let hydration = Hydration {
                 pool: pool.clone(),
                 salla: Arc::clone(&salla),
@@ -294,7 +304,11 @@ impl Process {
                 hydration.keep(shutdown.clone()).await;
                 anyhow::Ok(())
             };
-            tokio::try_join!(mapping, fetching).map(drop)
+            let covering = async {
+                coverage.keep(shutdown.clone()).await;
+                anyhow::Ok(())
+            };
+            tokio::try_join!(mapping, fetching, covering).map(drop)
         });
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
-use qafila_ingest::hydration::{StaleEntity, StaleView};
+use qafila_ingest::hydration::{StaleEntity, StaleView, Unread};
 use qafila_ingest::reconcile::stored::{ComparedView, Comparison};
 use qafila_ingest::sync::stored::{Range, StoredError, StoredRow, StoredView, ThinOrder};
 use qafila_projections::oltp::merge::compare::{self, compare};
@@ -61,16 +61,30 @@ impl StaleView for ReadModels {
         let entity = |row: stored::StaleRow| StaleEntity {
             merchant_id: MerchantId(row.merchant_id),
             store_id: row.store_id,
-            resource: match row.resource.as_str() {
-                "orders" => "orders",
-                "customers" => "customers",
-                _ => "products",
-            },
+            resource: resource(&row.resource),
             salla_id: row.salla_id,
             stale_since: row.stale_since,
             was_read: row.was_read,
         };
         Ok(rows.into_iter().map(entity).collect())
+    }
+
+    async fn unread(&self, stores: &[i64], before: DateTime<Utc>) -> Result<Vec<Unread>, StoredError> {
+        let rows = stored::unread(&self.pool, stores, before).await.map_err(failed)?;
+        let unread = |(store_id, name, for_long): (_, String, _)| Unread {
+            store_id,
+            resource: resource(&name),
+            for_long,
+        };
+        Ok(rows.into_iter().map(unread).collect())
+    }
+}
+
+fn resource(name: &str) -> &'static str {
+    match name {
+        "orders" => "orders",
+        "customers" => "customers",
+        _ => "products",
     }
 }
 

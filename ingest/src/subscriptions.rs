@@ -111,6 +111,15 @@ struct Listed {
     url: String,
 }
 
+/// What a look at a store's subscriptions found.
+#[derive(Default)]
+struct Look {
+    /// Events that are subscribed to now.
+    there: BTreeSet<&'static str>,
+    /// Events had been missing, or were sent elsewhere: what happened meanwhile was not delivered.
+    some_were_missing: bool,
+}
+
 /// A connection whose subscriptions are due.
 #[derive(FromRow)]
 struct Due {
@@ -197,9 +206,9 @@ impl Subscriptions {
 
     async fn look_after(&self, due: Due) {
         let client = self.salla.store(ConnectionId(due.connection_id), due.store_id, Urgency::Background);
-        let mut made = BTreeSet::new();
+        let mut look = Look::default();
         let mending =
-            tokio::time::timeout(A_LOOK_TAKES, self.mend(&client, due.same_target, &mut made)).await;
+            tokio::time::timeout(A_LOOK_TAKES, self.mend(&client, due.same_target, &mut look)).await;
         let (fault, all_made) = match mending {
             Ok(Ok(refused)) => (refused, true),
             Ok(Err(error)) => (Some(error.to_string()), false),
@@ -207,9 +216,9 @@ impl Subscriptions {
         };
         if let Some(fault) = &fault {
             tracing::warn!(event = "subscriptions missing", connectionId = %due.connection_id,
-                missing = STORE_EVENTS.len() - made.len(), fault);
+                missing = STORE_EVENTS.len() - look.there.len(), fault);
         }
-        if let Err(error) = self.note(&due, made.len(), fault, all_made).await {
+        if let Err(error) = self.note(&due, &look, fault, all_made).await {
             tracing::warn!(event = "subscriptions not noted", connectionId = %due.connection_id, error = %error);
         }
     }
@@ -218,25 +227,28 @@ impl Subscriptions {
     async fn note(
         &self,
         due: &Due,
-        made: usize,
+        look: &Look,
         fault: Option<String>,
         all_made: bool,
     ) -> Result<(), sqlx::Error> {
         sqlx::query(&format!(
             "UPDATE webhook_subscriptions SET subscribed = $2, wanted = $3, fault = $4, checked_at = now(),
                  state = CASE WHEN $4 IS NULL THEN 'complete' ELSE 'failing' END,
+                 complete_since = CASE WHEN $8 AND $4 IS NULL THEN now() WHEN $8 THEN NULL
+                     WHEN $4 IS NULL THEN coalesce(complete_since, now()) ELSE complete_since END,
                  target_hash = CASE WHEN $6 THEN $5 ELSE target_hash END,
                  due_at = CASE WHEN due_at <> $7 THEN due_at
                      WHEN $4 IS NULL THEN now() + interval '{LOOKED_AT_EVERY}' ELSE now() + interval '{TRIED_AGAIN_AFTER}' END
              WHERE connection_id = $1"
         ))
         .bind(due.connection_id)
-        .bind(made as i32)
+        .bind(look.there.len() as i32)
         .bind(STORE_EVENTS.len() as i32)
         .bind(fault)
         .bind(self.target_hash())
         .bind(all_made)
         .bind(due.claimed_until)
+        .bind(look.some_were_missing)
         .execute(&self.pool)
         .await
         .map(drop)
@@ -248,7 +260,7 @@ impl Subscriptions {
         &self,
         client: &SallaClient,
         same_target: bool,
-        made: &mut BTreeSet<&'static str>,
+        look: &mut Look,
     ) -> Result<Option<String>, SallaError> {
         let ours = self.listed(client).await?;
         let mut refused = None;
@@ -262,6 +274,9 @@ impl Subscriptions {
                 }
             }
             if known.is_empty() || !same_target {
+                // Of an optional event, one that Salla refuses now it has refused before.
+                let was_missing = !OPTIONAL.contains(&event);
+                look.some_were_missing |= was_missing;
                 match client.post(&format!("{PATH}/subscribe"), &self.registration(event)).await {
                     Ok(_) => {}
                     Err(SallaError::Refused { .. }) if OPTIONAL.contains(&event) => continue,
@@ -272,7 +287,7 @@ impl Subscriptions {
                     Err(error) => return Err(error),
                 }
             }
-            made.insert(event);
+            look.there.insert(event);
         }
         Ok(refused)
     }

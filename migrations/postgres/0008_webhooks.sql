@@ -22,6 +22,8 @@ CREATE TABLE webhook_subscriptions (
     target_hash   bytea,
     fault         text,
     checked_at    timestamptz,
+    -- since when all of them are there, as far as anybody looked; none where some are missing
+    complete_since timestamptz,
     due_at        timestamptz NOT NULL DEFAULT now()
 );
 GRANT SELECT, INSERT, UPDATE ON webhook_subscriptions TO qafila_ingest;

@@ -10,6 +10,7 @@ pub mod contract;
 pub mod dead_letter;
 pub mod envelope;
 pub mod events;
+pub mod follower;
 pub mod headers;
 pub mod ids;
 pub mod kafka;

@@ -42,6 +42,17 @@ const LONGEST_REST: Duration = Duration::from_secs(6 * 3_600);
 /// How long the merge may take to have what was read.
 const MERGED_WITHIN: Duration = Duration::from_secs(30);
 
+/// A resource of a store of which there was news since it was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unread {
+    /// Store.
+    pub store_id: i64,
+    /// `orders`, `customers` or `products`.
+    pub resource: &'static str,
+    /// The last news of one of them lies before the instant that was asked for.
+    pub for_long: bool,
+}
+
 /// An entity of which there was news since it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StaleEntity {
@@ -64,6 +75,9 @@ pub struct StaleEntity {
 pub trait StaleView: Send + Sync {
     /// Stale entities of `stores`, of each at most `per_store` of each resource, newest news first.
     async fn stale(&self, stores: &[i64], per_store: i64) -> Result<Vec<StaleEntity>, StoredError>;
+
+    /// What of `stores` was not read since `before` and of which there was news.
+    async fn unread(&self, stores: &[i64], before: DateTime<Utc>) -> Result<Vec<Unread>, StoredError>;
 }
 
 /// Fetches what is stale.

@@ -1,6 +1,7 @@
 //! The webhook mapper (ARCHITECTURE §5): from `salla.webhooks.raw` to observations. A delivery is opened, told from its repeats,
 //! mapped and written; offsets move only after Kafka has acknowledged what came of it.
 
+pub mod coverage;
 mod deliveries;
 mod inbox;
 pub mod packing;

@@ -167,6 +167,23 @@ pub async fn stale(pool: &PgPool, stores: &[i64], per_store: i64) -> Result<Vec<
     sqlx::query_as(&query).bind(per_store).bind(stores).fetch_all(pool).await
 }
 
+/// Resources of `stores` with rows that were not read since `before` and of which there was news; whether the last news of one of them
+/// lies before that, too.
+pub async fn unread(
+    pool: &PgPool,
+    stores: &[i64],
+    before: DateTime<Utc>,
+) -> Result<Vec<(i64, String, bool)>, sqlx::Error> {
+    let of_table = |table: &str| {
+        format!(
+            "SELECT store_id, '{table}' AS resource, bool_or(stale_since <= $2) AS for_long FROM {table}
+             WHERE store_id = ANY($1) AND {IS_STALE} AND coalesce(read_at < $2, true) GROUP BY store_id"
+        )
+    };
+    let query = ["orders", "customers", "products"].map(of_table).join(" UNION ALL ");
+    sqlx::query_as(&query).bind(stores).bind(before).fetch_all(pool).await
+}
+
 /// Orders that are there, by day of creation in Asia/Riyadh, earliest first.
 pub async fn orders_by_day(
     pool: &PgPool,

@@ -33,7 +33,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at all lines that wait, not only at those of SKUs that are new.
 const WHOLE_EVERY: Duration = Duration::from_secs(5 * 60);
 
-/// The products of the SKUs that `rows` would like to know: of two the one that had the SKU first.
+/// The products of the SKUs that `rows` would like to know: of two the one that had the SKU first, one that is deleted last.
 pub async fn products_of<'r, R: MergedRow>(
     connection: &mut PgConnection,
     rows: impl Iterator<Item = &'r R>,
@@ -54,7 +54,8 @@ pub async fn products_of<'r, R: MergedRow>(
         "SELECT DISTINCT ON (p.merchant_id, p.store_id, p.sku) p.merchant_id, p.store_id, p.sku, p.product_id
          FROM product_skus p JOIN (SELECT DISTINCT * FROM unnest($1::uuid[], $2::bigint[], $3::text[])) AS w (m, s, k)
            ON p.merchant_id = w.m AND p.store_id = w.s AND p.sku = w.k
-         ORDER BY p.merchant_id, p.store_id, p.sku, p.since, p.product_id",
+         LEFT JOIN products d ON d.merchant_id = p.merchant_id AND d.store_id = p.store_id AND d.product_id = p.product_id
+         ORDER BY p.merchant_id, p.store_id, p.sku, coalesce(d.deleted_at > coalesce(d.read_at, '-infinity'), false), p.since, p.product_id",
     )
     .bind(merchants)
     .bind(stores)
