@@ -23,14 +23,9 @@ use crate::hydration::entity::EntityReader;
 use crate::mapping::Owner;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{Page, SallaClient};
-use crate::sync::completeness::{Complete, Read};
+use crate::sync::completeness::{Complete, NOT_STORED_YET, ROWS_UNREAD, Read};
 use crate::sync::intake::day;
 use crate::sync::plan::{Window, midnight};
-
-/// Completeness stands still because rows could not be read; they are tried again.
-const ROWS_UNREAD: &str = "rows_unread";
-/// Completeness stands still because the read models are behind, or the run was interrupted.
-const NOT_STORED_YET: &str = "not_stored_yet";
 
 /// Resources in the order of a run.
 pub const RESOURCES: [&str; 3] = ["orders", "products", "customers"];

@@ -17,6 +17,17 @@ use super::plan;
 use super::work::LeasedRun;
 use crate::mapping::Owner;
 
+/// Completeness stands still because rows could not be read; they are tried again.
+pub const ROWS_UNREAD: &str = "rows_unread";
+/// It stands still because the read models are behind, or a run was interrupted.
+pub const NOT_STORED_YET: &str = "not_stored_yet";
+/// It stands still because some of the store's subscriptions are missing, or nobody could look at them for more than a day.
+pub const WEBHOOKS_FAILING: &str = "webhooks_failing";
+/// It stands still because changes of some time were neither delivered nor read: the next reconciliation reads them.
+pub const CHANGES_UNREAD: &str = "changes_unread";
+/// It stands still because rows of which there was news could not be read yet.
+pub const NEWS_UNREAD: &str = "news_unread";
+
 /// Why nothing was stated, as far as we know.
 #[derive(Debug, thiserror::Error)]
 pub enum StatementError {

@@ -19,17 +19,11 @@ use super::GROUP;
 use crate::hydration::{StaleView, Unread};
 use crate::mapping::Owner;
 use crate::mapping::market::Market;
-use crate::sync::completeness::{Complete, Read, StatementError, Statements};
+use crate::sync::completeness::{
+    CHANGES_UNREAD, Complete, NEWS_UNREAD, NOT_STORED_YET, Read, StatementError, Statements, WEBHOOKS_FAILING,
+};
 use crate::sync::stored::StoredError;
 
-/// Some of the store's subscriptions are missing, or nobody could look at them for more than a day.
-pub const WEBHOOKS_FAILING: &str = "webhooks_failing";
-/// Changes of some time were neither delivered nor read: the next reconciliation reads them.
-pub const CHANGES_UNREAD: &str = "changes_unread";
-/// There was news of rows that could not be read yet.
-pub const NEWS_UNREAD: &str = "news_unread";
-/// What webhooks told is not stored yet.
-const NOT_STORED_YET: &str = "not_stored_yet";
 /// What this stated, it may take back.
 const OURS: [&str; 4] = [WEBHOOKS_FAILING, CHANGES_UNREAD, NEWS_UNREAD, NOT_STORED_YET];
 

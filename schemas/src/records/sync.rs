@@ -252,7 +252,7 @@ avro_record!(SyncProgress, "../../avsc/SyncProgress.avsc");
 /// How far one resource is complete.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourceCompleteness {
-    /// Resource: 'orders', 'customers', 'products'; an open set.
+    /// Resource: 'orders', 'customers', 'products', 'carts'; an open set.
     pub resource: String,
     /// Nothing is missing from here on. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
