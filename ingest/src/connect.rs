@@ -30,6 +30,9 @@ const STATE_LENGTH: usize = 40;
 const ATTEMPTS_IF_NOT_SENT: u32 = 3;
 /// A request that is sent twice waits so long for the first.
 const SAME_REQUEST_WITHIN: Duration = Duration::from_secs(25);
+/// Salla is asked so long which store a token is of; less than a request that is sent twice waits.
+const IDENTIFIED_WITHIN: Duration = Duration::from_secs(15);
+const IDENTIFY_AGAIN: Duration = Duration::from_millis(500);
 const SAME_REQUEST_POLL: Duration = Duration::from_millis(50);
 
 /// Why a store was not connected. Nothing was changed unless said so.
@@ -340,7 +343,7 @@ impl Connector {
                 return Err(ConnectError::Salla(error));
             }
         };
-        let store = match oauth::identify_store(&self.http, &self.salla, &tokens.access).await {
+        let store = match self.identify(&tokens).await {
             Ok(store) => store,
             Err(error) => {
                 self.set_status(state, "done").await?;
@@ -352,6 +355,21 @@ impl Connector {
         }
         self.set_status(state, "done").await?;
         Err(ConnectError::StoreTaken)
+    }
+
+    /// Which store the tokens are of. The code is spent, so a moment's trouble of Salla's is waited out.
+    async fn identify(&self, tokens: &Tokens) -> Result<StoreIdentity, OAuthError> {
+        let (until, mut pause) = (Instant::now() + IDENTIFIED_WITHIN, IDENTIFY_AGAIN);
+        loop {
+            match oauth::identify_store(&self.http, &self.salla, &tokens.access).await {
+                Err(error) if Instant::now() + pause < until => {
+                    tracing::warn!(event = "failed to identify the store", error = %error);
+                    tokio::time::sleep(pause).await;
+                    pause *= 2;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn redeem(&self, code: &str) -> Result<Tokens, OAuthError> {

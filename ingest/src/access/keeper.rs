@@ -2,7 +2,7 @@
 //! told, within a minute, what only they can mend.
 
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qafila_aggregates::commands::Commands;
 use qafila_aggregates::merchant::{Merchant, MerchantCommand, StoreDetails};
@@ -11,12 +11,15 @@ use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{AccessError, AccessTokens, ENDS_SOON, LOST, NO_REFRESH_WITHIN, REFUSED};
+use super::{AccessError, AccessTokens, Ahead, ENDS_SOON, LOST, NO_REFRESH_WITHIN, REFUSED};
 
 /// Salla suggests about a day (FACTS §2.5); of a short life a fifth. Refreshing every two weeks also keeps an idle merchant's refresh token alive.
 const AHEAD: chrono::Duration = chrono::Duration::days(1);
 const LOOK: Duration = Duration::from_secs(5);
 const AT_ONCE: i64 = 50;
+/// After a refresh ahead that came to nothing.
+const FIRST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30 * 60);
 
 impl AccessTokens {
     /// Runs until `shutdown`.
@@ -79,18 +82,32 @@ impl AccessTokens {
 
     /// Refreshes beside everything else, each connection once at a time: one that is slow holds up no other.
     fn begin_ahead(&self, id: ConnectionId, generation: i64) {
-        let ahead = |this: &Self| this.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner).insert(id);
-        if !ahead(self) {
-            return;
-        }
+        let Some(pause) = self.turn_ahead(id) else { return };
         let this = self.clone();
         tokio::spawn(async move {
-            // What the merchant must mend is told; the rest is tried again.
-            if let Err(error) = this.renewing(id, generation).await {
-                tracing::warn!(event = "access not refreshed ahead", connectionId = %id, error = %error);
+            let renewed = this.renewing(id, generation).await;
+            let mut ahead = this.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+            match renewed {
+                Ok(_) => drop(ahead.remove(&id)),
+                // What the merchant must mend is told; the rest is tried again, more and more seldom.
+                Err(error) => {
+                    tracing::warn!(event = "failed to refresh access ahead", connectionId = %id, error = %error);
+                    ahead.insert(id, Ahead { again_at: Some(Instant::now() + pause), pause });
+                }
             }
-            this.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         });
+    }
+
+    /// Takes the turn of a connection; says how long to pause if that fails. None while another refresh of it is under way, or pauses.
+    fn turn_ahead(&self, id: ConnectionId) -> Option<Duration> {
+        let mut ahead = self.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let pause = match ahead.get(&id) {
+            None => FIRST_PAUSE,
+            Some(Ahead { again_at: Some(at), pause }) if *at <= Instant::now() => (*pause * 2).min(MAX_PAUSE),
+            Some(_) => return None,
+        };
+        ahead.insert(id, Ahead { again_at: None, pause });
+        Some(pause)
     }
 
     /// Access that was told as lost, or as ending soon, and works again, because an answer was stored after all or the store sent other

@@ -6,7 +6,7 @@
 pub mod keeper;
 pub mod refresh;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -134,7 +134,14 @@ struct Inner {
     under_way: TaskTracker,
     connections: Mutex<HashMap<ConnectionId, Arc<Connection>>>,
     /// Connections that the keeper refreshes at this moment.
-    ahead: Mutex<HashSet<ConnectionId>>,
+    ahead: Mutex<HashMap<ConnectionId, Ahead>>,
+}
+
+/// A refresh ahead of the end: under way, or one that failed and pauses.
+struct Ahead {
+    /// When it may be tried again; none while it is under way.
+    again_at: Option<std::time::Instant>,
+    pause: Duration,
 }
 
 /// One connection in this process.

@@ -7,7 +7,7 @@ use qafila_schemas::sealed::SubjectId;
 
 use super::orders::say;
 use super::people::{country_code, email, phone_text};
-use super::{Document, Provenance, Unmappable, Unsealed, document_id, observation, row_id};
+use super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, observation, row_id};
 use crate::salla::shapes::amounts::currency_code;
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said};
 use crate::salla::shapes::values::{raw_id, riyadh};
@@ -47,7 +47,7 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
         Said::Nothing => None,
     };
     seen.salla_updated_at = customer.instant("updated_at").value();
-    seen.created_at = customer.instant("created_at").value();
+    seen.created_at = creation(&customer, "created_at");
     drop(customer);
     let mut observation = observation(provenance, Entity::Customer, id);
     observation.customer = Some(Box::new(seen));

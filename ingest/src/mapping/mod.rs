@@ -212,6 +212,20 @@ fn is_surrogate(escape: &str, first: char, second: &[u8]) -> bool {
         && second.contains(&digits[1].to_ascii_lowercase())
 }
 
+/// Nothing of a store of Salla's was made before: a machine's epoch, or a mistake.
+const FIRST_CREATION: Millis = Millis(946_684_800_000);
+
+/// When something was made.
+fn creation(of: &Object<'_, '_>, name: &str) -> Option<Millis> {
+    match of.instant(name).value() {
+        Some(at) if at < FIRST_CREATION => {
+            of.note(name);
+            None
+        }
+        at => at,
+    }
+}
+
 fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observation {
     Observation {
         merchant_id: provenance.merchant_id,

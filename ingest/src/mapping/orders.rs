@@ -9,13 +9,13 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::people::{Person, country_code, email, phone_text};
-use super::{Document, Provenance, Unmappable, Unsealed, document_id, statuses};
+use super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, statuses};
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said, objects, rows};
 
 /// When a row says that its order was placed, for telling slices apart; nothing where it does not say.
 pub fn created_at(row: &str) -> Option<Millis> {
     let notes = Notes::default();
-    Object::parse(row, String::new(), &notes)?.instant("date").value()
+    creation(&Object::parse(row, String::new(), &notes)?, "date")
 }
 
 /// Maps one row of the list: its lines are thin.
@@ -70,7 +70,7 @@ impl Order<'_> {
         let order_id = document_id(&order)?;
         let (mut seen, mut empty) = (OrderObservation::default(), Vec::new());
         seen.reference_id = order.whole("reference_id").value();
-        seen.created_at = order.instant("date").value();
+        seen.created_at = creation(&order, "date");
         seen.salla_updated_at = order.instant("updated_at").value();
         say(order.text("payment_method"), "payment_method", &mut seen.payment_method, &mut empty);
         say(order.text("source"), "channel", &mut seen.channel, &mut empty);
@@ -162,8 +162,9 @@ impl Order<'_> {
             },
             Lines::Beside(items) => match rows(items) {
                 Reading::Value(rows) => objects(&rows, "/items", notes),
-                Reading::Empty => (Vec::new(), true),
-                Reading::Odd => {
+                // Only a list says that there are none.
+                Reading::Empty if items.trim_start().starts_with(['[', '{']) => (Vec::new(), true),
+                Reading::Empty | Reading::Odd => {
                     order.note("items");
                     return;
                 }
@@ -343,6 +344,29 @@ mod tests {
         details["amounts"]["discounts"] =
             json!([{"discount": "99999999999999"}, {"discount": "99999999999999"}]);
         assert_eq!(order(&details, &json!([])).discount, None);
+    }
+
+    #[test]
+    fn only_a_list_says_that_an_order_has_no_items() {
+        let lines = |items: &str| {
+            let seen = whole(&details().to_string(), items, &provenance(Source::Details)).expect("an order");
+            seen.observation.order.expect("an order").lines
+        };
+        for none in ["[]", "{}", " [ ] "] {
+            assert_eq!(lines(none), Some(vec![]), "{none}");
+        }
+        for unsaid in ["null", "\"\"", "false", "0"] {
+            assert_eq!(lines(unsaid), None, "{unsaid}");
+        }
+    }
+
+    #[test]
+    fn a_machines_epoch_is_no_creation() {
+        let mut details = details();
+        details["date"] = json!("1970-01-01 03:00:00");
+        let seen = read(&details, &items());
+        assert_eq!(seen.observation.order.and_then(|order| order.created_at), None);
+        assert_eq!(seen.observation.unreadable, ["/date"]);
     }
 
     #[test]

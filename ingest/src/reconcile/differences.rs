@@ -203,7 +203,7 @@ impl<'r> Differences<'r> {
         all.get(all.len() / 2).copied()
     }
 
-    async fn write(&self, observations: Vec<Observation>) -> Result<(), Failure> {
+    pub(super) async fn write(&self, observations: Vec<Observation>) -> Result<(), Failure> {
         if self.run.dry || observations.is_empty() {
             return Ok(());
         }

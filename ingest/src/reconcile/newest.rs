@@ -127,7 +127,8 @@ impl Orders<'_> {
         }
     }
 
-    /// Whether a page shows nothing that we do not know.
+    /// Whether a page shows nothing that we do not know. What its rows tell otherwise is written: details alone would be compared with it again
+    /// the next night.
     async fn agrees(&self, page: &Page, window: Option<Window>) -> Result<bool, Failure> {
         let provenance = self.run.list_provenance(page.asked_at);
         let rows = page.rows.iter().map(|row| crate::sync::intake::map(ORDERS, row.get(), &provenance));
@@ -138,7 +139,10 @@ impl Orders<'_> {
             .filter_map(Result::ok)
             .filter(|row| within(row.observation.order.as_ref().and_then(|order| order.created_at)))
             .collect();
-        let (_, comparisons) = self.differences.compare(mapped).await?;
+        let (sealed, comparisons) = self.differences.compare(mapped).await?;
+        let differing = sealed.into_iter().zip(&comparisons);
+        let differing = differing.filter(|(_, comparison)| matches!(comparison, Comparison::Differs));
+        self.differences.write(differing.map(|(observation, _)| observation).collect()).await?;
         Ok(comparisons.iter().all(|one| matches!(one, Comparison::Same | Comparison::Awaited)))
     }
 

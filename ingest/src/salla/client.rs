@@ -9,7 +9,6 @@ use qafila_schemas::ids::ConnectionId;
 use qafila_schemas::millis::Millis;
 use rand::Rng;
 use reqwest::{Method, StatusCode};
-use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -18,7 +17,7 @@ use super::breaker::Breaker;
 use super::budget::{Budgets, StoreBudget, Urgency};
 use super::clock::SallaClock;
 use super::oauth::{self, Standing};
-use super::shapes::reading::{Notes, Object, Reading, rows};
+use super::shapes::reading::{Notes, Object, Reading, Said, rows};
 use crate::access::{Access, AccessError, AccessTokens};
 
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
@@ -89,16 +88,6 @@ pub struct Answer {
     pub data: Box<RawValue>,
     /// Salla's time just before the call was sent.
     pub asked_at: Millis,
-}
-
-#[derive(Deserialize)]
-struct ErrorEnvelope {
-    error: ErrorBody,
-}
-
-#[derive(Deserialize)]
-struct ErrorBody {
-    message: String,
 }
 
 /// Salla's API, for all stores of this process.
@@ -234,7 +223,7 @@ impl SallaClient {
 
     /// One object, or a list without pages.
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> Result<Answer, SallaError> {
-        self.patiently(Call::get(path, query), answer).await
+        self.patiently(Call::get(path, query), found).await
     }
 
     /// Makes something that may be made twice: the call is repeated like any other.
@@ -385,9 +374,7 @@ impl SallaClient {
                 Err(Failure::Unauthorized(message))
             }
             // A gateway in between, too, says 404 when it has lost its way: only Salla's own word buries anything.
-            StatusCode::NOT_FOUND if serde_json::from_slice::<ErrorEnvelope>(&body).is_ok() => {
-                Err(Failure::Final(SallaError::NotFound))
-            }
+            StatusCode::NOT_FOUND if is_sallas_word(&body) => Err(Failure::Final(SallaError::NotFound)),
             StatusCode::NOT_FOUND => Err(Failure::Passing("HTTP 404 without Salla's error".into())),
             StatusCode::TOO_MANY_REQUESTS => Err(Failure::TooMany),
             status if status.is_server_error() => Err(Failure::Passing(format!("HTTP {status}"))),
@@ -396,6 +383,19 @@ impl SallaClient {
             }
         }
     }
+}
+
+/// Whether an error is in Salla's envelope, however its parts are spelt.
+fn is_sallas_word(body: &[u8]) -> bool {
+    let (text, notes) = (String::from_utf8_lossy(body), Notes::default());
+    error_envelope(&text, &notes).is_some_and(|envelope| {
+        envelope.has("error") || matches!(envelope.flag("success"), Said::Value(false))
+    })
+}
+
+/// What a GET answers has a body.
+fn found(body: &str, asked_at: Millis) -> Result<Answer, BodyFault> {
+    if body.is_empty() { Err(BodyFault::NoJson("no body".into())) } else { answer(body, asked_at) }
 }
 
 fn answer(body: &str, asked_at: Millis) -> Result<Answer, BodyFault> {
@@ -423,7 +423,8 @@ fn page(body: &str, number: i64, per_page: Option<i64>, asked_at: Millis) -> Res
     let count = rows.len() as i64;
     let pagination = envelope.object("pagination").value();
     let told = |name: &str| pagination.as_ref().and_then(|pagination| pagination.whole(name).value());
-    let (current, pages) = (told("currentPage").unwrap_or(number), told("totalPages"));
+    // A page from a cache may say that it is another: paging ends all the same.
+    let (current, pages) = (told("currentPage").map_or(number, |told| told.max(number)), told("totalPages"));
     let is_short = per_page.is_none_or(|asked| count < asked.min(told("perPage").unwrap_or(asked)));
     let total = told("total").or(match pages {
         Some(pages) if pages <= 1 => Some(count),
@@ -476,10 +477,16 @@ async fn read_bounded(mut answer: reqwest::Response) -> Result<Vec<u8>, Failure>
 
 /// Salla's message, cut short; never the whole body, which may hold personal data.
 fn message(body: &[u8]) -> String {
-    serde_json::from_slice::<ErrorEnvelope>(body).map_or_else(
-        |_| "no readable message".into(),
-        |envelope| envelope.error.message.chars().take(200).collect(),
-    )
+    let (text, notes) = (String::from_utf8_lossy(body), Notes::default());
+    let said = error_envelope(&text, &notes).and_then(|envelope| match envelope.object("error") {
+        Said::Value(error) => error.text("message").value(),
+        _ => envelope.text("error").value(),
+    });
+    said.map_or_else(|| "no readable message".into(), |message| message.chars().take(200).collect())
+}
+
+fn error_envelope<'j, 'n>(text: &'j str, notes: &'n Notes) -> Option<Object<'j, 'n>> {
+    Object::parse(text.trim_start_matches('\u{feff}').trim(), String::new(), notes)
 }
 
 /// Full jitter: anything up to a doubling ceiling.
@@ -515,6 +522,31 @@ mod tests {
             read(r#"{"data":[{"id":1}],"pagination":{"total":null,"totalPages":1}}"#, 1),
             Ok((1, 1, false))
         );
+    }
+
+    #[test]
+    fn paging_ends_where_every_page_says_that_it_is_the_first() {
+        let body = r#"{"data":[{"id":1}],"pagination":{"total":3,"currentPage":1,"totalPages":3}}"#;
+        let has_next = |number| page(body, number, Some(1), Millis(0)).map(|page| page.has_next);
+        assert!(matches!(has_next(2), Ok(true)));
+        assert!(matches!(has_next(3), Ok(false)));
+    }
+
+    #[test]
+    fn an_error_of_sallas_is_known_however_it_is_spelt_and_a_gateways_is_not() {
+        for (body, said) in [
+            (r#"{"status":404,"success":false,"error":{"code":404,"message":"gone"}}"#, "gone"),
+            (r#"{"status":404,"success":false,"error":{"code":404,"message":null}}"#, "no readable message"),
+            ("\u{feff}{\"status\":404,\"success\":false,\"error\":\"gone\"}", "gone"),
+            (r#"{"success":false}"#, "no readable message"),
+        ] {
+            assert!(is_sallas_word(body.as_bytes()), "{body}");
+            assert_eq!(message(body.as_bytes()), said);
+        }
+        for body in ["", "404 page not found", "<html></html>", "[]", r#"{"message":"no Route matched"}"#] {
+            assert!(!is_sallas_word(body.as_bytes()), "{body}");
+        }
+        assert!(found("", Millis(0)).is_err(), "no body says nothing");
     }
 
     #[test]

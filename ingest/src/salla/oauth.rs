@@ -10,6 +10,7 @@ use url::Url;
 use super::shapes::reading::{Notes, Object, Reading, Said};
 use super::shapes::{amounts, values};
 use super::{SallaConfig, Secret};
+use crate::webhooks::packing;
 
 /// What we ask for (FACTS §2.8).
 pub const SCOPES: &str =
@@ -130,15 +131,16 @@ async fn exchange(
     })?;
     let status = answer.status();
     let body = answer.bytes().await.map_err(|e| OAuthError::Unclear(e.without_url().to_string()))?;
+    let body = packing::readable(&body).map_err(|error| OAuthError::Unclear(error.to_string()))?;
     if status.is_success() {
-        let tokens = tokens(&String::from_utf8_lossy(&body), Utc::now());
+        let tokens = tokens(&body, Utc::now());
         return tokens.ok_or_else(|| OAuthError::Unclear("an answer without tokens".into()));
     }
     if status == StatusCode::TOO_MANY_REQUESTS {
         // A limiter answers before anything is redeemed.
         return Err(OAuthError::NotSent("429 too many requests".into()));
     }
-    match serde_json::from_slice::<OAuthRefusal>(&body) {
+    match serde_json::from_str::<OAuthRefusal>(&body) {
         // Our app is refused before any grant is looked at (RFC 6749 §5.2): the token is as good as it was.
         Ok(refusal) if OF_THE_APP.contains(&refusal.error.as_str()) => {
             tracing::error!(event = "Salla refuses our app", cause = refusal.error);
@@ -237,8 +239,9 @@ pub async fn identify_installer(
     if !status.is_success() {
         return Err(OAuthError::Unclear(format!("user info: HTTP {status}")));
     }
-    let (mut store, email) = user_info(&String::from_utf8_lossy(&body))
-        .ok_or_else(|| OAuthError::Unclear("user info without a store".into()))?;
+    let text = packing::readable(&body).map_err(|error| OAuthError::Unclear(error.to_string()))?;
+    let (mut store, email) =
+        user_info(&text).ok_or_else(|| OAuthError::Unclear("user info without a store".into()))?;
     store.currency = store_currency(http, config, access).await;
     Ok((store, email))
 }
@@ -272,7 +275,7 @@ async fn store_currency(http: &reqwest::Client, config: &SallaConfig, access: &S
         return None;
     }
     let body = answer.bytes().await.ok()?;
-    let (text, notes) = (String::from_utf8_lossy(&body), Notes::default());
+    let (text, notes) = (packing::readable(&body).ok()?, Notes::default());
     let info = Object::parse(text.trim(), String::new(), &notes)?.object("data").value()?;
     info.text("currency").value().and_then(|code| amounts::currency_code(&code))
 }

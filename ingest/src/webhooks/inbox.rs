@@ -35,11 +35,7 @@ impl Delivery {
     pub(super) fn body(&self) -> Result<Zeroizing<String>, Unmappable> {
         let unreadable = |reason: String| Unmappable { path: String::new(), reason };
         let body = self.body.as_ref().map_err(|error| unreadable(error.to_string()))?;
-        if !packing::is_packed(body) {
-            return Ok(packing::text(body));
-        }
-        let unpacked = packing::unpack(body).map_err(|error| unreadable(error.to_string()))?;
-        Ok(packing::text(&unpacked))
+        packing::readable(body).map_err(|error| unreadable(error.to_string()))
     }
 
     /// The operator's key that is needed to open it, where this process does not have it: that is no fault of the delivery.

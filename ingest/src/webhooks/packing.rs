@@ -27,6 +27,14 @@ pub enum PackingError {
     TooLarge,
 }
 
+/// The text of a body, packed or not, without a byte order mark.
+pub fn readable(body: &[u8]) -> Result<Zeroizing<String>, PackingError> {
+    if !is_packed(body) {
+        return Ok(text(body));
+    }
+    unpack(body).map(|unpacked| text(&unpacked))
+}
+
 /// Whether a body is packed by gzip.
 pub fn is_packed(body: &[u8]) -> bool {
     body.starts_with(&GZIP)
@@ -51,7 +59,7 @@ pub fn without_mark(body: &[u8]) -> &[u8] {
 }
 
 /// The text of a body that is not packed, without a byte order mark. What is no UTF-8 in it becomes replacement characters.
-pub(super) fn text(body: &[u8]) -> Zeroizing<String> {
+fn text(body: &[u8]) -> Zeroizing<String> {
     Zeroizing::new(match String::from_utf8_lossy(without_mark(body)) {
         Cow::Borrowed(text) => text.to_owned(),
         Cow::Owned(text) => text,
@@ -66,6 +74,17 @@ mod tests {
     use flate2::write::GzEncoder;
 
     use super::*;
+
+    #[test]
+    fn a_text_is_read_packed_or_behind_a_mark_and_one_that_is_damaged_is_not() {
+        let plain = r#"{"access_token":"a"}"#;
+        let marked = format!("\u{feff}{plain}");
+        let packed = packed(marked.as_bytes());
+        for body in [plain.as_bytes(), marked.as_bytes(), &packed] {
+            assert_eq!(readable(body).expect("a text").as_str(), plain);
+        }
+        assert!(readable(&packed[..packed.len() / 2]).is_err());
+    }
 
     fn packed(body: &[u8]) -> Vec<u8> {
         let mut encoder = GzEncoder::new(vec![], Compression::default());

@@ -6,11 +6,11 @@ use qafila_schemas::sealed::SubjectId;
 
 use super::super::orders::say;
 use super::super::people::Person;
-use super::super::{Document, Provenance, Unmappable, Unsealed, document_id, observation};
+use super::super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, observation};
 use crate::salla::shapes::amounts::currency_code;
 use crate::salla::shapes::reading::{Notes, Object, Said};
 
-/// A cart; its status is told by itself or by the event. Without lines it tells nothing of them, and does not empty one that has some.
+/// A cart; its status is told by the event's name or by itself. `abandoned.cart` comes of updates, too, and may tell none. Without lines it tells nothing of them, and does not empty one that has some.
 pub(super) fn cart(
     data: &str,
     provenance: &Provenance,
@@ -21,9 +21,9 @@ pub(super) fn cart(
     let cart = document.object(&notes)?;
     let id = document_id(&cart)?;
     let (mut seen, mut empty) = (CartObservation::default(), Vec::new());
-    seen.created_at = cart.instant("created_at").value();
+    seen.created_at = creation(&cart, "created_at");
     seen.salla_updated_at = cart.instant("updated_at").value();
-    seen.status = cart.text("status").value().or_else(|| event_status.map(str::to_owned));
+    seen.status = event_status.map(str::to_owned).or_else(|| cart.text("status").value());
     amounts(&cart, provenance, &mut seen, &mut empty);
     say(cart.text("checkout_url"), "checkout_url", &mut seen.checkout_url, &mut empty);
     say(coupon(&cart), "coupon_code", &mut seen.coupon_code, &mut empty);

@@ -1,6 +1,7 @@
 //! Events of orders, products and customers: the same models as in answers of the API, and parts of them.
 
 use qafila_schemas::open_set::{Entity, Kind};
+use qafila_schemas::records::observation::Observation;
 
 use super::super::{Document, Provenance, Unmappable, Unsealed, customers, document_id, orders, products};
 use crate::salla::shapes::reading::{Notes, Said};
@@ -23,8 +24,18 @@ pub(super) fn order(data: &str, provenance: &Provenance) -> Result<Told, Unmappa
     let seen = orders::within(data, provenance)?;
     let order = seen.observation.order.as_ref();
     let is_part = order.is_none_or(|order| order.lines.is_none() || order.total.is_none())
-        || !seen.observation.unreadable.is_empty();
+        || !seen.observation.unreadable.is_empty()
+        || is_of_somebody_unnamed(&seen.observation);
     Ok(Told { seen, is_part })
+}
+
+/// A customer's contact without the customer's id: whose it is, only a read tells.
+fn is_of_somebody_unnamed(observation: &Observation) -> bool {
+    let says_nobody = observation.empty.iter().any(|name| name == "customer_id");
+    observation.order.as_ref().is_some_and(|order| {
+        let contact = order.customer_name.as_ref().or(order.customer_phone.as_ref());
+        !says_nobody && order.customer_id.is_none() && contact.or(order.customer_email.as_ref()).is_some()
+    })
 }
 
 /// The id of `order.status.updated` is that of an entry of the history; the order is inside (FACTS §8).

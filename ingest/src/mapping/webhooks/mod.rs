@@ -135,9 +135,8 @@ pub fn observe(
         EntityEvent::ProductPart => entities::product_part(data, &provenance),
         EntityEvent::ProductDeleted => entities::product_deleted(data, &provenance),
         EntityEvent::Customer => entities::customer(data, &provenance),
-        EntityEvent::Cart => whole_cart(data, &provenance, Some("active")),
         EntityEvent::CartPurchased => whole_cart(data, &provenance, Some("purchased")),
-        EntityEvent::CartStatus => whole_cart(data, &provenance, None),
+        EntityEvent::Cart | EntityEvent::CartStatus => whole_cart(data, &provenance, None),
     };
     let Told { seen, is_part } =
         told.map_err(|error| Unmappable { path: format!("/data{}", error.path), ..error })?;

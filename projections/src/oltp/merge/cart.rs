@@ -28,6 +28,10 @@ const LAYOUT: Layout = Layout {
     flags: &[],
 };
 
+const STATUS: usize = 0;
+/// What a cart is of which no event told a status: all that comes with `abandoned.cart`.
+const ABANDONED: &str = "active";
+
 /// A cart as the merge knows it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Cart {
@@ -87,7 +91,7 @@ impl MergedRow for Cart {
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
         let Observation { cart, empty, unreadable, .. } = observation;
         let Some(mut seen) = cart.map(|seen| *seen) else { return false };
-        self.base.report_creation(stamp.origin, seen.created_at);
+        self.base.report_creation(stamp, seen.created_at);
         // An event may be the first we hear of a cart, and say nothing of when it was made.
         self.base.report_receipt(stamp.observed_at);
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
@@ -121,7 +125,7 @@ impl MergedRow for Cart {
             store_id: base.key.1,
             created_at: base.created_at(),
             created_at_from: base.created_at_from(),
-            status: values.text(),
+            status: values.text().or_else(|| Some(ABANDONED.to_owned())),
             currency: values.text(),
             customer_name: values.text(),
             customer_phone: values.text(),
@@ -145,7 +149,10 @@ impl MergedRow for Cart {
     }
 
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
-        let shown = |_, place: usize, fields| Fields::text(fields, place).value().map(String::as_str);
+        let shown = |_, place: usize, fields| {
+            let said = Fields::text(fields, place).value().map(String::as_str);
+            said.or((place == STATUS).then_some(ABANDONED))
+        };
         Fields::bind(rows.iter().map(|row| &row.fields), LAYOUT, shown, into)?;
         let lines: Vec<String> =
             rows.iter().map(|row| lines_json(row.lines.value())).collect::<Result<_, _>>()?;
@@ -169,4 +176,50 @@ impl MergedRow for Cart {
 fn lines_json(lines: Option<&Vec<CartLine>>) -> Result<String, sqlx::Error> {
     let lines = lines.map(Vec::as_slice).unwrap_or_default();
     serde_json::to_string(lines).map_err(|error| sqlx::Error::Encode(error.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use qafila_schemas::ids::{ConnectionId, MerchantId};
+    use qafila_schemas::open_set::{Entity, Kind, Source};
+
+    use super::*;
+
+    const RULES: Rules = Rules { list_cache_window_ms: 900_000 };
+
+    fn event(at: i64, status: Option<&str>) -> Observation {
+        let seen = CartObservation { status: status.map(str::to_owned), ..CartObservation::default() };
+        Observation {
+            merchant_id: MerchantId::default(),
+            connection_id: ConnectionId::default(),
+            store_id: 1,
+            entity: Entity::Cart,
+            salla_id: 7,
+            kind: Kind::Seen,
+            source: Source::Webhook,
+            observed_at: Millis(at),
+            order: None,
+            customer: None,
+            product: None,
+            cart: Some(Box::new(seen)),
+            empty: vec![],
+            unreadable: vec![],
+        }
+    }
+
+    fn status(events: &[Observation]) -> Option<String> {
+        let mut cart = Cart::new_for(&events[0]);
+        for event in events {
+            cart.fold(event.clone(), RULES);
+        }
+        cart.into_fact(RULES).expect("a cart is always a fact").status
+    }
+
+    #[test]
+    fn an_event_without_a_status_never_makes_a_purchased_cart_an_abandoned_one() {
+        let (purchased, later) = (event(1_000, Some("purchased")), event(2_000, None));
+        assert_eq!(status(&[purchased.clone(), later.clone()]).as_deref(), Some("purchased"));
+        assert_eq!(status(&[later.clone(), purchased]).as_deref(), Some("purchased"));
+        assert_eq!(status(&[later]).as_deref(), Some("active"), "all that is known is the event's name");
+    }
 }

@@ -109,6 +109,8 @@ fn content<R: MergedRow>(row: &R, rules: Rules) -> Option<R::Fact> {
     let mut bare = row.clone();
     let base = bare.base_mut();
     (base.revision, base.connection_id) = (0, ConnectionId::default());
+    // Whose word a creation is differs until each source has told it once; what counts is when it was.
+    base.forget_creation_sources();
     let mut fact = bare.into_fact(rules)?;
     R::forget_stamps(&mut fact);
     Some(fact)

@@ -89,7 +89,7 @@ impl MergedRow for Customer {
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
         let Observation { customer, empty, unreadable, .. } = observation;
         let Some(mut seen) = customer.map(|seen| *seen) else { return false };
-        self.base.report_creation(stamp.origin, seen.created_at);
+        self.base.report_creation(stamp, seen.created_at);
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
         let mut changed = latest != self.salla_updated_at;
         self.salla_updated_at = latest;

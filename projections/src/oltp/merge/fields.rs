@@ -114,6 +114,11 @@ impl Fields {
         &self.numbers[place]
     }
 
+    /// A flag by its place.
+    pub fn flag(&self, place: usize) -> &Register<bool> {
+        &self.flags[place]
+    }
+
     /// Takes texts, numbers, amounts and flags out, in the order of the layout.
     pub fn into_values(self) -> Values {
         Values {

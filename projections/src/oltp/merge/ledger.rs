@@ -12,6 +12,8 @@ pub struct Ledger {
     pub news_at: Option<Millis>,
     /// Last webhook that told anything.
     pub told_at: Option<Millis>,
+    /// When the creation that list, details and webhooks tell was told.
+    pub created_told: [Option<Millis>; 3],
     /// When the connection was named that the row is said to be of.
     pub connection_at: Option<Millis>,
     /// Stamps of the observations that decide registers.

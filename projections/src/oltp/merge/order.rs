@@ -40,6 +40,7 @@ const CONTACTS: usize = 3;
 const STATUS_SLUG: usize = 4;
 const CUSTOM_STATUS_NAME: usize = 6;
 const CUSTOMER_ID: usize = 0;
+const IS_PENDING: usize = 0;
 
 /// An order as the merge knows it.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,14 +79,25 @@ impl Order {
         OwnLedger { contacts_of: self.contacts_of, hidden: hidden.collect(), lines: self.lines.ledger() }
     }
 
+    /// That a payment is awaited may be left out by webhooks: where one told another status since, only a read knows it.
+    fn pending_doubt(&self, rules: Rules) -> Option<Millis> {
+        let (slug, pending) = (self.fields.text(STATUS_SLUG), self.fields.flag(IS_PENDING));
+        pending.value().filter(|pending| **pending)?;
+        overtaken(slug.stamp(rules)?, pending.stamp(rules)?, rules)
+    }
+
     /// The store's own name of a status is left out by webhooks: where one told another status since, only a read knows it.
     fn custom_status_doubt(&self, rules: Rules) -> Option<Millis> {
         let (slug, custom) = (self.fields.text(STATUS_SLUG), self.fields.text(CUSTOM_STATUS_NAME));
         custom.value()?;
-        let (told, named) = (slug.stamp(rules)?, custom.stamp(rules)?);
-        let is_overtaken = told.origin == Origin::Webhook && told != named && told.is_after(named, rules);
-        is_overtaken.then(|| Millis(told.observed_at.0.saturating_add(1)))
+        overtaken(slug.stamp(rules)?, custom.stamp(rules)?, rules)
     }
+}
+
+/// Since when it has to be read because a webhook told a status after what goes with it.
+fn overtaken(told: Stamp, known: Stamp, rules: Rules) -> Option<Millis> {
+    let is_overtaken = told.origin == Origin::Webhook && told != known && told.is_after(known, rules);
+    is_overtaken.then(|| Millis(told.observed_at.0.saturating_add(1)))
 }
 
 fn claims(seen: OrderObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
@@ -156,7 +168,7 @@ impl MergedRow for Order {
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
         let Observation { order, empty, unreadable, .. } = observation;
         let Some(mut seen) = order.map(|seen| *seen) else { return false };
-        self.base.report_creation(stamp.origin, seen.created_at);
+        self.base.report_creation(stamp, seen.created_at);
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
         let mut changed = latest != self.salla_updated_at;
         self.salla_updated_at = latest;
@@ -179,7 +191,10 @@ impl MergedRow for Order {
 
     fn doubt(&self, rules: Rules) -> Option<Millis> {
         let fields = self.fields.doubt(rules, &["unreadable"]);
-        fields.max(self.lines.doubt(rules)).max(self.custom_status_doubt(rules))
+        fields
+            .max(self.lines.doubt(rules))
+            .max(self.custom_status_doubt(rules))
+            .max(self.pending_doubt(rules))
     }
 
     fn remember(&mut self, rules: Rules) {

@@ -83,7 +83,7 @@ impl MergedRow for Product {
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
         let Observation { product, empty, unreadable, .. } = observation;
         let Some(mut seen) = product.map(|seen| *seen) else { return false };
-        self.base.report_creation(stamp.origin, seen.created_at);
+        self.base.report_creation(stamp, seen.created_at);
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
         let mut changed = latest != self.salla_updated_at;
         self.salla_updated_at = latest;

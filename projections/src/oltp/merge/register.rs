@@ -258,8 +258,9 @@ impl<T> Register<T> {
 }
 
 impl<T: Hash> Register<T> {
-    /// As it was stored.
+    /// As it was stored. What nobody said is shown in the place of a value, and is none.
     pub fn stored(value: Option<T>, mut seen: Sightings) -> Self {
+        let value = value.filter(|_| seen != Sightings::default());
         for sight in [&mut seen.exact, &mut seen.list].into_iter().flatten() {
             if sight.said == OF_THE_VALUE {
                 sight.said = hash(&value);

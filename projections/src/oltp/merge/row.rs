@@ -68,19 +68,29 @@ impl Base {
         Some(CREATION_SOURCES[place].to_owned())
     }
 
+    /// Leaves out whose word the creation is.
+    pub fn forget_creation_sources(&mut self) {
+        self.created = [self.created_at(), None, None, None];
+    }
+
     /// Deleted, unless a details answer said otherwise later.
     pub fn is_deleted(&self) -> bool {
         self.deleted_at > self.read_at && self.deleted_at.is_some()
     }
 
-    /// Remembers what a source says of the creation.
-    pub fn report_creation(&mut self, origin: Origin, at: Option<Millis>) {
-        let place = match origin {
+    /// Remembers what a source said of the creation first: a later event may spell it in another zone (FACTS §5).
+    pub fn report_creation(&mut self, stamp: Stamp, at: Option<Millis>) {
+        let place = match stamp.origin {
             Origin::List => 0,
             Origin::Details => 1,
             Origin::Webhook | Origin::Other => 2,
         };
-        self.created[place] = earliest(self.created[place], at);
+        let Some(at) = at else { return };
+        let told = self.created[place].zip(self.ledger.created_told[place]);
+        let is_earlier = told.is_none_or(|(known, when)| (stamp.observed_at, at) < (when, known));
+        if is_earlier {
+            (self.created[place], self.ledger.created_told[place]) = (Some(at), Some(stamp.observed_at));
+        }
     }
 
     /// Remembers when we heard of it, which stands in where no source tells its creation.
@@ -195,5 +205,46 @@ pub trait MergedRow: Send + Sync + Sized + Clone + 'static {
         let stale_since = self.base().staleness(self.doubt(rules));
         self.base_mut().stale_since = stale_since;
         changed || *self.base() != before
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::product::Product;
+    use super::*;
+
+    fn stamp(at: i64) -> Stamp {
+        Stamp { observed_at: Millis(at), origin: Origin::Webhook, tie: 0 }
+    }
+
+    #[test]
+    fn of_one_source_the_creation_that_it_told_first_counts_whatever_comes_first() {
+        let blank = Observation {
+            merchant_id: qafila_schemas::ids::MerchantId::default(),
+            connection_id: ConnectionId::default(),
+            store_id: 1,
+            entity: qafila_schemas::open_set::Entity::Product,
+            salla_id: 7,
+            kind: Kind::Seen,
+            source: Source::Webhook,
+            observed_at: Millis(0),
+            order: None,
+            customer: None,
+            product: None,
+            cart: None,
+            empty: vec![],
+            unreadable: vec![],
+        };
+        // The event of a new order, and one of its status, whose zone is mislabelled by three hours.
+        let told = [(10, 50_000_000), (20, 39_200_000), (30, 39_200_000)];
+        for order in [[0, 1, 2], [2, 1, 0], [1, 0, 2]] {
+            let mut row = Product::new_for(&blank);
+            for place in order {
+                let (at, created) = told[place];
+                row.base_mut().report_creation(stamp(at), Some(Millis(created)));
+                row.base_mut().report_creation(stamp(at + 1), None);
+            }
+            assert_eq!(row.base().created_at(), Some(Millis(50_000_000)), "{order:?}");
+        }
     }
 }
