@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use anyhow::Result;
 use tokio::runtime::Runtime;
-use tokio::sync::{Mutex, OnceCell};
+use tokio::sync::{OnceCell, RwLock};
 
 use crate::world::World;
 
@@ -14,8 +14,9 @@ pub struct SharedWorld {
     settings: &'static [(&'static str, &'static str)],
     runtime: LazyLock<Runtime>,
     world: OnceCell<World>,
-    /// Faults of the simulator are everybody's; tests that set them take turns.
-    pub faults: Mutex<()>,
+    /// Faults of the simulator are everybody's: a test that sets them holds `write`, a test whose import must not meet
+    /// them holds `read` from before it connects.
+    pub faults: RwLock<()>,
 }
 
 impl SharedWorld {
@@ -34,7 +35,7 @@ impl SharedWorld {
             settings,
             runtime: LazyLock::new(|| Runtime::new().expect("a runtime")),
             world: OnceCell::const_new(),
-            faults: Mutex::const_new(()),
+            faults: RwLock::const_new(()),
         }
     }
 

@@ -36,7 +36,7 @@ async fn products(world: &World, merchant: &Merchant) -> (bool, String) {
 #[test]
 fn nights_get_to_the_last_row_of_lists_that_are_longer_than_salla_shows() {
     SHARED.run(async {
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let world = world().await?;
         let plan = Plan { seed: 821, orders: 600, customers: 350, products: 40, ..Plan::default() };
         let (merchant, store) = imported(world, &plan, MONTHS).await?;
@@ -84,7 +84,7 @@ fn nights_get_to_the_last_row_of_lists_that_are_longer_than_salla_shows() {
 #[test]
 fn a_list_that_is_empty_for_once_deletes_nothing() {
     SHARED.run(async {
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let world = world().await?;
         let plan = Plan { seed: 822, orders: 5, customers: 3, products: 40, ..Plan::default() };
         let (merchant, store) = imported(world, &plan, MONTHS).await?;
@@ -100,7 +100,7 @@ fn a_list_that_is_empty_for_once_deletes_nothing() {
 #[test]
 fn a_run_whose_rows_do_not_map_says_so_instead_of_ending_well() {
     SHARED.run(async {
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let world = world().await?;
         let plan = Plan { seed: 823, orders: 5, customers: 3, products: 40, ..Plan::default() };
         let (merchant, _) = imported(world, &plan, MONTHS).await?;

@@ -49,6 +49,7 @@ async fn notifications(merchant: &Merchant) -> Result<Vec<Value>> {
 fn a_source_that_lies_keeps_the_import_open_and_visible_until_it_tells_the_truth() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, store) = connected(world, 301, 120).await?;
         world.sim.world().lies.insert(store, Lies { cut_pages: 1.0, answers: u32::MAX, ..Lies::default() });
         merchant.start_import(MONTHS).await?;
@@ -66,6 +67,7 @@ fn a_source_that_lies_keeps_the_import_open_and_visible_until_it_tells_the_truth
 fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_totals() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, store) = connected(world, 302, 200).await?;
         let lies = Lies {
             moved_totals: 0.2,
@@ -87,6 +89,7 @@ fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_tot
 fn an_order_that_came_and_went_within_the_cache_window_of_lists_is_not_kept() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, store) = connected(world, 312, 60).await?;
         // Orders of today come with the first answers.
         let lies = Lies { arrivals: 1.0, answers: 6, ..Lies::default() };
@@ -112,7 +115,7 @@ fn an_order_that_came_and_went_within_the_cache_window_of_lists_is_not_kept() {
 fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, store) = connected(world, 303, 200).await?;
         let before = world.sim.world().grants.refreshes;
         // Salla lets nothing through until the token has ended.
@@ -136,7 +139,7 @@ fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
 fn a_lost_answer_to_a_refresh_pauses_the_import_until_the_merchant_connects_again_and_says_so() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, store) = connected(world, 304, 150).await?;
         world.sim.world().faults = Faults { chance_token_lost: 1.0, ..Faults::default() };
         world.sim.world().grants.expire_store(store);
@@ -173,6 +176,7 @@ fn a_lost_answer_to_a_refresh_pauses_the_import_until_the_merchant_connects_agai
 fn whoever_asked_is_told_of_the_end_and_can_mark_it_as_read() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, _) = connected(world, 305, 40).await?;
         let (stranger, _) = connected(world, 306, 1).await?;
         merchant.start_import(MONTHS).await?;
@@ -202,6 +206,7 @@ fn whoever_asked_is_told_of_the_end_and_can_mark_it_as_read() {
 fn an_estimate_counts_the_calls_of_both_passes_and_needs_a_connected_store() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let plan = Plan { seed: 307, orders: 3_000, plan: "plus".into(), ..Plan::default() };
         let store = make_store(&world.sim_url, &plan).await?;
         let merchant = Merchant::register(&world.gateway).await?;
@@ -328,6 +333,7 @@ fn doctor_names_what_is_broken_and_what_to_do_and_changes_nothing() {
 fn details_and_items_of_every_order_are_read_sealed_and_rows_that_do_not_map_are_counted() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, _) = connected(world, 309, 90).await?;
         merchant.start_import(MONTHS).await?;
         let ended = until(|| status(&merchant), |s| s["status"] == "completed").await?;

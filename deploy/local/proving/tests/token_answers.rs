@@ -87,7 +87,7 @@ const ENDED: &str = "expires_at = now() - interval '1 second', tokens_at = now()
 fn an_answer_without_a_refresh_token_keeps_the_redeemed_one_for_one_more_use_after_the_end() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _alone = SHARED.faults.lock().await;
+        let _alone = SHARED.faults.write().await;
         let refreshes = || world.sim.world().grants.refreshes;
         let store = Store::connected(world, 911).await?;
         world.sim.world().switches.silent_refreshes = true;
@@ -117,7 +117,7 @@ fn an_answer_without_a_refresh_token_keeps_the_redeemed_one_for_one_more_use_aft
 fn a_kept_refresh_token_is_not_sent_because_salla_answers_401() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _alone = SHARED.faults.lock().await;
+        let _alone = SHARED.faults.write().await;
         let store = Store::connected(world, 912).await?;
         world.sim.world().switches.silent_refreshes = true;
         store.access.renewed(store.id, 1).await?;
@@ -134,7 +134,7 @@ fn a_kept_refresh_token_is_not_sent_because_salla_answers_401() {
 fn a_refusal_of_our_client_spends_no_refresh_token() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _alone = SHARED.faults.lock().await;
+        let _alone = SHARED.faults.write().await;
         let store = Store::connected(world, 913).await?;
         let wrong = SallaConfig { client_secret: Secret::new("of another app"), ..store.salla.clone() };
         let refused = access_with(&store.pool, &store.keys, &wrong)?.renewed(store.id, 1).await;

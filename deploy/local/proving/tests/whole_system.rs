@@ -46,9 +46,9 @@ async fn connected(world: &World, seed: u64, orders: usize) -> Result<(Merchant,
 fn an_import_ends_with_equal_totals_everywhere_and_no_personal_value_in_clear() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, store) = connected(world, 101, 400).await?;
         merchant.start_import(MONTHS).await?;
-        let _turn = SHARED.faults.lock().await;
         let status = merchant.watch_import(PATIENCE, |_| {}).await?;
         ensure!(status.phases.len() == 4, "{status:?}");
         let hydrated = status.phases.iter().find(|p| p.name == "hydrate").context("no pass 2")?;
@@ -99,7 +99,7 @@ fn personal_values(world: &World, store: u64) -> Vec<String> {
 fn a_row_that_does_not_map_is_counted_and_dead_lettered_with_its_path_and_the_others_go_on() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, _) = connected(world, 102, 300).await?;
         world.sim.world().faults = Faults { malformed_every: 25, ..Faults::default() };
         merchant.start_import(MONTHS).await?;
@@ -151,7 +151,7 @@ fn dead_letters(world: &World, topic: &Topic, merchant: &str) -> Result<Vec<Hash
 fn an_import_of_which_too_much_does_not_map_fails_instead_of_pretending() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, _) = connected(world, 116, 300).await?;
         world.sim.world().faults = Faults { malformed_every: 8, ..Faults::default() };
         merchant.start_import(24).await?;
@@ -167,7 +167,7 @@ fn an_import_of_which_too_much_does_not_map_fails_instead_of_pretending() {
 fn bursts_of_429_server_errors_and_cut_connections_are_waited_out() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, store) = connected(world, 103, 150).await?;
         world.sim.world().faults =
             Faults { burst_429: 2, chance_5xx: 0.1, chance_cut: 0.05, chance_429: 0.02, ..Faults::default() };
@@ -223,6 +223,7 @@ fn an_authorisation_is_good_once_for_the_user_who_started_it() {
 fn a_merchant_who_changes_stores_sees_the_new_one_alone_and_a_late_callback_changes_nothing() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
         let merchant = Merchant::register(&world.gateway).await?;
         let mut late = None;
@@ -296,6 +297,7 @@ async fn expect_problem(answer: reqwest::Response, status: StatusCode, kind: &st
 fn an_import_is_refused_with_what_to_do_unless_depth_and_connection_are_right() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let stranger = Merchant::register(&world.gateway).await?;
         let start = |depth: i32| json!({"depthInMonths": depth});
         let answer = stranger.post("/api/v1/sync/initial", &start(12)).await?;
@@ -319,7 +321,7 @@ fn a_second_import_waits_for_the_end_of_the_first_and_its_own_position_can_be_wa
         let (merchant, _) = connected(world, 105, 120).await?;
         let body = json!({"depthInMonths": 12});
         // Nothing is read until the second request has been answered.
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
         let accepted =
             expect(merchant.post("/api/v1/sync/initial", &body).await?, StatusCode::ACCEPTED).await?;
@@ -355,7 +357,7 @@ fn a_second_import_waits_for_the_end_of_the_first_and_its_own_position_can_be_wa
 fn a_failed_import_goes_on_where_it_stopped_once_it_is_restarted() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, store) = connected(world, 112, 300).await?;
         let restart = || merchant.post("/api/v1/sync/restart", &Value::Null);
         expect_problem(restart().await?, StatusCode::CONFLICT, "sync-conflict").await?;
@@ -382,7 +384,7 @@ fn a_failed_import_goes_on_where_it_stopped_once_it_is_restarted() {
 fn a_cancelled_import_stops_and_a_new_one_can_be_started() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, store) = connected(world, 113, 60).await?;
         let cancel = || merchant.post("/api/v1/sync/cancel", &Value::Null);
         expect_problem(cancel().await?, StatusCode::CONFLICT, "sync-conflict").await?;
@@ -405,7 +407,7 @@ fn a_cancelled_import_stops_and_a_new_one_can_be_started() {
 fn a_disconnected_store_leaves_no_token_and_its_import_ends() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let _turn = SHARED.faults.lock().await;
+        let _turn = SHARED.faults.write().await;
         let (merchant, store) = connected(world, 114, 60).await?;
         let client = reqwest::Client::new();
         let disconnect = || {
@@ -475,6 +477,7 @@ fn name_and_language_can_be_changed_and_each_broken_rule_is_named() {
 fn a_service_with_a_key_starts_and_watches_an_import_and_a_stranger_does_not() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, _) = connected(world, 115, 60).await?;
         let client = reqwest::Client::new();
         let initiate = |key: &str, body: Value| {
@@ -517,6 +520,7 @@ async fn status_is(merchant: &Merchant, wanted: &str) -> Result<Value> {
 fn nobody_sees_another_merchants_rows_and_an_unset_merchant_sees_none() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, _) = connected(world, 106, 90).await?;
         merchant.start_import(MONTHS).await?;
         merchant.watch_import(PATIENCE, |_| {}).await?;
@@ -561,6 +565,7 @@ async fn count(pool: &PgPool, table: &str, merchant: Option<&str>) -> Result<i64
 fn reports_agree_with_the_source_and_name_bad_parameters() {
     SHARED.run(async {
         let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
         let (merchant, store) = connected(world, 107, 250).await?;
         merchant.start_import(24).await?;
         merchant.watch_import(PATIENCE, |_| {}).await?;
