@@ -101,6 +101,7 @@ fn observation() -> Observation {
         product: None,
         cart: None,
         empty: vec!["custom_status_name".into()],
+        assumed: vec!["currency".into()],
         unreadable: vec![],
     }
 }

@@ -1,5 +1,8 @@
 //! Where a store sells: what an amount without a currency and a phone without a country are of.
 
+use crate::salla::shapes::amounts::{Currency, named_currency};
+use crate::salla::shapes::reading::Object;
+
 /// A store's currency and country.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Market {
@@ -52,9 +55,15 @@ impl Market {
         Self { currency: code, country }
     }
 
-    /// ISO 4217.
-    pub fn currency(&self) -> &str {
-        std::str::from_utf8(&self.currency).unwrap_or("SAR")
+    /// What amounts are of where nothing is named.
+    pub fn currency(&self) -> Currency {
+        let code = std::str::from_utf8(&self.currency).unwrap_or("SAR").to_owned();
+        Currency { code, is_assumed: true }
+    }
+
+    /// The currency that an object names for its amounts; the store's where it names none.
+    pub fn currency_of(&self, object: &Object<'_, '_>) -> Currency {
+        named_currency(object).unwrap_or_else(|| self.currency())
     }
 
     /// ISO 3166, two letters.
@@ -71,7 +80,7 @@ mod tests {
     fn a_store_is_of_its_currencys_country_and_saudi_where_nothing_is_known() {
         let of = |code| {
             let market = Market::of_currency(code);
-            (market.currency().to_owned(), market.country())
+            (market.currency().code, market.country())
         };
         assert_eq!(of(Some("KWD")), ("KWD".into(), "KW"));
         assert_eq!(of(Some("USD")), ("USD".into(), "SA"));

@@ -22,7 +22,8 @@ use qafila_schemas::open_set::{Entity, Kind, Source};
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::sealed::{Subject, SubjectId};
 
-use crate::salla::shapes::reading::{Notes, Object};
+use crate::salla::shapes::amounts::{Currency, Money};
+use crate::salla::shapes::reading::{Notes, Object, Said};
 
 /// Whose rows these are and how they were read.
 #[derive(Debug, Clone)]
@@ -100,6 +101,14 @@ impl Unsealed {
         let mut observation = observation(provenance, entity, salla_id);
         observation.kind = kind;
         Self { observation, subject_id: None }
+    }
+
+    /// With the currency of its amounts among what is assumed, where the document names none.
+    fn with_currency(mut self, currency: Option<&Currency>) -> Self {
+        if currency.is_some_and(|currency| currency.is_assumed) {
+            self.observation.assumed.push("currency".to_owned());
+        }
+        self
     }
 
     /// With what the document says is not there, and what could not be read, which is counted.
@@ -226,6 +235,23 @@ fn creation(of: &Object<'_, '_>, name: &str) -> Option<Millis> {
     }
 }
 
+/// The currency of a row: the one that its amounts or the document `around` them name, else what the store uses, where there is an
+/// amount.
+fn row_currency<'s>(
+    amounts: impl IntoIterator<Item = &'s Said<Money>>,
+    around: &Currency,
+) -> Option<Currency> {
+    let told: Vec<&Currency> = amounts
+        .into_iter()
+        .filter_map(|said| match said {
+            Said::Value(money) => Some(&money.currency),
+            Said::Empty | Said::Nothing => None,
+        })
+        .collect();
+    let named = told.iter().copied().find(|currency| !currency.is_assumed);
+    named.or_else(|| Some(around).filter(|around| !around.is_assumed)).or(told.first().copied()).cloned()
+}
+
 fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observation {
     Observation {
         merchant_id: provenance.merchant_id,
@@ -241,6 +267,7 @@ fn observation(provenance: &Provenance, entity: Entity, salla_id: i64) -> Observ
         product: None,
         cart: None,
         empty: vec![],
+        assumed: vec![],
         unreadable: vec![],
     }
 }

@@ -8,8 +8,10 @@ use qafila_schemas::sealed::SubjectId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
+use super::market::Market;
 use super::people::{Person, country_code, email, phone_text};
-use super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, statuses};
+use super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, row_currency, statuses};
+use crate::salla::shapes::amounts::{Currency, Money};
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said, objects, rows};
 
 /// When a row says that its order was placed, for telling slices apart; nothing where it does not say.
@@ -76,38 +78,40 @@ impl Order<'_> {
         say(order.text("source"), "channel", &mut seen.channel, &mut empty);
         say(order.flag("is_pending_payment"), "is_pending_payment", &mut seen.is_pending_payment, &mut empty);
         statuses::read(&order, &mut seen, &mut empty);
-        self.amounts(&order, &mut seen, &mut empty);
+        let currency = self.amounts(&order, &mut seen, &mut empty);
         let customer = self.people(&order, &mut seen, &mut empty);
-        self.lines(&order, &notes, &mut seen);
+        self.lines(&order, &notes, currency.as_ref(), &mut seen);
         drop(order);
         let mut observation = super::observation(self.provenance, Entity::Order, order_id);
         observation.order = Some(Box::new(seen));
         let subject = customer.map_or(SubjectId::Order(order_id), SubjectId::Customer);
-        Ok(Unsealed::noted(observation, Some(subject), empty, notes))
+        Ok(Unsealed::noted(observation, Some(subject), empty, notes).with_currency(currency.as_ref()))
     }
 
-    /// As Salla says it; the total is never recomputed (FACTS §4.2).
-    fn amounts(&self, order: &Object<'_, '_>, seen: &mut OrderObservation, empty: &mut Vec<String>) {
-        let currency = order
-            .text("currency")
-            .value()
-            .and_then(|code| crate::salla::shapes::amounts::currency_code(&code));
-        let currency = currency.unwrap_or_else(|| self.provenance.market.currency().to_owned());
-        let amounts = order.object("amounts");
-        let total = match &amounts {
-            Said::Value(amounts) => amounts.money("total", &currency).or(|| order.money("total", &currency)),
-            _ => order.money("total", &currency),
-        };
-        if let Said::Value(total) = total {
-            (seen.total, seen.currency) = (Some(total.amount), Some(total.currency));
-        }
-        let Said::Value(amounts) = amounts else { return };
-        let amount = |name: &str| amounts.money(name, &currency).map(|money| money.amount);
-        say(amount("sub_total"), "sub_total", &mut seen.sub_total, empty);
-        say(amount("shipping_cost"), "shipping_cost", &mut seen.shipping_cost, empty);
-        say(amount("cash_on_delivery"), "cash_on_delivery", &mut seen.cash_on_delivery, empty);
-        say(tax(&amounts, &currency), "tax", &mut seen.tax, empty);
-        seen.discount = discount(&amounts);
+    /// As Salla says it; the total is never recomputed (FACTS §4.2). Says what the amounts are of.
+    fn amounts(
+        &self,
+        order: &Object<'_, '_>,
+        seen: &mut OrderObservation,
+        empty: &mut Vec<String>,
+    ) -> Option<Currency> {
+        let around = self.provenance.market.currency_of(order);
+        let amounts = order.object("amounts").value();
+        let money =
+            |name: &str| amounts.as_ref().map_or(Said::Nothing, |amounts| amounts.money(name, &around));
+        let total = money("total").or(|| order.money("total", &around));
+        let parts = [money("sub_total"), money("shipping_cost"), money("cash_on_delivery")];
+        let tax = amounts.as_ref().map_or(Said::Nothing, |amounts| tax(amounts, &around));
+        let currency = row_currency([&total].into_iter().chain(&parts).chain([&tax]), &around);
+        seen.currency = currency.as_ref().map(|currency| currency.code.clone());
+        seen.total = total.value().map(|money| money.amount);
+        let [sub_total, shipping, on_delivery] = parts.map(|said| said.map(|money| money.amount));
+        say(sub_total, "sub_total", &mut seen.sub_total, empty);
+        say(shipping, "shipping_cost", &mut seen.shipping_cost, empty);
+        say(on_delivery, "cash_on_delivery", &mut seen.cash_on_delivery, empty);
+        say(tax.map(|money| money.amount), "tax", &mut seen.tax, empty);
+        seen.discount = amounts.as_ref().and_then(discount);
+        currency
     }
 
     /// Customer and receiver; says whose personal data they are, where that is known.
@@ -153,8 +157,14 @@ impl Order<'_> {
         seen.customer_id
     }
 
-    fn lines(&self, order: &Object<'_, '_>, notes: &Notes, seen: &mut OrderObservation) {
-        let currency = seen.currency.clone().unwrap_or_else(|| self.provenance.market.currency().to_owned());
+    fn lines(
+        &self,
+        order: &Object<'_, '_>,
+        notes: &Notes,
+        currency: Option<&Currency>,
+        seen: &mut OrderObservation,
+    ) {
+        let currency = currency.cloned().unwrap_or_else(|| self.provenance.market.currency());
         let (items, all) = match self.lines {
             Lines::Thin | Lines::Within => match order.objects("items") {
                 Said::Value(items) => items,
@@ -194,15 +204,13 @@ pub(super) fn say<T>(said: Said<T>, name: &str, into: &mut Option<T>, empty: &mu
 }
 
 /// `{"percent": "15.00", "amount": {…}}`, or the amount alone.
-fn tax(amounts: &Object<'_, '_>, currency: &str) -> Said<Amount> {
-    let money = match amounts.raw("tax").filter(|raw| raw.starts_with('{')).map(|_| amounts.object("tax")) {
+fn tax(amounts: &Object<'_, '_>, currency: &Currency) -> Said<Money> {
+    match amounts.raw("tax").filter(|raw| raw.starts_with('{')).map(|_| amounts.object("tax")) {
         Some(Said::Value(tax)) if tax.has("percent") || !tax.has("currency") => tax.money("amount", currency),
         _ => amounts.money("tax", currency),
-    };
-    money.map(|money| money.amount)
+    }
 }
 
-/// The sum of what is listed; none where a part of it cannot be read, for then the sum is not known.
 /// What two places say of one thing. It is empty only where both say so: a source that leaves one of them out does not know.
 fn of_two_places<T>(first: Said<T>, second: Said<T>) -> Said<T> {
     match (first, second) {
@@ -212,7 +220,9 @@ fn of_two_places<T>(first: Said<T>, second: Said<T>) -> Said<T> {
     }
 }
 
+/// The sum of what is listed; none where a part of it cannot be read, for then the sum is not known.
 fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
+    let around = Market::default().currency();
     let (listed, mut all) = match amounts.objects("discounts") {
         Said::Value(listed) => listed,
         Said::Empty => (Vec::new(), true),
@@ -220,7 +230,7 @@ fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
     };
     let mut sum = Amount::ZERO;
     for one in &listed {
-        match one.money("discount", "SAR") {
+        match one.money("discount", &around) {
             Said::Value(money) => {
                 if let Some(more) = sum.checked_add(money.amount) {
                     sum = more;
@@ -236,7 +246,7 @@ fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
     all.then_some(sum)
 }
 
-fn line(item: &Object<'_, '_>, currency: &str) -> OrderLine {
+fn line(item: &Object<'_, '_>, currency: &Currency) -> OrderLine {
     let amounts = item.object("amounts").value();
     let amount = |name: &str| {
         amounts.as_ref().and_then(|amounts| amounts.money(name, currency).value()).map(|money| money.amount)
@@ -253,7 +263,7 @@ fn line(item: &Object<'_, '_>, currency: &str) -> OrderLine {
         quantity: item.decimal("quantity").value(),
         unit_price: amount("price_without_tax"),
         discount: amount("total_discount"),
-        tax: amounts.as_ref().and_then(|amounts| tax(amounts, currency).value()),
+        tax: amounts.as_ref().and_then(|amounts| tax(amounts, currency).value()).map(|money| money.amount),
         total: amount("total"),
         options: free_text(item),
     }
@@ -389,6 +399,28 @@ mod tests {
             let order = order(&details, &items());
             assert_eq!(order.total.map(|a| a.to_string()).as_deref(), expected, "{way} {value}");
             assert_eq!(order.status_slug.as_deref(), Some("completed"), "{way} {value}");
+        }
+    }
+
+    #[test]
+    fn a_currency_is_assumed_only_where_neither_the_order_nor_an_amount_names_one() {
+        let read = |order: Value| {
+            let seen = within(&order.to_string(), &provenance(Source::Webhook)).expect("it maps");
+            let order = seen.observation.order.expect("an order");
+            (order.currency.unwrap_or_default(), seen.observation.assumed)
+        };
+        let assumed = vec!["currency".to_owned()];
+        let usd = json!({"amount": 5, "currency": "USD"});
+        for (order, expected) in [
+            (json!({"id": 1, "total": 5}), ("SAR", assumed.clone())),
+            (json!({"id": 1, "amounts": {"total": {"amount": 5}}}), ("SAR", assumed)),
+            (json!({"id": 1, "total": 5, "currency": "KWD"}), ("KWD", vec![])),
+            (json!({"id": 1, "currency": "KWD"}), ("KWD", vec![])),
+            (json!({"id": 1, "total": usd, "currency": "KWD"}), ("USD", vec![])),
+            (json!({"id": 1, "amounts": {"total": 5, "sub_total": usd}}), ("USD", vec![])),
+            (json!({"id": 1, "status": {"slug": "paid"}}), ("", vec![])),
+        ] {
+            assert_eq!(read(order.clone()), (expected.0.to_owned(), expected.1), "{order}");
         }
     }
 

@@ -5,8 +5,8 @@ use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::ProductObservation;
 
 use super::orders::say;
-use super::{Document, Provenance, Unmappable, Unsealed, document_id, observation};
-use crate::salla::shapes::amounts::currency_code;
+use super::{Document, Provenance, Unmappable, Unsealed, document_id, observation, row_currency};
+use crate::salla::shapes::amounts::Currency;
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said};
 use crate::salla::shapes::values::{is_empty_object, text};
 
@@ -29,7 +29,7 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     };
     say(product.text("type"), "kind", &mut seen.kind, &mut empty);
     say(product.text("status"), "status", &mut seen.status, &mut empty);
-    prices(&product, provenance, &mut seen, &mut empty);
+    let currency = prices(&product, provenance, &mut seen, &mut empty);
     say(product.flag("unlimited_quantity"), "unlimited_quantity", &mut seen.unlimited_quantity, &mut empty);
     say(product.flag("is_available"), "is_available", &mut seen.is_available, &mut empty);
     match (product.whole("quantity"), seen.unlimited_quantity) {
@@ -44,33 +44,32 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     drop(product);
     let mut observation = observation(provenance, Entity::Product, id);
     observation.product = Some(Box::new(seen));
-    Ok(Unsealed::noted(observation, None, empty, notes))
+    Ok(Unsealed::noted(observation, None, empty, notes).with_currency(currency.as_ref()))
 }
 
+/// Says what the prices are of.
 fn prices(
     product: &Object<'_, '_>,
     provenance: &Provenance,
     seen: &mut ProductObservation,
     empty: &mut Vec<String>,
-) {
-    let currency = product.text("currency").value().and_then(|code| currency_code(&code));
-    let currency = currency.unwrap_or_else(|| provenance.market.currency().to_owned());
-    let (price, regular) = (product.money("price", &currency), product.money("regular_price", &currency));
-    let priced = [&price, &regular].into_iter().find_map(|said| match said {
-        Said::Value(money) => Some(money.currency.clone()),
-        _ => None,
-    });
-    seen.currency = priced;
+) -> Option<Currency> {
+    let around = provenance.market.currency_of(product);
+    let money = |name: &str| product.money(name, &around);
+    let (price, regular, sale, cost) =
+        (money("price"), money("regular_price"), money("sale_price"), money("cost_price"));
+    let currency = row_currency([&price, &regular, &sale, &cost], &around);
+    seen.currency = currency.as_ref().map(|currency| currency.code.clone());
     say(price.map(|money| money.amount), "price", &mut seen.price, empty);
     say(regular.map(|money| money.amount), "regular_price", &mut seen.regular_price, empty);
-    let sale = match product.money("sale_price", &currency).map(|money| money.amount) {
+    let sale = match sale.map(|money| money.amount) {
         // Salla writes 0 where there is no sale.
         Said::Value(Amount::ZERO) => Said::Empty,
         said => said,
     };
     say(sale, "sale_price", &mut seen.sale_price, empty);
-    let cost = product.money("cost_price", &currency).map(|money| money.amount);
-    say(cost, "cost_price", &mut seen.cost_price, empty);
+    say(cost.map(|money| money.amount), "cost_price", &mut seen.cost_price, empty);
+    currency
 }
 
 /// The name of a brand: an object's, or a text alone.

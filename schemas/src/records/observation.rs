@@ -348,6 +348,10 @@ pub struct Observation {
     /// unknown, and stays what it was.
     #[serde(default)]
     pub empty: Vec<String>,
+    /// Names of fields that the source leaves out and whose value is ours: what the store uses where
+    /// nothing is named. They hold until a source tells the field.
+    #[serde(default)]
+    pub assumed: Vec<String>,
     /// JSON pointers to fields of the source that could not be read; of them the source counts as
     /// saying nothing.
     #[serde(default)]

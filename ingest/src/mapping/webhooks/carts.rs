@@ -6,8 +6,10 @@ use qafila_schemas::sealed::SubjectId;
 
 use super::super::orders::say;
 use super::super::people::Person;
-use super::super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, observation};
-use crate::salla::shapes::amounts::currency_code;
+use super::super::{
+    Document, Provenance, Unmappable, Unsealed, creation, document_id, observation, row_currency,
+};
+use crate::salla::shapes::amounts::Currency;
 use crate::salla::shapes::reading::{Notes, Object, Said};
 
 /// A cart; its status is told by the event's name or by itself. `abandoned.cart` comes of updates, too, and may tell none. Without lines it tells nothing of them, and does not empty one that has some.
@@ -24,7 +26,7 @@ pub(super) fn cart(
     seen.created_at = creation(&cart, "created_at");
     seen.salla_updated_at = cart.instant("updated_at").value();
     seen.status = event_status.map(str::to_owned).or_else(|| cart.text("status").value());
-    amounts(&cart, provenance, &mut seen, &mut empty);
+    let currency = amounts(&cart, provenance, &mut seen, &mut empty);
     say(cart.text("checkout_url"), "checkout_url", &mut seen.checkout_url, &mut empty);
     say(coupon(&cart), "coupon_code", &mut seen.coupon_code, &mut empty);
     match Person::read(&cart, "customer", provenance.market.country()) {
@@ -45,25 +47,27 @@ pub(super) fn cart(
     let subject = seen.customer_id.map_or(SubjectId::Cart(id), SubjectId::Customer);
     let mut observation = observation(provenance, Entity::Cart, id);
     observation.cart = Some(Box::new(seen));
-    Ok(Unsealed::noted(observation, Some(subject), empty, notes))
+    Ok(Unsealed::noted(observation, Some(subject), empty, notes).with_currency(currency.as_ref()))
 }
 
+/// Says what the amounts are of.
 fn amounts(
     cart: &Object<'_, '_>,
     provenance: &Provenance,
     seen: &mut CartObservation,
     empty: &mut Vec<String>,
-) {
-    let currency = cart.text("currency").value().and_then(|code| currency_code(&code));
-    let currency = currency.unwrap_or_else(|| provenance.market.currency().to_owned());
-    let money = |name: &str| cart.money(name, &currency);
-    if let Said::Value(total) = money("total") {
-        (seen.total, seen.currency) = (Some(total.amount), Some(total.currency));
-    }
-    let sub_total = money("subtotal").or(|| money("sub_total")).map(|money| money.amount);
-    say(sub_total, "sub_total", &mut seen.sub_total, empty);
-    let discount = money("total_discount").or(|| money("discount")).map(|money| money.amount);
-    say(discount, "discount", &mut seen.discount, empty);
+) -> Option<Currency> {
+    let around = provenance.market.currency_of(cart);
+    let money = |name: &str| cart.money(name, &around);
+    let total = money("total");
+    let sub_total = money("subtotal").or(|| money("sub_total"));
+    let discount = money("total_discount").or(|| money("discount"));
+    let currency = row_currency([&total, &sub_total, &discount], &around);
+    seen.currency = currency.as_ref().map(|currency| currency.code.clone());
+    seen.total = total.value().map(|money| money.amount);
+    say(sub_total.map(|money| money.amount), "sub_total", &mut seen.sub_total, empty);
+    say(discount.map(|money| money.amount), "discount", &mut seen.discount, empty);
+    currency
 }
 
 /// The code of a coupon: an object's, or a text alone.

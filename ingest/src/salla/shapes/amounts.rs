@@ -17,13 +17,22 @@ pub struct Rounded {
     pub rounded: bool,
 }
 
+/// What an amount is of, and who says so.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Currency {
+    /// ISO 4217, in capitals.
+    pub code: String,
+    /// Whether the source names none, and this is what its store uses.
+    pub is_assumed: bool,
+}
+
 /// An amount of money.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Money {
     /// Major units.
     pub amount: Amount,
-    /// ISO 4217, in capitals.
-    pub currency: String,
+    /// The one it names, or the one around it.
+    pub currency: Currency,
 }
 
 /// Currencies whose smallest unit is so small that rounding to four places could change it: ISO 4217 with four places or more, and what
@@ -44,23 +53,31 @@ pub fn decimal(json: &str) -> Reading<Rounded> {
 
 /// Money from its text of JSON: `{"amount": 302.5, "currency": "SAR"}`, or a bare amount, which is of `currency`; and whether it was
 /// rounded.
-pub fn money(json: &str, currency: &str) -> Reading<(Money, bool)> {
+pub fn money(json: &str, currency: &Currency) -> Reading<(Money, bool)> {
     let notes = Notes::default();
     let (reading, currency) = match Object::parse(json, String::new(), &notes) {
         Some(object) if object.has("amount") => {
-            let named = object.text("currency").value().as_deref().and_then(currency_code);
-            (decimal(object.raw("amount").unwrap_or("null")), named.unwrap_or_else(|| currency.to_owned()))
+            let named = named_currency(&object).unwrap_or_else(|| currency.clone());
+            (decimal(object.raw("amount").unwrap_or("null")), named)
         }
-        Some(_) if is_nothing(json) => (Reading::Empty, currency.to_owned()),
-        Some(_) => (Reading::Odd, currency.to_owned()),
-        None => (decimal(json), currency.to_owned()),
+        Some(_) if is_nothing(json) => (Reading::Empty, currency.clone()),
+        Some(_) => (Reading::Odd, currency.clone()),
+        None => (decimal(json), currency.clone()),
     };
     match reading {
-        Reading::Value(read) if read.rounded && FINE_CURRENCIES.contains(&currency.as_str()) => Reading::Odd,
+        Reading::Value(read) if read.rounded && FINE_CURRENCIES.contains(&currency.code.as_str()) => {
+            Reading::Odd
+        }
         Reading::Value(read) => Reading::Value((Money { amount: read.amount, currency }, read.rounded)),
         Reading::Empty => Reading::Empty,
         Reading::Odd => Reading::Odd,
     }
+}
+
+/// The currency that an object names in its own words.
+pub fn named_currency(object: &Object<'_, '_>) -> Option<Currency> {
+    let code = object.text("currency").value().as_deref().and_then(currency_code)?;
+    Some(Currency { code, is_assumed: false })
 }
 
 /// ISO 4217 in capitals; none where it is no code.
@@ -207,15 +224,21 @@ mod tests {
 
     #[test]
     fn money_is_an_object_or_a_bare_amount_of_the_currency_around_it() {
-        let read = |json: &str| match money(json, "SAR") {
-            Reading::Value((money, _)) => Some(format!("{} {}", money.amount, money.currency)),
+        let read = |json: &str| match money(json, &Currency { code: "SAR".into(), is_assumed: true }) {
+            Reading::Value((Money { amount, currency }, _)) => {
+                let whose = if currency.is_assumed { "assumed" } else { "named" };
+                Some(format!("{amount} {} {whose}", currency.code))
+            }
             Reading::Empty => Some("none".into()),
             Reading::Odd => None,
         };
-        assert_eq!(read(r#"{"amount":302.5,"currency":"usd"}"#).as_deref(), Some("302.5000 USD"));
-        assert_eq!(read("302.5").as_deref(), Some("302.5000 SAR"));
-        assert_eq!(read("\"302.50\"").as_deref(), Some("302.5000 SAR"));
-        assert_eq!(read(r#"{"amount":"1,250.00","currency":null}"#).as_deref(), Some("1250.0000 SAR"));
+        assert_eq!(read(r#"{"amount":302.5,"currency":"usd"}"#).as_deref(), Some("302.5000 USD named"));
+        assert_eq!(read("302.5").as_deref(), Some("302.5000 SAR assumed"));
+        assert_eq!(read("\"302.50\"").as_deref(), Some("302.5000 SAR assumed"));
+        assert_eq!(
+            read(r#"{"amount":"1,250.00","currency":null}"#).as_deref(),
+            Some("1250.0000 SAR assumed")
+        );
         for none in
             [r#"{"amount":null,"currency":"SAR"}"#, r#"{"amount":"","currency":"SAR"}"#, "{}", "[]", "null"]
         {

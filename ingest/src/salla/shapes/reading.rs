@@ -11,7 +11,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::amounts::{self, Money};
+use super::amounts::{self, Currency, Money};
 use super::{instants, values};
 
 /// What a text of JSON is, read as a certain type.
@@ -178,7 +178,7 @@ impl<'j, 'n> Object<'j, 'n> {
     }
 
     /// Money: an object, or a bare number of `currency`.
-    pub fn money(&self, name: &str, currency: &str) -> Said<Money> {
+    pub fn money(&self, name: &str, currency: &Currency) -> Said<Money> {
         self.amount_read(name, |raw| match amounts::money(raw, currency) {
             Reading::Value((money, rounded)) => Reading::Value((money, rounded)),
             Reading::Empty => Reading::Empty,

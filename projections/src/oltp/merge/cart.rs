@@ -42,7 +42,12 @@ pub struct Cart {
     salla_updated_at: Option<Millis>,
 }
 
-fn claims(seen: CartObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
+fn claims(
+    seen: CartObservation,
+    unreadable: Option<String>,
+    mut empty: Vec<String>,
+    assumed: Vec<String>,
+) -> Claims {
     if unreadable.is_none() {
         empty.push("unreadable".into());
     }
@@ -62,6 +67,7 @@ fn claims(seen: CartObservation, unreadable: Option<String>, mut empty: Vec<Stri
         amounts: vec![seen.total, seen.sub_total, seen.discount],
         flags: vec![],
         empty,
+        assumed,
     }
 }
 
@@ -89,7 +95,7 @@ impl MergedRow for Cart {
     }
 
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
-        let Observation { cart, empty, unreadable, .. } = observation;
+        let Observation { cart, empty, assumed, unreadable, .. } = observation;
         let Some(mut seen) = cart.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp, seen.created_at);
         // An event may be the first we hear of a cart, and say nothing of when it was made.
@@ -100,7 +106,7 @@ impl MergedRow for Cart {
         if let Some(lines) = seen.lines.take() {
             changed |= self.lines.observe(Some(lines), stamp, rules);
         }
-        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty), stamp, rules)
+        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty, assumed), stamp, rules)
     }
 
     fn doubt(&self, _rules: Rules) -> Option<Millis> {
@@ -203,6 +209,7 @@ mod tests {
             product: None,
             cart: Some(Box::new(seen)),
             empty: vec![],
+            assumed: vec![],
             unreadable: vec![],
         }
     }

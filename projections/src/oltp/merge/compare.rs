@@ -142,6 +142,7 @@ mod tests {
             product: (kind == Kind::Seen).then(|| Box::new(product)),
             cart: None,
             empty: vec![],
+            assumed: vec![],
             unreadable: vec![],
         }
     }

@@ -40,7 +40,12 @@ pub struct Customer {
     salla_updated_at: Option<Millis>,
 }
 
-fn claims(seen: CustomerObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
+fn claims(
+    seen: CustomerObservation,
+    unreadable: Option<String>,
+    mut empty: Vec<String>,
+    assumed: Vec<String>,
+) -> Claims {
     if unreadable.is_none() {
         empty.push("unreadable".into());
     }
@@ -59,6 +64,7 @@ fn claims(seen: CustomerObservation, unreadable: Option<String>, mut empty: Vec<
             unreadable,
         ],
         empty,
+        assumed,
         ..Claims::default()
     }
 }
@@ -87,7 +93,7 @@ impl MergedRow for Customer {
     }
 
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
-        let Observation { customer, empty, unreadable, .. } = observation;
+        let Observation { customer, empty, assumed, unreadable, .. } = observation;
         let Some(mut seen) = customer.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp, seen.created_at);
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
@@ -96,7 +102,7 @@ impl MergedRow for Customer {
         if let Some(groups) = seen.groups.take() {
             changed |= self.groups.observe(Some(groups), stamp, rules);
         }
-        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty), stamp, rules)
+        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty, assumed), stamp, rules)
     }
 
     fn doubt(&self, rules: Rules) -> Option<Millis> {
@@ -198,6 +204,7 @@ mod tests {
             product: None,
             cart: None,
             empty: empty.iter().map(|name| (*name).to_owned()).collect(),
+            assumed: vec![],
             unreadable: vec![],
         }
     }

@@ -41,7 +41,8 @@ impl Layout {
     }
 }
 
-/// What one observation says of the fields of a [`Layout`], in its order; and the names of those of which it says that there are none.
+/// What one observation says of the fields of a [`Layout`], in its order; and the names of those of which it says that there are none,
+/// and of those whose value is no source's but ours.
 #[derive(Debug, Default)]
 pub struct Claims {
     /// Texts.
@@ -54,6 +55,8 @@ pub struct Claims {
     pub flags: Vec<Option<bool>>,
     /// Names of fields that are not there.
     pub empty: Vec<String>,
+    /// Names of fields whose value is assumed: any source's own word takes its place.
+    pub assumed: Vec<String>,
 }
 
 /// The registers of a row.
@@ -97,11 +100,12 @@ impl Fields {
     /// Takes in what an observation says; of what it does not say nothing changes. Says whether anything is different now.
     pub fn observe(&mut self, claims: Claims, stamp: Stamp, rules: Rules) -> bool {
         let Named(layout) = self.layout;
-        let Claims { texts, numbers, amounts, flags, empty } = claims;
-        let mut changed = observe(&mut self.texts, layout.texts, texts, &empty, stamp, rules);
-        changed |= observe(&mut self.numbers, layout.numbers, numbers, &empty, stamp, rules);
-        changed |= observe(&mut self.amounts, layout.amounts, amounts, &empty, stamp, rules);
-        changed | observe(&mut self.flags, layout.flags, flags, &empty, stamp, rules)
+        let Claims { texts, numbers, amounts, flags, empty, assumed } = claims;
+        let named = Names { empty: &empty, assumed: &assumed };
+        let mut changed = observe(&mut self.texts, layout.texts, texts, named, stamp, rules);
+        changed |= observe(&mut self.numbers, layout.numbers, numbers, named, stamp, rules);
+        changed |= observe(&mut self.amounts, layout.amounts, amounts, named, stamp, rules);
+        changed | observe(&mut self.flags, layout.flags, flags, named, stamp, rules)
     }
 
     /// A text by its place.
@@ -149,7 +153,8 @@ impl Fields {
         let Named(layout) = self.layout;
         let mut observed = Observed::default();
         for (name, seen) in layout.names().zip(self.seen()) {
-            observed.add(name, seen.winner(rules).map(|winner| winner.stamp));
+            let told = seen.winner(rules).map(|winner| winner.stamp).filter(|stamp| !stamp.is_assumed());
+            observed.add(name, told);
         }
         observed
     }
@@ -201,17 +206,27 @@ impl Fields {
     }
 }
 
+/// The fields that an observation names.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    empty: &'a [String],
+    assumed: &'a [String],
+}
+
 fn observe<T: Hash>(
     registers: &mut [Register<T>],
     names: &[&str],
     values: Vec<Option<T>>,
-    empty: &[String],
+    Names { empty, assumed }: Names<'_>,
     stamp: Stamp,
     rules: Rules,
 ) -> bool {
     let mut changed = false;
     for ((register, value), name) in registers.iter_mut().zip(values).zip(names) {
-        if value.is_some() || empty.iter().any(|empty| empty == name) {
+        if value.is_some() && assumed.iter().any(|assumed| assumed == name) {
+            let stamp = Stamp::assumed(&value);
+            changed |= register.observe(value, stamp, rules);
+        } else if value.is_some() || empty.iter().any(|empty| empty == name) {
             changed |= register.observe(value, stamp, rules);
         }
     }

@@ -100,7 +100,12 @@ fn overtaken(told: Stamp, known: Stamp, rules: Rules) -> Option<Millis> {
     is_overtaken.then(|| Millis(told.observed_at.0.saturating_add(1)))
 }
 
-fn claims(seen: OrderObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
+fn claims(
+    seen: OrderObservation,
+    unreadable: Option<String>,
+    mut empty: Vec<String>,
+    assumed: Vec<String>,
+) -> Claims {
     if unreadable.is_none() {
         empty.push("unreadable".into());
     }
@@ -133,6 +138,7 @@ fn claims(seen: OrderObservation, unreadable: Option<String>, mut empty: Vec<Str
         ],
         flags: vec![seen.is_pending_payment],
         empty,
+        assumed,
     }
 }
 
@@ -166,7 +172,7 @@ impl MergedRow for Order {
     }
 
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
-        let Observation { order, empty, unreadable, .. } = observation;
+        let Observation { order, empty, assumed, unreadable, .. } = observation;
         let Some(mut seen) = order.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp, seen.created_at);
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
@@ -176,7 +182,8 @@ impl MergedRow for Order {
         let customer = seen.customer_id;
         let before: [Option<Stamp>; CONTACTS] =
             std::array::from_fn(|place| self.fields.text(place).stamp(rules));
-        changed |= self.fields.observe(claims(seen, unreadable_of(&unreadable), empty), stamp, rules);
+        changed |=
+            self.fields.observe(claims(seen, unreadable_of(&unreadable), empty, assumed), stamp, rules);
         for (place, before) in before.into_iter().enumerate() {
             let won = self.fields.text(place).stamp(rules);
             if won != before && won == Some(stamp) {

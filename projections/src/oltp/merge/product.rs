@@ -38,7 +38,12 @@ impl Product {
     }
 }
 
-fn claims(seen: ProductObservation, unreadable: Option<String>, mut empty: Vec<String>) -> Claims {
+fn claims(
+    seen: ProductObservation,
+    unreadable: Option<String>,
+    mut empty: Vec<String>,
+    assumed: Vec<String>,
+) -> Claims {
     if unreadable.is_none() {
         empty.push("unreadable".into());
     }
@@ -48,6 +53,7 @@ fn claims(seen: ProductObservation, unreadable: Option<String>, mut empty: Vec<S
         amounts: vec![seen.price, seen.regular_price, seen.sale_price, seen.cost_price],
         flags: vec![seen.unlimited_quantity, seen.is_available],
         empty,
+        assumed,
     }
 }
 
@@ -81,7 +87,7 @@ impl MergedRow for Product {
     }
 
     fn observe(&mut self, observation: Observation, stamp: Stamp, rules: Rules) -> bool {
-        let Observation { product, empty, unreadable, .. } = observation;
+        let Observation { product, empty, assumed, unreadable, .. } = observation;
         let Some(mut seen) = product.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp, seen.created_at);
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
@@ -93,7 +99,7 @@ impl MergedRow for Product {
         if let Some(skus) = seen.variant_skus.take() {
             changed |= self.variant_skus.observe(Some(skus), stamp, rules);
         }
-        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty), stamp, rules)
+        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty, assumed), stamp, rules)
     }
 
     fn doubt(&self, rules: Rules) -> Option<Millis> {

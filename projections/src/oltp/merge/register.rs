@@ -18,6 +18,9 @@ const CLOCK_UNCERTAINTY_MS: i64 = 1_000;
 /// What lies further apart than its uncertainty and this can never be in doubt again, whatever comes.
 const FORGET_BEYOND_MS: i64 = 3 * CLOCK_UNCERTAINTY_MS;
 
+/// When what is assumed was true: before anything that a source tells.
+const BEFORE_ALL: Millis = Millis(i64::MIN / 2);
+
 /// How observations are compared.
 #[derive(Debug, Clone, Copy)]
 pub struct Rules {
@@ -83,6 +86,16 @@ impl Stamp {
         let said = (&observation.order, &observation.customer, &observation.product, &observation.cart);
         let tie = hash(&(said, &observation.empty));
         Self { observed_at: observation.observed_at, origin: Origin::from(&observation.source), tie }
+    }
+
+    /// Of a value that no source told: whatever one tells comes after it.
+    pub fn assumed<T: Hash>(value: &T) -> Self {
+        Self { observed_at: BEFORE_ALL, origin: Origin::Other, tie: hash(value) }
+    }
+
+    /// Whether no source told it.
+    pub fn is_assumed(self) -> bool {
+        self.observed_at == BEFORE_ALL && self.origin == Origin::Other
     }
 
     /// Whether its instant is exact: it comes from no cache.
@@ -322,6 +335,22 @@ mod tests {
             let best = observations.iter().max_by_key(|(stamp, _)| stamp.precedence(RULES)).expect("one at least");
             prop_assert_eq!(folded.value().copied(), best.1);
         }
+    }
+
+    #[test]
+    fn what_is_assumed_holds_until_any_source_tells_and_raises_no_doubt() {
+        let assumed = (Stamp::assumed(&Some(1)), Some(1));
+        for origin in [Origin::List, Origin::Webhook, Origin::Details] {
+            for told in [Some(2), None] {
+                let told = (stamp(0, origin), told);
+                let register = fold(&[assumed, told, assumed]);
+                assert_eq!((register.value().copied(), register.seen().doubt(RULES)), (told.1, None));
+                assert_eq!(register, fold(&[told, assumed]), "the order of arrival does not matter");
+            }
+        }
+        let alone = fold(&[assumed, (Stamp::assumed(&Some(2)), Some(2))]);
+        assert_eq!(alone, fold(&[(Stamp::assumed(&Some(2)), Some(2)), assumed]));
+        assert!(alone.stamp(RULES).is_some_and(Stamp::is_assumed) && !stamp(0, Origin::Other).is_assumed());
     }
 
     #[test]

@@ -235,6 +235,7 @@ impl Resolver {
             product: None,
             cart: None,
             empty: vec![],
+            assumed: vec![],
             unreadable: vec![],
         };
         let key = format!("{merchant}:{}:{order_id}", Entity::Order);

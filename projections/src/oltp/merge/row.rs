@@ -233,6 +233,7 @@ mod tests {
             product: None,
             cart: None,
             empty: vec![],
+            assumed: vec![],
             unreadable: vec![],
         };
         // The event of a new order, and one of its status, whose zone is mislabelled by three hours.

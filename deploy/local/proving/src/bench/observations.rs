@@ -50,6 +50,7 @@ pub fn observation(merchant: MerchantId, connection: ConnectionId, order: i64, v
         product: None,
         cart: None,
         empty: vec![],
+        assumed: vec![],
         unreadable: vec![],
     }
 }
