@@ -266,7 +266,7 @@ fn compare(usual: &[Value], told: &[Value], meanings: &[&str], path: &str) -> Op
         leaves(told, String::new(), &mut after);
         for (path, leaf) in after {
             let is_usual = before.iter().any(|(known, value)| *known == path && *value == leaf);
-            let is_ours = ["/empty", "/unreadable", "/app"].iter().any(|ours| path.starts_with(ours))
+            let is_ours = ["/empty", "/unreadable", "/assumed", "/app"].iter().any(|ours| path.starts_with(ours))
                 // What was chosen and written is kept as it came, whatever it is.
                 || path.ends_with("/options");
             // A name without its half, a phone without its country: what is left of what was told.
