@@ -1,16 +1,17 @@
 //! Pass 2: details and items of every order of which only a thin list row is known, newest first (ARCHITECTURE §5). The
-//! cursor moves only after Kafka has acknowledged what lies above it, so a crash reads at most one page again.
+//! cursor moves only after Kafka has acknowledged what lies above it, so a crash reads again at most what was not yet written.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use futures::future::BoxFuture;
-use futures::stream::{self, FuturesOrdered, Stream, StreamExt, TryStreamExt};
+use futures::FutureExt;
+use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use qafila_aggregates::sync_job::Lease;
 use qafila_schemas::ids::RunId;
 use sqlx::{PgPool, Row};
 use tokio::sync::mpsc;
+use tokio_stream::wrappers::ReceiverStream;
 
 use super::intake::{Intake, Taken};
 use super::stored::{Range, ThinOrder};
@@ -22,10 +23,13 @@ const ORDERS: &str = "orders";
 /// Orders read side by side; the store's rate limit decides the speed, not this.
 const ORDERS_AT_ONCE: usize = 10;
 /// Orders a checkpoint at most, and orders that wait for one.
-const CHUNK: usize = 20;
-const WAITING: usize = 20;
+const CHUNK: usize = 200;
+const WAITING: usize = 200;
+/// How long an order waits for others to be written with: Kafka takes a request for each partition, and Postgres a statement, for one order
+/// as for a hundred. Where Salla sets the pace, an order is written alone.
+const CHUNK_AGE: Duration = Duration::from_millis(100);
 /// Chunks on their way to Kafka at once.
-const WRITES_AT_ONCE: usize = 3;
+const WRITES_AT_ONCE: usize = 2;
 const LOOK_AHEAD: i64 = 500;
 /// Rounds over what the rounds before left thin, such as orders that came meanwhile.
 const MOST_ROUNDS: i32 = 5;
@@ -211,7 +215,7 @@ impl Hydrator {
     /// One pass over what is thin below `cursor`.
     async fn round(&self, cursor: Option<ThinOrder>) -> Result<(), Stop> {
         let skipped = self.tools.hydrations.skipped(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        let (read, mut to_write) = mpsc::channel(WAITING);
+        let (read, to_write) = mpsc::channel(WAITING);
         let reading = async move {
             self.thin(cursor)
                 .try_filter(|order| std::future::ready(!skipped.contains(&order.order_id)))
@@ -221,26 +225,15 @@ impl Hydrator {
                 .try_for_each(|order| async { read.send(order).await.map_err(|_| Stop::Lost) })
                 .await
         };
-        // Beside the reading, so that no call waits for a write. Where Salla sets the pace each order is written at once.
+        // Beside the reading, so that no call waits for a write.
+        let chunks = tokio_stream::StreamExt::chunks_timeout(ReceiverStream::new(to_write), CHUNK, CHUNK_AGE);
         let writing = async move {
-            let mut under_way: FuturesOrdered<BoxFuture<'_, Result<Written, Stop>>> = FuturesOrdered::new();
-            let mut open = true;
-            loop {
-                let mut chunk = Vec::new();
-                // A write costs the same for one order as for a chunk, so a second one waits until there is one.
-                let may_begin =
-                    under_way.is_empty() || under_way.len() < WRITES_AT_ONCE && to_write.len() >= CHUNK;
-                tokio::select! {
-                    Some(written) = under_way.next() => self.checkpoint(written?).await?,
-                    received = to_write.recv_many(&mut chunk, CHUNK), if open && may_begin => {
-                        open = received > 0;
-                        if open {
-                            under_way.push_back(Box::pin(self.write(chunk)));
-                        }
-                    }
-                    else => return Ok(()),
-                }
+            let mut written =
+                std::pin::pin!(chunks.map(|chunk| self.write(chunk).boxed()).buffered(WRITES_AT_ONCE));
+            while let Some(written) = written.next().await {
+                self.checkpoint(written?).await?;
             }
+            Ok(())
         };
         tokio::try_join!(writing, reading).map(drop)
     }

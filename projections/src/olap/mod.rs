@@ -20,7 +20,7 @@ use crate::oltp::ProjectionError;
 /// A batch leaves when it has so many rows …
 pub const BATCH_ROWS: usize = 20_000;
 /// … or is so old.
-pub const BATCH_AGE: Duration = Duration::from_millis(500);
+pub const BATCH_AGE: Duration = Duration::from_millis(400);
 
 /// What the role needs.
 #[derive(Clone)]
