@@ -17,7 +17,7 @@ use crate::hydration::entity::EntityRead;
 use crate::mapping::Owner;
 use crate::refused_rows::row_id;
 use crate::sync::intake::day;
-use crate::sync::plan::Window;
+use crate::sync::plan::{self, Window};
 use crate::sync::stored::Range;
 
 pub(super) const ORDERS: &str = "orders";
@@ -162,6 +162,7 @@ impl<'r> Orders<'r> {
     /// Ids that Salla lists of the days, once a scan agrees with itself, and when the scan began; none where they are more than its
     /// deep pages show.
     async fn listed(&self, window: Window) -> Result<Option<(Vec<i64>, Millis)>, Failure> {
+        let all = Window { first: self.run.first_day().await?, last: self.run.today() };
         let mut doubt = String::new();
         for _ in 0..MOST_SCANS {
             let (mut ids, mut within) = (HashSet::new(), Vec::new());
@@ -172,11 +173,12 @@ impl<'r> Orders<'r> {
                 if !self.run.client.config().shows(ORDERS, page.total) {
                     return Ok(None);
                 }
-                for row in &page.rows {
+                let created = |row: &str| crate::mapping::orders::created_at(row).map(day);
+                let days: Vec<_> = page.rows.iter().map(|row| created(row.get())).collect();
+                for (row, side) in page.rows.iter().zip(plan::sides(window, all, &days)) {
                     let id = row_id(row.get());
-                    let side =
-                        crate::mapping::orders::created_at(row.get()).map_or(0, |at| window.side(day(at)));
-                    if ids.insert(id) && side == 0 && id > 0 {
+                    let is_ours = matches!(side, 0 | plan::UNDATED | plan::STRAY);
+                    if ids.insert(id) && is_ours && id > 0 {
                         within.push(id);
                     }
                 }

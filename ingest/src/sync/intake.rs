@@ -8,7 +8,7 @@ use qafila_schemas::dead_letter::DeadLetter;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::open_set::Source;
 
-use super::plan::Window;
+use super::plan::{self, Window};
 use super::work::LeasedRun;
 use super::{Stop, Tools};
 use crate::hydration::entity::EntityRead;
@@ -17,15 +17,12 @@ use crate::refused_rows::row_id;
 use crate::salla::client::Page;
 use crate::salla::shapes::values::riyadh;
 
-/// Side of a row that does not tell its date.
-pub const UNDATED: i16 = 2;
-
 /// A row that was read, by its id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SeenRow {
     /// Salla's id; of a row that has none a negative number made from its text.
     pub salla_id: i64,
-    /// Before the slice (-1), in it (0), after it (1), or [`UNDATED`].
+    /// Before the slice (-1), in it (0), after it (1), [`plan::UNDATED`] or [`plan::STRAY`].
     pub side: i16,
     /// It did not map.
     pub skipped: bool,
@@ -74,13 +71,11 @@ impl Intake {
     ) -> Result<(Taken, Vec<SeenRow>), Stop> {
         let provenance = self.provenance(page.asked_at);
         let (mut taken, mut seen) = (Taken::default(), Vec::with_capacity(page.rows.len()));
-        for row in &page.rows {
+        for (row, side) in page.rows.iter().zip(self.sides(window, page)) {
             let row = row.get();
             let salla_id = row_id(row);
-            // A row without a date is listed by every slice it might belong to, and counted once by itself.
-            let side = window.map_or(0, |w| orders::created_at(row).map_or(UNDATED, |at| w.side(day(at))));
             let mut skipped = false;
-            if matches!(side, 0 | UNDATED) {
+            if matches!(side, 0 | plan::UNDATED | plan::STRAY) {
                 match map(resource, row, &provenance) {
                     Ok(unsealed) => taken.add(unsealed),
                     Err(_) if told.contains(&salla_id) => skipped = true,
@@ -93,6 +88,14 @@ impl Intake {
             seen.push(SeenRow { salla_id, side, skipped });
         }
         Ok((taken, seen))
+    }
+
+    /// The sides of a page's rows. One that no other slice need list is read here, and counted once by itself.
+    fn sides(&self, window: Option<Window>, page: &Page) -> Vec<i16> {
+        let Some(window) = window else { return vec![0; page.rows.len()] };
+        let days: Vec<_> = page.rows.iter().map(|row| orders::created_at(row.get()).map(day)).collect();
+        let run = Window { first: self.run.from_day, last: self.run.until_day };
+        plan::sides(window, run, &days)
     }
 
     /// Takes what was read of one entity of `resource`.

@@ -10,6 +10,9 @@ const PRODUCT_STATUSES: [&str; 3] = ["sale", "out", "hidden"];
 
 /// What a slice of customers by creation begins with.
 const CREATED: &str = "created=";
+/// Rows of a page that may be of days that were not asked for before the list is said to ignore the days.
+const FEW_STRAYS: usize = 20;
+
 /// No store at Salla is older.
 const EARLIEST: (i32, u32, u32) = (2010, 1, 1);
 
@@ -46,6 +49,12 @@ impl Window {
         i16::from(day > self.last) - i16::from(day < self.first)
     }
 
+    /// Whether `day` is one that Salla is asked for.
+    fn is_asked_for(self, day: NaiveDate) -> bool {
+        let (first, last) = self.asked();
+        (first..=last).contains(&day)
+    }
+
     /// From the first instant of its first day up to the first instant after its last.
     pub fn span(self) -> (DateTime<Utc>, DateTime<Utc>) {
         (midnight(self.first), midnight(self.last.succ_opt().unwrap_or(self.last)))
@@ -64,6 +73,22 @@ impl Window {
         let middle = self.first.checked_add_signed(chrono::Duration::days(half))?;
         Some([Self { first: middle.succ_opt()?, last: self.last }, Self { first: self.first, last: middle }])
     }
+}
+
+/// Side of a row that does not tell its day: every slice that it might belong to lists it.
+pub const UNDATED: i16 = 2;
+/// Side of a row of another day than was asked for: the slice of its day need not list it.
+pub const STRAY: i16 = 3;
+
+/// Where the rows of a page of the slice `window` lie, by the days that they tell: as [`Window::side`], [`UNDATED`] or [`STRAY`]. Where many
+/// are of other days Salla ignores the days, and each is listed by its own slice.
+pub fn sides(window: Window, run: Window, days: &[Option<NaiveDate>]) -> Vec<i16> {
+    let is_stray = |day: NaiveDate| !window.is_asked_for(day);
+    let strays = days.iter().flatten().filter(|day| is_stray(**day)).count();
+    // One slice for all days is asked for where Salla ignores them: what lies before is not of the run.
+    let are_few = window != run && (strays <= FEW_STRAYS || strays * 2 <= days.len());
+    let side = |day: NaiveDate| if are_few && is_stray(day) { STRAY } else { window.side(day) };
+    days.iter().map(|day| day.map_or(UNDATED, side)).collect()
 }
 
 /// The first instant of a day in Asia/Riyadh.
@@ -167,6 +192,24 @@ mod tests {
             assert_eq!(windows.iter().filter(|w| w.side(day) == 0).count(), 1, "{day}");
         }
         assert!(windows.iter().all(|w| w.first >= from && w.last <= until));
+    }
+
+    #[test]
+    fn a_row_of_another_day_than_was_asked_for_is_read_where_it_is_listed_unless_days_are_ignored() {
+        let (run, month) = (
+            Window { first: day("2025-11-28"), last: day("2026-11-28") },
+            Window { first: day("2026-03-01"), last: day("2026-03-31") },
+        );
+        let told = |days: &[&str]| -> Vec<Option<NaiveDate>> {
+            days.iter().map(|text| (!text.is_empty()).then(|| day(text))).collect()
+        };
+        let of = |page: &[&str]| sides(month, run, &told(page));
+        assert_eq!(of(&["2026-03-01", "2026-02-28", "2026-04-02", ""]), [0, -1, 1, UNDATED]);
+        assert_eq!(of(&["2026-03-01", "2026-06-05", "2019-01-01"]), [0, STRAY, STRAY]);
+        assert_eq!(of(&["2026-06-05"]), [STRAY], "alone on its page");
+        let all_of_the_store = ["2026-06-05"; 60];
+        assert_eq!(of(&all_of_the_store), [1; 60], "Salla ignores the days");
+        assert_eq!(sides(run, run, &told(&["2019-01-01"])), [-1], "before the depth of the import");
     }
 
     #[test]

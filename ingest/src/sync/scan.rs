@@ -177,9 +177,7 @@ impl Scanner {
                 return Ok(true);
             }
             let (taken, rows) = self.intake.page(&slice.resource, window, &told, &page)?;
-            if slice.next_page == 1 {
-                self.note_other_days(slice, &rows);
-            }
+            self.note_other_days(slice, &rows);
             let outcome = PageOutcome {
                 total: page.total,
                 imported: taken.mapped(),
@@ -204,12 +202,14 @@ impl Scanner {
         Ok(false)
     }
 
-    /// Days beside a slice are asked for as well, so a few rows of them are as they should be; most of them are not.
+    /// Days beside a slice are asked for as well, so a few rows of them are as they should be; most of them, or a row of other days
+    /// altogether, are not.
     fn note_other_days(&self, slice: &SliceState, rows: &[SeenRow]) {
         let beside = rows.iter().filter(|row| matches!(row.side, -1 | 1)).count();
-        if beside * 2 > rows.len() {
+        let strays = rows.iter().filter(|row| row.side == plan::STRAY).count();
+        if strays > 0 || slice.next_page == 1 && beside * 2 > rows.len() {
             tracing::info!(event = "list shows other days than were asked for", merchantId = %self.run.merchant_id,
-                resource = slice.resource, slice = slice.name, rows = rows.len(), beside);
+                resource = slice.resource, slice = slice.name, rows = rows.len(), beside, strays);
         }
     }
 
@@ -280,7 +280,12 @@ impl Scanner {
             .filter(|_| comparable)
             .filter(|row| row.deleted_at.is_none() && !known.contains(&row.salla_id))
             .partition(|row| row.created_at.is_none_or(|at| at < began));
-        let missing: Vec<i64> = missing.into_iter().map(|row| row.salla_id).collect();
+        let mut missing: Vec<i64> = missing.into_iter().map(|row| row.salla_id).collect();
+        if slice.resource == "orders" && !missing.is_empty() {
+            let elsewhere = self.tools.slices.listed_elsewhere(self.run.lease.run_id, &missing).await;
+            let elsewhere = elsewhere.map_err(Stop::ours)?;
+            missing.retain(|id| !elsewhere.contains(id));
+        }
         // What came while we were reading need not be in the list yet, but may have gone again.
         for row in recent.into_iter().take(MOST_RECENT) {
             self.presence(&slice.resource, row.salla_id).await?;

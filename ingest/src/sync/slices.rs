@@ -43,7 +43,7 @@ pub struct SliceState {
     pub doubt: Option<String>,
     /// Rows of the accepted scan on the days before, in the slice, and on the days after.
     pub ids: [i64; 3],
-    /// Rows of the accepted scan without a date.
+    /// Rows of the accepted scan that tell no date, or another than was asked for.
     pub undated: i64,
 }
 
@@ -74,7 +74,7 @@ pub struct PageOutcome {
 pub struct Tally {
     /// Different rows on the days before, in the slice, and on the days after.
     pub ids: [i64; 3],
-    /// Different rows without a date.
+    /// Different rows that tell no date, or another than was asked for.
     pub undated: i64,
     /// Different rows that the scan before had too; none where there was none.
     pub again: i64,
@@ -89,7 +89,7 @@ impl Tally {
     }
 }
 
-/// Name under which rows without a date are remembered.
+/// Name under which rows that tell no date, or another than was asked for, are remembered.
 const UNDATED_ROWS: &str = "undated";
 
 /// The tables.
@@ -189,7 +189,7 @@ impl SliceStore {
     pub async fn tally(&self, run: RunId, slice: &SliceState) -> Result<Tally, sqlx::Error> {
         let row = sqlx::query(
             "SELECT count(*) FILTER (WHERE now.side < 0), count(*) FILTER (WHERE now.side = 0),
-                 count(*) FILTER (WHERE now.side = 1), count(*) FILTER (WHERE now.side = 2), count(earlier.salla_id),
+                 count(*) FILTER (WHERE now.side = 1), count(*) FILTER (WHERE now.side IN (2, 3)), count(earlier.salla_id),
                  (SELECT count(*) FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 - 1)
              FROM sync_seen now
              LEFT JOIN sync_seen earlier ON earlier.run_id = $1 AND earlier.resource = $2 AND earlier.slice = $3
@@ -214,7 +214,7 @@ impl SliceStore {
     pub async fn seen(&self, run: RunId, slice: &SliceState) -> Result<(Vec<i64>, Vec<i64>), sqlx::Error> {
         let rows: Vec<(i64, bool)> = sqlx::query_as(
             "SELECT salla_id, skipped FROM sync_seen
-             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN (0, 2)",
+             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN (0, 2, 3)",
         )
         .bind(run.0)
         .bind(&slice.resource)
@@ -227,15 +227,29 @@ impl SliceStore {
         Ok((ids(mapped), ids(skipped)))
     }
 
-    /// Different orders without a date in all closed slices.
-    pub async fn undated(&self, run: RunId) -> Result<i64, sqlx::Error> {
-        sqlx::query_scalar(
-            "SELECT count(*) FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2",
+    /// Different orders in all closed slices that tell no date, and those that tell one that was not asked for.
+    pub async fn undated(&self, run: RunId) -> Result<(i64, i64), sqlx::Error> {
+        sqlx::query_as(
+            "SELECT count(*) FILTER (WHERE side <> 3), count(*) FILTER (WHERE side = 3)
+             FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2",
         )
         .bind(run.0)
         .bind(UNDATED_ROWS)
         .fetch_one(&self.pool)
         .await
+    }
+
+    /// Those of `ids` that a slice of other days has listed in this run.
+    pub async fn listed_elsewhere(&self, run: RunId, ids: &[i64]) -> Result<HashSet<i64>, sqlx::Error> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT DISTINCT salla_id FROM sync_seen
+             WHERE run_id = $1 AND resource = 'orders' AND side = 3 AND salla_id = ANY($2)",
+        )
+        .bind(run.0)
+        .bind(ids)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().collect())
     }
 
     /// Different rows of a resource in the last scan of all its slices.
@@ -323,9 +337,10 @@ impl SliceStore {
         .await?;
         if tally.undated > 0 {
             sqlx::query(
-                "INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id)
-                 SELECT run_id, resource, $5, 1, salla_id FROM sync_seen
-                 WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side = 2 ON CONFLICT DO NOTHING",
+                "INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id, side)
+                 SELECT run_id, resource, $5, 1, salla_id, side FROM sync_seen
+                 WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN (2, 3)
+                 ON CONFLICT DO NOTHING",
             )
             .bind(lease.run_id.0)
             .bind(&slice.resource)

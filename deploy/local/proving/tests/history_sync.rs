@@ -301,7 +301,10 @@ fn processes_share_a_stores_minute_and_an_urgent_call_finds_its_share() {
         ensure!(background > 0, "background work got nothing");
         ensure!(background <= 20, "{background} calls at the start of a minute: they are not spread");
         let urgent = taken(Urgency::Urgent, 1.0).await;
-        ensure!(background + urgent == LIMIT as usize, "{background} and {urgent} calls of {LIMIT}");
+        // One that is given up while it is being taken is lost: at most one of each process.
+        let all = background + urgent;
+        let bounds = LIMIT as usize - processes.len()..=LIMIT as usize;
+        ensure!(bounds.contains(&all), "{background} and {urgent} calls of {LIMIT}");
         Ok(())
     });
 }
@@ -383,6 +386,27 @@ fn lists_are_read_whole_beyond_deep_pages_and_whatever_salla_leaves_unknown() {
             agree(&world, &merchant, store).await?;
         }
         world.remove().await
+    });
+}
+
+#[test]
+fn an_order_of_another_day_than_was_asked_for_is_read_where_it_is_listed_and_the_import_ends() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
+        let (merchant, store) = connected(world, 313, 200).await?;
+        {
+            let mut sim = world.sim.world();
+            let orders = &mut sim.stores.get_mut(&store).context("the store")?.orders;
+            let (first, last) = (orders[130].created_at, orders[190].created_at);
+            // Lists find one months before, and one months after, the day that it tells; one tells a day of the next slice.
+            orders[131].created_at = last;
+            orders[189].created_at = first;
+            orders[150].created_at += chrono::Duration::days(31);
+        }
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(world, &merchant, store).await
     });
 }
 

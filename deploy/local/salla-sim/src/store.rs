@@ -76,6 +76,8 @@ pub struct Order {
     pub id: u64,
     pub reference_id: u64,
     pub created_at: DateTime<Utc>,
+    /// Where lists find it, by the days that they are asked for; the order of the list.
+    pub filed_at: DateTime<Utc>,
     pub updated_at: DateTime<Utc>,
     pub status: usize,
     pub payment_method: &'static str,
@@ -228,9 +230,9 @@ impl Store {
 
     /// Orders placed from `first` to `last`, both included, by creation.
     pub fn orders_between(&self, first: NaiveDate, last: NaiveDate) -> &[Order] {
-        let begin = self.orders.partition_point(|o| o.created_at < midnight(first));
+        let begin = self.orders.partition_point(|o| o.filed_at < midnight(first));
         let end = match last.succ_opt() {
-            Some(next) => self.orders.partition_point(|o| o.created_at < midnight(next)),
+            Some(next) => self.orders.partition_point(|o| o.filed_at < midnight(next)),
             None => self.orders.len(),
         };
         &self.orders[begin.min(end)..end]
@@ -296,6 +298,7 @@ impl Store {
             id: scattered(index as u64, self.salt),
             reference_id: 10_000_000 + index as u64,
             created_at,
+            filed_at: created_at,
             updated_at: created_at,
             status: status_of_age(self.as_of - created_at, dice),
             payment_method,
