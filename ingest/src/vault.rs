@@ -172,7 +172,8 @@ impl Vault {
         Ok(Some(id))
     }
 
-    /// Replaces the tokens of a connection by those that a store sent by itself, if they end later and were never used up; says whether.
+    /// Replaces the tokens of a connection by those that a store sent by itself, if they end later, or were sent later where their end is a
+    /// guess, and were never used up; says whether.
     /// Whether the merchant was told that access was lost is left as it is: the keeper tells that it is back.
     pub async fn authorised(
         &self,
@@ -189,7 +190,7 @@ impl Vault {
                  access_token = $4, refresh_token = $5, refresh_hash = $6, refresh_state = $7, expires_at = $8,
                  generation = generation + 1, authorised_at = now(), tokens_at = now(), told_at = coalesce(told_at, warned_at),
                  warned_at = NULL
-             WHERE connection_id = $1 AND wiped_at IS NULL AND expires_at < $8 AND (NOT $9 OR refresh_hash IS DISTINCT FROM $6)
+             WHERE connection_id = $1 AND wiped_at IS NULL AND (expires_at < $8 OR tokens_at < $10) AND (NOT $9 OR refresh_hash IS DISTINCT FROM $6)
                AND NOT EXISTS (SELECT FROM token_refreshes r WHERE r.connection_id = $1 AND r.refresh_hash = $6)",
         )
         .bind(id.0)
@@ -201,6 +202,7 @@ impl Vault {
         .bind(sealed.refresh_state())
         .bind(tokens.expires_at)
         .bind(is_own)
+        .bind(tokens.guessed_since)
         .execute(connection)
         .await?;
         Ok(replaced.rows_affected() == 1)

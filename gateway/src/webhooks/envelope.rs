@@ -4,9 +4,12 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use qafila_ingest::salla::shapes::reading::Reading;
+use qafila_ingest::salla::shapes::values::raw_id;
 use qafila_ingest::webhooks::packing::without_mark;
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// Salla's longest name has fewer than 40 letters.
 const LONGEST_EVENT: usize = 100;
@@ -20,11 +23,10 @@ pub(super) struct Envelope {
     pub event: String,
 }
 
-/// Salla writes numbers as texts at times.
+/// A name, where it is one.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Loose<'a> {
-    Number(i64),
     Text(#[serde(borrow)] Cow<'a, str>),
     Other(IgnoredAny),
 }
@@ -72,11 +74,8 @@ impl<'de> Visitor<'de> for Outside<'_> {
                 }
                 "merchant" => {
                     store_seen = true;
-                    self.0.store_id = match fields.next_value()? {
-                        Loose::Number(id) => Some(id),
-                        Loose::Text(id) => id.trim().parse().ok(),
-                        Loose::Other(IgnoredAny) => None,
-                    };
+                    let said = raw_id(fields.next_value::<&RawValue>()?.get());
+                    self.0.store_id = if let Reading::Value(id) = said { Some(id) } else { None };
                 }
                 _ => drop(fields.next_value::<IgnoredAny>()?),
             }
@@ -102,6 +101,8 @@ mod tests {
                 envelope(Some(1_305_146_709), "order.created"),
             ),
             (r#"{"merchant":"1305146709","event":"a\u002eb"}"#, envelope(Some(1_305_146_709), "a.b")),
+            (r#"{"event":"a","merchant":7.0}"#, envelope(Some(7), "a")),
+            (r#"{"event":"a","merchant":"٧"}"#, envelope(Some(7), "a")),
             (r#"{"event":{"name":"x"},"merchant":1.5}"#, Envelope::default()),
             (r#"{"event":null,"merchant":"many"}"#, Envelope::default()),
             (r#"{"event":"a","merchant":7,"data":{"cut"#, envelope(Some(7), "a")),

@@ -31,7 +31,7 @@ impl<'v> EasyModeInstalls<'v> {
         Self { vault }
     }
 
-    /// Holds tokens, unless some that end later are held; says whether.
+    /// Holds tokens, unless some that end later are held; says whether. Of an end that is a guess the time of the event counts.
     pub async fn hold(
         &self,
         connection: &mut PgConnection,
@@ -43,7 +43,7 @@ impl<'v> EasyModeInstalls<'v> {
             "INSERT INTO easy_mode_installs AS known (store_id, key_id, access_token, refresh_token, scopes, expires_at)
              VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (store_id) DO UPDATE SET key_id = $2, access_token = $3, refresh_token = $4, scopes = $5, expires_at = $6,
-                 held_since = now() WHERE known.expires_at < $6",
+                 held_since = now() WHERE known.expires_at < $6 OR known.held_since < $7",
         )
         .bind(store_id)
         .bind(key_id)
@@ -51,6 +51,7 @@ impl<'v> EasyModeInstalls<'v> {
         .bind(refresh)
         .bind(&tokens.scopes)
         .bind(tokens.expires_at)
+        .bind(tokens.guessed_since)
         .execute(connection)
         .await?;
         Ok(held.rows_affected() == 1)
@@ -86,6 +87,7 @@ impl<'v> EasyModeInstalls<'v> {
             access: self.vault.open_held(store_id, "access", key_id, row.try_get(1)?)?,
             scopes: row.try_get(3)?,
             expires_at: row.try_get(4)?,
+            guessed_since: None,
         }))
     }
 

@@ -175,7 +175,7 @@ impl AppEvents {
     /// until somebody claims it by OAuth. Salla says whose they are, not the event.
     async fn authorised(&self, open: &Open, tokens: &Tokens) -> Result<&'static str, Undecided> {
         let store_id = open.store_id;
-        if tokens.expires_at <= Utc::now() {
+        if tokens.expires_at <= Utc::now() && tokens.guessed_since.is_none() {
             return Ok("old");
         }
         let installer = match oauth::identify_installer(&self.http, &self.salla, &tokens.access).await {

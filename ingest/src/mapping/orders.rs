@@ -246,6 +246,11 @@ fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
     all.then_some(sum)
 }
 
+/// Whether a text names an article: 0 is what stores write that have no SKUs.
+pub(super) fn is_sku(text: &str) -> bool {
+    text.bytes().any(|b| b != b'0')
+}
+
 fn line(item: &Object<'_, '_>, currency: &Currency) -> OrderLine {
     let amounts = item.object("amounts").value();
     let amount = |name: &str| {
@@ -259,7 +264,7 @@ fn line(item: &Object<'_, '_>, currency: &Currency) -> OrderLine {
         product_found_by: product_id.map(|_| "line".to_owned()),
         product_id,
         name: item.text("name").value(),
-        sku: item.text("sku").value(),
+        sku: item.text("sku").value().filter(|sku| is_sku(sku)),
         quantity: item.decimal("quantity").value(),
         unit_price: amount("price_without_tax"),
         discount: amount("total_discount"),

@@ -54,7 +54,8 @@ pub fn phone(country: &str, code: Option<&str>, number: &str) -> Option<Phone> {
 
 /// The digits of `966`, `+966` or `00966`; none where it is no calling code.
 fn calling_code(text: &str) -> Option<&str> {
-    let digits = text.trim_start_matches('+').trim_start_matches('0');
+    let digits = text.trim_matches('+').trim_start_matches('0');
+    let digits = digits.strip_suffix(".0").unwrap_or(digits);
     let is_code = (1..=3).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_digit());
     is_code.then_some(digits)
 }
@@ -66,6 +67,10 @@ pub fn is_e164(text: &str) -> bool {
         && digits.bytes().all(|b| b.is_ascii_digit())
         && matches!(phone("SA", None, text), Some(Phone::Known(known)) if known == text)
 }
+
+/// Digits of a number with its country's code, at least, where nothing says that there is a code: the Gulf's have 11 and 12, and a local
+/// number of Saudi Arabia with one too many has 10.
+const MIN_DIGITS_WITH_CODE: usize = 11;
 
 /// What the text may mean, likelier first.
 fn candidates(country: &str, code: &str, number: &str, digits: &str) -> Vec<PhoneNumber> {
@@ -81,7 +86,12 @@ fn candidates(country: &str, code: &str, number: &str, digits: &str) -> Vec<Phon
             candidates.extend(international(&format!("{code}{significant}")));
         }
     }
-    candidates.extend(international(significant));
+    // A local number with a digit too many or too few is a mistyped one, and no other country's.
+    let own = candidates.first().map(|number: &PhoneNumber| number.code().value());
+    let may_be_foreign = is_international || !digits.starts_with('0') && digits.len() >= MIN_DIGITS_WITH_CODE;
+    candidates.extend(
+        international(significant).filter(|other| may_be_foreign || own == Some(other.code().value())),
+    );
     candidates
 }
 
@@ -143,6 +153,19 @@ mod tests {
             assert_eq!(read(None, number), Phone::Text(number.into()), "{number}");
         }
         assert_eq!(read(Some("+966"), "12"), Phone::Text("+966 12".into()));
+        // One digit too many would be of Belize, Cuba, the United States.
+        for (code, number, text) in [
+            (None, "05016001234", "05016001234"),
+            (None, "5016001234", "5016001234"),
+            (None, "50071285", "50071285"),
+            (None, "05351234567", "05351234567"),
+            (Some("+966"), "5016001234", "+966 5016001234"),
+            (Some("+20"), "012012345678", "+20 012012345678"),
+        ] {
+            assert_eq!(read(code, number), Phone::Text(text.into()), "{number}");
+        }
+        assert_eq!(read(None, "201001234567"), Phone::Known("+201001234567".into()));
+        assert_eq!(read(Some("966.0"), "500000017"), Phone::Known("+966500000017".into()));
         for code in ["302.4", "2026-11-28", "many", "-1"] {
             assert_eq!(read(Some(code), "500000017"), Phone::Text("500000017".into()), "{code}");
         }

@@ -4,7 +4,7 @@ use qafila_schemas::amount::Amount;
 use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::ProductObservation;
 
-use super::orders::say;
+use super::orders::{is_sku, say};
 use super::{Document, Provenance, Unmappable, Unsealed, document_id, observation, row_currency};
 use crate::salla::shapes::amounts::Currency;
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said};
@@ -18,11 +18,18 @@ pub fn from_row(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappab
     let id = document_id(&product)?;
     let (mut seen, mut empty) = (ProductObservation::default(), Vec::new());
     seen.name = product.text("name").value();
-    say(product.text("sku"), "sku", &mut seen.sku, &mut empty);
+    let sku = match product.text("sku") {
+        Said::Value(sku) if !is_sku(&sku) => Said::Empty,
+        said => said,
+    };
+    say(sku, "sku", &mut seen.sku, &mut empty);
     seen.variant_skus = match product.objects("skus") {
-        Said::Value((variants, true)) => {
-            Some(variants.iter().filter_map(|variant| variant.text("sku").value()).collect())
-        }
+        Said::Value((variants, true)) => Some(
+            variants
+                .iter()
+                .filter_map(|variant| variant.text("sku").value().filter(|sku| is_sku(sku)))
+                .collect(),
+        ),
         Said::Empty => Some(Vec::new()),
         // A list of which a part cannot be read would take variants away.
         Said::Value((_, false)) | Said::Nothing => None,

@@ -36,8 +36,10 @@ pub(super) fn read(order: &Object<'_, '_>, seen: &mut OrderObservation, empty: &
     }
     let Said::Value(status) = order.object("status") else { return };
     let (id, slug) = (status.id("id").value(), status.text("slug").value());
-    let known = slug.as_deref().map_or_else(|| id.and_then(by_id), by_slug);
-    let Some(slug) = slug.or_else(|| known.map(|(_, slug, _)| slug.to_owned())) else {
+    // A slug that is no base status's may be odd, or the store's own: then a base id says what it is.
+    let known = slug.as_deref().and_then(spelt).or_else(|| id.and_then(by_id));
+    let own = slug.filter(|slug| slug.chars().any(char::is_alphabetic));
+    let Some(slug) = known.map(|(_, slug, _)| slug.to_owned()).or(own) else {
         // A status of the store's own that names no base: no report counts it, and what was known stays.
         status.note("slug");
         return;
@@ -63,7 +65,7 @@ pub(super) fn read(order: &Object<'_, '_>, seen: &mut OrderObservation, empty: &
 }
 
 fn alone(order: &Object<'_, '_>) -> Option<(i64, &'static str)> {
-    let by_text = order.text("status").value().and_then(|text| by_slug(&text).or_else(|| by_name(&text)));
+    let by_text = order.text("status").value().and_then(|text| spelt(&text));
     let known = by_text.or_else(|| order.id("status").value().and_then(by_id));
     known.map(|(id, slug, _)| (id, slug))
 }
@@ -74,12 +76,13 @@ fn by_id(id: i64) -> Option<Base> {
     BASE.iter().find(|base| base.0 == id).copied()
 }
 
-fn by_slug(slug: &str) -> Option<Base> {
-    BASE.iter().find(|base| base.1 == slug).copied()
-}
-
-fn by_name(name: &str) -> Option<Base> {
-    BASE.iter().find(|base| base.2 == name).copied()
+/// By slug, however it is spelt, or by name.
+fn spelt(text: &str) -> Option<Base> {
+    let slug = match text.to_ascii_lowercase().replace([' ', '-'], "_") {
+        slug if slug == "cancelled" => "canceled".to_owned(),
+        slug => slug,
+    };
+    BASE.iter().find(|base| base.1 == slug || base.2 == text).copied()
 }
 
 #[cfg(test)]
@@ -104,6 +107,11 @@ mod tests {
             r#"{"id":566146469,"name":"قيد التنفيذ"}"#,
             r#"{"slug":"under_review"}"#,
             r#"{"id":566146469,"slug":null,"customized":false}"#,
+            r#"{"id":566146469,"slug":0}"#,
+            r#"{"id":566146469,"slug":"0000-00-00 00:00:00"}"#,
+            r#"{"id":566146469,"slug":"odd"}"#,
+            r#"{"slug":"Under Review"}"#,
+            r#"{"slug":"بإنتظار المراجعة"}"#,
             "\"under_review\"",
             "566146469",
             "\"566146469\"",
@@ -119,11 +127,13 @@ mod tests {
             "true",
             "17",
             r#"{"id":1000017,"slug":null}"#,
+            r#"{"id":1000017,"slug":1}"#,
             "[{\"slug\":\"completed\"}]",
         ] {
             let (slug, id, _) = status(json);
             assert_eq!((slug, id), (None, None), "{json}");
         }
+        assert_eq!(status("\"Cancelled\"").0.as_deref(), Some("canceled"));
         assert_eq!(status(r#"{"slug":"packed","id":5}"#), (Some("packed".into()), Some(5), 0), "an open set");
     }
 }

@@ -177,6 +177,9 @@ impl<'c> Call<'c> {
     }
 }
 
+/// Why a page is not read that may be the first of many.
+const NO_TOTAL: &str = "pagination tells no total";
+
 /// One failure, and whether asking again may help.
 enum Failure {
     Final(SallaError),
@@ -186,6 +189,8 @@ enum Failure {
     TooMany,
     /// The answer has a shape that we do not know.
     Misread(String),
+    /// The answer is of Salla's API and broken: a fault of this store's data, which says nothing of the host.
+    Garbled(String),
     Passing(String),
 }
 
@@ -218,7 +223,21 @@ impl SallaClient {
     pub async fn page(&self, path: &str, query: &[(&str, String)]) -> Result<Page, SallaError> {
         let asked = |name: &str| query.iter().find(|(n, _)| *n == name).and_then(|(_, v)| v.parse().ok());
         let (number, per_page) = (asked("page").unwrap_or(1), asked("per_page"));
-        self.patiently(Call::get(path, query), |body, asked_at| page(body, number, per_page, asked_at)).await
+        let answer =
+            self.patiently(Call::get(path, query), |body, asked_at| page(body, number, per_page, asked_at));
+        match answer.await {
+            // A list that tells no total is counted where it is shorter than a page: one row of one tells nothing.
+            Err(SallaError::Unreadable(reason)) if per_page == Some(1) && reason == NO_TOTAL => {
+                let full = i64::from(self.config().per_page(path));
+                let mut query = query.to_vec();
+                for (_, value) in query.iter_mut().filter(|(name, _)| *name == "per_page") {
+                    *value = full.to_string();
+                }
+                let read = |body: &str, asked_at| page(body, number, Some(full), asked_at);
+                self.patiently(Call::get(path, &query), read).await
+            }
+            answer => answer,
+        }
     }
 
     /// One object, or a list without pages.
@@ -291,7 +310,7 @@ impl SallaClient {
                     }
                     message
                 }
-                Err(Failure::Passing(last)) => last,
+                Err(Failure::Garbled(last) | Failure::Passing(last)) => last,
             };
             metrics::counter!("qafila_salla_retries_total").increment(1);
             tracing::debug!(event = "salla call failed", path = call.path, attempt, reason = last);
@@ -322,11 +341,14 @@ impl SallaClient {
             if host.failed() {
                 tracing::warn!(event = "circuit breaker opened", of = "host", reason);
             }
+        } else {
+            host.worked();
+        }
+        if let Err(Failure::Garbled(reason) | Failure::Passing(reason)) = &outcome {
             if store.failed() {
                 tracing::warn!(event = "circuit breaker opened", of = "store", connectionId = %self.connection_id, reason);
             }
         } else {
-            host.worked();
             store.worked();
         }
         outcome
@@ -360,7 +382,8 @@ impl SallaClient {
                 let text = String::from_utf8_lossy(&body);
                 read(text.trim_start_matches('\u{feff}').trim(), asked_at).map_err(|fault| match fault {
                     BodyFault::NoJson(reason) => {
-                        Failure::Passing(format!("not the answer expected: {reason}"))
+                        let reason = format!("not the answer expected: {reason}");
+                        if is_web_page(&text) { Failure::Passing(reason) } else { Failure::Garbled(reason) }
                     }
                     BodyFault::Shape(reason) => Failure::Misread(reason),
                 })
@@ -383,6 +406,12 @@ impl SallaClient {
             }
         }
     }
+}
+
+/// Whether a body is a page for people: whatever stands before the API answered.
+fn is_web_page(body: &str) -> bool {
+    let start: String = body.trim_start().chars().take(9).collect::<String>().to_ascii_lowercase();
+    start.starts_with("<!doctype") || start.starts_with("<html")
 }
 
 /// Whether an error is in Salla's envelope, however its parts are spelt.
@@ -431,7 +460,7 @@ fn page(body: &str, number: i64, per_page: Option<i64>, asked_at: Millis) -> Res
         None if number == 1 && is_short => Some(count),
         _ => None,
     });
-    let total = total.ok_or_else(|| BodyFault::Shape("pagination tells no total".into()))?;
+    let total = total.ok_or_else(|| BodyFault::Shape(NO_TOTAL.into()))?;
     let has_next = match pages {
         Some(pages) => current < pages,
         None => !is_short && count > 0,

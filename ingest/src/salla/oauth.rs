@@ -52,6 +52,9 @@ pub struct Tokens {
     pub refresh: Option<Secret>,
     /// When the access token ends.
     pub expires_at: DateTime<Utc>,
+    /// When they were handed out, where Salla does not say when the access token ends: the end is a guess then, and says nothing of which
+    /// pair is newer.
+    pub guessed_since: Option<DateTime<Utc>>,
     /// Scopes granted.
     pub scopes: Vec<String>,
 }
@@ -173,6 +176,7 @@ pub fn tokens(json: &str, at: DateTime<Utc>) -> Option<Tokens> {
         access: Secret::new(access),
         refresh,
         expires_at: ends.unwrap_or(at + untold),
+        guessed_since: ends.is_none().then_some(at),
         scopes: scopes(&answer),
     })
 }

@@ -239,11 +239,11 @@ impl SliceStore {
         .await
     }
 
-    /// Those of `ids` that a slice of other days has listed in this run.
+    /// Those of `ids` that a slice of other days has listed in this run, or that tell no date there.
     pub async fn listed_elsewhere(&self, run: RunId, ids: &[i64]) -> Result<HashSet<i64>, sqlx::Error> {
         let ids: Vec<i64> = sqlx::query_scalar(
             "SELECT DISTINCT salla_id FROM sync_seen
-             WHERE run_id = $1 AND resource = 'orders' AND side = 3 AND salla_id = ANY($2)",
+             WHERE run_id = $1 AND resource = 'orders' AND side IN (2, 3) AND salla_id = ANY($2)",
         )
         .bind(run.0)
         .bind(ids)

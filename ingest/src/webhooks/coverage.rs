@@ -155,22 +155,44 @@ impl Coverage {
         let settled = Utc::now() - self.minutes(SETTLED_AFTER_MINUTES);
         let mut after = Uuid::nil();
         loop {
-            let candidates = self.candidates(settled, after).await?;
-            let Some(last) = candidates.last() else { return Ok(()) };
-            after = last.connection_id;
+            let Some(last) = self.last_of_the_next(after).await? else { return Ok(()) };
+            let candidates = self.candidates(settled, after, last).await?;
+            after = last;
+            if candidates.is_empty() {
+                continue;
+            }
             let stored = self.is_stored(settled).await?;
             self.state(candidates, stored, settled).await?;
         }
     }
 
-    /// Resources that lie a step behind, of the next connections after `after`.
-    async fn candidates(&self, settled: DateTime<Utc>, after: Uuid) -> Result<Vec<Candidate>, CoverageError> {
+    /// The last of as many live connections after `after` as are looked at together; none where no more follow.
+    async fn last_of_the_next(&self, after: Uuid) -> Result<Option<Uuid>, CoverageError> {
+        Ok(sqlx::query_scalar(
+            "SELECT connection_id FROM (
+                 SELECT connection_id FROM salla_connections WHERE wiped_at IS NULL AND connection_id > $1
+                 ORDER BY connection_id LIMIT $2) next
+             ORDER BY connection_id DESC LIMIT 1",
+        )
+        .bind(after)
+        .bind(AT_ONCE)
+        .fetch_optional(&self.pool)
+        .await?)
+    }
+
+    /// Resources that lie a step behind, of the connections after `after` up to `last`.
+    async fn candidates(
+        &self,
+        settled: DateTime<Utc>,
+        after: Uuid,
+        last: Uuid,
+    ) -> Result<Vec<Candidate>, CoverageError> {
         Ok(sqlx::query_as(
             "SELECT c.connection_id, c.merchant_id, c.store_id, r.resource, k.complete_from, k.complete_to, k.cause,
                  s.state = 'complete' AND s.checked_at > now() - interval '26 hours' AS is_subscribed, s.complete_since AS subscribed_since,
                  (SELECT max(ended_at) FROM webhook_outages o WHERE o.ended_at > k.complete_to) AS missed_until,
                  coalesce((SELECT up_at < now() - $3 FROM webhook_uptime), true) AS is_down
-             FROM (SELECT l.* FROM salla_connections l WHERE l.wiped_at IS NULL AND l.connection_id > $4 ORDER BY l.connection_id LIMIT $5) c
+             FROM (SELECT l.* FROM salla_connections l WHERE l.wiped_at IS NULL AND l.connection_id > $4 AND l.connection_id <= $5) c
              JOIN webhook_subscriptions s USING (connection_id)
              CROSS JOIN unnest($1::text[]) AS r (resource)
              LEFT JOIN completeness k ON k.connection_id = c.connection_id AND k.resource = r.resource
@@ -180,7 +202,7 @@ impl Coverage {
         .bind(settled - self.minutes(STEP_MINUTES))
         .bind(self.minute * DOWN_AFTER_MINUTES)
         .bind(after)
-        .bind(AT_ONCE)
+        .bind(last)
         .fetch_all(&self.pool)
         .await?)
     }

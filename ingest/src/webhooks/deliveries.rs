@@ -1,14 +1,19 @@
 //! Telling a delivery from its repeats (ARCHITECTURE §5): by the hash of the bytes that Salla signed, stored with the position of
 //! the record that brought them. The same position again is processed again, because a crash may have come between; another
-//! position is a repeat.
+//! position within an hour is a repeat.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use qafila_schemas::reader::Item;
 use sqlx::PgPool;
 
 use super::inbox::Delivery;
+
+/// Salla sends a webhook again within minutes (FACTS §7). Later the same bytes may be news: an event that tells no time looks the same each time. One
+/// that tells a time changes nothing again.
+const RETRIED_FOR: Duration = Duration::from_secs(60 * 60);
 
 /// Table `webhook_deliveries`.
 pub(super) struct Deliveries {
@@ -35,12 +40,17 @@ impl Deliveries {
         let known: HashMap<String, String> = sqlx::query_as(
             "INSERT INTO webhook_deliveries (body_sha256, position, received_at)
              SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[])
-             ON CONFLICT (body_sha256) DO UPDATE SET position = webhook_deliveries.position
+             ON CONFLICT (body_sha256) DO UPDATE SET
+                 position = CASE WHEN webhook_deliveries.received_at < EXCLUDED.received_at - $4
+                     THEN EXCLUDED.position ELSE webhook_deliveries.position END,
+                 received_at = CASE WHEN webhook_deliveries.received_at < EXCLUDED.received_at - $4
+                     THEN EXCLUDED.received_at ELSE webhook_deliveries.received_at END
              RETURNING body_sha256, position",
         )
         .bind(&hashes)
         .bind(&positions)
         .bind(&received)
+        .bind(RETRIED_FOR)
         .fetch_all(&self.pool)
         .await?
         .into_iter()

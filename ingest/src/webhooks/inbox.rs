@@ -14,6 +14,7 @@ use qafila_schemas::dead_letter::Cause;
 
 use super::packing;
 use crate::mapping::Unmappable;
+use crate::mapping::webhooks::Envelope;
 
 /// A webhook that was taken, opened.
 pub(super) struct Delivery {
@@ -36,6 +37,11 @@ impl Delivery {
         let unreadable = |reason: String| Unmappable { path: String::new(), reason };
         let body = self.body.as_ref().map_err(|error| unreadable(error.to_string()))?;
         packing::readable(body).map_err(|error| unreadable(error.to_string()))
+    }
+
+    /// Salla's id of the store: as it was read on arrival, else as the body has it.
+    pub(super) fn store(&self) -> Option<i64> {
+        self.store_id.or_else(|| Some(Envelope::read(&self.body().ok()?).ok()?.merchant))
     }
 
     /// The operator's key that is needed to open it, where this process does not have it: that is no fault of the delivery.

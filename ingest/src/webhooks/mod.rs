@@ -172,7 +172,7 @@ impl Mapper {
             return Err(Interrupted::UnknownKey(key));
         }
         let fresh = self.deliveries.claim(&items).await?;
-        let stores = items.iter().filter_map(|item| item.value.store_id).collect();
+        let stores = items.iter().filter_map(|item| item.value.store()).collect();
         let owners = owners::of(&self.pool, stores).await?;
         // Received by our clock; told by Salla's.
         let ahead_ms = self.salla.now().0 - Millis::now().0;

@@ -165,6 +165,7 @@ fn a_refresh_under_way_is_not_lost_to_an_authorisation_that_brings_no_refresh_to
             access: Secret::new(access),
             refresh: refresh.map(Secret::new),
             expires_at: Utc::now() + Duration::days(days),
+            guessed_since: None,
             scopes: vec![],
         };
         let bare = tokens("from the store", None, 20);

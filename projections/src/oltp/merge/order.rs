@@ -175,6 +175,10 @@ impl MergedRow for Order {
         let Observation { order, empty, assumed, unreadable, .. } = observation;
         let Some(mut seen) = order.map(|seen| *seen) else { return false };
         self.base.report_creation(stamp, seen.created_at);
+        if stamp.origin == Origin::Details && seen.created_at.is_none() {
+            // Details tell when it was placed, or nobody does: the best time known stands in.
+            self.base.report_receipt(seen.salla_updated_at.unwrap_or(stamp.observed_at));
+        }
         let latest = self.salla_updated_at.max(seen.salla_updated_at);
         let mut changed = latest != self.salla_updated_at;
         self.salla_updated_at = latest;
@@ -309,5 +313,62 @@ impl MergedRow for Order {
 
     fn resolve(&mut self, product: &dyn Fn(&str) -> Option<i64>) -> bool {
         self.lines.resolve(product)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use qafila_schemas::ids::{ConnectionId, MerchantId};
+    use qafila_schemas::open_set::{Entity, Kind, Source};
+
+    use super::*;
+
+    const RULES: Rules = Rules { list_cache_window_ms: 900_000 };
+
+    fn told(source: Source, at: i64, created_at: Option<i64>, updated_at: Option<i64>) -> Observation {
+        let seen = OrderObservation {
+            created_at: created_at.map(Millis),
+            salla_updated_at: updated_at.map(Millis),
+            ..OrderObservation::default()
+        };
+        Observation {
+            merchant_id: MerchantId::default(),
+            connection_id: ConnectionId::default(),
+            store_id: 1,
+            entity: Entity::Order,
+            salla_id: 7,
+            kind: Kind::Seen,
+            source,
+            observed_at: Millis(at),
+            order: Some(Box::new(seen)),
+            customer: None,
+            product: None,
+            cart: None,
+            empty: vec![],
+            assumed: vec![],
+            unreadable: vec![],
+        }
+    }
+
+    /// When it was placed, and whose word that is.
+    fn published(observations: &[&Observation]) -> Option<(i64, String)> {
+        let mut row = Order::new_for(observations[0]);
+        for observation in observations {
+            row.observe((*observation).clone(), Stamp::of(observation), RULES);
+        }
+        let fact = row.into_fact(RULES)?;
+        Some((fact.created_at.0, fact.created_at_from.unwrap_or_default()))
+    }
+
+    #[test]
+    fn an_order_whose_date_nobody_can_read_is_published_with_the_best_time_known() {
+        let (list, details) =
+            (told(Source::List, 1_000, None, None), told(Source::Details, 2_000, None, Some(500)));
+        assert_eq!(published(&[&list]), None, "its details may tell");
+        assert_eq!(published(&[&list, &details]), Some((500, "receipt".into())));
+        assert_eq!(published(&[&told(Source::Details, 2_000, None, None)]), Some((2_000, "receipt".into())));
+        let webhook = told(Source::Webhook, 3_000, Some(400), None);
+        assert_eq!(published(&[&webhook, &details]), Some((400, "webhook".into())));
+        assert_eq!(published(&[&details, &webhook]), Some((400, "webhook".into())));
     }
 }

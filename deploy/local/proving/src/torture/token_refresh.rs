@@ -244,6 +244,7 @@ fn granted(world: &World, store: u64) -> Result<Tokens> {
         access: text("access_token")?,
         refresh: Some(text("refresh_token")?),
         expires_at: chrono::Utc::now() + chrono::Duration::days(14),
+        guessed_since: None,
         scopes: vec![],
     })
 }
