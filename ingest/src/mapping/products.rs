@@ -143,6 +143,16 @@ mod tests {
     }
 
     #[test]
+    fn nought_is_no_sku() {
+        for none in [json!(0), json!("0"), json!("000"), json!("")] {
+            assert_eq!(product("sku", none.clone()).sku, None, "{none}");
+        }
+        assert_eq!(product("sku", json!(17)).sku.as_deref(), Some("17"));
+        let variants = json!([{"sku": "0"}, {"sku": "a-1"}, {"sku": 7}]);
+        assert_eq!(product("skus", variants).variant_skus, Some(vec!["a-1".into(), "7".into()]));
+    }
+
+    #[test]
     fn brand_and_categories_are_objects_or_texts() {
         assert_eq!(product("brand", json!("Lipton")).brand.as_deref(), Some("Lipton"));
         assert_eq!(product("brand", json!(["x"])).brand, None);

@@ -533,6 +533,16 @@ mod tests {
     }
 
     #[test]
+    fn only_a_page_for_people_tells_of_the_host_and_broken_json_of_the_store_alone() {
+        for page in ["<!DOCTYPE html><html>", "\n<html>", "<HTML lang=\"ar\">"] {
+            assert!(is_web_page(page), "{page}");
+        }
+        for broken in ["{\"data\":[{\"price\":NaN}]}", "<br />\n<b>Notice</b>: x {}", "{\"data\":[", ""] {
+            assert!(!is_web_page(broken), "{broken}");
+        }
+    }
+
+    #[test]
     fn a_page_is_read_however_its_envelope_is_spelt() {
         let of =
             |pagination: &str| format!(r#"{{"data":[{{"id":1}},{{"id":2}}],"pagination":{pagination}}}"#);

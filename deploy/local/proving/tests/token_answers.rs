@@ -187,6 +187,29 @@ fn a_refresh_under_way_is_not_lost_to_an_authorisation_that_brings_no_refresh_to
 }
 
 #[test]
+fn a_pair_whose_end_salla_does_not_tell_replaces_what_came_before_it_whenever_that_ends() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let store = Store::connected(world, 916).await?;
+        let mut transaction = store.pool.begin().await?;
+        let guessed = |refresh: &str, sent: chrono::DateTime<Utc>| Tokens {
+            access: Secret::new("from the store"),
+            refresh: Some(Secret::new(refresh)),
+            expires_at: sent + Duration::hours(24),
+            guessed_since: Some(sent),
+            scopes: vec![],
+        };
+        let late = guessed("an old one", Utc::now() - Duration::hours(1));
+        ensure!(!store.vault.authorised(&mut transaction, store.id, &late).await?, "sent before ours");
+        let newer = guessed("a new one", Utc::now() + Duration::seconds(5));
+        ensure!(store.vault.authorised(&mut transaction, store.id, &newer).await?, "ours ends later");
+        let stored = store.vault.load(&mut transaction, store.id, true).await?.context("tokens")?;
+        ensure!(stored.refresh.context("a refresh token")?.expose() == "a new one");
+        Ok(transaction.rollback().await?)
+    });
+}
+
+#[test]
 fn an_end_that_nothing_can_renew_is_told_a_week_before_then_that_it_came_and_then_that_access_works_again() {
     SHARED.run(async {
         let world = SHARED.world().await?;
