@@ -8,7 +8,6 @@ use qafila_schemas::sealed::SubjectId;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::market::Market;
 use super::people::{Person, country_code, email, phone_text};
 use super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, row_currency, statuses};
 use crate::salla::shapes::amounts::{Currency, Money};
@@ -110,7 +109,7 @@ impl Order<'_> {
         say(shipping, "shipping_cost", &mut seen.shipping_cost, empty);
         say(on_delivery, "cash_on_delivery", &mut seen.cash_on_delivery, empty);
         say(tax.map(|money| money.amount), "tax", &mut seen.tax, empty);
-        seen.discount = amounts.as_ref().and_then(discount);
+        seen.discount = amounts.as_ref().and_then(|amounts| discount(amounts, &around));
         currency
     }
 
@@ -221,8 +220,7 @@ fn of_two_places<T>(first: Said<T>, second: Said<T>) -> Said<T> {
 }
 
 /// The sum of what is listed; none where a part of it cannot be read, for then the sum is not known.
-fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
-    let around = Market::default().currency();
+fn discount(amounts: &Object<'_, '_>, currency: &Currency) -> Option<Amount> {
     let (listed, mut all) = match amounts.objects("discounts") {
         Said::Value(listed) => listed,
         Said::Empty => (Vec::new(), true),
@@ -230,7 +228,7 @@ fn discount(amounts: &Object<'_, '_>) -> Option<Amount> {
     };
     let mut sum = Amount::ZERO;
     for one in &listed {
-        match one.money("discount", &around) {
+        match one.money("discount", currency) {
             Said::Value(money) => {
                 if let Some(more) = sum.checked_add(money.amount) {
                     sum = more;
