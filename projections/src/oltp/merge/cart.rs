@@ -6,6 +6,7 @@ use qafila_schemas::records::fact::CartFact;
 use qafila_schemas::records::observation::{CartLine, CartObservation, Observation};
 use sqlx::postgres::PgArguments;
 
+use super::contacts::{CONTACTS, Contacts, ContactsLedger};
 use super::fields::{Claims, Fields, Layout};
 use super::register::{Register, Rules, Sightings, Stamp};
 use super::row::{Base, MergedRow};
@@ -13,11 +14,11 @@ use super::table::{Columns, add, add_texts, time, unreadable, unreadable_of};
 
 const LAYOUT: Layout = Layout {
     texts: &[
-        "status",
-        "currency",
         "customer_name",
         "customer_phone",
         "customer_email",
+        "status",
+        "currency",
         "checkout_url",
         "city",
         "coupon_code",
@@ -28,7 +29,7 @@ const LAYOUT: Layout = Layout {
     flags: &[],
 };
 
-const STATUS: usize = 0;
+const STATUS: usize = 3;
 /// What a cart is of which no event told a status: all that comes with `abandoned.cart`.
 const ABANDONED: &str = "active";
 
@@ -37,6 +38,7 @@ const ABANDONED: &str = "active";
 pub struct Cart {
     base: Base,
     fields: Fields,
+    contacts: Contacts,
     lines: Register<Vec<CartLine>>,
     /// The latest that any source told.
     salla_updated_at: Option<Millis>,
@@ -53,11 +55,11 @@ fn claims(
     }
     Claims {
         texts: vec![
-            seen.status,
-            seen.currency,
             seen.customer_name,
             seen.customer_phone,
             seen.customer_email,
+            seen.status,
+            seen.currency,
             seen.checkout_url,
             seen.city,
             seen.coupon_code,
@@ -83,7 +85,13 @@ impl MergedRow for Cart {
     }
 
     fn blank(base: Base) -> Self {
-        Self { base, fields: Fields::blank(LAYOUT), lines: Register::default(), salla_updated_at: None }
+        Self {
+            base,
+            fields: Fields::blank(LAYOUT),
+            contacts: Contacts::default(),
+            lines: Register::default(),
+            salla_updated_at: None,
+        }
     }
 
     fn base(&self) -> &Base {
@@ -106,7 +114,8 @@ impl MergedRow for Cart {
         if let Some(lines) = seen.lines.take() {
             changed |= self.lines.observe(Some(lines), stamp, rules);
         }
-        changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty, assumed), stamp, rules)
+        let claims = claims(seen, unreadable_of(&unreadable), empty, assumed);
+        changed | self.contacts.observe(&mut self.fields, claims, stamp, rules)
     }
 
     fn doubt(&self, _rules: Rules) -> Option<Millis> {
@@ -116,13 +125,21 @@ impl MergedRow for Cart {
 
     fn remember(&mut self, rules: Rules) {
         self.base.ledger.remember(self.fields.seen().chain(std::iter::once(self.lines.seen())), rules);
+        self.base.ledger.own =
+            postcard::to_stdvec(&self.contacts.to_ledger(&self.fields)).unwrap_or_default();
     }
 
     fn into_fact(self, rules: Rules) -> Option<CartFact> {
         let mut observed = self.fields.observed(rules);
         observed.add("lines", self.lines.stamp(rules));
-        let Self { base, fields, lines, salla_updated_at } = self;
+        let contacts: [Option<String>; CONTACTS] =
+            std::array::from_fn(|place| self.contacts.shown(&self.fields, place).map(str::to_owned));
+        let [customer_name, customer_phone, customer_email] = contacts;
+        let Self { base, fields, lines, salla_updated_at, .. } = self;
         let mut values = fields.into_values();
+        for _ in 0..CONTACTS {
+            values.text();
+        }
         Some(CartFact {
             merchant_id: base.key.0,
             cart_id: base.key.2,
@@ -131,11 +148,11 @@ impl MergedRow for Cart {
             store_id: base.key.1,
             created_at: base.created_at(),
             created_at_from: base.created_at_from(),
+            customer_name,
+            customer_phone,
+            customer_email,
             status: values.text().or_else(|| Some(ABANDONED.to_owned())),
             currency: values.text(),
-            customer_name: values.text(),
-            customer_phone: values.text(),
-            customer_email: values.text(),
             checkout_url: values.text(),
             city: values.text(),
             coupon_code: values.text(),
@@ -155,8 +172,8 @@ impl MergedRow for Cart {
     }
 
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
-        let shown = |_, place: usize, fields| {
-            let said = Fields::text(fields, place).value().map(String::as_str);
+        let shown = |row: usize, place, fields| {
+            let said = rows[row].contacts.shown(fields, place);
             said.or((place == STATUS).then_some(ABANDONED))
         };
         Fields::bind(rows.iter().map(|row| &row.fields), LAYOUT, shown, into)?;
@@ -171,11 +188,16 @@ impl MergedRow for Cart {
         columns: &mut Columns<'_>,
         seen: &mut std::vec::IntoIter<Sightings>,
     ) -> Result<Self, sqlx::Error> {
-        let fields = Fields::read(LAYOUT, columns, seen, &mut |_| None)?;
+        let mut contacts: ContactsLedger = if base.ledger.own.is_empty() {
+            ContactsLedger::default()
+        } else {
+            postcard::from_bytes(&base.ledger.own).map_err(|error| sqlx::Error::Decode(error.into()))?
+        };
+        let fields = Fields::read(LAYOUT, columns, seen, &mut |place| contacts.take_hidden(place))?;
         let lines: sqlx::types::Json<Vec<CartLine>> = columns.take()?;
         let seen = seen.next().unwrap_or_default();
         let lines = Register::stored((seen != Sightings::default()).then_some(lines.0), seen);
-        Ok(Self { base, fields, lines, salla_updated_at: columns.time()? })
+        Ok(Self { base, fields, contacts: contacts.contacts, lines, salla_updated_at: columns.time()? })
     }
 }
 
@@ -228,5 +250,31 @@ mod tests {
         assert_eq!(status(&[purchased.clone(), later.clone()]).as_deref(), Some("purchased"));
         assert_eq!(status(&[later.clone(), purchased]).as_deref(), Some("purchased"));
         assert_eq!(status(&[later]).as_deref(), Some("active"), "all that is known is the event's name");
+    }
+    #[test]
+    fn a_cart_never_shows_the_phone_of_one_person_beside_another() {
+        let named = |at, customer, phone: Option<&str>| {
+            let mut event = event(at, None);
+            let seen = CartObservation {
+                customer_id: Some(customer),
+                customer_phone: phone.map(str::to_owned),
+                ..CartObservation::default()
+            };
+            event.cart = Some(Box::new(seen));
+            event
+        };
+        let shown = |events: &[&Observation]| {
+            let mut cart = Cart::new_for(events[0]);
+            for event in events {
+                cart.fold((*event).clone(), RULES);
+            }
+            let fact = cart.into_fact(RULES).expect("a cart is always a fact");
+            (fact.customer_id, fact.customer_phone)
+        };
+        let (first, second) = (named(1_000, 1, Some("+966500000001")), named(2_000, 2, None));
+        assert_eq!(shown(&[&first, &second]), (Some(2), None));
+        assert_eq!(shown(&[&second, &first]), (Some(2), None), "in any order");
+        let back = named(3_000, 1, None);
+        assert_eq!(shown(&[&first, &second, &back]), (Some(1), Some("+966500000001".into())), "it is kept");
     }
 }

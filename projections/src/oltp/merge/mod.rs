@@ -6,6 +6,7 @@
 
 pub mod cart;
 pub mod compare;
+pub mod contacts;
 pub mod customer;
 pub mod fields;
 pub mod ledger;

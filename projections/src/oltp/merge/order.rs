@@ -7,6 +7,7 @@ use qafila_schemas::records::observation::{Observation, OrderLine, OrderObservat
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgArguments;
 
+use super::contacts::{CONTACTS, Contacts, ContactsLedger};
 use super::fields::{Claims, Fields, Layout};
 use super::lines::{LinesLedger, OrderLines};
 use super::register::{Origin, Rules, Sightings, Stamp};
@@ -35,11 +36,8 @@ const LAYOUT: Layout = Layout {
     amounts: &["total", "sub_total", "shipping_cost", "cash_on_delivery", "tax", "discount"],
     flags: &["is_pending_payment"],
 };
-/// The first texts of the layout are the customer's.
-const CONTACTS: usize = 3;
 const STATUS_SLUG: usize = 4;
 const CUSTOM_STATUS_NAME: usize = 6;
-const CUSTOMER_ID: usize = 0;
 const IS_PENDING: usize = 0;
 
 /// An order as the merge knows it.
@@ -47,8 +45,7 @@ const IS_PENDING: usize = 0;
 pub struct Order {
     base: Base,
     fields: Fields,
-    /// Whose name, phone and e-mail address are known; none of a guest. Those of another than the present customer are not shown.
-    contacts_of: [Option<i64>; CONTACTS],
+    contacts: Contacts,
     /// The latest that any source told; webhooks tell none.
     salla_updated_at: Option<Millis>,
     lines: OrderLines,
@@ -57,26 +54,13 @@ pub struct Order {
 /// What the ledger keeps of an order alone.
 #[derive(Default, Serialize, Deserialize)]
 struct OwnLedger {
-    contacts_of: [Option<i64>; CONTACTS],
-    hidden: Vec<(u8, String)>,
+    contacts: ContactsLedger,
     lines: LinesLedger,
 }
 
 impl Order {
-    fn contact_is_shown(&self, place: usize) -> bool {
-        self.contacts_of[place] == self.fields.number(CUSTOMER_ID).value().copied()
-    }
-
-    /// The text of a column.
-    fn shown(&self, place: usize) -> Option<&str> {
-        let is_shown = place >= CONTACTS || self.contact_is_shown(place);
-        self.fields.text(place).value().filter(|_| is_shown).map(String::as_str)
-    }
-
     fn own_ledger(&self) -> OwnLedger {
-        let hidden = (0..CONTACTS).filter(|place| !self.contact_is_shown(*place));
-        let hidden = hidden.filter_map(|place| Some((place as u8, self.fields.text(place).value()?.clone())));
-        OwnLedger { contacts_of: self.contacts_of, hidden: hidden.collect(), lines: self.lines.ledger() }
+        OwnLedger { contacts: self.contacts.to_ledger(&self.fields), lines: self.lines.ledger() }
     }
 
     /// That a payment is awaited may be left out by webhooks: where one told another status since, only a read knows it.
@@ -157,7 +141,7 @@ impl MergedRow for Order {
         Self {
             base,
             fields: Fields::blank(LAYOUT),
-            contacts_of: [None; CONTACTS],
+            contacts: Contacts::default(),
             salla_updated_at: None,
             lines: OrderLines::default(),
         }
@@ -183,17 +167,8 @@ impl MergedRow for Order {
         let mut changed = latest != self.salla_updated_at;
         self.salla_updated_at = latest;
         let (lines, is_complete) = (seen.lines.take(), seen.lines_complete);
-        let customer = seen.customer_id;
-        let before: [Option<Stamp>; CONTACTS] =
-            std::array::from_fn(|place| self.fields.text(place).stamp(rules));
-        changed |=
-            self.fields.observe(claims(seen, unreadable_of(&unreadable), empty, assumed), stamp, rules);
-        for (place, before) in before.into_iter().enumerate() {
-            let won = self.fields.text(place).stamp(rules);
-            if won != before && won == Some(stamp) {
-                self.contacts_of[place] = customer;
-            }
-        }
+        let claims = claims(seen, unreadable_of(&unreadable), empty, assumed);
+        changed |= self.contacts.observe(&mut self.fields, claims, stamp, rules);
         if let Some(lines) = lines {
             changed |= self.lines.observe(lines, is_complete, stamp, rules);
         }
@@ -219,7 +194,7 @@ impl MergedRow for Order {
         let mut observed = self.fields.observed(rules);
         observed.add("lines", self.lines.stamp(rules));
         let contacts: [Option<String>; CONTACTS] =
-            std::array::from_fn(|place| self.shown(place).map(str::to_owned));
+            std::array::from_fn(|place| self.contacts.shown(&self.fields, place).map(str::to_owned));
         let [customer_name, customer_phone, customer_email] = contacts;
         let Self { base, fields, salla_updated_at, lines, .. } = self;
         let mut values = fields.into_values();
@@ -272,7 +247,7 @@ impl MergedRow for Order {
 
     fn bind(rows: &[&Self], into: &mut PgArguments) -> Result<(), sqlx::Error> {
         let fields = rows.iter().map(|row| &row.fields);
-        Fields::bind(fields, LAYOUT, |row, place, _| rows[row].shown(place), into)?;
+        Fields::bind(fields, LAYOUT, |row, place, fields| rows[row].contacts.shown(fields, place), into)?;
         add(into, rows.iter().map(|row| time(row.salla_updated_at)).collect::<Vec<_>>())?;
         add(into, rows.iter().map(|row| row.lines.is_complete()).collect::<Vec<_>>())?;
         let lines: Vec<String> = rows
@@ -294,17 +269,14 @@ impl MergedRow for Order {
         } else {
             postcard::from_bytes(&base.ledger.own).map_err(|error| sqlx::Error::Decode(error.into()))?
         };
-        let OwnLedger { contacts_of, mut hidden, lines: ledger } = own;
-        let mut hidden = |place: usize| {
-            let at = hidden.iter().position(|(known, _)| usize::from(*known) == place)?;
-            Some(hidden.swap_remove(at).1)
-        };
-        let fields = Fields::read(LAYOUT, columns, seen, &mut hidden)?;
+        let OwnLedger { mut contacts, lines: ledger } = own;
+        let fields = Fields::read(LAYOUT, columns, seen, &mut |place| contacts.take_hidden(place))?;
+        let contacts = contacts.contacts;
         let salla_updated_at = columns.time()?;
         let is_complete = columns.take()?;
         let lines: sqlx::types::Json<Vec<OrderLine>> = columns.take()?;
         let lines = OrderLines::stored(lines.0, is_complete, seen.next().unwrap_or_default(), ledger);
-        Ok(Self { base, fields, contacts_of, salla_updated_at, lines })
+        Ok(Self { base, fields, contacts, salla_updated_at, lines })
     }
 
     fn unresolved_skus(&self) -> Vec<&str> {
