@@ -14,6 +14,7 @@ use qafila_ingest::access::AccessTokens;
 use qafila_ingest::app_events::AppEvents;
 use qafila_ingest::app_events::queue::AppEventQueue;
 use qafila_ingest::connect::Connector;
+use qafila_ingest::contact_spelling::{ContactSpelling, ContactsView};
 use qafila_ingest::estimate::Estimator;
 use qafila_ingest::hydration::{Hydration, StaleView};
 use qafila_ingest::keys::PostgresKeys;
@@ -21,6 +22,7 @@ use qafila_ingest::observations::ObservationWriter;
 use qafila_ingest::reconcile;
 use qafila_ingest::reconcile::catch_up::EndpointUptime;
 use qafila_ingest::salla::client::{SallaApi, http_client};
+use qafila_ingest::store_currency::StoreCurrencies;
 use qafila_ingest::subscriptions::Subscriptions;
 use qafila_ingest::sync::SyncRole;
 use qafila_ingest::sync::completeness::Statements;
@@ -200,6 +202,17 @@ impl Process {
         let merchants = self.commands(&pool);
         let shutdown = self.shutdown.clone();
         self.app_events(&pool, access.clone())?;
+        let currencies = StoreCurrencies {
+            pool: pool.clone(),
+            access: access.clone(),
+            http: http_client()?,
+            salla: Arc::new(self.config.salla.clone()),
+        };
+        let stopping = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            currencies.keep(stopping).await;
+            Ok(())
+        });
         self.tasks.spawn(async move {
             access.keep(merchants, shutdown).await;
             Ok(())
@@ -217,6 +230,16 @@ impl Process {
         });
         let keys = Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone()));
         let read_models = Arc::new(wiring::read_models(&self.config)?);
+        let spelling = ContactSpelling {
+            pool: pool.clone(),
+            keys: keys.clone(),
+            stored: Arc::clone(&read_models) as Arc<dyn ContactsView>,
+        };
+        let stopping = self.shutdown.clone();
+        self.tasks.spawn(async move {
+            spelling.keep(stopping).await;
+            Ok(())
+        });
         self.webhooks(&pool, &salla, &read_models, keys.clone());
         self.reconciliation(&pool, &salla, &read_models, keys.clone());
         let role = SyncRole {

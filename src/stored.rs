@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, NaiveDate, Utc};
+use qafila_ingest::contact_spelling::{ContactsView, SealedContacts};
 use qafila_ingest::hydration::{StaleEntity, StaleView, Unread};
 use qafila_ingest::reconcile::stored::{ComparedView, Comparison};
 use qafila_ingest::sync::stored::{Range, StoredError, StoredRow, StoredView, ThinOrder};
@@ -51,6 +52,22 @@ impl StoredView for ReadModels {
         stored::count_thin_orders(&self.pool, range.merchant_id, range.store_id, created)
             .await
             .map_err(failed)
+    }
+}
+
+#[async_trait]
+impl ContactsView for ReadModels {
+    async fn sealed_contacts(
+        &self,
+        merchant: MerchantId,
+        store_id: i64,
+        resource: &str,
+        after: Option<i64>,
+        limit: i64,
+    ) -> Result<Vec<SealedContacts>, StoredError> {
+        let rows = stored::sealed_contacts(&self.pool, merchant, store_id, resource, after, limit).await;
+        let contacts = |(salla_id, phone, email)| SealedContacts { salla_id, phone, email };
+        Ok(rows.map_err(failed)?.into_iter().map(contacts).collect())
     }
 }
 

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod app_events;
 pub mod connect;
+pub mod contact_spelling;
 mod contacts;
 pub mod estimate;
 pub mod hydration;
@@ -19,6 +20,7 @@ pub mod repair;
 pub mod role_error;
 pub mod salla;
 pub mod source_sheet;
+pub mod store_currency;
 pub mod stores;
 pub mod subscriptions;
 pub mod sync;

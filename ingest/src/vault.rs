@@ -107,8 +107,8 @@ impl Vault {
         let sealed = self.seal(id, tokens)?;
         sqlx::query(
             "INSERT INTO salla_connections (connection_id, merchant_id, store_id, store_name, store_domain, store_plan,
-                 scopes, key_id, access_token, refresh_token, refresh_hash, refresh_state, expires_at, store_currency)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+                 scopes, key_id, access_token, refresh_token, refresh_hash, refresh_state, expires_at, store_currency, currency_due_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, now() + CASE WHEN $14 IS NULL THEN interval '0' ELSE interval '1 day' END)",
         )
         .bind(id.0)
         .bind(merchant.0)
@@ -152,7 +152,8 @@ impl Vault {
         sqlx::query(
             "UPDATE salla_connections SET store_name = $2, store_domain = $3, store_plan = $4, scopes = $5, key_id = $6,
                  access_token = $7, refresh_token = $8, refresh_hash = $9, refresh_state = $10, expires_at = $11,
-                 generation = generation + 1, told_at = NULL, warned_at = NULL, authorised_at = now(), tokens_at = now(), store_currency = coalesce($12, store_currency)
+                 generation = generation + 1, told_at = NULL, warned_at = NULL, authorised_at = now(), tokens_at = now(), store_currency = coalesce($12, store_currency),
+                 currency_due_at = CASE WHEN $12 IS NULL THEN now() ELSE currency_due_at END, currency_tries = 0
              WHERE connection_id = $1",
         )
         .bind(id.0)
@@ -189,7 +190,7 @@ impl Vault {
             "UPDATE salla_connections c SET scopes = CASE WHEN cardinality($2::text[]) = 0 THEN scopes ELSE $2 END, key_id = $3,
                  access_token = $4, refresh_token = $5, refresh_hash = $6, refresh_state = $7, expires_at = $8,
                  generation = generation + 1, authorised_at = now(), tokens_at = now(), told_at = coalesce(told_at, warned_at),
-                 warned_at = NULL
+                 warned_at = NULL, currency_due_at = now(), currency_tries = 0
              WHERE connection_id = $1 AND wiped_at IS NULL AND (expires_at < $8 OR tokens_at < $10) AND (NOT $9 OR refresh_hash IS DISTINCT FROM $6)
                AND NOT EXISTS (SELECT FROM token_refreshes r WHERE r.connection_id = $1 AND r.refresh_hash = $6)",
         )

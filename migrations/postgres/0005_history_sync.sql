@@ -97,7 +97,12 @@ ALTER TABLE salla_connections
     -- The merchant has been told of what only a new authorisation mends, and has to be told once access works again …
     ADD COLUMN told_at timestamptz,
     -- … and which pair of tokens it was about: each pair that is lost is told.
-    ADD COLUMN told_generation bigint;
+    ADD COLUMN told_generation bigint,
+    -- When Salla is asked again for the store's currency, and how often in a row it did not say.
+    ADD COLUMN currency_due_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN currency_tries int NOT NULL DEFAULT 0,
+    -- By which rules the store's phones were spelt for the look-up of people.
+    ADD COLUMN contacts_spelling text;
 CREATE INDEX salla_connections_expiry ON salla_connections (expires_at) WHERE wiped_at IS NULL;
 -- The intent to redeem a refresh token, written before it is sent: one for each token, for ever, never handed on.
 CREATE TABLE token_refreshes (

@@ -6,6 +6,10 @@ use phonenumber::{Mode, PhoneNumber, country};
 
 use crate::salla::shapes::values::latin_digits;
 
+/// Version of the rules of this file. Whoever changes what [`phone`] makes of a number raises it: digests that were made before are
+/// recomputed.
+pub const SPELLING: u32 = 1;
+
 /// A phone number as a source gave it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Phone {

@@ -246,7 +246,7 @@ pub async fn identify_installer(
     let text = packing::readable(&body).map_err(|error| OAuthError::Unclear(error.to_string()))?;
     let (mut store, email) =
         user_info(&text).ok_or_else(|| OAuthError::Unclear("user info without a store".into()))?;
-    store.currency = store_currency(http, config, access).await;
+    store.currency = store_currency(http, config, access, HINT_WITHIN).await;
     Ok((store, email))
 }
 
@@ -271,10 +271,16 @@ fn user_info(json: &str) -> Option<(StoreIdentity, Option<String>)> {
     Some((store, user.text("email").value().filter(|email| email.contains('@'))))
 }
 
-/// The currency that a store sells in; none where Salla does not say so at once. It fills in for amounts that name none, no more.
-async fn store_currency(http: &reqwest::Client, config: &SallaConfig, access: &Secret) -> Option<String> {
+/// The currency that a store sells in (ISO 4217); none where Salla does not say so within `timeout`. It fills in for amounts that name none, no
+/// more.
+pub(crate) async fn store_currency(
+    http: &reqwest::Client,
+    config: &SallaConfig,
+    access: &Secret,
+    timeout: Duration,
+) -> Option<String> {
     let url = format!("{}/store/info", config.api.as_str().trim_end_matches('/'));
-    let answer = http.get(url).bearer_auth(access.expose()).timeout(HINT_WITHIN).send().await.ok()?;
+    let answer = http.get(url).bearer_auth(access.expose()).timeout(timeout).send().await.ok()?;
     if !answer.status().is_success() {
         return None;
     }

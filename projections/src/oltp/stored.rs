@@ -43,6 +43,29 @@ const TO_READ: &str =
 const IS_STALE: &str =
     "stale_since > coalesce(read_at, '-infinity') AND stale_since > coalesce(deleted_at, '-infinity')";
 
+/// `(id, phone, e-mail address)`, sealed, of a store's customers (`customers`) or of the customers beside its orders (`orders`), in the order
+/// of their ids from behind `after`. Nothing for another resource.
+pub async fn sealed_contacts(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+    after: Option<i64>,
+    limit: i64,
+) -> Result<Vec<(i64, Option<String>, Option<String>)>, sqlx::Error> {
+    let columns = match resource {
+        "orders" => "order_id, customer_phone, customer_email FROM orders",
+        "customers" => "customer_id, phone, email FROM customers",
+        _ => return Ok(vec![]),
+    };
+    let query = format!(
+        "SELECT {columns} WHERE merchant_id = $1 AND store_id = $2 AND {id} > $3 ORDER BY {id} LIMIT $4",
+        id = columns.split(',').next().unwrap_or_default()
+    );
+    let after = after.unwrap_or(i64::MIN);
+    sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(after).bind(limit).fetch_all(pool).await
+}
+
 /// `(id, deleted since, created)` of a resource of one store (`orders`, `customers` or `products`): all of the span, and those of
 /// `ids` wherever they are. Nothing for another resource.
 pub async fn rows(

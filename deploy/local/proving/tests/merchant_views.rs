@@ -1,14 +1,21 @@
 //! What a merchant reads: reports that rank, and lists and details of orders, customers and products, held against the store itself.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use qafila::config::Config;
+use qafila::stored::ReadModels;
+use qafila_ingest::contact_spelling::ContactSpelling;
+use qafila_ingest::keys::PostgresKeys;
+use qafila_ingest::mapping::market::Market;
 use qafila_projections::olap::standing::{Standing, standing};
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
 use qafila_schemas::amount::Amount;
+use qafila_schemas::ids::MerchantId;
 use reqwest::StatusCode;
 use salla_sim::catalogue::STATUSES;
 use salla_sim::store::{Order, Plan, Store};
@@ -280,5 +287,54 @@ fn whoever_was_erased_or_is_of_another_store_is_found_by_no_contact() {
         .await?;
         ensure!(left == 0, "{left} digests are left");
         Ok(())
+    });
+}
+
+#[test]
+fn where_phones_are_spelt_by_other_rules_the_digests_of_whoever_is_stored_are_recomputed() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let plan = Plan { seed: 863, orders: 3, customers: 4, products: 2, months: 1, ..Plan::default() };
+        let store = make_store(&world.sim_url, &plan).await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        merchant.connect(store).await?;
+        merchant.start_import(12).await?;
+        merchant.watch_import(Duration::from_secs(60), |_| {}).await?;
+        let (id, email) =
+            of_store(store, |store| (store.customers[2].id, store.customers[2].email.clone())).await?;
+        let path = format!("/api/v1/customers?email={email}");
+        let search = || async { expect(merchant.get(&path).await?, StatusCode::OK).await };
+        until(search, |found| ids(rows(found, "items")) == [id]).await?;
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        sqlx::query("DELETE FROM contact_digests WHERE merchant_id = $1::uuid")
+            .bind(&merchant.id)
+            .execute(&owner)
+            .await?;
+        ensure!(rows(&search().await?, "items").is_empty(), "the digests were deleted");
+        // A process of its own, which knows of no digest that was written before.
+        let config = Config::read(|name| world.environment.get(name).cloned())?;
+        let read_models = ReadModels { pool: owner.clone(), list_cache_window: Duration::from_secs(900) };
+        let spelling = ContactSpelling {
+            pool: owner.clone(),
+            keys: Arc::new(PostgresKeys::new(owner.clone(), config.operator_keys)),
+            stored: Arc::new(read_models),
+        };
+        let merchant_id = MerchantId(merchant.id.parse()?);
+        ensure!(spelling.recompute(merchant_id, store.cast_signed(), Market::default()).await? >= 4);
+        ensure!(ids(rows(&search().await?, "items")) == [id]);
+        // The system does so by itself where the rules or the store's country have changed, and once.
+        let spelling = || async {
+            let query = "SELECT contacts_spelling FROM salla_connections WHERE store_id = $1";
+            Ok(sqlx::query_scalar::<_, Option<String>>(query)
+                .bind(store.cast_signed())
+                .fetch_one(&owner)
+                .await?)
+        };
+        let done = until(spelling, |spelling| spelling.is_some()).await?;
+        sqlx::query("UPDATE salla_connections SET contacts_spelling = '0:SAR' WHERE store_id = $1")
+            .bind(store.cast_signed())
+            .execute(&owner)
+            .await?;
+        until(spelling, |spelling| *spelling == done).await.map(drop)
     });
 }

@@ -234,3 +234,26 @@ fn an_end_that_nothing_can_renew_is_told_a_week_before_then_that_it_came_and_the
         store.is_told("working", None).await
     });
 }
+
+#[test]
+fn a_store_whose_currency_salla_did_not_tell_while_it_was_connected_is_asked_again_until_it_does() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _alone = SHARED.faults.write().await;
+        world.sim.world().switches.store_info_fails = true;
+        let store = Store::connected(world, 917).await?;
+        let asked = || async {
+            let query =
+                "SELECT store_currency, currency_tries FROM salla_connections WHERE connection_id = $1";
+            let row: (Option<String>, i32) =
+                sqlx::query_as(query).bind(store.id.0).fetch_one(&store.pool).await?;
+            Ok(row)
+        };
+        until(asked, |(currency, tries)| currency.is_none() && *tries >= 1).await?;
+        world.sim.world().switches.store_info_fails = false;
+        until(asked, |(currency, tries)| currency.as_deref() == Some("SAR") && *tries == 0).await?;
+        // It may change; tokens that the store sends by itself are an occasion to ask.
+        store.set("store_currency = 'KWD', currency_due_at = now()").await?;
+        until(asked, |(currency, _)| currency.as_deref() == Some("SAR")).await.map(drop)
+    });
+}

@@ -94,6 +94,9 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
             found.map_or_else(not_found, |(store, p)| success(odd::product_of(store, shapes::product(p))))
         }
         (&Method::GET, ["carts", "abandoned"]) => lists::nothing(world, &call.query),
+        (&Method::GET, ["store", "info"]) if world.switches.store_info_fails => {
+            json_answer(StatusCode::SERVICE_UNAVAILABLE, &json!({"status": 503, "success": false}))
+        }
         (&Method::GET, ["store", "info"]) => {
             let mut info = shapes::STORE_INFO.clone();
             if let Some(store) = world.stores.get(&store) {

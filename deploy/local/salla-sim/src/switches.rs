@@ -56,6 +56,8 @@ pub struct Switches {
     pub webhook_time: u8,
     /// Requests a minute of a basic plan.
     pub basic_per_minute: u32,
+    /// `GET /store/info` answers 503.
+    pub store_info_fails: bool,
     /// Details of an order hold its items, as they did before 2024-07 (FACTS §4.2).
     pub full_details: bool,
     /// `date_from` and `date_to` of customers mean the opposite, as their page says (FACTS §4.4).
@@ -89,6 +91,7 @@ impl Default for Switches {
             webhook_retry_seconds: vec![300.0, 300.0, 300.0],
             webhook_time: 0,
             basic_per_minute: 60,
+            store_info_fails: false,
             full_details: false,
             swapped_customer_dates: false,
             token_life_seconds: 1_209_599,

@@ -18,8 +18,10 @@ const CLOCK_UNCERTAINTY_MS: i64 = 1_000;
 /// What lies further apart than its uncertainty and this can never be in doubt again, whatever comes.
 const FORGET_BEYOND_MS: i64 = 3 * CLOCK_UNCERTAINTY_MS;
 
-/// When what is assumed was true: before anything that a source tells.
-const BEFORE_ALL: Millis = Millis(i64::MIN / 2);
+/// What is assumed counts from here: before anything that a source tells.
+const ASSUMED_FROM: i64 = i64::MIN / 2;
+/// Before here all is assumed.
+const ASSUMED_UNTIL: i64 = i64::MIN / 4;
 
 /// How observations are compared.
 #[derive(Debug, Clone, Copy)]
@@ -88,14 +90,16 @@ impl Stamp {
         Self { observed_at: observation.observed_at, origin: Origin::from(&observation.source), tie }
     }
 
-    /// Of a value that no source told: whatever one tells comes after it.
-    pub fn assumed<T: Hash>(value: &T) -> Self {
-        Self { observed_at: BEFORE_ALL, origin: Origin::Other, tie: hash(value) }
+    /// Of a value that no source told, beside an observation of this stamp: whatever one tells comes after it. Of two that are assumed the
+    /// later counts, which may know more of the store.
+    pub fn assumed<T: Hash>(self, value: &T) -> Self {
+        let since = self.observed_at.0.clamp(0, ASSUMED_UNTIL - ASSUMED_FROM - 1);
+        Self { observed_at: Millis(ASSUMED_FROM + since), origin: Origin::Other, tie: hash(value) }
     }
 
     /// Whether no source told it.
     pub fn is_assumed(self) -> bool {
-        self.observed_at == BEFORE_ALL && self.origin == Origin::Other
+        self.observed_at.0 < ASSUMED_UNTIL && self.origin == Origin::Other
     }
 
     /// Whether its instant is exact: it comes from no cache.
@@ -339,18 +343,25 @@ mod tests {
 
     #[test]
     fn what_is_assumed_holds_until_any_source_tells_and_raises_no_doubt() {
-        let assumed = (Stamp::assumed(&Some(1)), Some(1));
+        let assumed = |at: i64, value: Option<u8>| (stamp(at, Origin::List).assumed(&value), value);
+        let first = assumed(0, Some(1));
         for origin in [Origin::List, Origin::Webhook, Origin::Details] {
             for told in [Some(2), None] {
                 let told = (stamp(0, origin), told);
-                let register = fold(&[assumed, told, assumed]);
+                let late = assumed(1_800_000_000_000, Some(1));
+                let register = fold(&[first, told, late]);
                 assert_eq!((register.value().copied(), register.seen().doubt(RULES)), (told.1, None));
-                assert_eq!(register, fold(&[told, assumed]), "the order of arrival does not matter");
+                assert_eq!(register, fold(&[late, told, first]), "the order of arrival does not matter");
             }
         }
-        let alone = fold(&[assumed, (Stamp::assumed(&Some(2)), Some(2))]);
-        assert_eq!(alone, fold(&[(Stamp::assumed(&Some(2)), Some(2)), assumed]));
-        assert!(alone.stamp(RULES).is_some_and(Stamp::is_assumed) && !stamp(0, Origin::Other).is_assumed());
+        for (first, second) in [(1, 2), (2, 1)] {
+            let (first, second) = (assumed(1_000, Some(first)), assumed(2_000, Some(second)));
+            let both = fold(&[first, second]);
+            assert_eq!(both, fold(&[second, first]));
+            assert_eq!(both.value().copied(), second.1, "the later of two");
+            assert!(both.stamp(RULES).is_some_and(Stamp::is_assumed));
+        }
+        assert!(!stamp(0, Origin::Other).is_assumed());
     }
 
     #[test]
