@@ -330,7 +330,7 @@ fn where_phones_are_spelt_by_other_rules_the_digests_of_whoever_is_stored_are_re
                 .fetch_one(&owner)
                 .await?)
         };
-        let done = until(spelling, |spelling| spelling.is_some()).await?;
+        let done = until(spelling, Option::is_some).await?;
         sqlx::query("UPDATE salla_connections SET contacts_spelling = '0:SAR' WHERE store_id = $1")
             .bind(store.cast_signed())
             .execute(&owner)

@@ -224,7 +224,7 @@ fn observe<T: Hash>(
     let mut changed = false;
     for ((register, value), name) in registers.iter_mut().zip(values).zip(names) {
         if value.is_some() && assumed.iter().any(|assumed| assumed == name) {
-            let stamp = stamp.assumed(&value);
+            let stamp = Stamp::assumed(&value, stamp);
             changed |= register.observe(value, stamp, rules);
         } else if value.is_some() || empty.iter().any(|empty| empty == name) {
             changed |= register.observe(value, stamp, rules);

@@ -92,8 +92,8 @@ impl Stamp {
 
     /// Of a value that no source told, beside an observation of this stamp: whatever one tells comes after it. Of two that are assumed the
     /// later counts, which may know more of the store.
-    pub fn assumed<T: Hash>(self, value: &T) -> Self {
-        let since = self.observed_at.0.clamp(0, ASSUMED_UNTIL - ASSUMED_FROM - 1);
+    pub fn assumed<T: Hash>(value: &T, beside: Self) -> Self {
+        let since = beside.observed_at.0.clamp(0, ASSUMED_UNTIL - ASSUMED_FROM - 1);
         Self { observed_at: Millis(ASSUMED_FROM + since), origin: Origin::Other, tie: hash(value) }
     }
 
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn what_is_assumed_holds_until_any_source_tells_and_raises_no_doubt() {
-        let assumed = |at: i64, value: Option<u8>| (stamp(at, Origin::List).assumed(&value), value);
+        let assumed = |at: i64, value: Option<u8>| (Stamp::assumed(&value, stamp(at, Origin::List)), value);
         let first = assumed(0, Some(1));
         for origin in [Origin::List, Origin::Webhook, Origin::Details] {
             for told in [Some(2), None] {
