@@ -192,7 +192,8 @@ impl Vault {
                  generation = generation + 1, authorised_at = now(), tokens_at = now(), told_at = coalesce(told_at, warned_at),
                  warned_at = NULL, currency_due_at = now(), currency_tries = 0
              WHERE connection_id = $1 AND wiped_at IS NULL AND (expires_at < $8 OR tokens_at < $10) AND (NOT $9 OR refresh_hash IS DISTINCT FROM $6)
-               AND NOT EXISTS (SELECT FROM token_refreshes r WHERE r.connection_id = $1 AND r.refresh_hash = $6)",
+               AND NOT EXISTS (SELECT FROM token_refreshes r JOIN salla_connections o USING (connection_id)
+                   WHERE o.store_id = c.store_id AND r.refresh_hash = $6)",
         )
         .bind(id.0)
         .bind(&tokens.scopes)

@@ -6,7 +6,7 @@ use std::fmt;
 
 use qafila_ingest::salla::shapes::reading::Reading;
 use qafila_ingest::salla::shapes::values::raw_id;
-use qafila_ingest::webhooks::packing::without_mark;
+use qafila_ingest::webhooks::packing::{utf16, without_mark};
 use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -35,7 +35,9 @@ impl Envelope {
     /// Reads what can be read, and no further than where both are known: they stand first, and the data behind them is long.
     pub(super) fn read(body: &[u8]) -> Self {
         let mut envelope = Self::default();
-        let mut json = serde_json::Deserializer::from_slice(without_mark(body));
+        let text = utf16(body);
+        let body = text.as_ref().map_or_else(|| without_mark(body), |text| text.as_bytes());
+        let mut json = serde_json::Deserializer::from_slice(body);
         // An error says that reading ended, with whatever was found.
         let _ = Outside(&mut envelope).deserialize(&mut json);
         envelope

@@ -7,7 +7,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use super::claim_links;
 use crate::salla::Secret;
 use crate::salla::oauth::Tokens;
-use crate::vault::{Vault, VaultError};
+use crate::vault::{Vault, VaultError, token_hash};
 
 /// An installation that waits for its merchant.
 #[derive(Debug)]
@@ -41,7 +41,9 @@ impl<'v> EasyModeInstalls<'v> {
         let (key_id, access, refresh) = self.vault.seal_held(store_id, tokens)?;
         let held = sqlx::query(
             "INSERT INTO easy_mode_installs AS known (store_id, key_id, access_token, refresh_token, scopes, expires_at)
-             VALUES ($1, $2, $3, $4, $5, $6)
+             SELECT $1, $2, $3, $4, $5, $6 WHERE NOT EXISTS (
+                 SELECT FROM token_refreshes r JOIN salla_connections o USING (connection_id)
+                 WHERE o.store_id = $1 AND r.refresh_hash = $8)
              ON CONFLICT (store_id) DO UPDATE SET key_id = $2, access_token = $3, refresh_token = $4, scopes = $5, expires_at = $6,
                  held_since = now() WHERE known.expires_at < $6 OR known.held_since < $7",
         )
@@ -52,6 +54,7 @@ impl<'v> EasyModeInstalls<'v> {
         .bind(&tokens.scopes)
         .bind(tokens.expires_at)
         .bind(tokens.guessed_since)
+        .bind(tokens.refresh.as_ref().map(token_hash))
         .execute(connection)
         .await?;
         Ok(held.rows_affected() == 1)

@@ -29,6 +29,9 @@ const PATIENCE: Duration = Duration::from_secs(120);
 const MOST_HELD: Duration = Duration::from_secs(45 * 60);
 /// An answer of an unknown shape is asked for so often.
 const MAX_MISREAD: u32 = 3;
+/// A token that works for what every token may is refused for a scope that is missing after so many answers: one that has just come may not
+/// be known everywhere yet.
+const MAX_REFUSED_SCOPE: u32 = 3;
 /// A call renews access at most so often.
 const RENEWAL_PAUSE: Duration = Duration::from_secs(30);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -262,7 +265,7 @@ impl SallaClient {
         read: impl Fn(&str, Millis) -> Result<T, BodyFault>,
     ) -> Result<T, SallaError> {
         let (mut failing_since, mut held_since) = (None, None);
-        let (mut attempt, mut misread, mut renewed_at) = (0, 0, None);
+        let (mut attempt, mut misread, mut refused_scope, mut renewed_at) = (0, 0, 0, None);
         loop {
             let access = self.api.access.token(self.connection_id).await?;
             let last = match self.attempt(&call, &access, &read).await {
@@ -285,7 +288,15 @@ impl SallaClient {
                 Err(Failure::Unauthorized(message)) => {
                     // The words of a 401 are a hint only (FACTS §3): where the token works for what every token may, a scope is missing.
                     match oauth::standing(&self.api.http, self.config(), &access.token).await {
-                        Standing::Accepted => return Err(SallaError::ScopeMissing(message)),
+                        Standing::Accepted => {
+                            refused_scope += 1;
+                            if refused_scope >= MAX_REFUSED_SCOPE {
+                                return Err(SallaError::ScopeMissing(message));
+                            }
+                            tokio::time::sleep(jittered(attempt)).await;
+                            attempt += 1;
+                            continue;
+                        }
                         Standing::Refused => {}
                         Standing::Unclear(reason) => {
                             if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {

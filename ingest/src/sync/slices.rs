@@ -10,7 +10,7 @@ use qafila_schemas::millis::Millis;
 use sqlx::{PgPool, Row};
 
 use super::intake::SeenRow;
-use super::plan::Slice;
+use super::plan::{STRAY, Slice, UNDATED};
 
 /// How far a slice is.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -188,13 +188,13 @@ impl SliceStore {
     /// What the scan under way has read.
     pub async fn tally(&self, run: RunId, slice: &SliceState) -> Result<Tally, sqlx::Error> {
         let row = sqlx::query(
-            "SELECT count(*) FILTER (WHERE now.side < 0), count(*) FILTER (WHERE now.side = 0),
-                 count(*) FILTER (WHERE now.side = 1), count(*) FILTER (WHERE now.side IN (2, 3)), count(earlier.salla_id),
+            &format!("SELECT count(*) FILTER (WHERE now.side < 0), count(*) FILTER (WHERE now.side = 0),
+                 count(*) FILTER (WHERE now.side = 1), count(*) FILTER (WHERE now.side IN ({UNDATED}, {STRAY})), count(earlier.salla_id),
                  (SELECT count(*) FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 - 1)
              FROM sync_seen now
              LEFT JOIN sync_seen earlier ON earlier.run_id = $1 AND earlier.resource = $2 AND earlier.slice = $3
                  AND earlier.scan = $4 - 1 AND earlier.salla_id = now.salla_id
-             WHERE now.run_id = $1 AND now.resource = $2 AND now.slice = $3 AND now.scan = $4",
+             WHERE now.run_id = $1 AND now.resource = $2 AND now.slice = $3 AND now.scan = $4"),
         )
         .bind(run.0)
         .bind(&slice.resource)
@@ -213,8 +213,8 @@ impl SliceStore {
     /// Ids within the slice that the scan under way has read, with those that did not map apart.
     pub async fn seen(&self, run: RunId, slice: &SliceState) -> Result<(Vec<i64>, Vec<i64>), sqlx::Error> {
         let rows: Vec<(i64, bool)> = sqlx::query_as(
-            "SELECT salla_id, skipped FROM sync_seen
-             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN (0, 2, 3)",
+            &format!("SELECT salla_id, skipped FROM sync_seen
+             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN (0, {UNDATED}, {STRAY})"),
         )
         .bind(run.0)
         .bind(&slice.resource)
@@ -229,10 +229,10 @@ impl SliceStore {
 
     /// Different orders in all closed slices that tell no date, and those that tell one that was not asked for.
     pub async fn undated(&self, run: RunId) -> Result<(i64, i64), sqlx::Error> {
-        sqlx::query_as(
-            "SELECT count(*) FILTER (WHERE side <> 3), count(*) FILTER (WHERE side = 3)
-             FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2",
-        )
+        sqlx::query_as(&format!(
+            "SELECT count(*) FILTER (WHERE side <> {STRAY}), count(*) FILTER (WHERE side = {STRAY})
+             FROM sync_seen WHERE run_id = $1 AND resource = 'orders' AND slice = $2"
+        ))
         .bind(run.0)
         .bind(UNDATED_ROWS)
         .fetch_one(&self.pool)
@@ -242,8 +242,8 @@ impl SliceStore {
     /// Those of `ids` that a slice of other days has listed in this run, or that tell no date there.
     pub async fn listed_elsewhere(&self, run: RunId, ids: &[i64]) -> Result<HashSet<i64>, sqlx::Error> {
         let ids: Vec<i64> = sqlx::query_scalar(
-            "SELECT DISTINCT salla_id FROM sync_seen
-             WHERE run_id = $1 AND resource = 'orders' AND side IN (2, 3) AND salla_id = ANY($2)",
+            &format!("SELECT DISTINCT salla_id FROM sync_seen
+             WHERE run_id = $1 AND resource = 'orders' AND side IN ({UNDATED}, {STRAY}) AND salla_id = ANY($2)"),
         )
         .bind(run.0)
         .bind(ids)
@@ -337,10 +337,10 @@ impl SliceStore {
         .await?;
         if tally.undated > 0 {
             sqlx::query(
-                "INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id, side)
+                &format!("INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id, side)
                  SELECT run_id, resource, $5, 1, salla_id, side FROM sync_seen
-                 WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN (2, 3)
-                 ON CONFLICT DO NOTHING",
+                 WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan = $4 AND side IN ({UNDATED}, {STRAY})
+                 ON CONFLICT DO NOTHING"),
             )
             .bind(lease.run_id.0)
             .bind(&slice.resource)

@@ -1,4 +1,4 @@
-//! Bodies of webhooks that come packed by gzip, or behind a byte order mark: what Salla sends passes proxies.
+//! Bodies of webhooks that come packed by gzip, behind a byte order mark or in UTF-16: what Salla sends passes proxies.
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -58,11 +58,27 @@ pub fn without_mark(body: &[u8]) -> &[u8] {
     body.strip_prefix(BYTE_ORDER_MARK).unwrap_or(body)
 }
 
+/// The text of a body in UTF-16, which its byte order mark tells; none of another. Halves of pairs become replacement characters.
+pub fn utf16(body: &[u8]) -> Option<Zeroizing<String>> {
+    let unit: fn([u8; 2]) -> u16 = match body.get(..2)? {
+        b"\xff\xfe" => u16::from_le_bytes,
+        b"\xfe\xff" => u16::from_be_bytes,
+        _ => return None,
+    };
+    let units = body[2..].chunks_exact(2).map(|pair| unit([pair[0], pair[1]]));
+    // Room for all of it: a unit becomes three bytes at most.
+    let mut text = Zeroizing::new(String::with_capacity(body.len() / 2 * 3));
+    text.extend(char::decode_utf16(units).map(|unit| unit.unwrap_or(char::REPLACEMENT_CHARACTER)));
+    Some(text)
+}
+
 /// The text of a body that is not packed, without a byte order mark. What is no UTF-8 in it becomes replacement characters.
 fn text(body: &[u8]) -> Zeroizing<String> {
-    Zeroizing::new(match String::from_utf8_lossy(without_mark(body)) {
-        Cow::Borrowed(text) => text.to_owned(),
-        Cow::Owned(text) => text,
+    utf16(body).unwrap_or_else(|| {
+        Zeroizing::new(match String::from_utf8_lossy(without_mark(body)) {
+            Cow::Borrowed(text) => text.to_owned(),
+            Cow::Owned(text) => text,
+        })
     })
 }
 
@@ -108,5 +124,20 @@ mod tests {
     #[test]
     fn half_a_character_costs_that_character_alone() {
         assert_eq!(text(b"{\"name\":\"a\xd8\"}").as_str(), "{\"name\":\"a\u{fffd}\"}");
+    }
+
+    #[test]
+    fn a_text_in_utf_16_is_read_as_its_byte_order_mark_says() {
+        let plain = r#"{"event":"طلب 🐪"}"#;
+        for (mark, bytes) in [
+            ([0xff, 0xfe], u16::to_le_bytes as fn(u16) -> [u8; 2]),
+            ([0xfe, 0xff], u16::to_be_bytes as fn(u16) -> [u8; 2]),
+        ] {
+            let body: Vec<u8> = mark.into_iter().chain(plain.encode_utf16().flat_map(bytes)).collect();
+            assert_eq!(*readable(&body).expect("a text"), plain);
+            assert_eq!(*readable(&body[..body.len() - 1]).expect("a text"), plain[..plain.len() - 1]);
+        }
+        assert_eq!(*readable(b"\xff\xfe\x00\xd8").expect("a text"), "\u{fffd}");
+        assert!(utf16(b"{}").is_none() && utf16(b"\xff").is_none());
     }
 }

@@ -210,6 +210,42 @@ fn a_pair_whose_end_salla_does_not_tell_replaces_what_came_before_it_whenever_th
 }
 
 #[test]
+fn a_pair_that_an_ended_connection_of_the_store_has_redeemed_is_never_taken_again() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let store = Store::connected(world, 918).await?;
+        let mut transaction = store.pool.begin().await?;
+        let ended: sqlx::types::Uuid = sqlx::query_scalar(
+            "INSERT INTO salla_connections (connection_id, merchant_id, store_id, store_name, scopes, key_id, expires_at, wiped_at)
+             SELECT gen_random_uuid(), merchant_id, store_id, store_name, scopes, key_id, expires_at, now()
+             FROM salla_connections WHERE connection_id = $1 RETURNING connection_id",
+        )
+        .bind(store.id.0)
+        .fetch_one(&mut *transaction)
+        .await?;
+        let sent = |refresh: &str| Tokens {
+            access: Secret::new("from the store"),
+            refresh: Some(Secret::new(refresh)),
+            expires_at: Utc::now() + Duration::days(30),
+            guessed_since: None,
+            scopes: vec![],
+        };
+        sqlx::query(
+            "INSERT INTO token_refreshes (connection_id, refresh_hash, worker, answer_until, outcome)
+             VALUES ($1, $2, 'another', now(), 'stored')",
+        )
+        .bind(ended)
+        .bind(token_hash(&Secret::new("redeemed before")))
+        .execute(&mut *transaction)
+        .await?;
+        let again = sent("redeemed before");
+        ensure!(!store.vault.authorised(&mut transaction, store.id, &again).await?);
+        ensure!(store.vault.authorised(&mut transaction, store.id, &sent("a new one")).await?);
+        Ok(transaction.rollback().await?)
+    });
+}
+
+#[test]
 fn an_end_that_nothing_can_renew_is_told_a_week_before_then_that_it_came_and_then_that_access_works_again() {
     SHARED.run(async {
         let world = SHARED.world().await?;
