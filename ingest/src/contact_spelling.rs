@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::ids::MerchantId;
 use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, SubjectKey, key_id};
 use sqlx::{FromRow, PgPool};
 use tokio_util::sync::CancellationToken;
@@ -105,39 +105,45 @@ impl ContactSpelling {
         }
     }
 
-    /// Does a portion of what is due; says of how many connections. One that fails stops no other.
-    async fn recompute_due(&self) -> Result<i64, SpellingError> {
+    /// Does a portion of what is due; says of how many connections. One that fails stops no other, and is tried again after a growing pause.
+    async fn recompute_due(&self) -> Result<i64, sqlx::Error> {
         let due: Vec<Due> = sqlx::query_as(
-            "SELECT connection_id, merchant_id, store_id, store_currency, spelling FROM (
-                 SELECT *, $1 || ':' || coalesce(store_currency, '') AS spelling FROM salla_connections) c
-             WHERE contacts_spelling IS DISTINCT FROM spelling ORDER BY connected_at DESC LIMIT $2",
+            "UPDATE salla_connections c SET contacts_tries = contacts_tries + 1,
+                 contacts_due_at = now() + least(interval '1 day', interval '1 minute' * 2 ^ least(contacts_tries, 11))
+             FROM (
+                 SELECT connection_id, $1 || ':' || coalesce(store_currency, '') AS spelling FROM salla_connections
+                 WHERE contacts_spelling IS DISTINCT FROM $1 || ':' || coalesce(store_currency, '') AND contacts_due_at <= now()
+                 ORDER BY contacts_due_at LIMIT $2 FOR UPDATE SKIP LOCKED) d
+             WHERE c.connection_id = d.connection_id
+             RETURNING c.connection_id, c.merchant_id, c.store_id, c.store_currency, d.spelling",
         )
         .bind(SPELLING.to_string())
         .bind(MAX_CONNECTIONS)
         .fetch_all(&self.pool)
         .await?;
-        let (found, mut outcome) = (due.len() as i64, Ok(()));
+        let found = due.len() as i64;
         for due in due {
-            let (id, store_id) = (ConnectionId(due.connection_id), due.store_id);
-            let market = Market::of_currency(due.store_currency.as_deref());
-            let recomputed = self.recompute(MerchantId(due.merchant_id), store_id, market).await;
-            match recomputed {
-                Ok(rows) => {
-                    sqlx::query(
-                        "UPDATE salla_connections SET contacts_spelling = $2 WHERE connection_id = $1",
-                    )
-                    .bind(id.0)
-                    .bind(&due.spelling)
-                    .execute(&self.pool)
-                    .await?;
-                    if rows > 0 {
-                        tracing::info!(event = "digests of contacts recomputed", connectionId = %id, storeId = store_id, rows);
-                    }
-                }
-                Err(error) => outcome = Err(error),
+            let (id, store_id) = (due.connection_id, due.store_id);
+            if let Err(error) = self.recompute_and_note(due).await {
+                tracing::warn!(event = "failed to recompute digests of contacts", connectionId = %id, storeId = store_id, error = %error);
             }
         }
-        outcome.map(|()| found)
+        Ok(found)
+    }
+
+    async fn recompute_and_note(&self, due: Due) -> Result<(), SpellingError> {
+        let market = Market::of_currency(due.store_currency.as_deref());
+        let rows = self.recompute(MerchantId(due.merchant_id), due.store_id, market).await?;
+        sqlx::query("UPDATE salla_connections SET contacts_spelling = $2, contacts_tries = 0 WHERE connection_id = $1")
+            .bind(due.connection_id)
+            .bind(&due.spelling)
+            .execute(&self.pool)
+            .await?;
+        if rows > 0 {
+            let connection = due.connection_id;
+            tracing::info!(event = "digests of contacts recomputed", connectionId = %connection, storeId = due.store_id, rows);
+        }
+        Ok(())
     }
 
     /// Recomputes what the contacts of a store, which sells in `market`, are looked up by; says of how many rows.
@@ -171,13 +177,41 @@ impl ContactSpelling {
         let mut ids: Vec<i64> = sealed.filter_map(|text| key_id(text)).collect();
         ids.sort_unstable();
         ids.dedup();
-        let keys = self.keys.keys_for_opening(merchant, &ids).await?;
+        let keys = self.keys_of(merchant, &ids).await?;
         let contacts: Vec<(i64, Contact)> =
             page.iter().flat_map(|row| contacts(row, &keys, market.country())).collect();
         if !contacts.is_empty() {
             self.keys.remember(merchant, &contacts).await?;
         }
         Ok(())
+    }
+
+    /// The keys that can be read. A damaged one is of its subject alone.
+    async fn keys_of(
+        &self,
+        merchant: MerchantId,
+        ids: &[i64],
+    ) -> Result<HashMap<i64, SubjectKey>, KeyStoreError> {
+        match self.keys.keys_for_opening(merchant, ids).await {
+            Err(KeyStoreError::Seal(_)) => {}
+            known => return known,
+        }
+        let (mut keys, mut damaged) = (HashMap::new(), None);
+        for id in ids {
+            match self.keys.keys_for_opening(merchant, &[*id]).await {
+                Ok(known) => keys.extend(known),
+                Err(KeyStoreError::Seal(error)) => {
+                    tracing::warn!(event = "subject key not readable", merchantId = %merchant, subjectKeyId = id, error = %error);
+                    damaged = Some(error);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        // Where none can be read, it is the merchant's key, or ours, that does not open them.
+        match damaged {
+            Some(error) if keys.is_empty() => Err(error.into()),
+            _ => Ok(keys),
+        }
     }
 }
 

@@ -106,8 +106,10 @@ impl StoreCurrencies {
         let access = self.access.token(ConnectionId(due.connection_id)).await?;
         let currency = oauth::store_currency(&self.http, &self.salla, &access.token, TIMEOUT).await;
         let currency = currency.ok_or(AskError::NotSaid)?;
+        // What was read before is still on its way into the rows whose contacts are spelt anew.
         sqlx::query(
-            "UPDATE salla_connections SET store_currency = $2, currency_tries = 0, currency_due_at = now() + interval '1 day'
+            "UPDATE salla_connections SET store_currency = $2, currency_tries = 0, currency_due_at = now() + interval '1 day',
+                 contacts_due_at = CASE WHEN store_currency IS DISTINCT FROM $2 THEN now() + interval '15 minutes' ELSE contacts_due_at END
              WHERE connection_id = $1 AND wiped_at IS NULL",
         )
         .bind(due.connection_id)

@@ -101,8 +101,10 @@ ALTER TABLE salla_connections
     -- When Salla is asked again for the store's currency, and how often in a row it did not say.
     ADD COLUMN currency_due_at timestamptz NOT NULL DEFAULT now(),
     ADD COLUMN currency_tries int NOT NULL DEFAULT 0,
-    -- By which rules the store's phones were spelt for the look-up of people.
-    ADD COLUMN contacts_spelling text;
+    -- By which rules the store's phones were spelt for the look-up of people, when that is looked at, and how often in a row it failed.
+    ADD COLUMN contacts_spelling text,
+    ADD COLUMN contacts_due_at timestamptz NOT NULL DEFAULT now(),
+    ADD COLUMN contacts_tries int NOT NULL DEFAULT 0;
 CREATE INDEX salla_connections_expiry ON salla_connections (expires_at) WHERE wiped_at IS NULL;
 -- The intent to redeem a refresh token, written before it is sent: one for each token, for ever, never handed on.
 CREATE TABLE token_refreshes (

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::customers::{self, Customer, CustomerFilter};
-use qafila_schemas::sealed::{Contact, SubjectId};
+use qafila_schemas::sealed::SubjectId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -97,7 +97,10 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let next_cursor = page.cut(&mut found, |customer| (DateTime::UNIX_EPOCH, customer.customer_id));
     open(&*app.keys, merchant, found.iter_mut().flat_map(personal).collect()).await?;
     // Whoever had it once and has another now is not the one who is looked for.
-    found.retain(|customer| by.as_ref().is_none_or(|contact| has(customer, contact)));
+    found.retain(|customer| {
+        let (email, phone) = (customer.email.as_deref(), customer.phone.as_deref());
+        by.as_ref().is_none_or(|contact| people::has(email, phone, contact, market))
+    });
     let items = found.into_iter().map(CustomerBody::from).collect();
     Ok(json(StatusCode::OK, &CustomersBody { items, next_cursor }))
 }
@@ -115,13 +118,6 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let mut found = found.ok_or_else(|| Problem::unknown("customer"))?;
     open(&*app.keys, merchant, personal(&mut found).into_iter().collect()).await?;
     Ok(json(StatusCode::OK, &CustomerBody::from(found)))
-}
-
-fn has(customer: &Customer, contact: &Contact) -> bool {
-    match contact {
-        Contact::Email(_) => customer.email.as_deref().is_some_and(|email| Contact::email(email) == *contact),
-        Contact::Phone(number) => customer.phone.as_ref() == Some(number),
-    }
 }
 
 fn personal(customer: &mut Customer) -> [&mut Option<String>; 6] {

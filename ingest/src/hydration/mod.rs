@@ -291,7 +291,13 @@ impl Hydration {
                 return rest(resting, entity, None, &error);
             }
             Ok(Ok(EntityRead::Refused(error))) => return rest(resting, entity, None, &error),
-            Ok(Err(error)) => return resource_rests(resting, entity, &error),
+            Ok(Err(error)) => {
+                // Others of the resource have their turn before it.
+                if matches!(error, SallaError::Refused { .. }) {
+                    rest(resting, entity, Some(entity.stale_since), &error);
+                }
+                return resource_rests(resting, entity, &error);
+            }
         };
         match self.observations.write(entity.merchant_id, vec![unsealed]).await {
             Ok(()) => {

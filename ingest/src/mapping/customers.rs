@@ -117,6 +117,16 @@ mod tests {
     }
 
     #[test]
+    fn a_mobile_of_zeros_is_none_as_php_writes_it() {
+        for none in [json!(0), json!("0"), json!("000"), json!(null), json!(0.0)] {
+            let row = json!({"id": 7, "mobile": none, "mobile_code": "+966"});
+            let seen = from_row(&row.to_string(), &provenance(Source::List)).expect("a row").observation;
+            assert!(seen.empty.contains(&"phone".to_owned()), "{none}: {:?}", seen.empty);
+            assert_eq!(seen.customer.expect("a customer").phone, None, "{none}");
+        }
+    }
+
+    #[test]
     fn groups_of_which_one_cannot_be_read_take_none_away() {
         assert_eq!(customer("groups", json!([1, "2", {"id": 3, "name": "VIP"}])).groups, Some(vec![1, 2, 3]));
         assert_eq!(customer("groups", json!([1, "VIP"])).groups, None);

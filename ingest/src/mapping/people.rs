@@ -77,6 +77,8 @@ pub(super) fn phone_text(of: &Object<'_, '_>, name: &str, code: Option<&str>, co
         return Said::Nothing;
     }
     match of.text(name) {
+        // What PHP makes of none, as with ids.
+        Said::Value(text) if is_zero(&text) => Said::Empty,
         Said::Value(text) => {
             if let Some(phone) = phone(country, code.as_deref(), text.strip_suffix(".0").unwrap_or(&text)) {
                 Said::Value(Phone::into_text(phone))
@@ -87,6 +89,11 @@ pub(super) fn phone_text(of: &Object<'_, '_>, name: &str, code: Option<&str>, co
         }
         said => said,
     }
+}
+
+fn is_zero(text: &str) -> bool {
+    let digits = text.strip_suffix(".0").unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|b| b == b'0')
 }
 
 /// In lower case.

@@ -19,6 +19,8 @@ use crate::sync::query::SliceLists;
 use crate::sync::stored::Range;
 
 /// Scans of a list that does not agree with itself.
+/// Entities that the list leaves out and Salla gives no answer to, before no more are asked for in a night.
+const MAX_UNANSWERED: usize = 3;
 const MOST_SCANS: usize = 3;
 /// Pages of customers a night, at least.
 const FEWEST_PAGES: u64 = 10;
@@ -244,13 +246,14 @@ impl<'r> Lists<'r> {
         let comparisons = self.differences.take(readings).await?;
         let buried = mapped.into_iter().zip(comparisons).filter(|(_, one)| *one == Comparison::Buried);
         for (id, _) in buried {
-            self.dig_up(resource, id).await?;
+            self.ask(resource, id).await?;
         }
         Ok(())
     }
 
-    /// Asks for what is deleted here although a list shows it. One that cannot be read is its own failure, and the list goes on.
-    async fn dig_up(&self, resource: &'static str, id: i64) -> Result<(), Failure> {
+    /// Asks for an entity by its id. One that cannot be read is its own failure, and the list goes on; says whether Salla answered.
+    async fn ask(&self, resource: &'static str, id: i64) -> Result<bool, Failure> {
+        let mut is_answered = true;
         let reading = match self.run.entities.read(resource, id).await {
             Ok(read) => Reading::from(read),
             Err(
@@ -258,30 +261,39 @@ impl<'r> Lists<'r> {
                 | SallaError::Unavailable { .. }
                 | SallaError::Unreadable(_)),
             ) => {
+                is_answered = !matches!(error, SallaError::Unavailable { .. });
                 let owner = self.run.owner;
-                tracing::warn!(event = "listed but not readable", merchantId = %owner.merchant_id, storeId = owner.store_id,
+                tracing::warn!(event = "entity not readable", merchantId = %owner.merchant_id, storeId = owner.store_id,
                     resource, id, error = %error);
                 Reading::Refused
             }
             Err(error) => return Err(error.into()),
         };
-        self.differences.take(vec![reading]).await.map(drop)
-    }
-
-    /// Asks for an entity by its id.
-    async fn ask(&self, resource: &'static str, id: i64) -> Result<(), Failure> {
-        let read = self.run.entities.read(resource, id).await?;
-        self.differences.take(vec![Reading::from(read)]).await.map(drop)
+        self.differences.take(vec![reading]).await?;
+        Ok(is_answered)
     }
 
     /// Asks for entities that the list leaves out; those that are gone become deletions. More than a run may delete by itself are
-    /// not even asked for: then it is the list that is in doubt.
+    /// not even asked for: then it is the list that is in doubt. Nor are the others asked for once Salla has given no answer to a few, each of
+    /// which takes minutes: they count as failed, and the next night asks again.
     async fn confirm(&self, resource: &'static str, absent: &[i64], there: usize) -> Result<(), Failure> {
         if Differences::are_many(absent.len(), there) && !self.run.deletions_allowed {
             return Err(Failure::TooManyDeletions { resource, deletions: absent.len(), rows: there });
         }
-        for id in absent {
-            self.ask(resource, *id).await?;
+        let mut unanswered = 0;
+        for (index, id) in absent.iter().enumerate() {
+            if unanswered == MAX_UNANSWERED {
+                let left = absent.len() - index;
+                tracing::warn!(
+                    event = "absent entities not asked for",
+                    storeId = self.run.owner.store_id,
+                    resource,
+                    left
+                );
+                let left = std::iter::repeat_with(|| Reading::Refused).take(left).collect();
+                return self.differences.take(left).await.map(drop);
+            }
+            unanswered += usize::from(!self.ask(resource, *id).await?);
         }
         Ok(())
     }

@@ -152,7 +152,7 @@ impl Importer {
         let mut failures_since = None;
         loop {
             tokio::time::sleep(LEASE / 5).await;
-            match self.tools.work.renew(self.run.lease).await {
+            match self.tools.work.renew(&self.run).await {
                 Ok(true) => failures_since = None,
                 Ok(false) => return,
                 Err(_) => {

@@ -103,18 +103,30 @@ impl WorkStore {
         row.map(|row| leased(&row)).transpose()
     }
 
-    /// Holds on to a run; false once it is lost, ended or cancelled, or its connection has been replaced.
-    pub async fn renew(&self, lease: Lease) -> Result<bool, sqlx::Error> {
-        let renewed = sqlx::query(
-            "UPDATE sync_runs SET lease_until = now() + $3 WHERE run_id = $1 AND epoch = $2 AND state = 'open'
-             AND EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = sync_runs.connection_id AND c.wiped_at IS NULL)",
+    /// Holds on to a run; false once it is lost, ended or cancelled, its connection has been replaced, or its store is known to sell
+    /// elsewhere than it was leased with: then it goes on under another lease.
+    pub async fn renew(&self, run: &LeasedRun) -> Result<bool, sqlx::Error> {
+        let (lease, market) = (run.lease, run.market);
+        let renewed: Option<Option<String>> = sqlx::query_scalar(
+            "UPDATE sync_runs r SET lease_until = now() + $3 FROM salla_connections c
+             WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open' AND c.connection_id = r.connection_id AND c.wiped_at IS NULL
+             RETURNING c.store_currency",
         )
         .bind(lease.run_id.0)
         .bind(lease.epoch)
         .bind(LEASE)
-        .execute(&self.pool)
+        .fetch_optional(&self.pool)
         .await?;
-        Ok(renewed.rows_affected() == 1)
+        let Some(currency) = renewed else { return Ok(false) };
+        if Market::of_currency(currency.as_deref()) == market {
+            return Ok(true);
+        }
+        sqlx::query("UPDATE sync_runs SET lease_until = NULL WHERE run_id = $1 AND epoch = $2")
+            .bind(lease.run_id.0)
+            .bind(lease.epoch)
+            .execute(&self.pool)
+            .await?;
+        Ok(false)
     }
 
     /// Lets go of a run, to be taken again after `pause`.

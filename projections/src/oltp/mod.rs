@@ -72,10 +72,16 @@ pub enum ProjectionError {
 }
 
 impl ProjectionError {
-    /// Whether the database refuses a value (SQLSTATE class 22), so that trying again changes nothing.
+    /// Whether the database refuses a value (SQLSTATE class 22), or one that is too large for it (class 54), or holds a row that cannot be
+    /// read, so that trying again changes nothing.
     pub(crate) fn is_data_error(&self) -> bool {
-        let Self::Database(sqlx::Error::Database(refusal)) = self else { return false };
-        refusal.code().is_some_and(|code| code.starts_with("22"))
+        match self {
+            Self::Database(sqlx::Error::Database(refusal)) => {
+                refusal.code().is_some_and(|code| code.starts_with("22") || code.starts_with("54"))
+            }
+            Self::Database(sqlx::Error::Decode(_) | sqlx::Error::ColumnDecode { .. }) => true,
+            _ => false,
+        }
     }
 }
 

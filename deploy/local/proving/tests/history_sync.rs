@@ -136,6 +136,35 @@ fn access_that_ends_in_the_middle_is_renewed_once_and_the_import_goes_on() {
 }
 
 #[test]
+fn an_import_goes_on_under_another_lease_once_it_is_known_where_its_store_sells() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _turn = SHARED.faults.write().await;
+        let (merchant, store) = connected(world, 316, 60).await?;
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
+        merchant.start_import(MONTHS).await?;
+        let epoch = || async {
+            let query = "SELECT max(epoch) FROM sync_runs WHERE store_id = $1";
+            let epoch: Option<i64> =
+                sqlx::query_scalar(query).bind(store.cast_signed()).fetch_one(&owner).await?;
+            Ok(epoch.unwrap_or(0))
+        };
+        let leased = until(epoch, |epoch| *epoch > 0).await;
+        let first = leased.unwrap_or_default();
+        sqlx::query("UPDATE salla_connections SET store_currency = 'KWD' WHERE store_id = $1")
+            .bind(store.cast_signed())
+            .execute(&owner)
+            .await?;
+        let second = until(epoch, |epoch| *epoch > first).await;
+        world.sim.world().faults = Faults::default();
+        ensure!(first > 0 && second.is_ok(), "{first}: {second:?}");
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(world, &merchant, store).await
+    });
+}
+
+#[test]
 fn a_lost_answer_to_a_refresh_pauses_the_import_until_the_merchant_connects_again_and_says_so() {
     SHARED.run(async {
         let world = SHARED.world().await?;
@@ -458,7 +487,10 @@ fn a_finished_import_whose_last_event_is_refused_tries_on_raises_the_alarm_and_i
         merchant.start_import(MONTHS).await?;
         let log = || async { Ok(std::fs::read_to_string(world.log())?) };
         until(log, |log| log.contains("end of a sync not appended")).await?;
-        ensure!(status(&merchant).await?["status"] == "running", "it is not said to be complete");
+        // What is shown may be behind the log.
+        let has_begun = |s: &Value| !matches!(s["status"].as_str(), Some("not_started" | "requested"));
+        let shown = until(|| status(&merchant), has_begun).await?;
+        ensure!(shown["status"] == "running", "it is not said to be complete: {shown}");
         sqlx::query("UPDATE sync_runs SET done_at = done_at - interval '2 minutes'").execute(&owner).await?;
         let doctor = world.command(&["doctor"], &world.environment).output().await?;
         let said = String::from_utf8_lossy(&doctor.stdout).into_owned();

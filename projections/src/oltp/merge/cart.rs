@@ -6,21 +6,21 @@ use qafila_schemas::records::fact::CartFact;
 use qafila_schemas::records::observation::{CartLine, CartObservation, Observation};
 use sqlx::postgres::PgArguments;
 
-use super::contacts::{CONTACTS, Contacts, ContactsLedger};
+use super::contacts::{Contacts, ContactsLedger};
 use super::fields::{Claims, Fields, Layout};
 use super::register::{Register, Rules, Sightings, Stamp};
 use super::row::{Base, MergedRow};
 use super::table::{Columns, add, add_texts, time, unreadable, unreadable_of};
 
-const LAYOUT: Layout = Layout {
+static LAYOUT: Layout = Layout {
     texts: &[
         "customer_name",
         "customer_phone",
         "customer_email",
+        "city",
         "status",
         "currency",
         "checkout_url",
-        "city",
         "coupon_code",
         "unreadable",
     ],
@@ -29,7 +29,9 @@ const LAYOUT: Layout = Layout {
     flags: &[],
 };
 
-const STATUS: usize = 3;
+/// The first texts are the customer's name, phone, e-mail address and city.
+const CONTACTS: usize = 4;
+const STATUS: usize = 4;
 /// What a cart is of which no event told a status: all that comes with `abandoned.cart`.
 const ABANDONED: &str = "active";
 
@@ -58,10 +60,10 @@ fn claims(
             seen.customer_name,
             seen.customer_phone,
             seen.customer_email,
+            seen.city,
             seen.status,
             seen.currency,
             seen.checkout_url,
-            seen.city,
             seen.coupon_code,
             unreadable,
         ],
@@ -88,7 +90,7 @@ impl MergedRow for Cart {
         Self {
             base,
             fields: Fields::blank(LAYOUT),
-            contacts: Contacts::default(),
+            contacts: Contacts::of_first(CONTACTS, &LAYOUT),
             lines: Register::default(),
             salla_updated_at: None,
         }
@@ -134,7 +136,7 @@ impl MergedRow for Cart {
         observed.add("lines", self.lines.stamp(rules));
         let contacts: [Option<String>; CONTACTS] =
             std::array::from_fn(|place| self.contacts.shown(&self.fields, place).map(str::to_owned));
-        let [customer_name, customer_phone, customer_email] = contacts;
+        let [customer_name, customer_phone, customer_email, city] = contacts;
         let Self { base, fields, lines, salla_updated_at, .. } = self;
         let mut values = fields.into_values();
         for _ in 0..CONTACTS {
@@ -154,7 +156,7 @@ impl MergedRow for Cart {
             status: values.text().or_else(|| Some(ABANDONED.to_owned())),
             currency: values.text(),
             checkout_url: values.text(),
-            city: values.text(),
+            city,
             coupon_code: values.text(),
             unreadable: unreadable(values.text()),
             customer_id: values.number(),
@@ -194,10 +196,11 @@ impl MergedRow for Cart {
             postcard::from_bytes(&base.ledger.own).map_err(|error| sqlx::Error::Decode(error.into()))?
         };
         let fields = Fields::read(LAYOUT, columns, seen, &mut |place| contacts.take_hidden(place))?;
+        let contacts = Contacts::of_first(CONTACTS, &LAYOUT).with(&contacts);
         let lines: sqlx::types::Json<Vec<CartLine>> = columns.take()?;
         let seen = seen.next().unwrap_or_default();
         let lines = Register::stored((seen != Sightings::default()).then_some(lines.0), seen);
-        Ok(Self { base, fields, contacts: contacts.contacts, lines, salla_updated_at: columns.time()? })
+        Ok(Self { base, fields, contacts, lines, salla_updated_at: columns.time()? })
     }
 }
 
@@ -251,30 +254,50 @@ mod tests {
         assert_eq!(status(&[later.clone(), purchased]).as_deref(), Some("purchased"));
         assert_eq!(status(&[later]).as_deref(), Some("active"), "all that is known is the event's name");
     }
+    /// An event of a customer, whose id may be left out.
+    fn named(at: i64, customer: Option<i64>, phone: Option<&str>, city: Option<&str>) -> Observation {
+        let mut event = event(at, None);
+        let seen = CartObservation {
+            customer_id: customer,
+            customer_phone: phone.map(str::to_owned),
+            city: city.map(str::to_owned),
+            ..CartObservation::default()
+        };
+        event.cart = Some(Box::new(seen));
+        event
+    }
+
+    fn shown(events: &[&Observation]) -> (Option<i64>, Option<String>, Option<String>) {
+        let mut cart = Cart::new_for(events[0]);
+        for event in events {
+            cart.fold((*event).clone(), RULES);
+        }
+        let fact = cart.into_fact(RULES).expect("a cart is always a fact");
+        (fact.customer_id, fact.customer_phone, fact.city)
+    }
+
     #[test]
-    fn a_cart_never_shows_the_phone_of_one_person_beside_another() {
-        let named = |at, customer, phone: Option<&str>| {
-            let mut event = event(at, None);
-            let seen = CartObservation {
-                customer_id: Some(customer),
-                customer_phone: phone.map(str::to_owned),
-                ..CartObservation::default()
-            };
-            event.cart = Some(Box::new(seen));
-            event
-        };
-        let shown = |events: &[&Observation]| {
-            let mut cart = Cart::new_for(events[0]);
-            for event in events {
-                cart.fold((*event).clone(), RULES);
-            }
-            let fact = cart.into_fact(RULES).expect("a cart is always a fact");
-            (fact.customer_id, fact.customer_phone)
-        };
-        let (first, second) = (named(1_000, 1, Some("+966500000001")), named(2_000, 2, None));
-        assert_eq!(shown(&[&first, &second]), (Some(2), None));
-        assert_eq!(shown(&[&second, &first]), (Some(2), None), "in any order");
-        let back = named(3_000, 1, None);
-        assert_eq!(shown(&[&first, &second, &back]), (Some(1), Some("+966500000001".into())), "it is kept");
+    fn a_cart_never_shows_the_phone_or_city_of_one_person_beside_another() {
+        let (first, second) =
+            (named(1_000, Some(1), Some("+966500000001"), Some("Riyadh")), named(2_000, Some(2), None, None));
+        assert_eq!(shown(&[&first, &second]), (Some(2), None, None));
+        assert_eq!(shown(&[&second, &first]), (Some(2), None, None), "in any order");
+        let back = named(3_000, Some(1), None, None);
+        let kept = (Some(1), Some("+966500000001".to_owned()), Some("Riyadh".to_owned()));
+        assert_eq!(shown(&[&first, &second, &back]), kept);
+    }
+
+    #[test]
+    fn contacts_of_nobody_named_displace_none_that_are_somebodys() {
+        let named_one = named(1_000, Some(1), Some("+966500000001"), Some("Riyadh"));
+        let unnamed = named(2_000, None, Some("+966500000002"), None);
+        let known = (Some(1), Some("+966500000001".to_owned()), Some("Riyadh".to_owned()));
+        assert_eq!(shown(&[&named_one, &unnamed]), known);
+        assert_eq!(shown(&[&unnamed, &named_one]), known);
+        assert_eq!(shown(&[&unnamed]), (None, Some("+966500000002".into()), None));
+        let mut emptied = unnamed.clone();
+        emptied.cart = Some(Box::default());
+        emptied.empty = vec!["customer_phone".into()];
+        assert_eq!(shown(&[&named_one, &emptied]), known, "nor take them away");
     }
 }

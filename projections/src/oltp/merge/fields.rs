@@ -11,7 +11,7 @@ use super::register::{Register, Rules, Sightings, Stamp};
 use super::table::{Columns, add, add_texts, decimal};
 
 /// Names of the fields of a kind of row, which are its columns, by type.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Layout {
     /// Texts.
     pub texts: &'static [&'static str],

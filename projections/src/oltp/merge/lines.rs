@@ -8,6 +8,7 @@ use qafila_schemas::records::observation::OrderLine;
 use serde::{Deserialize, Serialize};
 
 use super::register::{Register, Rules, Sightings, Stamp, hash};
+use super::resolution::can_be_looked_up;
 
 /// How a product was found.
 pub const BY_LINE: &str = "line";
@@ -200,6 +201,7 @@ impl OrderLines {
             .iter()
             .filter(|line| self.filled(line).product_id.is_none())
             .filter_map(|line| line.sku.as_deref())
+            .filter(|sku| can_be_looked_up(sku))
             .collect();
         skus.sort_unstable();
         skus.dedup();
@@ -333,6 +335,16 @@ mod tests {
             lines.observe(seen.clone(), *is_complete, *stamp, RULES);
         }
         lines
+    }
+
+    #[test]
+    fn a_sku_that_is_longer_than_a_key_may_be_is_not_looked_up() {
+        let long = "A".repeat(10_000);
+        let read =
+            seen(Origin::Details, 0, vec![line(1, Some(&long), None, "1"), line(2, Some("B"), None, "1")]);
+        let lines = merged(&[read]);
+        assert_eq!(lines.unresolved_skus(), ["B"]);
+        assert_eq!(lines.shown()[0].sku.as_deref(), Some(long.as_str()), "it is shown all the same");
     }
 
     #[test]

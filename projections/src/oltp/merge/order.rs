@@ -7,14 +7,14 @@ use qafila_schemas::records::observation::{Observation, OrderLine, OrderObservat
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgArguments;
 
-use super::contacts::{CONTACTS, Contacts, ContactsLedger};
+use super::contacts::{Contacts, ContactsLedger};
 use super::fields::{Claims, Fields, Layout};
 use super::lines::{LinesLedger, OrderLines};
 use super::register::{Origin, Rules, Sightings, Stamp};
 use super::row::{Base, MergedRow};
 use super::table::{Columns, add, add_texts, time, unreadable_of};
 
-const LAYOUT: Layout = Layout {
+static LAYOUT: Layout = Layout {
     texts: &[
         "customer_name",
         "customer_phone",
@@ -36,6 +36,8 @@ const LAYOUT: Layout = Layout {
     amounts: &["total", "sub_total", "shipping_cost", "cash_on_delivery", "tax", "discount"],
     flags: &["is_pending_payment"],
 };
+/// The first texts are the customer's name, phone and e-mail address.
+const CONTACTS: usize = 3;
 const STATUS_SLUG: usize = 4;
 const CUSTOM_STATUS_NAME: usize = 6;
 const IS_PENDING: usize = 0;
@@ -141,7 +143,7 @@ impl MergedRow for Order {
         Self {
             base,
             fields: Fields::blank(LAYOUT),
-            contacts: Contacts::default(),
+            contacts: Contacts::of_first(CONTACTS, &LAYOUT),
             salla_updated_at: None,
             lines: OrderLines::default(),
         }
@@ -271,7 +273,7 @@ impl MergedRow for Order {
         };
         let OwnLedger { mut contacts, lines: ledger } = own;
         let fields = Fields::read(LAYOUT, columns, seen, &mut |place| contacts.take_hidden(place))?;
-        let contacts = contacts.contacts;
+        let contacts = Contacts::of_first(CONTACTS, &LAYOUT).with(&contacts);
         let salla_updated_at = columns.time()?;
         let is_complete = columns.take()?;
         let lines: sqlx::types::Json<Vec<OrderLine>> = columns.take()?;

@@ -8,6 +8,7 @@ use sqlx::postgres::PgArguments;
 
 use super::fields::{Claims, Fields, Layout};
 use super::register::{Register, Rules, Sightings, Stamp};
+use super::resolution::can_be_looked_up;
 use super::row::{Base, MergedRow};
 use super::table::{Columns, add, add_texts, text_array, time, unreadable, unreadable_of};
 
@@ -34,7 +35,8 @@ impl Product {
     /// SKUs that lines of orders may name it by: its own, and those of its variants.
     pub fn skus(&self) -> impl Iterator<Item = &str> {
         let own = self.fields.text(SKU).value();
-        own.into_iter().chain(self.variant_skus.value().into_iter().flatten()).map(String::as_str)
+        let all = own.into_iter().chain(self.variant_skus.value().into_iter().flatten());
+        all.map(String::as_str).filter(|sku| can_be_looked_up(sku))
     }
 }
 

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 /// A webhook tells whole seconds, and clocks differ.
 const CLOCK_UNCERTAINTY_MS: i64 = 1_000;
 /// What lies further apart than its uncertainty and this can never be in doubt again, whatever comes.
-const FORGET_BEYOND_MS: i64 = 3 * CLOCK_UNCERTAINTY_MS;
+const FORGET_BEYOND_MS: i64 = 4 * CLOCK_UNCERTAINTY_MS;
 
 /// What is assumed counts from here: before anything that a source tells.
 const ASSUMED_FROM: i64 = i64::MIN / 2;
@@ -137,10 +137,13 @@ impl Stamp {
         is_doubtful.then(|| Millis(self.observed_at.max(other.observed_at).0.saturating_add(1)))
     }
 
-    /// Whether no doubt between this and the `later` winner can ever come up again.
+    /// Whether no doubt between this and the `later` winner can ever come up again. In precedence, so that whatever loses against one that is
+    /// settled is settled, too: else it would depend on the order of arrival what is forgotten.
     fn is_settled_by(self, later: Self, rules: Rules) -> bool {
-        let reach = self.uncertainty(later, rules).saturating_add(FORGET_BEYOND_MS);
-        self.observed_at.0.saturating_add(reach) < later.observed_at.0
+        // A list's precedence lies behind an exact one's by the window, and in doubt it can be for the window more.
+        let window = if later.is_exact() && !self.is_exact() { 2 * rules.list_cache_window_ms } else { 0 };
+        let reach = window.saturating_add(FORGET_BEYOND_MS);
+        self.precedence(rules).0.saturating_add(reach) < later.precedence(rules).0
     }
 }
 
@@ -227,7 +230,10 @@ impl Sightings {
             (self.exact, self.rival) = (None, None);
         }
         let exact = self.exact.map(|exact| exact.stamp);
-        self.rival = self.rival.filter(|rival| exact.is_some_and(|exact| !rival.is_settled_by(exact, rules)));
+        self.rival = self.rival.filter(|rival| {
+            !rival.is_settled_by(winner, rules)
+                && exact.is_some_and(|exact| !rival.is_settled_by(exact, rules))
+        });
     }
 
     /// Since when the row has to be read to know which of two is right; none where that is clear.
@@ -311,7 +317,14 @@ mod tests {
     }
 
     fn observation() -> impl Strategy<Value = (Stamp, Option<u8>)> {
-        (0_i64..4_000_000, 0_u8..3, prop::option::of(0_u8..3)).prop_map(|(at, origin, value)| {
+        // What is forgotten and what is in doubt changes where instants lie about a window apart.
+        let at = prop_oneof![
+            0_i64..8_000,
+            (1_i64..4, -8_000_i64..8_000)
+                .prop_map(|(windows, off)| windows * RULES.list_cache_window_ms + off),
+            0_i64..4_000_000,
+        ];
+        (at, 0_u8..3, prop::option::of(0_u8..3)).prop_map(|(at, origin, value)| {
             let origin = [Origin::List, Origin::Webhook, Origin::Details][usize::from(origin)];
             // Steps of 500 ms make instants meet; one instant of one source says one thing.
             let observed_at = Millis(at / 500 * 500);

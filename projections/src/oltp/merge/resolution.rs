@@ -27,11 +27,18 @@ use super::row::MergedRow;
 /// Merchant, store and SKU.
 pub type SkuOfStore = (MerchantId, i64, String);
 
+/// Bytes of the longest SKU that products are found by. It is part of a key, which Postgres bounds; Salla's own are far shorter.
+const MAX_SKU_BYTES: usize = 500;
 /// Orders that are asked to be published again at once.
 const PORTION: i64 = 1_000;
 const PAUSE: Duration = Duration::from_secs(1);
 /// Between two looks at all lines that wait, not only at those of SKUs that are new.
 const WHOLE_EVERY: Duration = Duration::from_secs(5 * 60);
+
+/// Whether a product can be found by this SKU.
+pub fn can_be_looked_up(sku: &str) -> bool {
+    sku.len() <= MAX_SKU_BYTES
+}
 
 /// The products of the SKUs that `rows` would like to know: of two the one that had the SKU first, one that is deleted last.
 pub async fn products_of<'r, R: MergedRow>(
