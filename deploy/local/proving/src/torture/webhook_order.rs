@@ -297,15 +297,21 @@ fn lost(told: &[Observation], row: &Value) -> Option<String> {
             }
         }
     }
-    // Whose contact it is may have changed; then it is another's.
+    // Whose contact it is may have changed; then it is another's. A cart's city is its customer's.
+    let is_cart = told.iter().any(|observation| observation.cart.is_some());
     let contacts = ["customer_name", "customer_phone", "customer_email"];
-    let customers: Vec<_> = told.iter().filter_map(|o| Some(o.order.as_ref()?.customer_id)).collect();
+    let is_contact = |name: &str| contacts.contains(&name) || is_cart && name == "city";
+    let customer_of = |observation: &Observation| {
+        let of_order = observation.order.as_ref().map(|order| order.customer_id);
+        of_order.or_else(|| observation.cart.as_ref().map(|cart| cart.customer_id))
+    };
+    let customers: Vec<_> = told.iter().filter_map(customer_of).collect();
     let one_customer =
         customers.windows(2).all(|pair| pair[0] == pair[1]) && !emptied.iter().any(|e| e == "customer_id");
     let mut lost = known.keys().filter(|name| !emptied.contains(name));
     let is_lost = |name: &&String| {
         let value = row.get(name.as_str()).unwrap_or(&Value::Null);
-        (value.is_null() || *value == json!([])) && (one_customer || !contacts.contains(&name.as_str()))
+        (value.is_null() || *value == json!([])) && (one_customer || !is_contact(name))
     };
     lost.find(is_lost).map(|name| format!("{name} was told and is lost"))
 }
