@@ -1,5 +1,6 @@
-//! Recomputes the digests by which people are looked up, from the rows that are stored, where the rules by which phones are spelt have changed
-//! or the store's country was learnt. Digests of the earlier spelling stay until their subject's key ends: nobody's search spells so.
+//! Recomputes the digests by which people are looked up. This is due when the rules for phone numbers change ([`SPELLING`]), or when the
+//! currency of the store changes, because that decides the country of a number without a country code. It reads the stored rows. Older
+//! digests stay until the key of their subject is destroyed: a search computes its digest by the present rules, so it does not find them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -72,7 +73,7 @@ struct Due {
     spelling: String,
 }
 
-/// Recomputes digests. Two processes may do the same work at once; it ends the same.
+/// Recomputes digests. Where it takes longer than its pause, a second process may repeat the work; the result is the same.
 pub struct ContactSpelling {
     /// The ingest role's.
     pub pool: PgPool,

@@ -6,7 +6,7 @@ use phonenumber::{Mode, PhoneNumber, country};
 
 use crate::salla::shapes::values::latin_digits;
 
-/// Version of the rules of this file. Whoever changes what [`phone`] makes of a number raises it: digests that were made before are
+/// Version of the rules of this file. Raise it with every change of what [`phone`] returns: the digests of stored contacts are then
 /// recomputed.
 pub const SPELLING: u32 = 1;
 
