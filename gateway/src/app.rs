@@ -220,7 +220,7 @@ async fn tell_uptime(app: Arc<App>, uptime: EndpointUptime, shutdown: Cancellati
 async fn sweep(app: Arc<App>, shutdown: CancellationToken) {
     while !shutdown.is_cancelled() {
         if let Err(problem) = app.registration.sweep().await {
-            tracing::warn!(event = "sweeping failed", detail = problem.detail);
+            tracing::warn!(event = "sweeping failed", code = problem.code.as_str());
         }
         for swept in [app.sessions.sweep().await, app.attempts.sweep().await] {
             if let Err(error) = swept {

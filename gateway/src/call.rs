@@ -1,5 +1,6 @@
 //! A request as handlers see it, and the answers they give.
 
+use qafila_schemas::words::rule::Rule;
 use std::net::IpAddr;
 
 use bytes::Bytes;
@@ -9,7 +10,7 @@ use serde::de::DeserializeOwned;
 use warp::Filter;
 use warp::reply::{Reply, Response};
 
-use crate::problem::{FieldError, Problem};
+use crate::problem::{Code, FieldError, Problem};
 
 /// Header that carries the client's address from the front to the handlers; clients cannot set it.
 pub const CLIENT_HEADER: &str = "x-qafila-client";
@@ -38,12 +39,11 @@ impl Call {
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let kind = self.header(header::CONTENT_TYPE.as_str()).unwrap_or_default();
         if !kind.to_ascii_lowercase().starts_with("application/json") {
-            let detail = "Send the body as application/json.";
-            return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+            return Err(Problem::new(Code::UnsupportedMediaType));
         }
         // A list would be read field by field.
         if self.body.trim_ascii_start().first() == Some(&b'[') {
-            return Err(Problem::invalid_field("", "must be an object"));
+            return Err(Problem::invalid_field("", Rule::wrong_type("object")));
         }
         let mut json = serde_json::Deserializer::from_slice(&self.body);
         serde_path_to_error::deserialize(&mut json).map_err(|error| {
@@ -52,7 +52,7 @@ impl Call {
                 let parent = if path == "." { String::new() } else { format!("/{}", path.replace('.', "/")) };
                 Problem::invalid(vec![field_error(parent, &error.inner().to_string())])
             } else {
-                Problem::new(StatusCode::BAD_REQUEST, "malformed-json", "The body is not valid JSON.")
+                Problem::new(Code::MalformedJson)
             }
         })
     }
@@ -90,17 +90,27 @@ fn field_error(pointer: String, words: &str) -> FieldError {
     let words = words.rsplit_once(" at line ").map_or(words, |(before, _)| before);
     let named = || words.split('`').nth(1).unwrap_or_default();
     if words.starts_with("missing field") {
-        return FieldError { pointer: format!("{pointer}/{}", named()), detail: "is missing".into() };
+        return FieldError { pointer: format!("{pointer}/{}", named()), rule: Rule::required() };
     }
     if words.starts_with("unknown field") {
-        return FieldError { pointer, detail: "is not a field of this request".into() };
+        return FieldError { pointer, rule: Rule::unknown_field() };
     }
-    let expected = words.rsplit_once(", expected ").map_or("another value", |(_, expected)| expected);
-    let expected = match expected {
-        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => "a whole number",
-        other => other,
-    };
-    FieldError { pointer, detail: format!("must be {expected}") }
+    let expected = words.rsplit_once(", expected ").map_or("", |(_, expected)| expected);
+    FieldError { pointer, rule: Rule::wrong_type(type_named(expected)) }
+}
+
+/// A type of JSON by serde's word for it.
+fn type_named(expected: &str) -> &'static str {
+    match expected {
+        "i8" | "i16" | "i32" | "i64" | "u8" | "u16" | "u32" | "u64" => "integer",
+        "f32" | "f64" => "number",
+        "a boolean" => "boolean",
+        "a sequence" => "array",
+        "a map" => "object",
+        expected if expected.starts_with("struct ") => "object",
+        expected if expected.contains("string") => "string",
+        _ => "other",
+    }
 }
 
 /// JSON with a status.
@@ -153,12 +163,12 @@ mod tests {
 
     #[test]
     fn a_bad_body_is_told_by_field_and_rule_and_never_repeats_a_value() {
-        let told =
-            |pointer: &str, detail: &str| FieldError { pointer: pointer.into(), detail: detail.into() };
-        assert_eq!(fault("{}"), told("/password", "is missing"));
-        assert_eq!(fault(r#" ["secret", 5]"#), told("", "must be an object"));
-        assert_eq!(fault(r#"{"password": 12345}"#), told("/password", "must be a string"));
-        assert_eq!(fault(r#"{"password": "x", "depth": "six"}"#), told("/depth", "must be a whole number"));
-        assert_eq!(fault(r#"{"secret": 1}"#).detail, "is not a field of this request");
+        let told = |pointer: &str, rule: Rule| FieldError { pointer: pointer.into(), rule };
+        assert_eq!(fault("{}"), told("/password", Rule::required()));
+        assert_eq!(fault(r#" ["secret", 5]"#), told("", Rule::wrong_type("object")));
+        assert_eq!(fault(r#"{"password": 12345}"#), told("/password", Rule::wrong_type("string")));
+        let depth = fault(r#"{"password": "x", "depth": "six"}"#);
+        assert_eq!(depth, told("/depth", Rule::wrong_type("integer")));
+        assert_eq!(fault(r#"{"secret": 1}"#).rule, Rule::unknown_field());
     }
 }

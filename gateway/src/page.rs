@@ -1,6 +1,7 @@
 //! Pages by key (API.md): `cursor` and `limit` in, `nextCursor` out. A cursor is the creation and the id of the last row of the page
 //! before.
 
+use qafila_schemas::words::rule::Rule;
 use std::fmt::Display;
 use std::str::FromStr;
 
@@ -35,7 +36,7 @@ impl<I: FromStr + Display> PageRequest<I> {
             "cursor" => self.cursor = Some(parse_cursor(value)?),
             "limit" => {
                 let limit = value.parse().ok().filter(|limit| (1..=MOST).contains(limit));
-                self.limit = limit.ok_or_else(|| Problem::invalid_field("limit", "must be 1 to 100"))?;
+                self.limit = limit.ok_or_else(|| Problem::invalid_field("limit", Rule::range(1, 100)))?;
             }
             _ => return Ok(false),
         }
@@ -66,7 +67,7 @@ fn parse_cursor<I: FromStr>(text: &str) -> Result<(DateTime<Utc>, I), Problem> {
         let (micros, id) = text.split_once(':')?;
         Some((DateTime::from_timestamp_micros(micros.parse().ok()?)?, id.parse().ok()?))
     });
-    parsed.ok_or_else(|| Problem::invalid_field("cursor", "must be a nextCursor of this route"))
+    parsed.ok_or_else(|| Problem::invalid_field("cursor", Rule::cursor()))
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use qafila_ingest::mapping::market::Market;
 use qafila_ingest::mapping::phones::{Phone, phone};
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::sealed::{Contact, KeyStore, SubjectId};
+use qafila_schemas::words::rule::Rule;
 
 use crate::app::App;
 use crate::call::Call;
@@ -21,16 +22,14 @@ pub async fn market(app: &App, merchant: MerchantId, call: &Call) -> Result<Mark
 
 /// The contact that a parameter names; none where it is another parameter. A phone without a country code is of the store's country.
 pub fn contact(name: &str, value: &str, market: Market) -> Result<Option<Contact>, Problem> {
-    let bad = |rule: &str| Problem::invalid_field(name, rule);
+    let bad = |rule: Rule| Problem::invalid_field(name, rule);
     match name {
-        "email" | "phone" if value.len() > LONGEST => Err(bad("must have at most 254 characters")),
+        "email" | "phone" if value.len() > LONGEST => Err(bad(Rule::length(1, 254))),
         "email" if value.contains('@') => Ok(Some(Contact::email(value))),
-        "email" => Err(bad("must be an e-mail address")),
+        "email" => Err(bad(Rule::email())),
         "phone" => match phone(market.country(), None, value) {
             Some(Phone::Known(number)) => Ok(Some(Contact::Phone(number))),
-            Some(Phone::Text(_)) | None => {
-                Err(bad("must be a phone number, such as 0501234567 or +966501234567"))
-            }
+            Some(Phone::Text(_)) | None => Err(bad(Rule::phone())),
         },
         _ => Ok(None),
     }

@@ -2,6 +2,7 @@
 //! read once within a hard limit, a deadline for whoever does not read its answer, no Nagle delay, and an end that waits for
 //! requests under way, but not for ever.
 
+use qafila_schemas::words::Language;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -30,7 +31,7 @@ use warp::reply::Reply;
 use crate::call::CLIENT_HEADER;
 use crate::client_address::TrustedProxies;
 use crate::large_bodies::{LargeBodies, Room};
-use crate::problem::{MEDIA_TYPE, Problem};
+use crate::problem::{Code, Problem};
 use crate::route_names::{RouteNames, method_name};
 use crate::routes::webhooks;
 
@@ -132,6 +133,7 @@ async fn answer(
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
+    let language = language(&request);
     let client = front.trusted_proxies.client(peer.ip(), request.headers());
     let mut reply = match read(request, client, &front.large_bodies).await {
         Ok((request, _room)) => {
@@ -154,7 +156,7 @@ async fn answer(
     {
         reply.headers_mut().insert(header::ALLOW, methods);
     }
-    let response = finish(reply, &method, if_none_match.as_ref(), &request_id).await;
+    let response = finish(reply, &method, if_none_match.as_ref(), language, &request_id).await;
     observe(&method, front.routes.name(&path), response.status(), started);
     Ok(response)
 }
@@ -169,9 +171,8 @@ async fn read(
     let limit = if is_webhook { MAX_BODY } else { LARGEST_BODY };
     let (mut head, body) = request.into_parts();
     let gathering = gather(body, limit, || large_bodies.take(client));
-    let (body, room) = tokio::time::timeout(BODY_DEADLINE, gathering).await.map_err(|_| {
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "timeout", "The body did not arrive in time.")
-    })??;
+    let (body, room) =
+        tokio::time::timeout(BODY_DEADLINE, gathering).await.map_err(|_| Problem::new(Code::Timeout))??;
     let client = HeaderValue::from_str(&client.to_string()).unwrap_or(HeaderValue::from_static(""));
     head.headers.insert(CLIENT_HEADER, client);
     Ok((Request::from_parts(head, Full::new(body)), room))
@@ -182,27 +183,20 @@ async fn gather(
     limit: usize,
     room: impl Fn() -> Option<Room>,
 ) -> Result<(Bytes, Option<Room>), Problem> {
-    let too_large = || {
-        let detail = format!("The body may have {limit} bytes.");
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "too-large", detail)
-    };
+    let too_large = || Problem::new(Code::TooLarge).with("bytes", limit as i64);
     if body.size_hint().lower() > limit as u64 {
         return Err(too_large());
     }
     let (mut gathered, mut held) = (BytesMut::new(), None);
     while let Some(frame) = body.frame().await {
-        let frame =
-            frame.map_err(|_| Problem::new(StatusCode::BAD_REQUEST, "cut-off", "The body was cut off."))?;
+        let frame = frame.map_err(|_| Problem::new(Code::CutOff))?;
         let Some(piece) = frame.data_ref() else { continue };
         if gathered.len() + piece.len() > limit {
             return Err(too_large());
         }
         gathered.extend_from_slice(piece);
         if gathered.len() > LARGEST_BODY && held.is_none() {
-            held = Some(room().ok_or_else(|| {
-                let detail = "Too many large bodies are being read. Send it again.";
-                Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(2)
-            })?);
+            held = Some(room().ok_or_else(|| Problem::new(Code::Busy).retry_after(2))?);
         }
     }
     Ok((gathered.freeze(), held))
@@ -213,6 +207,7 @@ async fn finish(
     reply: warp::reply::Response,
     method: &Method,
     if_none_match: Option<&HeaderValue>,
+    language: Language,
     request_id: &str,
 ) -> Response<Body> {
     let (mut head, body) = reply.into_parts();
@@ -226,11 +221,10 @@ async fn finish(
         return Response::from_parts(head, Either::Right(body.boxed_unsync()));
     }
     let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    if head.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == MEDIA_TYPE) {
-        if let Ok(serde_json::Value::Object(mut problem)) = serde_json::from_slice(&body) {
-            problem.insert("requestId".into(), request_id.into());
-            body = serde_json::to_vec(&problem).unwrap_or_default().into();
-        }
+    if let Some(problem) = head.extensions.remove::<Problem>() {
+        body = serde_json::to_vec(&problem.body(language, request_id)).unwrap_or_default().into();
+        head.headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
+        head.headers.append(header::VARY, HeaderValue::from_static("accept-language"));
         tracing::debug!(event = "problem answered", requestId = request_id, status = head.status.as_u16());
     } else if *method == Method::GET && head.status == StatusCode::OK {
         let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..16]));
@@ -245,6 +239,12 @@ async fn finish(
     }
     head.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(head, Either::Left(Full::new(body)))
+}
+
+/// The language of a problem: the one that the client likes best.
+fn language(request: &Request<Incoming>) -> Language {
+    let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    header.map_or(Language::default(), Language::accepted)
 }
 
 fn observe(method: &Method, route: &str, status: StatusCode, started: Instant) {

@@ -2,14 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use http::StatusCode;
 use qafila_aggregates::position::Position;
 use qafila_projections::oltp::{exports, merchants, sync_jobs};
 use qafila_schemas::ids::MerchantId;
 
 use crate::app::App;
 use crate::call::Call;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Header of a position.
 pub const POSITION_HEADER: &str = "x-qafila-position";
@@ -21,13 +20,7 @@ const GLANCE: Duration = Duration::from_millis(10);
 pub async fn for_position(app: &App, call: &Call, merchant: MerchantId) -> Result<bool, Problem> {
     let Some(seconds) = preferred_wait(call) else { return Ok(false) };
     let Some(text) = call.header(POSITION_HEADER) else { return Ok(false) };
-    let position: Position = text.parse().map_err(|_| {
-        Problem::new(
-            StatusCode::BAD_REQUEST,
-            "bad-position",
-            "X-Qafila-Position must be a position that a command answered with.",
-        )
-    })?;
+    let position: Position = text.parse().map_err(|_| Problem::new(Code::BadPosition))?;
     let deadline = Instant::now() + Duration::from_secs(seconds.min(LONGEST));
     loop {
         if reached(app, &position, merchant).await? >= position.sequence {

@@ -1,5 +1,6 @@
 //! The contract on Kafka (ARCHITECTURE §2, §3): the topic catalogue, the Avro schemas and their Rust
-//! types, typed writing and batched reading of topics, and the format of sealed personal fields.
+//! types, typed writing and batched reading of topics, and the format of sealed personal fields; and the catalogue of what the system says to
+//! people ([`words`]).
 //!
 //! This room knows Kafka and the schema registry. It never knows a database or an HTTP route.
 
@@ -21,4 +22,5 @@ pub mod records;
 pub mod registry;
 pub mod sealed;
 pub mod topics;
+pub mod words;
 pub mod writer;

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
 use crate::call::Call;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 const HEADER: &str = "x-api-key";
 
@@ -41,10 +41,7 @@ impl ApiKeys {
                 caller = Some(key.caller.as_str());
             }
         }
-        caller.ok_or_else(|| {
-            let detail = "Send a valid key in the header X-Api-Key.";
-            Problem::new(http::StatusCode::UNAUTHORIZED, "unauthorized", detail)
-        })
+        caller.ok_or_else(|| Problem::new(Code::ApiKeyRefused))
     }
 }
 
@@ -78,7 +75,7 @@ mod tests {
             assert_eq!(keys.identify(&call(Some(key))).ok(), Some(caller));
         }
         for stranger in [None, Some(""), Some("guess")] {
-            assert!(keys.identify(&call(stranger)).is_err_and(|problem| problem.status == 401));
+            assert!(keys.identify(&call(stranger)).is_err_and(|problem| problem.code == Code::ApiKeyRefused));
             assert!(ApiKeys::default().identify(&call(stranger)).is_err());
         }
         for bad in ["crm", "crm:xyz", ":00", "crm:00"] {

@@ -4,7 +4,7 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 use sqlx::PgPool;
 
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// Counts attempts in windows of 15 minutes.
 #[derive(Clone)]
@@ -61,10 +61,5 @@ impl Attempts {
 }
 
 fn too_many() -> Problem {
-    Problem::new(
-        http::StatusCode::TOO_MANY_REQUESTS,
-        "too-many-attempts",
-        "Too many attempts. Try again in 15 minutes.",
-    )
-    .retry_after(900)
+    Problem::new(Code::TooManyAttempts).with("minutes", 15).retry_after(900)
 }

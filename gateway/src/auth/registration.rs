@@ -13,7 +13,7 @@ use sqlx::{PgPool, Row};
 
 use super::passwords::Passwords;
 use super::tokens::Identity;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 const PENDING: &str = "pending";
 
@@ -260,9 +260,5 @@ impl Registration {
 }
 
 fn taken() -> Problem {
-    Problem::new(
-        http::StatusCode::CONFLICT,
-        "email-taken",
-        "This e-mail address is already registered. Log in instead.",
-    )
+    Problem::new(Code::EmailTaken)
 }

@@ -7,6 +7,7 @@ use qafila_projections::notify::bell::kind;
 use qafila_projections::notify::letters::Secret;
 use qafila_schemas::envelope::{MAIL_SECRET, OperatorKeys};
 use qafila_schemas::ids::UserId;
+use qafila_schemas::words::rule::Rule;
 use rand::TryRngCore;
 use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
@@ -15,7 +16,7 @@ use uuid::Uuid;
 
 use super::passwords::Passwords;
 use super::rules;
-use crate::problem::{FieldError, Problem};
+use crate::problem::{Code, FieldError, Problem};
 
 /// Users' passwords, in the command role's pool.
 #[derive(Clone)]
@@ -133,10 +134,10 @@ impl PasswordResets {
         let is_same = old == new;
         let fits = self.passwords.verify(old, Some(stored.clone())).await;
         if !fits.map_err(|e| Problem::unavailable("password hashing", &e))? {
-            return Err(Problem::invalid_field("/currentPassword", "is not your password"));
+            return Err(Problem::invalid_field("/currentPassword", Rule::wrong_password()));
         }
         if is_same {
-            return Err(Problem::invalid_field("/newPassword", "is the password that you have"));
+            return Err(Problem::invalid_field("/newPassword", Rule::same_password()));
         }
         let password_hash = self.hash(new).await?;
         let mut transaction = self.pool.begin().await?;
@@ -149,7 +150,7 @@ impl PasswordResets {
                 .execute(&mut *transaction)
                 .await?;
         if changed.rows_affected() == 0 {
-            return Err(Problem::invalid_field("/currentPassword", "is not your password"));
+            return Err(Problem::invalid_field("/currentPassword", Rule::wrong_password()));
         }
         end_sessions(&mut transaction, user.0, refresh_token.map(hash)).await?;
         sqlx::query("DELETE FROM password_resets WHERE user_id = $1")
@@ -198,18 +199,14 @@ async fn tell(connection: &mut PgConnection, user: Uuid) -> Result<(), sqlx::Err
 fn check(pointer: &str, password: &str, email: &str) -> Result<(), Problem> {
     let broken: Vec<FieldError> = rules::password(password, email)
         .into_iter()
-        .map(|detail| FieldError { pointer: pointer.into(), detail })
+        .map(|rule| FieldError { pointer: pointer.into(), rule })
         .collect();
     if broken.is_empty() { Ok(()) } else { Err(Problem::invalid(broken)) }
 }
 
 /// 400: a link works once, for 30 minutes.
 fn spent() -> Problem {
-    Problem::new(
-        http::StatusCode::BAD_REQUEST,
-        "link-spent",
-        "This link works no more: it works once, for 30 minutes, and a newer mail takes its place. Ask for another one.",
-    )
+    Problem::new(Code::LinkSpent)
 }
 
 fn hash(token: &str) -> Vec<u8> {

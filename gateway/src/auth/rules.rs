@@ -1,5 +1,7 @@
 //! Rules of input (API.md); the web app applies the same ones before it sends.
 
+use qafila_schemas::words::rule::Rule;
+
 use crate::problem::FieldError;
 
 /// Most used passwords of at least 12 characters; shorter ones are refused anyway.
@@ -47,7 +49,7 @@ const COMMON_WORDS: [&str; 16] = [
 ];
 
 /// An e-mail address per the WHATWG form, in lower case.
-pub fn email(text: &str) -> Result<String, String> {
+pub fn email(text: &str) -> Result<String, Rule> {
     let text = text.trim().to_lowercase();
     let valid = text.len() <= 254
         && text.split_once('@').is_some_and(|(local, domain)| {
@@ -56,7 +58,7 @@ pub fn email(text: &str) -> Result<String, String> {
                 && local.bytes().all(|b| b.is_ascii_alphanumeric() || b".!#$%&'*+/=?^_`{|}~-".contains(&b));
             local_ok && domain.split('.').all(is_label)
         });
-    if valid { Ok(text) } else { Err("must be an e-mail address such as name@example.com".into()) }
+    if valid { Ok(text) } else { Err(Rule::email()) }
 }
 
 fn is_label(label: &str) -> bool {
@@ -68,21 +70,21 @@ fn is_label(label: &str) -> bool {
 }
 
 /// Every rule that a password breaks.
-pub fn password(text: &str, email: &str) -> Vec<String> {
+pub fn password(text: &str, email: &str) -> Vec<Rule> {
     let mut broken = Vec::new();
     let length = text.chars().count();
     if !(12..=128).contains(&length) {
-        broken.push("must have 12 to 128 characters".into());
+        broken.push(Rule::length(12, 128));
     }
     let lower = text.to_lowercase();
     if COMMON.contains(&lower.as_str()) {
-        broken.push("is one of the most common passwords".into());
+        broken.push(Rule::password_common());
     } else if is_dressed_up(&lower) {
-        broken.push("is one of the most common passwords with something added".into());
+        broken.push(Rule::password_common_extended());
     }
     let local = email.split('@').next().unwrap_or_default();
     if local.len() >= 3 && lower.contains(local) {
-        broken.push("must not contain the name of the e-mail address".into());
+        broken.push(Rule::password_contains_name());
     }
     let classes: [fn(char) -> bool; 4] =
         [char::is_lowercase, char::is_uppercase, |c| c.is_numeric(), |c| !c.is_alphanumeric()];
@@ -90,7 +92,7 @@ pub fn password(text: &str, email: &str) -> Vec<String> {
     // Letters without case, such as Arabic ones, are a class of their own.
     let caseless = text.chars().any(|c| c.is_alphabetic() && !c.is_lowercase() && !c.is_uppercase());
     if present + usize::from(caseless) < 3 {
-        broken.push("must mix at least three of: lower case, upper case, digits, other characters".into());
+        broken.push(Rule::password_classes(3));
     }
     broken
 }
@@ -117,15 +119,15 @@ fn is_dressed_up(lower: &str) -> bool {
 }
 
 /// A name that people see: trimmed, 1 to 100 characters, without control characters.
-pub fn store_name(text: &str) -> Result<String, String> {
+pub fn store_name(text: &str) -> Result<String, Rule> {
     let text = text.trim();
     let valid = (1..=100).contains(&text.chars().count()) && !text.chars().any(char::is_control);
-    if valid { Ok(text.to_owned()) } else { Err("must have 1 to 100 characters".into()) }
+    if valid { Ok(text.to_owned()) } else { Err(Rule::length(1, 100)) }
 }
 
 /// `ar` or `en`.
-pub fn locale(text: &str) -> Result<String, String> {
-    if matches!(text, "ar" | "en") { Ok(text.to_owned()) } else { Err("must be \"ar\" or \"en\"".into()) }
+pub fn locale(text: &str) -> Result<String, Rule> {
+    if matches!(text, "ar" | "en") { Ok(text.to_owned()) } else { Err(Rule::one_of(&["ar", "en"])) }
 }
 
 /// Collects broken rules by field.
@@ -134,13 +136,13 @@ pub struct Broken(pub Vec<FieldError>);
 
 impl Broken {
     /// The value, or nothing and a remembered fault of the field at `pointer`.
-    pub fn check<T>(&mut self, pointer: &str, outcome: Result<T, String>) -> Option<T> {
-        outcome.map_err(|detail| self.add(pointer, detail)).ok()
+    pub fn check<T>(&mut self, pointer: &str, outcome: Result<T, Rule>) -> Option<T> {
+        outcome.map_err(|rule| self.add(pointer, rule)).ok()
     }
 
     /// Remembers a fault.
-    pub fn add(&mut self, pointer: &str, detail: String) {
-        self.0.push(FieldError { pointer: pointer.into(), detail });
+    pub fn add(&mut self, pointer: &str, rule: Rule) {
+        self.0.push(FieldError { pointer: pointer.into(), rule });
     }
 }
 
@@ -160,15 +162,12 @@ mod tests {
     fn each_broken_rule_of_a_password_is_named() {
         assert!(password("Correct-Horse-7", "sara@example.com").is_empty());
         assert!(password("كلمة-سر-طويلة-7", "sara@example.com").is_empty());
-        assert_eq!(password("Short-7", "sara@example.com"), ["must have 12 to 128 characters"]);
-        assert_eq!(
-            password("Xx-sara-9876543", "sara@example.com"),
-            ["must not contain the name of the e-mail address"]
-        );
+        assert_eq!(password("Short-7", "sara@example.com"), [Rule::length(12, 128)]);
+        assert_eq!(password("Xx-sara-9876543", "sara@example.com"), [Rule::password_contains_name()]);
         assert_eq!(password("Password1234", "x@y.sa").len(), 1);
         for dressed_up in ["Password123!", "P@ssw0rd1234", "Admin123456!", "Aa123456789!", "Qwertyuiop123!"] {
             let broken = password(dressed_up, "x@y.sa");
-            assert!(broken.iter().any(|rule| rule.contains("common")), "{dressed_up}");
+            assert!(broken.iter().any(|rule| rule.code().contains("common")), "{dressed_up}");
         }
         assert_eq!(password("aaaaaaaaaaaaaaaa", "x@y.sa").len(), 1);
         assert!(!password(&"aA1-".repeat(33), "x@y.sa").is_empty(), "132 characters");

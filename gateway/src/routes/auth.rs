@@ -17,7 +17,7 @@ use crate::auth::sessions::{COOKIE, RefreshToken, clearing_cookie};
 use crate::auth::tokens::{ACCESS_SECONDS, Identity};
 use crate::call::{Call, json, no_content, with_header};
 use crate::client_address::attempt_source;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 
 /// Beyond it nothing can be right, and hashing would cost.
 pub(super) const LONGEST_PASSWORD: usize = 1_024;
@@ -88,7 +88,7 @@ pub struct MerchantBody {
 
 /// Creates user and merchant, both or neither.
 #[utoipa::path(post, path = "/api/v1/auth/register", tag = "auth", request_body = RegisterBody, responses(
-    (status = 201, body = SessionBody), (status = 409, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem)))]
+    (status = 201, body = SessionBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub async fn register(app: Arc<App>, call: Call) -> Answer {
     let body: RegisterBody = call.json()?;
     let mut broken = Broken::default();
@@ -115,7 +115,7 @@ pub async fn register(app: Arc<App>, call: Call) -> Answer {
 
 /// Starts a session.
 #[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = LoginBody, responses(
-    (status = 200, body = SessionBody), (status = 401, body = Problem), (status = 429, body = Problem)))]
+    (status = 200, body = SessionBody), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub async fn login(app: Arc<App>, call: Call) -> Answer {
     let body: LoginBody = call.json()?;
     let email = body.email.trim().to_lowercase();
@@ -144,7 +144,7 @@ pub async fn login(app: Arc<App>, call: Call) -> Answer {
 
 /// Exchanges the refresh token for the next one.
 #[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", params(("qafila_refresh" = String, Cookie, description = "The refresh token")), responses(
-    (status = 200, body = SessionBody), (status = 401, body = Problem)))]
+    (status = 200, body = SessionBody), (status = 401, body = ProblemBody)))]
 pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
     let token = call.cookie(COOKIE).ok_or_else(Problem::unauthorized)?;
     let (identity, next) = app.sessions.rotate(token).await?.ok_or_else(Problem::unauthorized)?;
@@ -190,7 +190,7 @@ async fn session_answer(
 
 /// The same words for an unknown address and a wrong password.
 fn wrong() -> Problem {
-    Problem::new(StatusCode::UNAUTHORIZED, "wrong-credentials", "E-mail address or password is wrong.")
+    Problem::new(Code::WrongCredentials)
 }
 
 /// What attempts are counted under.

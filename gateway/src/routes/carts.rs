@@ -1,5 +1,6 @@
 //! `/api/v1/carts`: what customers left behind.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +16,7 @@ use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::opening::open;
 use crate::page::PageRequest;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBody};
 
 const LONGEST_STATUS: usize = 50;
 
@@ -78,7 +79,7 @@ pub struct CartLineBody {
     params(("status" = Option<String>, Query, description = "Only carts of this status"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = CartsBody), (status = 422, body = Problem)))]
+    responses((status = 200, body = CartsBody), (status = 422, body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let (mut page, mut status) = (PageRequest::default(), None);
@@ -88,8 +89,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
         }
         match name.as_str() {
             "status" if (1..=LONGEST_STATUS).contains(&value.len()) => status = Some(value),
-            "status" => return Err(Problem::invalid_field("status", "must have 1 to 50 characters")),
-            other => return Err(Problem::invalid_field(other, "is not a parameter of this route")),
+            "status" => return Err(Problem::invalid_field("status", Rule::length(1, 50))),
+            other => return Err(Problem::invalid_field(other, Rule::unknown_parameter())),
         }
     }
     let merchant = identity.merchant_id;

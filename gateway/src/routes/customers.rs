@@ -1,5 +1,6 @@
 //! `/api/v1/customers`: the merchant's customers.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -15,7 +16,7 @@ use crate::call::{Call, json};
 use crate::opening::open;
 use crate::page::PageRequest;
 use crate::people;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 
 const LONGEST_CITY: usize = 100;
 
@@ -62,7 +63,7 @@ pub struct CustomerBody {
         ("phone" = Option<String>, Query, description = "Only with this number; without a country code it is of the store's country"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = CustomersBody), (status = 422, body = Problem)))]
+    responses((status = 200, body = CustomersBody), (status = 422, body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let (mut page, mut filter, mut by) = (PageRequest::default(), CustomerFilter::default(), None);
@@ -77,8 +78,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
         }
         match name.as_str() {
             "city" if (1..=LONGEST_CITY).contains(&value.len()) => filter.city = Some(value),
-            "city" => return Err(Problem::invalid_field("city", "must have 1 to 100 characters")),
-            other => return Err(Problem::invalid_field(other, "is not a parameter of this route")),
+            "city" => return Err(Problem::invalid_field("city", Rule::length(1, 100))),
+            other => return Err(Problem::invalid_field(other, Rule::unknown_parameter())),
         }
     }
     let store = present_store(&app, merchant).await?;
@@ -108,14 +109,14 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 /// One customer.
 #[utoipa::path(get, operation_id = "show_customer", path = "/api/v1/customers/{id}", tag = "customers", security(("bearer" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = CustomerBody), (status = 404, body = Problem)))]
+    responses((status = 200, body = CustomerBody), (status = 404, body = ProblemBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {
         (Some(id), Some(store)) => customers::find(&app.query_pool, merchant, store, id).await?,
         _ => None,
     };
-    let mut found = found.ok_or_else(|| Problem::unknown("customer"))?;
+    let mut found = found.ok_or_else(|| Problem::new(Code::UnknownCustomer))?;
     open(&*app.keys, merchant, personal(&mut found).into_iter().collect()).await?;
     Ok(json(StatusCode::OK, &CustomerBody::from(found)))
 }

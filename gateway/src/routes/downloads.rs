@@ -13,7 +13,7 @@ use warp::reply::{Reply, Response};
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, no_content, with_header};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 use crate::server::Streamed;
 
 /// Pieces of a file between the store and the browser.
@@ -24,7 +24,7 @@ const DEAD: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
 /// A file, or the way to it.
 #[utoipa::path(get, operation_id = "download", path = "/download/{token}", tag = "exports", params(("token" = String, Path)),
     responses((status = 200, description = "The file"), (status = 206, description = "The rest of the file, from the byte that `Range` names"),
-        (status = 302, description = "Where the file is, for five minutes"), (status = 404, body = Problem), (status = 410, body = Problem)))]
+        (status = 302, description = "Where the file is, for five minutes"), (status = 404, body = ProblemBody), (status = 410, body = ProblemBody)))]
 pub async fn download(app: Arc<App>, call: Call, token: String) -> Answer {
     answer(&app, &call, &token, &Method::GET).await
 }
@@ -46,13 +46,7 @@ async fn answer(app: &App, call: &Call, token: &str, method: &Method) -> Answer 
 }
 
 async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer {
-    let linked = app.download_links.read(token).ok_or_else(|| {
-        Problem::new(
-            StatusCode::NOT_FOUND,
-            "unknown-link",
-            "This is no link of ours. Copy it whole from the mail or the page.",
-        )
-    })?;
+    let linked = app.download_links.read(token).ok_or_else(|| Problem::new(Code::UnknownLink))?;
     if linked.expires_at <= Utc::now() {
         return Err(gone());
     }
@@ -82,8 +76,7 @@ async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer
     {
         Ok(Delivery::Link(link)) => Ok(with_header(found(), "location", link.as_str())),
         Ok(Delivery::Bytes { size, range, .. }) if wanted.is_some() && range.is_empty() => {
-            let detail = format!("The file has {size} bytes.");
-            let problem = Problem::new(StatusCode::RANGE_NOT_SATISFIABLE, "no-such-range", detail);
+            let problem = Problem::new(Code::NoSuchRange).with("bytes", size as i64);
             Ok(with_header(problem.into_response(), "content-range", &format!("bytes */{size}")))
         }
         Ok(Delivery::Bytes { size, range, stream }) => {
@@ -119,11 +112,7 @@ fn dead_link(problem: &Problem) -> Response {
 
 /// 410: it was there.
 fn gone() -> Problem {
-    Problem::new(
-        StatusCode::GONE,
-        "link-expired",
-        "This link works no more: a file is kept for 24 hours, or until it is deleted. Ask for the report again.",
-    )
+    Problem::new(Code::LinkExpired)
 }
 
 fn found() -> Response {

@@ -1,5 +1,6 @@
 //! `/api/v1/reports/export…`: asking for a report as a file, watching it, and revoking it.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -24,7 +25,7 @@ use crate::app::App;
 use crate::auth::rules::Broken;
 use crate::call::{Call, json, no_content, with_header};
 use crate::page::PageRequest;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 use crate::wait;
 
 const KEY_HEADER: &str = "idempotency-key";
@@ -124,8 +125,8 @@ pub struct ExportBody {
 /// Asks for a report as a file.
 #[utoipa::path(post, operation_id = "request_export", path = "/api/v1/reports/export", tag = "exports", security(("bearer" = [])),
     params(("idempotency-key" = Option<String>, Header, description = "1 to 255 characters: the same key is the same export")),
-    request_body = ExportRequestBody, responses((status = 202, body = ExportAcceptedBody), (status = 412, body = Problem),
-        (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+    request_body = ExportRequestBody, responses((status = 202, body = ExportAcceptedBody), (status = 412, body = ProblemBody),
+        (status = 422, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn request(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let (merchant, user_id) = (identity.merchant_id, identity.user_id);
@@ -174,9 +175,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Answer {
 async fn store_with_room(app: &App, merchant: MerchantId) -> Result<i64, Problem> {
     let store_id = present_store(app, merchant).await?.ok_or_else(super::sync::not_connected)?;
     if exports::open(&app.query_pool, merchant).await? >= MOST_OPEN {
-        let detail =
-            format!("You are waiting for {MOST_OPEN} files. Wait until some are ready, or delete some.");
-        return Err(Problem::new(StatusCode::TOO_MANY_REQUESTS, "too-many-exports", detail).retry_after(10));
+        return Err(Problem::new(Code::TooManyExports).with("count", MOST_OPEN).retry_after(10));
     }
     Ok(store_id)
 }
@@ -186,23 +185,25 @@ fn idempotency_key(call: &Call) -> Result<Option<String>, Problem> {
     let Some(value) = call.headers.get(KEY_HEADER) else { return Ok(None) };
     let fits =
         |key: &&str| (1..=LONGEST_KEY).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
-    value.to_str().ok().filter(fits).map(|key| Some(key.to_owned())).ok_or_else(|| {
-        Problem::invalid_field("Idempotency-Key", "must have 1 to 255 visible ASCII characters")
-    })
+    value
+        .to_str()
+        .ok()
+        .filter(fits)
+        .map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Problem::invalid_field("Idempotency-Key", Rule::visible_ascii(1, 255)))
 }
 
 /// The report and its filters; everything that is wrong is named.
 fn checked(body: &ExportRequestBody) -> Result<(Report, Filters), Problem> {
     let mut broken = Broken::default();
-    let one_of = |names: &[&str]| format!("must be one of {}", names.join(", "));
     if !FORMATS.contains(&body.format.as_str()) {
-        broken.add("/format", one_of(&FORMATS));
+        broken.add("/format", Rule::one_of(&FORMATS));
     }
     if body.compression.as_deref().is_some_and(|name| !COMPRESSIONS.contains(&name)) {
-        broken.add("/compression", one_of(&COMPRESSIONS));
+        broken.add("/compression", Rule::one_of(&COMPRESSIONS));
     }
     if body.delimiter.as_deref().is_some_and(|name| !DELIMITERS.contains(&name)) {
-        broken.add("/delimiter", "must be a comma, a semicolon or a tab".into());
+        broken.add("/delimiter", Rule::one_of(&DELIMITERS));
     }
     if body.format != "csv" {
         let only_csv = [
@@ -211,15 +212,15 @@ fn checked(body: &ExportRequestBody) -> Result<(Report, Filters), Problem> {
             ("/formulaGuard", body.formula_guard.is_some()),
         ];
         for (name, _) in only_csv.into_iter().filter(|(_, is_given)| *is_given) {
-            broken.add(name, "is only for csv".into());
+            broken.add(name, Rule::only_for_format("csv"));
         }
     }
     let Some(report) = Report::named(&body.report_type) else {
-        broken.add("/reportType", one_of(&REPORTS));
+        broken.add("/reportType", Rule::one_of(&REPORTS));
         return Err(Problem::invalid(broken.0));
     };
     if body.personal_data == Some(true) && !report.is_personal() {
-        broken.add("/personalData", "this report has no personal data".into());
+        broken.add("/personalData", Rule::no_personal_data());
     }
     match Filters::check(report, &body.filters) {
         Ok(filters) if broken.0.is_empty() => return Ok((report, filters)),
@@ -235,13 +236,13 @@ fn checked(body: &ExportRequestBody) -> Result<(Report, Filters), Problem> {
 
 fn refused(error: CommandError<ExportError>) -> Problem {
     match error {
-        CommandError::Refused(ExportError::AnotherRequest) => Problem::invalid_field(
-            "Idempotency-Key",
-            "was used for another export; give each one a key of its own",
-        ),
-        CommandError::Refused(ExportError::Unknown) => Problem::unknown("export"),
+        CommandError::Refused(ExportError::AnotherRequest) => {
+            Problem::invalid_field("Idempotency-Key", Rule::used_before())
+        }
+        CommandError::Refused(ExportError::Unknown) => Problem::new(Code::UnknownExport),
         CommandError::Refused(refusal) => {
-            Problem::new(StatusCode::CONFLICT, "export-conflict", refusal.to_string())
+            let reason = if matches!(refusal, ExportError::Ended) { "ended" } else { "changed" };
+            Problem::new(Code::ExportConflict).with("reason", reason)
         }
         error => Problem::unavailable("event store", &error),
     }
@@ -253,13 +254,13 @@ fn refused(error: CommandError<ExportError>) -> Problem {
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent"),
         ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
-    responses((status = 200, body = ExportsBody), (status = 422, body = Problem)))]
+    responses((status = 200, body = ExportsBody), (status = 422, body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let mut page = PageRequest::<Uuid>::default();
     for (name, value) in call.parameters() {
         if !page.take(&name, &value)? {
-            return Err(Problem::invalid_field(&name, "is not a parameter of this route"));
+            return Err(Problem::invalid_field(&name, Rule::unknown_parameter()));
         }
     }
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
@@ -274,28 +275,28 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 #[utoipa::path(get, operation_id = "show_export", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
     params(("jobId" = String, Path), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
-    responses((status = 200, body = ExportBody), (status = 404, body = Problem)))]
+    responses((status = 200, body = ExportBody), (status = 404, body = ProblemBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let job: JobId = id.parse().map_err(|_| Problem::unknown("export"))?;
+    let job: JobId = id.parse().map_err(|_| Problem::new(Code::UnknownExport))?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
     let view = exports::find(&app.query_pool, identity.merchant_id, job).await?;
-    let view = view.ok_or_else(|| Problem::unknown("export"))?;
+    let view = view.ok_or_else(|| Problem::new(Code::UnknownExport))?;
     let answer = json(StatusCode::OK, &body(&app, identity.merchant_id, view));
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }
 
 /// Revokes an export: its link stops working at once, and its file is removed.
 #[utoipa::path(delete, operation_id = "revoke_export", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
-    params(("jobId" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+    params(("jobId" = String, Path)), responses((status = 204), (status = 404, body = ProblemBody)))]
 pub async fn revoke(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.identify_for_command(&call).await?;
-    let job: JobId = id.parse().map_err(|_| Problem::unknown("export"))?;
+    let job: JobId = id.parse().map_err(|_| Problem::new(Code::UnknownExport))?;
     // From the events, not from a read model: what was asked for a moment ago can be revoked.
     let (export, _) =
         app.exports.load(&job.to_string()).await.map_err(|e| Problem::unavailable("event store", &e))?;
     if export.request().is_none_or(|request| request.merchant_id != identity.merchant_id) {
-        return Err(Problem::unknown("export"));
+        return Err(Problem::new(Code::UnknownExport));
     }
     let command = ExportCommand::Revoke { requested_by: Some(identity.user_id) };
     app.exports.execute(&job.to_string(), command).await.map_err(refused)?;

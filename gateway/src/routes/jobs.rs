@@ -1,5 +1,6 @@
 //! `/api/jobs/sync/…`: imports started and watched by other services, each with a key of its own.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -12,7 +13,7 @@ use super::Answer;
 use super::sync::{self, StatusBody};
 use crate::app::App;
 use crate::call::{Call, json, with_header};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBody};
 use crate::wait;
 
 /// Which merchant's history, and how much of it.
@@ -47,8 +48,8 @@ pub struct JobStatusBody {
 
 /// Starts an import for a merchant.
 #[utoipa::path(post, operation_id = "job_initiate", path = "/api/jobs/sync/initiate", tag = "jobs", security(("apiKey" = [])), request_body = InitiateBody,
-    responses((status = 202, body = InitiatedBody), (status = 404, body = Problem), (status = 409, body = Problem),
-        (status = 412, body = Problem)))]
+    responses((status = 202, body = InitiatedBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
+        (status = 412, body = ProblemBody)))]
 pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
     let caller = app.api_keys.identify(&call)?;
     let body: InitiateBody = call.json()?;
@@ -56,7 +57,7 @@ pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
     let depth_in_months = match body.depth.as_str() {
         "12m" => 12,
         "24m" => 24,
-        _ => return Err(Problem::invalid_field("/depth", "must be 12m or 24m")),
+        _ => return Err(Problem::invalid_field("/depth", Rule::one_of(&["12m", "24m"]))),
     };
     let accepted = sync::start(&app, merchant, depth_in_months, None).await?;
     tracing::info!(event = "sync requested by a service", caller, merchantId = %merchant, jobId = accepted.job_id);
@@ -68,15 +69,15 @@ pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
 #[utoipa::path(get, operation_id = "job_status", path = "/api/jobs/sync/status", tag = "jobs", security(("apiKey" = [])),
     params(("merchantId" = String, Query), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
-    responses((status = 200, body = JobStatusBody), (status = 404, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = JobStatusBody), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn status(app: Arc<App>, call: Call) -> Answer {
     app.api_keys.identify(&call)?;
     let parameters = call.parameters();
     let [(name, value)] = parameters.as_slice() else {
-        return Err(Problem::invalid_field("merchantId", "is the one parameter, and is needed"));
+        return Err(Problem::invalid_field("merchantId", Rule::required()));
     };
     if name != "merchantId" {
-        return Err(Problem::invalid_field(name, "is not a parameter of this route"));
+        return Err(Problem::invalid_field(name, Rule::unknown_parameter()));
     }
     let merchant = merchant_id("merchantId", value)?;
     let applied = wait::for_position(&app, &call, merchant).await?;
@@ -91,5 +92,5 @@ pub async fn status(app: Arc<App>, call: Call) -> Answer {
 }
 
 fn merchant_id(pointer: &str, text: &str) -> Result<MerchantId, Problem> {
-    text.parse().map_err(|_| Problem::invalid_field(pointer, "must be a UUID"))
+    text.parse().map_err(|_| Problem::invalid_field(pointer, Rule::uuid()))
 }

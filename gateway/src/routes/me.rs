@@ -1,5 +1,6 @@
 //! `/api/v1/me`: user, merchant, connection.
 
+use qafila_schemas::words::rule::Rule;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -19,7 +20,7 @@ use crate::app::App;
 use crate::auth::rules::{self, Broken};
 use crate::auth::tokens::Identity;
 use crate::call::{Call, json, with_header};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBody};
 use crate::wait;
 
 /// User, merchant and connection.
@@ -118,7 +119,7 @@ pub struct StoreBody {
     params(("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
     responses(
-    (status = 200, body = MeBody), (status = 401, body = Problem)))]
+    (status = 200, body = MeBody), (status = 401, body = ProblemBody)))]
 pub async fn show(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
@@ -150,7 +151,7 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let change: ChangeBody = call.json()?;
     let mut broken = Broken::default();
-    let checked = |value: Option<String>, rule: fn(&str) -> Result<String, String>| {
+    let checked = |value: Option<String>, rule: fn(&str) -> Result<String, Rule>| {
         value.map(|text| rule(&text)).transpose()
     };
     let store_name = broken.check("/storeName", checked(change.store_name, rules::store_name)).flatten();
@@ -160,10 +161,7 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
         match MAY_BE_UNWANTED.iter().find(|known| *known == kind) {
             Some(kind) if *is_wanted => wanted.push(*kind),
             Some(kind) => unwanted.push(*kind),
-            None => broken.add(
-                &format!("/mailPreferences/{kind}"),
-                format!("is no kind of notification; there are {}", MAY_BE_UNWANTED.join(", ")),
-            ),
+            None => broken.add(&format!("/mailPreferences/{kind}"), Rule::one_of(&MAY_BE_UNWANTED)),
         }
     }
     if !broken.0.is_empty() {

@@ -22,7 +22,6 @@ pub mod webhooks;
 use std::convert::Infallible;
 use std::sync::Arc;
 
-use http::StatusCode;
 use qafila_projections::oltp::merchants;
 use qafila_schemas::ids::MerchantId;
 use warp::filters::BoxedFilter;
@@ -32,7 +31,7 @@ use warp::{Filter, path};
 
 use crate::app::App;
 use crate::call::{Call, call};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem};
 
 /// What a handler answers.
 pub type Answer = Result<Response, Problem>;
@@ -247,15 +246,11 @@ where
 /// What no route took.
 async fn refused(rejection: Rejection) -> Result<Response, Infallible> {
     let problem = if rejection.is_not_found() {
-        Problem::new(StatusCode::NOT_FOUND, "not-found", "There is nothing at this address.")
+        Problem::new(Code::NotFound)
     } else if rejection.find::<MethodNotAllowed>().is_some() {
-        Problem::new(
-            StatusCode::METHOD_NOT_ALLOWED,
-            "method-not-allowed",
-            "This address takes another method.",
-        )
+        Problem::new(Code::MethodNotAllowed)
     } else {
-        Problem::new(StatusCode::BAD_REQUEST, "bad-request", "The request could not be read.")
+        Problem::new(Code::BadRequest)
     };
     Ok(problem.into_response())
 }

@@ -1,5 +1,6 @@
 //! `/api/v1/notifications`: what a user is told in the app.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json, no_content};
 use crate::page::PageRequest;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 
 /// A page of notifications, newest first.
 #[derive(Serialize, ToSchema)]
@@ -51,13 +52,13 @@ pub struct NotificationBody {
 #[utoipa::path(get, operation_id = "list_notifications", path = "/api/v1/notifications", tag = "notifications", security(("bearer" = [])),
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = NotificationsBody), (status = 422, body = Problem)))]
+    responses((status = 200, body = NotificationsBody), (status = 422, body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let mut page = PageRequest::<Uuid>::default();
     for (name, value) in call.parameters() {
         if !page.take(&name, &value)? {
-            return Err(Problem::invalid_field(&name, "is not a parameter of this route"));
+            return Err(Problem::invalid_field(&name, Rule::unknown_parameter()));
         }
     }
     let user = app.registration.signed_in(identity).await?;
@@ -89,7 +90,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 
 /// Marks one as read.
 #[utoipa::path(post, operation_id = "read_notification", path = "/api/v1/notifications/{id}/read", tag = "notifications", security(("bearer" = [])),
-    params(("id" = String, Path)), responses((status = 204), (status = 404, body = Problem)))]
+    params(("id" = String, Path)), responses((status = 204), (status = 404, body = ProblemBody)))]
 pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.identify_for_command(&call).await?;
     let known = match id.parse::<Uuid>() {
@@ -97,8 +98,7 @@ pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
         Err(_) => false,
     };
     if !known {
-        let detail = "You have no notification with this id.";
-        return Err(Problem::new(StatusCode::NOT_FOUND, "unknown-notification", detail));
+        return Err(Problem::new(Code::UnknownNotification));
     }
     Ok(no_content())
 }

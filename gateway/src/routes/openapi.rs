@@ -72,8 +72,6 @@ static DOCUMENT: LazyLock<Value> = LazyLock::new(|| {
             complete(path, operation);
         }
     }
-    document["components"]["schemas"]["Problem"]["properties"]["requestId"] =
-        json!({"type": "string", "description": "Finds the request in the log."});
     document
 });
 

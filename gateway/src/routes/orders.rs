@@ -1,5 +1,6 @@
 //! `/api/v1/orders`: the merchant's orders, and one with its lines.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -18,7 +19,7 @@ use crate::money::MoneyBody;
 use crate::opening::open;
 use crate::page::PageRequest;
 use crate::people;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 
 const LONGEST_STATUS: usize = 50;
 
@@ -128,7 +129,7 @@ pub struct OrderLineBody {
         ("sort" = Option<String>, Query, description = "`-createdAt` (newest first, where absent) or `createdAt`"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = OrdersBody), (status = 422, body = Problem)))]
+    responses((status = 200, body = OrdersBody), (status = 422, body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let (mut page, mut filter, mut by) = (PageRequest::default(), OrderFilter::default(), None);
@@ -168,14 +169,14 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 /// One order with its lines.
 #[utoipa::path(get, operation_id = "show_order", path = "/api/v1/orders/{id}", tag = "orders", security(("bearer" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = OrderWithLinesBody), (status = 404, body = Problem)))]
+    responses((status = 200, body = OrderWithLinesBody), (status = 404, body = ProblemBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {
         (Some(id), Some(store)) => orders::find(&app.query_pool, merchant, store, id).await?,
         _ => None,
     };
-    let mut found = found.ok_or_else(|| Problem::unknown("order"))?;
+    let mut found = found.ok_or_else(|| Problem::new(Code::UnknownOrder))?;
     let mut sealed: Vec<&mut Option<String>> = personal(&mut found.order).into_iter().collect();
     sealed.extend(found.lines.0.iter_mut().map(|line| &mut line.options));
     open(&*app.keys, merchant, sealed).await?;
@@ -188,28 +189,26 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
 fn take(filter: &mut OrderFilter, name: &str, value: String) -> Result<(), Problem> {
     let number = |value: &str| value.parse().ok();
     let instant = |value: &str| DateTime::parse_from_rfc3339(value).ok().map(|at| at.to_utc());
-    let bad = |rule: &str| Problem::invalid_field(name, rule);
+    let bad = |rule: Rule| Problem::invalid_field(name, rule);
     match name {
         "status" if (1..=LONGEST_STATUS).contains(&value.len()) => filter.status = Some(value),
-        "status" => return Err(bad("must have 1 to 50 characters")),
-        "number" => filter.number = Some(number(&value).ok_or_else(|| bad("must be a whole number"))?),
+        "status" => return Err(bad(Rule::length(1, 50))),
+        "number" => filter.number = Some(number(&value).ok_or_else(|| bad(Rule::wrong_type("integer")))?),
         "customerId" => {
-            filter.customer_id = Some(number(&value).ok_or_else(|| bad("must be a whole number"))?);
+            filter.customer_id = Some(number(&value).ok_or_else(|| bad(Rule::wrong_type("integer")))?);
         }
         "from" => {
-            filter.from =
-                Some(instant(&value).ok_or_else(|| bad("must be a time such as 2026-03-31T00:00:00Z"))?);
+            filter.from = Some(instant(&value).ok_or_else(|| bad(Rule::instant()))?);
         }
         "until" => {
-            filter.until =
-                Some(instant(&value).ok_or_else(|| bad("must be a time such as 2026-03-31T00:00:00Z"))?);
+            filter.until = Some(instant(&value).ok_or_else(|| bad(Rule::instant()))?);
         }
         "sort" => match value.as_str() {
             "-createdAt" => filter.oldest_first = false,
             "createdAt" => filter.oldest_first = true,
-            _ => return Err(bad("must be createdAt or -createdAt")),
+            _ => return Err(bad(Rule::one_of(&["createdAt", "-createdAt"]))),
         },
-        _ => return Err(bad("is not a parameter of this route")),
+        _ => return Err(bad(Rule::unknown_parameter())),
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! `/api/v1/auth/password/…`: forgotten, reset, changed.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use http::StatusCode;
@@ -12,7 +13,7 @@ use crate::app::App;
 use crate::auth::rules;
 use crate::auth::sessions::COOKIE;
 use crate::call::{Call, no_content};
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBody};
 
 const LONGEST_TOKEN: usize = 100;
 const MAILS_PER_ACCOUNT: i32 = 3;
@@ -50,7 +51,7 @@ pub struct PasswordChangeBody {
 
 /// Mails a link that sets a new password, if somebody has registered the address; the answer is the same if not.
 #[utoipa::path(post, operation_id = "forgot_password", path = "/api/v1/auth/password/forgot", tag = "auth", request_body = ForgotBody, responses(
-    (status = 202), (status = 429, body = Problem)))]
+    (status = 202), (status = 429, body = ProblemBody)))]
 pub async fn forgot(app: Arc<App>, call: Call) -> Answer {
     let body: ForgotBody = call.json()?;
     app.attempts.count(&format!("forgot-from:{}", source(&call)), MAILS_PER_ADDRESS).await?;
@@ -67,12 +68,12 @@ pub async fn forgot(app: Arc<App>, call: Call) -> Answer {
 
 /// Sets a new password with the link of a mail, and ends all sessions.
 #[utoipa::path(post, operation_id = "reset_password", path = "/api/v1/auth/password/reset", tag = "auth", request_body = ResetBody, responses(
-    (status = 204), (status = 400, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem)))]
+    (status = 204), (status = 400, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub async fn reset(app: Arc<App>, call: Call) -> Answer {
     let body: ResetBody = call.json()?;
     app.attempts.count(&format!("reset-from:{}", source(&call)), TRIES_PER_ADDRESS).await?;
     if body.token.is_empty() || body.token.len() > LONGEST_TOKEN {
-        return Err(Problem::invalid_field("/token", format!("must have 1 to {LONGEST_TOKEN} characters")));
+        return Err(Problem::invalid_field("/token", Rule::length(1, LONGEST_TOKEN as i64)));
     }
     let user = app.resets.redeem(&body.token, body.password).await?;
     tracing::info!(event = "password reset", userId = %user);
@@ -82,14 +83,14 @@ pub async fn reset(app: Arc<App>, call: Call) -> Answer {
 /// Sets a new password, and ends the user's other sessions.
 #[utoipa::path(post, operation_id = "change_password", path = "/api/v1/auth/password/change", tag = "auth", security(("bearer" = [])), request_body = PasswordChangeBody,
     params(("qafila_refresh" = Option<String>, Cookie, description = "The refresh token of the session that goes on")),
-    responses((status = 204), (status = 422, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 204), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
 pub async fn change(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let body: PasswordChangeBody = call.json()?;
     let user = identity.user_id;
     app.attempts.count(&format!("password-of:{user}"), TRIES_PER_USER).await?;
     if body.current_password.len() > LONGEST_PASSWORD {
-        return Err(Problem::invalid_field("/currentPassword", "is not your password"));
+        return Err(Problem::invalid_field("/currentPassword", Rule::wrong_password()));
     }
     app.resets.change(user, body.current_password, body.new_password, call.cookie(COOKIE)).await?;
     tracing::info!(event = "password changed", userId = %user);

@@ -1,5 +1,6 @@
 //! `/api/v1/products`: the merchant's products.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -14,7 +15,7 @@ use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::page::PageRequest;
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 
 const LONGEST_TEXT: usize = 100;
 
@@ -63,7 +64,7 @@ pub struct ProductBody {
         ("sku" = Option<String>, Query, description = "Only with exactly this SKU"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = ProductsBody), (status = 422, body = Problem)))]
+    responses((status = 200, body = ProductsBody), (status = 422, body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let (mut page, mut filter) = (PageRequest::default(), ProductFilter::default());
@@ -74,10 +75,10 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
         let wanted = match name.as_str() {
             "status" => &mut filter.status,
             "sku" => &mut filter.sku,
-            other => return Err(Problem::invalid_field(other, "is not a parameter of this route")),
+            other => return Err(Problem::invalid_field(other, Rule::unknown_parameter())),
         };
         if !(1..=LONGEST_TEXT).contains(&value.len()) {
-            return Err(Problem::invalid_field(&name, "must have 1 to 100 characters"));
+            return Err(Problem::invalid_field(&name, Rule::length(1, 100)));
         }
         *wanted = Some(value);
     }
@@ -96,14 +97,14 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 /// One product.
 #[utoipa::path(get, operation_id = "show_product", path = "/api/v1/products/{id}", tag = "products", security(("bearer" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = ProductBody), (status = 404, body = Problem)))]
+    responses((status = 200, body = ProductBody), (status = 404, body = ProblemBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {
         (Some(id), Some(store)) => products::find(&app.query_pool, merchant, store, id).await?,
         _ => None,
     };
-    let found = found.ok_or_else(|| Problem::unknown("product"))?;
+    let found = found.ok_or_else(|| Problem::new(Code::UnknownProduct))?;
     Ok(json(StatusCode::OK, &ProductBody::from(found)))
 }
 

@@ -1,5 +1,6 @@
 //! `/api/v1/reconciliations`: what each night's comparison with Salla found.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -12,7 +13,7 @@ use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::page::PageRequest;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBody};
 
 /// A page of runs, newest first.
 #[derive(Serialize, ToSchema)]
@@ -63,13 +64,13 @@ pub struct SummaryBody {
 #[utoipa::path(get, operation_id = "list_reconciliations", path = "/api/v1/reconciliations", tag = "sync", security(("bearer" = [])),
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = ReconciliationsBody), (status = 422, body = Problem)))]
+    responses((status = 200, body = ReconciliationsBody), (status = 422, body = ProblemBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let mut page = PageRequest::<String>::default();
     for (name, value) in call.parameters() {
         if !page.take(&name, &value)? {
-            return Err(Problem::invalid_field(&name, "is not a parameter of this route"));
+            return Err(Problem::invalid_field(&name, Rule::unknown_parameter()));
         }
     }
     let (wanted, cursor) = (page.wanted(), page.cursor.clone());

@@ -1,5 +1,6 @@
 //! `/api/v1/salla/…`: connecting a store.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -13,7 +14,7 @@ use super::Answer;
 use super::me::StoreBody;
 use crate::app::App;
 use crate::call::{Call, json};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 
 const LONGEST: usize = 4_096;
 
@@ -50,7 +51,7 @@ pub struct ConnectedBody {
 
 /// Issues a single-use state of 10 minutes.
 #[utoipa::path(get, path = "/api/v1/salla/auth/url", tag = "salla", security(("bearer" = [])), responses(
-    (status = 200, body = AuthorizationBody), (status = 401, body = Problem)))]
+    (status = 200, body = AuthorizationBody), (status = 401, body = ProblemBody)))]
 pub async fn authorization_url(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let (url, expires_at) = app.connector.authorization_url(applicant).await.map_err(problem)?;
@@ -59,8 +60,8 @@ pub async fn authorization_url(app: Arc<App>, call: Call) -> Answer {
 
 /// Finishes an authorisation.
 #[utoipa::path(post, path = "/api/v1/salla/auth/callback", tag = "salla", security(("bearer" = [])), request_body = CallbackBody, responses(
-    (status = 200, body = ConnectedBody), (status = 400, body = Problem), (status = 403, body = Problem),
-    (status = 409, body = Problem), (status = 502, body = Problem), (status = 503, body = Problem)))]
+    (status = 200, body = ConnectedBody), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody),
+    (status = 409, body = ProblemBody), (status = 502, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn callback(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let body: CallbackBody = call.json()?;
@@ -68,7 +69,7 @@ pub async fn callback(app: Arc<App>, call: Call) -> Answer {
         [("/state", Some(&body.state)), ("/code", body.code.as_ref()), ("/error", body.error.as_ref())]
     {
         if text.is_some_and(|t| t.is_empty() || t.len() > LONGEST) {
-            return Err(Problem::invalid_field(pointer, format!("must have 1 to {LONGEST} characters")));
+            return Err(Problem::invalid_field(pointer, Rule::length(1, LONGEST as i64)));
         }
     }
     let code = match (body.code, body.error) {
@@ -76,7 +77,7 @@ pub async fn callback(app: Arc<App>, call: Call) -> Answer {
         (None, Some(error)) => {
             return Err(problem(app.connector.denied(applicant, &body.state, &error).await));
         }
-        _ => return Err(Problem::invalid_field("/code", "send either code or error")),
+        _ => return Err(Problem::invalid_field("/code", Rule::code_or_error())),
     };
     let connected = app.connector.callback(applicant, &code, &body.state).await.map_err(problem)?;
     let store = connected.store;
@@ -94,12 +95,12 @@ pub struct ClaimBody {
 
 /// Connects a store that installed the app from Salla, by the link that was mailed to whoever installed it.
 #[utoipa::path(post, path = "/api/v1/salla/claim", tag = "salla", security(("bearer" = [])), request_body = ClaimBody, responses(
-    (status = 200, body = ConnectedBody), (status = 400, body = Problem), (status = 409, body = Problem), (status = 502, body = Problem)))]
+    (status = 200, body = ConnectedBody), (status = 400, body = ProblemBody), (status = 409, body = ProblemBody), (status = 502, body = ProblemBody)))]
 pub async fn claim(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let body: ClaimBody = call.json()?;
     if body.token.is_empty() || body.token.len() > LONGEST {
-        return Err(Problem::invalid_field("/token", format!("must have 1 to {LONGEST} characters")));
+        return Err(Problem::invalid_field("/token", Rule::length(1, LONGEST as i64)));
     }
     let connected = app.connector.claim(applicant, &body.token).await.map_err(problem)?;
     let store = connected.store;
@@ -118,7 +119,7 @@ pub struct DisconnectedBody {
 /// Disconnects the store: tokens are wiped, work stops, what was imported stays. The store is free for another account
 /// after 30 days.
 #[utoipa::path(delete, path = "/api/v1/salla/connection", tag = "salla", security(("bearer" = [])), responses(
-    (status = 202, body = DisconnectedBody), (status = 404, body = Problem)))]
+    (status = 202, body = DisconnectedBody), (status = 404, body = ProblemBody)))]
 pub async fn disconnect(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let position = app.connector.disconnect(applicant).await.map_err(problem)?;
@@ -131,44 +132,16 @@ async fn applicant(app: &App, call: &Call) -> Result<Applicant, Problem> {
 }
 
 fn problem(error: ConnectError) -> Problem {
-    let detail = |what: &str| format!("{error}. {what}");
-    match &error {
-        ConnectError::StateRefused => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "state-refused",
-            detail("Press “Connect” once more. Nothing was changed."),
-        ),
-        ConnectError::LinkSpent => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "link-spent",
-            detail("Log in and press “Connect” to connect the store."),
-        ),
-        ConnectError::StateUnknown => Problem::new(
-            StatusCode::BAD_REQUEST,
-            "state-unknown",
-            detail("Continue from Qafila: log in and press “Connect”."),
-        ),
-        ConnectError::Denied(_) => Problem::new(
-            StatusCode::FORBIDDEN,
-            "access-denied",
-            detail("Press “Connect” once more and approve."),
-        ),
-        ConnectError::StoreTaken => Problem::new(
-            StatusCode::CONFLICT,
-            "store-taken",
-            detail("Log in to that account, or choose another store."),
-        ),
-        ConnectError::NotConnected => {
-            Problem::new(StatusCode::NOT_FOUND, "not-connected", detail("There is nothing to disconnect."))
-        }
-        ConnectError::Salla(OAuthError::Refused(_) | OAuthError::Unclear(_)) => {
-            Problem::new(StatusCode::BAD_GATEWAY, "salla-failed", detail("Press “Connect” once more."))
-        }
-        ConnectError::Salla(OAuthError::NotSent(_)) => Problem::new(
-            StatusCode::BAD_GATEWAY,
-            "salla-unreachable",
-            detail("Send the same request again in a while."),
-        ),
-        ConnectError::Unavailable(cause) => Problem::unavailable("connecting a store", cause),
-    }
+    let code = match error {
+        ConnectError::StateRefused => Code::StateRefused,
+        ConnectError::LinkSpent => Code::ClaimSpent,
+        ConnectError::StateUnknown => Code::StateUnknown,
+        ConnectError::Denied(_) => Code::AccessDenied,
+        ConnectError::StoreTaken => Code::StoreTaken,
+        ConnectError::NotConnected => Code::NothingConnected,
+        ConnectError::Salla(OAuthError::Refused(_) | OAuthError::Unclear(_)) => Code::SallaFailed,
+        ConnectError::Salla(OAuthError::NotSent(_)) => Code::SallaUnreachable,
+        ConnectError::Unavailable(cause) => return Problem::unavailable("connecting a store", &cause),
+    };
+    Problem::new(code)
 }

@@ -1,5 +1,6 @@
 //! `/api/v1/sync/…`: starting an import and watching it.
 
+use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Months, Utc};
@@ -17,7 +18,7 @@ use utoipa::ToSchema;
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json, with_header};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 use crate::wait;
 
 /// A person does not wait longer for an estimate.
@@ -75,13 +76,13 @@ pub struct PhaseBody {
 
 /// Starts a run; after an end state a new one.
 #[utoipa::path(post, path = "/api/v1/sync/initial", tag = "sync", security(("bearer" = [])), request_body = InitialBody, responses(
-    (status = 202, body = AcceptedBody), (status = 409, body = Problem), (status = 412, body = Problem),
-    (status = 422, body = Problem), (status = 503, body = Problem)))]
+    (status = 202, body = AcceptedBody), (status = 409, body = ProblemBody), (status = 412, body = ProblemBody),
+    (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
 pub async fn initial(app: Arc<App>, call: Call) -> Answer {
     let identity = app.identify_for_command(&call).await?;
     let body: InitialBody = call.json()?;
     if !matches!(body.depth_in_months, 12 | 24) {
-        return Err(Problem::invalid_field("/depthInMonths", "must be 12 or 24"));
+        return Err(Problem::invalid_field("/depthInMonths", Rule::one_of(&["12", "24"])));
     }
     let accepted = start(&app, identity.merchant_id, body.depth_in_months, Some(identity.user_id)).await?;
     tracing::info!(event = "sync requested", merchantId = %identity.merchant_id, jobId = accepted.job_id, runId = accepted.run_id);
@@ -146,8 +147,8 @@ pub struct EstimateBody {
 /// What an import would cost, from the store's counts and plan.
 #[utoipa::path(get, path = "/api/v1/sync/estimate", tag = "sync", security(("bearer" = [])),
     params(("depthInMonths" = i32, Query, description = "12 or 24")),
-    responses((status = 200, body = EstimateBody), (status = 412, body = Problem), (status = 422, body = Problem),
-        (status = 502, body = Problem)))]
+    responses((status = 200, body = EstimateBody), (status = 412, body = ProblemBody), (status = 422, body = ProblemBody),
+        (status = 502, body = ProblemBody)))]
 pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let parameters = call.parameters();
@@ -155,13 +156,10 @@ pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
         [(name, value)] if name == "depthInMonths" => match value.as_str() {
             "12" => 12,
             "24" => 24,
-            _ => return Err(Problem::invalid_field("depthInMonths", "must be 12 or 24")),
+            _ => return Err(Problem::invalid_field("depthInMonths", Rule::one_of(&["12", "24"]))),
         },
         _ => {
-            return Err(Problem::invalid_field(
-                "depthInMonths",
-                "must be 12 or 24, and is the one parameter",
-            ));
+            return Err(Problem::invalid_field("depthInMonths", Rule::one_of(&["12", "24"])));
         }
     };
     let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
@@ -174,16 +172,12 @@ pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
         .await
         .map_err(|_| Problem::unavailable("salla", &"Salla did not answer in time"))?
         .map_err(|error| match error {
-            SallaError::Access(access) if access.needs_merchant().is_some() => Problem::new(
-                StatusCode::PRECONDITION_FAILED,
-                "reauthorisation-needed",
-                "Salla no longer accepts our access. Connect your store again.",
-            ),
+            SallaError::Access(access) if access.needs_merchant().is_some() => Problem::new(Code::ReauthorisationNeeded),
             SallaError::Access(AccessError::NotConnected) => not_connected(),
             SallaError::Access(_) | SallaError::Unavailable { .. } | SallaError::Throttled => Problem::unavailable("salla", &error),
             error => {
                 tracing::warn!(event = "estimate refused", merchantId = %identity.merchant_id, error = %error);
-                Problem::new(StatusCode::BAD_GATEWAY, "salla-failed", "Salla refused to tell. Try again in a while.")
+                Problem::new(Code::SallaFailed)
             }
         })?;
     let body = EstimateBody {
@@ -201,24 +195,24 @@ pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
 
 /// 412.
 pub(super) fn not_connected() -> Problem {
-    Problem::new(StatusCode::PRECONDITION_FAILED, "not-connected", "Connect your Salla store first.")
+    Problem::new(Code::NotConnected)
 }
 
 /// 404.
 pub(super) fn unknown_merchant() -> Problem {
-    Problem::new(StatusCode::NOT_FOUND, "unknown-merchant", "No merchant has this id.")
+    Problem::new(Code::UnknownMerchant)
 }
 
 /// Resumes an import that has failed or waits, where it stopped.
 #[utoipa::path(post, path = "/api/v1/sync/restart", tag = "sync", security(("bearer" = [])), responses(
-    (status = 202, body = AcceptedBody), (status = 409, body = Problem)))]
+    (status = 202, body = AcceptedBody), (status = 409, body = ProblemBody)))]
 pub async fn restart(app: Arc<App>, call: Call) -> Answer {
     tell(&app, &call, "sync resumed", |requested_by| SyncJobCommand::Restart { requested_by }).await
 }
 
 /// Stops an import; what it has read stays.
 #[utoipa::path(post, path = "/api/v1/sync/cancel", tag = "sync", security(("bearer" = [])), responses(
-    (status = 202, body = AcceptedBody), (status = 409, body = Problem)))]
+    (status = 202, body = AcceptedBody), (status = 409, body = ProblemBody)))]
 pub async fn cancel(app: Arc<App>, call: Call) -> Answer {
     tell(&app, &call, "sync cancelled", |requested_by| SyncJobCommand::Cancel { requested_by }).await
 }
@@ -234,9 +228,9 @@ async fn tell(
     let command = command(Some(identity.user_id));
     let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
     let (merchant, _) = merchant.map_err(|e| Problem::unavailable("event store", &e))?;
-    let connection = merchant.connection().ok_or_else(|| {
-        Problem::new(StatusCode::CONFLICT, "sync-conflict", "No store is connected, so no import is running.")
-    })?;
+    let connection = merchant
+        .connection()
+        .ok_or_else(|| Problem::new(Code::SyncConflict).with("reason", "not-connected"))?;
     let job = job_id(connection.connection_id);
     let committed = app.sync_jobs.execute(&job.to_string(), command).await.map_err(refused)?;
     let (known, _) =
@@ -253,13 +247,19 @@ async fn tell(
 fn refused(error: CommandError<SyncJobError>) -> Problem {
     match error {
         CommandError::Refused(SyncJobError::UnknownDepth) => {
-            Problem::invalid_field("/depthInMonths", "must be 12 or 24")
+            Problem::invalid_field("/depthInMonths", Rule::one_of(&["12", "24"]))
         }
-        CommandError::Refused(refusal) => Problem::new(
-            StatusCode::CONFLICT,
-            "sync-conflict",
-            format!("{refusal}. Watch it at /api/v1/sync/status."),
-        ),
+        CommandError::Refused(refusal) => {
+            let reason = match refusal {
+                SyncJobError::AlreadyRunning => "already-running",
+                SyncJobError::NotRunning => "not-running",
+                SyncJobError::NotResumable => "not-resumable",
+                SyncJobError::UnknownDepth | SyncJobError::StaleEpoch { .. } | SyncJobError::AnotherRun => {
+                    "changed"
+                }
+            };
+            Problem::new(Code::SyncConflict).with("reason", reason)
+        }
         error => Problem::unavailable("event store", &error),
     }
 }
@@ -269,7 +269,7 @@ fn refused(error: CommandError<SyncJobError>) -> Problem {
     params(("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
     responses(
-    (status = 200, body = StatusBody), (status = 401, body = Problem)))]
+    (status = 200, body = StatusBody), (status = 401, body = ProblemBody)))]
 pub async fn status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;

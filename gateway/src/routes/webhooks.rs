@@ -8,9 +8,9 @@ use serde_json::json;
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json as answer_json};
-use crate::problem::Problem;
+use crate::problem::{Code, Problem, ProblemBody};
 use crate::webhooks::NotTaken;
-use qafila_ingest::webhooks::packing::PackingError;
+use qafila_ingest::webhooks::packing::{MAX_BODY, PackingError};
 use qafila_schemas::writer::WriteError;
 
 /// Outcome of a webhook that is larger than one may be.
@@ -35,19 +35,18 @@ pub fn count(outcome: &'static str) {
     ),
     responses(
         (status = 200, description = "Every replica of Kafka has it"),
-        (status = 400, description = "Packed by gzip, but not whole", body = Problem),
-        (status = 401, description = "Not signed with one of our secrets", body = Problem),
-        (status = 413, description = "Larger than 1 MiB, as it comes or unpacked", body = Problem),
-        (status = 415, description = "Of another Content-Type than application/json", body = Problem),
-        (status = 503, description = "Not taken, or too much is under way: send it again", body = Problem),
+        (status = 400, description = "Packed by gzip, but not whole", body = ProblemBody),
+        (status = 401, description = "Not signed with one of our secrets", body = ProblemBody),
+        (status = 413, description = "Larger than 1 MiB, as it comes or unpacked", body = ProblemBody),
+        (status = 415, description = "Of another Content-Type than application/json", body = ProblemBody),
+        (status = 503, description = "Not taken, or too much is under way: send it again", body = ProblemBody),
     )
 )]
 pub async fn salla(app: Arc<App>, call: Call) -> Answer {
     // One without a type is taken: the signature is over the bytes.
     let kind = call.header(header::CONTENT_TYPE.as_str()).unwrap_or("application/json");
     if !kind.to_ascii_lowercase().starts_with("application/json") {
-        let detail = "Send the body as application/json.";
-        return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type", detail));
+        return Err(Problem::new(Code::UnsupportedMediaType));
     }
     let taken = app.webhooks.take(&call.headers, &call.body).await;
     let outcome = match &taken {
@@ -64,21 +63,18 @@ pub async fn salla(app: Arc<App>, call: Call) -> Answer {
         Err(NotTaken::Forged(why)) => {
             let client = call.client().map(|address| address.to_string());
             tracing::warn!(event = "webhook refused", reason = %why, client);
-            let detail = format!("Not taken: {why}. Sign it with the webhook secret of the app.");
-            Err(Problem::new(StatusCode::UNAUTHORIZED, "unauthorized", detail))
+            Err(Problem::new(Code::WebhookRefused).with("reason", why.to_string()))
         }
         Err(NotTaken::Packed(error)) => {
             tracing::warn!(event = "webhook refused", reason = %error);
-            let (status, kind) = match error {
-                PackingError::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "too-large"),
-                PackingError::Damaged(_) | PackingError::Surplus => (StatusCode::BAD_REQUEST, "bad-request"),
-            };
-            Err(Problem::new(status, kind, format!("Not taken: {error}.")))
+            Err(match error {
+                PackingError::TooLarge => Problem::new(Code::TooLarge).with("bytes", MAX_BODY as i64),
+                PackingError::Damaged(_) | PackingError::Surplus => Problem::new(Code::BadRequest),
+            })
         }
         Err(NotTaken::Unwritten(error @ WriteError::Saturated)) => {
             tracing::warn!(event = "webhook not taken", cause = %error);
-            let detail = "Too many webhooks are on their way to Kafka. Send it again.";
-            Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(2))
+            Err(Problem::new(Code::Busy).retry_after(2))
         }
         Err(error) => Err(Problem::unavailable("kafka", &error)),
     }

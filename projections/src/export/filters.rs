@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use chrono_tz::Tz;
+use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -39,7 +40,7 @@ pub struct BadFilter {
     /// Its name.
     pub name: String,
     /// The rule.
-    pub rule: String,
+    pub rule: Rule,
 }
 
 impl Filters {
@@ -48,14 +49,10 @@ impl Filters {
         let mut bad = vec![];
         for name in given.keys() {
             if !report.filters().contains(&name.as_str()) {
-                let known = report.filters().join(", ");
-                bad.push(BadFilter {
-                    name: name.clone(),
-                    rule: format!("is not a filter of this report; it has {known}"),
-                });
+                bad.push(BadFilter { name: name.clone(), rule: Rule::unknown_filter(report.filters()) });
             }
         }
-        let mut take = |name: &str, check: fn(&Value) -> Result<Value, String>| {
+        let mut take = |name: &str, check: fn(&Value) -> Result<Value, Rule>| {
             let value = given.get(name).filter(|value| !value.is_null())?;
             check(value).map_err(|rule| bad.push(BadFilter { name: name.to_owned(), rule })).ok()
         };
@@ -73,13 +70,13 @@ impl Filters {
         let filters = serde_json::from_value::<Self>(Value::Object(checked));
         match filters {
             Ok(filters) if filters.from.zip(filters.to).is_some_and(|(from, to)| from > to) => {
-                bad.push(BadFilter { name: "from".into(), rule: "must not be after `to`".into() });
+                bad.push(BadFilter { name: "from".into(), rule: Rule::not_after("to") });
                 Err(bad)
             }
             Ok(filters) if bad.is_empty() => Ok(filters),
             Ok(_) => Err(bad),
-            Err(error) => {
-                bad.push(BadFilter { name: String::new(), rule: error.to_string() });
+            Err(_) => {
+                bad.push(BadFilter { name: String::new(), rule: Rule::wrong_type("object") });
                 Err(bad)
             }
         }
@@ -106,40 +103,39 @@ impl Filters {
     }
 }
 
-fn text(value: &Value) -> Result<&str, String> {
-    value.as_str().ok_or_else(|| "must be a text".into())
+fn text(value: &Value) -> Result<&str, Rule> {
+    value.as_str().ok_or_else(|| Rule::wrong_type("string"))
 }
 
-fn day(value: &Value) -> Result<Value, String> {
-    let day: NaiveDate = text(value)?.parse().map_err(|_| "must be a day such as 2026-03-31".to_owned())?;
+fn day(value: &Value) -> Result<Value, Rule> {
+    let day: NaiveDate = text(value)?.parse().map_err(|_| Rule::day())?;
     if (2000..=2100).contains(&day.year()) {
         Ok(day.to_string().into())
     } else {
-        Err("must be a day from 2000-01-01 to 2100-12-31".into())
+        Err(Rule::day_range("2000-01-01", "2100-12-31"))
     }
 }
 
-fn zone(value: &Value) -> Result<Value, String> {
-    let zone: Tz =
-        text(value)?.parse().map_err(|_| "must be an IANA time zone such as Asia/Riyadh".to_owned())?;
+fn zone(value: &Value) -> Result<Value, Rule> {
+    let zone: Tz = text(value)?.parse().map_err(|_| Rule::time_zone())?;
     Ok(zone.name().into())
 }
 
-fn granularity(value: &Value) -> Result<Value, String> {
+fn granularity(value: &Value) -> Result<Value, Rule> {
     let name = text(value)?;
     let known = matches!(name, "day" | "week" | "month");
-    if known { Ok(name.into()) } else { Err("must be day, week or month".into()) }
+    if known { Ok(name.into()) } else { Err(Rule::one_of(&["day", "week", "month"])) }
 }
 
-fn status(value: &Value) -> Result<Value, String> {
+fn status(value: &Value) -> Result<Value, Rule> {
     let slug = text(value)?;
     let fits = (1..=LONGEST_STATUS).contains(&slug.chars().count()) && !slug.chars().any(char::is_control);
-    if fits { Ok(slug.into()) } else { Err(format!("must have 1 to {LONGEST_STATUS} characters")) }
+    if fits { Ok(slug.into()) } else { Err(Rule::length(1, LONGEST_STATUS as i64)) }
 }
 
-fn id(value: &Value) -> Result<Value, String> {
+fn id(value: &Value) -> Result<Value, Rule> {
     let id = value.as_i64().or_else(|| value.as_str()?.parse().ok());
-    id.map(Into::into).ok_or_else(|| "must be an id of Salla's".into())
+    id.map(Into::into).ok_or_else(Rule::id)
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use qafila_gateway::auth::attempts::Attempts;
 use qafila_gateway::auth::passwords::Passwords;
 use qafila_gateway::auth::registration::{Application, Registration};
 use qafila_gateway::auth::sessions::{RefreshToken, Sessions};
+use qafila_gateway::problem::Code;
 use qafila_proving::world::World;
 use sqlx::PgPool;
 use tokio::runtime::Runtime;
@@ -54,7 +55,7 @@ fn a_registration_cut_between_any_two_steps_is_completed_by_the_same_request() {
                 registration.register_merchant(&user).await.expect("step 2");
             }
             let other = registration.register(application(&name, "Another-Horse-7")).await;
-            ensure!(other.is_err_and(|p| p.status == 409), "another password takes nothing over");
+            ensure!(other.is_err_and(|p| p.code == Code::EmailTaken), "another password takes nothing over");
             let (again, position) =
                 registration.register(application(&name, "Correct-Horse-7")).await.expect("completed");
             ensure!(
@@ -63,7 +64,7 @@ fn a_registration_cut_between_any_two_steps_is_completed_by_the_same_request() {
             );
             ensure!(position.sequence == 1, "the merchant was registered once");
             let taken = registration.register(application(&name, "Correct-Horse-7")).await;
-            ensure!(taken.is_err_and(|p| p.status == 409), "a finished registration is taken");
+            ensure!(taken.is_err_and(|p| p.code == Code::EmailTaken), "a finished registration is taken");
         }
         Ok(())
     });

@@ -283,12 +283,12 @@ async fn approve(merchant: &Merchant, store: u64) -> Result<(String, String)> {
     Ok((query("code"), query("state")))
 }
 
-async fn expect_problem(answer: reqwest::Response, status: StatusCode, kind: &str) -> Result<Value> {
+async fn expect_problem(answer: reqwest::Response, status: StatusCode, code: &str) -> Result<Value> {
     let media =
         answer.headers().get("content-type").and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned();
     let body = expect(answer, status).await?;
     ensure!(media == "application/problem+json", "{media}");
-    ensure!(body["type"].as_str().is_some_and(|t| t.ends_with(kind)), "{body}");
+    ensure!(body["code"] == code && body["type"].as_str().is_some_and(|t| t.ends_with(code)), "{body}");
     ensure!(body["requestId"].is_string() && body["detail"].is_string(), "{body}");
     Ok(body)
 }
@@ -435,7 +435,7 @@ fn a_disconnected_store_leaves_no_token_and_its_import_ends() {
         .fetch_one(&owner)
         .await?;
         ensure!(tokens == 0, "{tokens} connections still have tokens");
-        expect_problem(disconnect().await?, StatusCode::NOT_FOUND, "not-connected").await?;
+        expect_problem(disconnect().await?, StatusCode::NOT_FOUND, "nothing-connected").await?;
 
         let other = Merchant::register(&world.gateway).await?;
         let (code, state) = approve(&other, store).await?;
@@ -489,9 +489,9 @@ fn a_service_with_a_key_starts_and_watches_an_import_and_a_stranger_does_not() {
         };
         let asked = |merchant: &str, depth: &str| json!({"merchantId": merchant, "depth": depth});
         let stranger = initiate("guess", asked(&merchant.id, "12m")).await?;
-        expect_problem(stranger, StatusCode::UNAUTHORIZED, "unauthorized").await?;
+        expect_problem(stranger, StatusCode::UNAUTHORIZED, "api-key-refused").await?;
         let with_token = merchant.post("/api/jobs/sync/initiate", &asked(&merchant.id, "12m")).await?;
-        expect_problem(with_token, StatusCode::UNAUTHORIZED, "unauthorized").await?;
+        expect_problem(with_token, StatusCode::UNAUTHORIZED, "api-key-refused").await?;
         let nobody = MerchantId::generate().to_string();
         let unknown = initiate(API_KEY, asked(&nobody, "12m")).await?;
         expect_problem(unknown, StatusCode::NOT_FOUND, "unknown-merchant").await?;

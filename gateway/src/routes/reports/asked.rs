@@ -3,6 +3,7 @@
 use chrono::{Datelike, Days, Months, NaiveDate, Utc};
 use chrono_tz::Tz;
 use qafila_projections::olap::reports::{Granularity, Window, start_of_day};
+use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -50,9 +51,9 @@ impl Asked {
         let parameters = call.parameters();
         for (index, (name, _)) in parameters.iter().enumerate() {
             if !known.contains(&name.as_str()) {
-                broken.add(name, "is not a parameter of this report".into());
+                broken.add(name, Rule::unknown_parameter());
             } else if parameters[..index].iter().any(|(before, _)| before == name) {
-                broken.add(name, "is given twice".into());
+                broken.add(name, Rule::repeated());
             }
         }
         let get = |name: &str| parameters.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
@@ -62,9 +63,9 @@ impl Asked {
         let month_before = to.checked_sub_days(Days::new(DEFAULT_DAYS - 1)).unwrap_or(to);
         let from = broken.check("from", day(get("from"), month_before)).unwrap_or(to);
         if from > to {
-            broken.add("from", "must not be after `to`".into());
+            broken.add("from", Rule::not_after("to"));
         } else if (to - from).num_days() >= MOST_DAYS {
-            broken.add("from", format!("a report covers at most {MOST_DAYS} days"));
+            broken.add("from", Rule::too_many_days(MOST_DAYS));
         }
         let granularity_name = get("granularity").unwrap_or("day").to_owned();
         let granularity = match granularity_name.as_str() {
@@ -72,7 +73,7 @@ impl Asked {
             "week" => Granularity::Week,
             "month" => Granularity::Month,
             _ => {
-                broken.add("granularity", "must be day, week or month".into());
+                broken.add("granularity", Rule::one_of(&["day", "week", "month"]));
                 Granularity::Day
             }
         };
@@ -80,7 +81,7 @@ impl Asked {
             None => DEFAULT_ROWS,
             Some(Ok(limit)) if (1..=MOST_ROWS).contains(&limit) => limit,
             Some(_) => {
-                broken.add("limit", format!("must be 1 to {MOST_ROWS}"));
+                broken.add("limit", Rule::range(1, i64::from(MOST_ROWS)));
                 DEFAULT_ROWS
             }
         };
@@ -88,7 +89,7 @@ impl Asked {
             None => false,
             Some("previous") => true,
             Some(_) => {
-                broken.add("compare", "must be `previous`".into());
+                broken.add("compare", Rule::one_of(&["previous"]));
                 false
             }
         };
@@ -150,19 +151,17 @@ fn between(from: NaiveDate, to: NaiveDate, zone: Tz) -> Window {
     Window { from: start_of_day(from, zone), until: start_of_day(to.succ_opt().unwrap_or(to), zone) }
 }
 
-fn zone(text: Option<&str>) -> Result<Tz, String> {
-    text.map_or(Ok(Tz::Asia__Riyadh), |name| {
-        name.parse().map_err(|_| "must be an IANA time zone such as Asia/Riyadh".into())
-    })
+fn zone(text: Option<&str>) -> Result<Tz, Rule> {
+    text.map_or(Ok(Tz::Asia__Riyadh), |name| name.parse().map_err(|_| Rule::time_zone()))
 }
 
-fn day(text: Option<&str>, default: NaiveDate) -> Result<NaiveDate, String> {
+fn day(text: Option<&str>, default: NaiveDate) -> Result<NaiveDate, Rule> {
     let in_range = |day: &NaiveDate| (2000..=2100).contains(&day.year());
     match text.map(str::parse::<NaiveDate>) {
         None => Ok(default),
         Some(Ok(day)) if in_range(&day) => Ok(day),
-        Some(Ok(_)) => Err("must be a day from 2000-01-01 to 2100-12-31".into()),
-        Some(Err(_)) => Err("must be a day such as 2026-03-31".into()),
+        Some(Ok(_)) => Err(Rule::day_range("2000-01-01", "2100-12-31")),
+        Some(Err(_)) => Err(Rule::day()),
     }
 }
 

@@ -18,7 +18,7 @@ use super::{Answer, present_store};
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
-use crate::problem::Problem;
+use crate::problem::{Problem, ProblemBody};
 use asked::{Asked, WindowBody};
 
 /// Figures of one currency.
@@ -111,7 +111,7 @@ pub struct TrendBody {
 /// Figures of a window.
 #[utoipa::path(get, path = "/api/v1/reports/summary", tag = "reports", security(("bearer" = [])),
     params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query), ("compare" = Option<String>, Query)),
-    responses((status = 200, body = SummaryBody), (status = 401, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = SummaryBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn summary(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
@@ -134,7 +134,7 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
 #[utoipa::path(get, path = "/api/v1/reports/sales-trend", tag = "reports", security(("bearer" = [])),
     params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query),
         ("granularity" = Option<String>, Query), ("compare" = Option<String>, Query)),
-    responses((status = 200, body = TrendBody), (status = 401, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = TrendBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;

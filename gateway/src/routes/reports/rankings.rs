@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::opening::open;
-use crate::problem::Problem;
+use crate::problem::ProblemBody;
 use crate::routes::Answer;
 
 /// The products that sold most.
@@ -115,7 +115,7 @@ pub struct CustomerSalesBody {
 #[utoipa::path(get, path = "/api/v1/reports/top-products", tag = "reports", security(("bearer" = [])),
     params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query),
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
-    responses((status = 200, body = TopProductsBody), (status = 401, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = TopProductsBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
@@ -132,7 +132,7 @@ pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
 /// Orders by status, whatever became of them.
 #[utoipa::path(get, path = "/api/v1/reports/order-status", tag = "reports", security(("bearer" = [])),
     params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query)),
-    responses((status = 200, body = OrderStatusBody), (status = 401, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = OrderStatusBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone"])?;
@@ -147,7 +147,7 @@ pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
 #[utoipa::path(get, path = "/api/v1/reports/customers", tag = "reports", security(("bearer" = [])),
     params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query),
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
-    responses((status = 200, body = CustomersReportBody), (status = 401, body = Problem), (status = 422, body = Problem)))]
+    responses((status = 200, body = CustomersReportBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
 pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;

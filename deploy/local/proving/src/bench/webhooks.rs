@@ -11,7 +11,7 @@ use futures::future::try_join_all;
 use http::StatusCode;
 use qafila_gateway::call::{Call, call, json as answer_json};
 use qafila_gateway::client_address::TrustedProxies;
-use qafila_gateway::problem::Problem;
+use qafila_gateway::problem::{Code, Problem};
 use qafila_gateway::route_names::RouteNames;
 use qafila_gateway::server::{Front, serve};
 use qafila_gateway::webhooks::{WebhookIntake, WebhookSecrets, WebhookVerifier};
@@ -125,7 +125,7 @@ async fn start(intake: WebhookIntake, verifier: WebhookVerifier) -> Result<(Sock
 fn answer(outcome: Result<(), String>) -> Response {
     match outcome {
         Ok(()) => answer_json(StatusCode::OK, &json!({})),
-        Err(error) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", error).into_response(),
+        Err(reason) => Problem::new(Code::WebhookRefused).with("reason", reason).into_response(),
     }
 }
 
