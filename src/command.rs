@@ -45,6 +45,8 @@ enum Command {
     /// Looks at what was set aside, and lets it be tried again or gives it up.
     #[command(subcommand)]
     Dlq(DlqCommand),
+    /// Prints the OpenAPI document of the gateway, as it serves it.
+    Openapi,
     /// Lists the topics, or makes what is missing.
     Topics {
         /// What to do.
@@ -81,6 +83,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         list_topics();
         return Ok(());
     }
+    if let Command::Openapi = cli.command {
+        println!("{:#}", qafila_gateway::routes::openapi::described());
+        return Ok(());
+    }
     let config = Config::from_env()?;
     match cli.command {
         Command::All => roles::all(config).await,
@@ -93,7 +99,7 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
         Command::Verify(args) => verify::run(&config, args).await,
         Command::Dlq(command) => dlq::run(&config, command).await,
         Command::Reconcile(args) => reconcile::run(&config, args).await,
-        Command::Topics { .. } => {
+        Command::Openapi | Command::Topics { .. } => {
             let registry = Registry::new(config.registry_url.as_str())?;
             Ok(topics::apply(&config.kafka, &registry, config.replication).await?)
         }

@@ -1,10 +1,11 @@
 //! A request as handlers see it, and the answers they give.
 
-use qafila_schemas::words::rule::Rule;
 use std::net::IpAddr;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use qafila_schemas::words::Language;
+use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use warp::Filter;
@@ -79,10 +80,21 @@ impl Call {
             .map(|(_, value)| value)
     }
 
+    /// The language that the client likes best.
+    pub fn language(&self) -> Language {
+        language(&self.headers)
+    }
+
     /// The client's address.
     pub fn client(&self) -> Option<IpAddr> {
         self.header(CLIENT_HEADER)?.parse().ok()
     }
+}
+
+/// The language that `Accept-Language` likes best.
+pub fn language(headers: &HeaderMap) -> Language {
+    let header = headers.get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+    header.map_or(Language::default(), Language::accepted)
 }
 
 /// serde's words as a rule of a field, without the value, which may be a secret, and without names of our types.

@@ -14,6 +14,7 @@ pub mod problem;
 pub mod route_names;
 pub mod routes;
 pub mod server;
+pub mod values;
 pub mod wait;
 pub mod webhooks;
 

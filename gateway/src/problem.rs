@@ -6,9 +6,10 @@ use qafila_schemas::words::rule::Rule;
 use qafila_schemas::words::{Language, Param, Params, say};
 use serde::Serialize;
 use serde_json::Value;
-use utoipa::openapi::{ObjectBuilder, RefOr, Schema, Type};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::ToSchema;
 use warp::reply::{Reply, Response};
+
+use crate::values::{ProblemCode, RuleCode};
 
 /// Where problem types are described.
 const TYPE_BASE: &str = "https://qafila.dev/problems/";
@@ -16,11 +17,11 @@ const TYPE_BASE: &str = "https://qafila.dev/problems/";
 pub const MEDIA_TYPE: &str = "application/problem+json";
 
 macro_rules! codes {
-    ($($(#[$doc:meta])* $code:literal $name:ident $status:ident;)*) => {
+    ($(#[doc = $about:literal] $code:literal $name:ident $status:ident;)*) => {
         /// What went wrong, as a stable code. Values may be added.
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
         pub enum Code {
-            $($(#[$doc])* $name,)*
+            $(#[doc = $about] $name,)*
         }
 
         impl Code {
@@ -31,6 +32,13 @@ macro_rules! codes {
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$name => $code,)*
+                }
+            }
+
+            /// What has happened, for the document.
+            pub fn about(self) -> &'static str {
+                match self {
+                    $(Self::$name => $about.trim_ascii(),)*
                 }
             }
 
@@ -263,36 +271,6 @@ pub struct FieldErrorBody {
     /// The rule, as the end of a sentence that begins with the field.
     detail: String,
 }
-
-/// What went wrong, as a stable code. Values may be added.
-pub struct ProblemCode;
-
-/// A rule that a field breaks, as a stable code. Values may be added.
-pub struct RuleCode;
-
-macro_rules! listed {
-    ($name:ident, $about:literal, $values:expr) => {
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                let listed = ObjectBuilder::new().schema_type(Type::String).enum_values(Some($values));
-                listed.description(Some($about)).into()
-            }
-        }
-
-        impl ToSchema for $name {}
-    };
-}
-
-listed!(
-    ProblemCode,
-    "What went wrong, as a stable code. Values may be added.",
-    Code::ALL.iter().map(|code| code.as_str())
-);
-listed!(
-    RuleCode,
-    "A rule that a field breaks, as a stable code. Values may be added.",
-    Rule::CODES.iter().copied()
-);
 
 impl From<sqlx::Error> for Problem {
     fn from(error: sqlx::Error) -> Self {

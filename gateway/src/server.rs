@@ -2,7 +2,6 @@
 //! read once within a hard limit, a deadline for whoever does not read its answer, no Nagle delay, and an end that waits for
 //! requests under way, but not for ever.
 
-use qafila_schemas::words::Language;
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -18,6 +17,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use qafila_ingest::webhooks::packing::MAX_BODY;
+use qafila_schemas::words::Language;
 use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
@@ -28,7 +28,7 @@ use warp::Filter;
 use warp::filters::BoxedFilter;
 use warp::reply::Reply;
 
-use crate::call::CLIENT_HEADER;
+use crate::call::{CLIENT_HEADER, language};
 use crate::client_address::TrustedProxies;
 use crate::large_bodies::{LargeBodies, Room};
 use crate::problem::{Code, Problem};
@@ -133,7 +133,7 @@ async fn answer(
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let language = language(&request);
+    let language = language(request.headers());
     let client = front.trusted_proxies.client(peer.ip(), request.headers());
     let mut reply = match read(request, client, &front.large_bodies).await {
         Ok((request, _room)) => {
@@ -224,7 +224,6 @@ async fn finish(
     if let Some(problem) = head.extensions.remove::<Problem>() {
         body = serde_json::to_vec(&problem.body(language, request_id)).unwrap_or_default().into();
         head.headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
-        head.headers.append(header::VARY, HeaderValue::from_static("accept-language"));
         tracing::debug!(event = "problem answered", requestId = request_id, status = head.status.as_u16());
     } else if *method == Method::GET && head.status == StatusCode::OK {
         let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..16]));
@@ -237,14 +236,10 @@ async fn finish(
             head.headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         }
     }
+    // Texts of answers are in the client's language, those of problems and advice alike.
+    head.headers.append(header::VARY, HeaderValue::from_static("accept-language"));
     head.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(head, Either::Left(Full::new(body)))
-}
-
-/// The language of a problem: the one that the client likes best.
-fn language(request: &Request<Incoming>) -> Language {
-    let header = request.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
-    header.map_or(Language::default(), Language::accepted)
 }
 
 fn observe(method: &Method, route: &str, status: StatusCode, started: Instant) {

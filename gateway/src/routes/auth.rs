@@ -17,7 +17,8 @@ use crate::auth::sessions::{COOKIE, RefreshToken, clearing_cookie};
 use crate::auth::tokens::{ACCESS_SECONDS, Identity};
 use crate::call::{Call, json, no_content, with_header};
 use crate::client_address::attempt_source;
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
+use crate::values::Locale;
 
 /// Beyond it nothing can be right, and hashing would cost.
 pub(super) const LONGEST_PASSWORD: usize = 1_024;
@@ -37,8 +38,7 @@ pub struct RegisterBody {
     password: String,
     #[schema(min_length = 1, max_length = 100)]
     store_name: String,
-    /// `ar` or `en`.
-    #[schema(pattern = "^(ar|en)$")]
+    #[schema(value_type = Locale)]
     locale: String,
 }
 
@@ -59,8 +59,7 @@ pub struct SessionBody {
     expires_in: i64,
     user: UserBody,
     merchant: MerchantBody,
-    /// Present after registering: wait for it with `Prefer: wait`.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// After registering: wait for it with `Prefer: wait`; null otherwise.
     position: Option<String>,
 }
 
@@ -69,10 +68,12 @@ pub struct SessionBody {
 #[serde(rename_all = "camelCase")]
 pub struct UserBody {
     /// UUID.
+    #[schema(format = Uuid)]
     pub id: String,
     /// Address.
     pub email: String,
-    /// `ar` or `en`.
+    /// Language of mails and notifications.
+    #[schema(value_type = Locale)]
     pub locale: String,
 }
 
@@ -81,14 +82,15 @@ pub struct UserBody {
 #[serde(rename_all = "camelCase")]
 pub struct MerchantBody {
     /// UUID.
+    #[schema(format = Uuid)]
     pub id: String,
     /// Name shown.
     pub store_name: String,
 }
 
 /// Creates user and merchant, both or neither.
-#[utoipa::path(post, path = "/api/v1/auth/register", tag = "auth", request_body = RegisterBody, responses(
-    (status = 201, body = SessionBody), (status = 409, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "register", path = "/api/v1/auth/register", tag = "auth", request_body = RegisterBody, responses(
+    (status = 201, body = SessionBody)))]
 pub async fn register(app: Arc<App>, call: Call) -> Answer {
     let body: RegisterBody = call.json()?;
     let mut broken = Broken::default();
@@ -114,8 +116,8 @@ pub async fn register(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Starts a session.
-#[utoipa::path(post, path = "/api/v1/auth/login", tag = "auth", request_body = LoginBody, responses(
-    (status = 200, body = SessionBody), (status = 401, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "logIn", path = "/api/v1/auth/login", tag = "auth", request_body = LoginBody, responses(
+    (status = 200, body = SessionBody)))]
 pub async fn login(app: Arc<App>, call: Call) -> Answer {
     let body: LoginBody = call.json()?;
     let email = body.email.trim().to_lowercase();
@@ -143,8 +145,8 @@ pub async fn login(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Exchanges the refresh token for the next one.
-#[utoipa::path(post, path = "/api/v1/auth/refresh", tag = "auth", params(("qafila_refresh" = String, Cookie, description = "The refresh token")), responses(
-    (status = 200, body = SessionBody), (status = 401, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "refreshSession", path = "/api/v1/auth/refresh", tag = "auth", security(("refreshCookie" = [])), responses(
+    (status = 200, body = SessionBody)))]
 pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
     let token = call.cookie(COOKIE).ok_or_else(Problem::unauthorized)?;
     let (identity, next) = app.sessions.rotate(token).await?.ok_or_else(Problem::unauthorized)?;
@@ -153,7 +155,7 @@ pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Ends the session.
-#[utoipa::path(post, path = "/api/v1/auth/logout", tag = "auth", params(("qafila_refresh" = Option<String>, Cookie, description = "The refresh token")), responses((status = 204)))]
+#[utoipa::path(post, operation_id = "logOut", path = "/api/v1/auth/logout", tag = "auth", security((), ("refreshCookie" = [])), responses((status = 204)))]
 pub async fn logout(app: Arc<App>, call: Call) -> Answer {
     if let Some(token) = call.cookie(COOKIE) {
         app.sessions.end(token).await?;

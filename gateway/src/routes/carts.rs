@@ -1,11 +1,11 @@
 //! `/api/v1/carts`: what customers left behind.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::carts::{self, Cart};
+use qafila_schemas::words::rule::Rule;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -16,7 +16,8 @@ use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::opening::open;
 use crate::page::PageRequest;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
+use crate::values::CartCreatedFrom;
 
 const LONGEST_STATUS: usize = 50;
 
@@ -37,7 +38,7 @@ pub struct CartBody {
     id: i64,
     /// When it was made, UTC.
     created_at: DateTime<Utc>,
-    /// Whose word `createdAt` is: `webhook` where Salla says it, `receipt` where it is when we first heard of the cart; values may be added.
+    #[schema(value_type = CartCreatedFrom)]
     created_at_from: String,
     /// When it changed last, UTC; null where Salla does not say.
     updated_at: Option<DateTime<Utc>>,
@@ -75,11 +76,11 @@ pub struct CartLineBody {
 }
 
 /// The merchant's abandoned carts.
-#[utoipa::path(get, operation_id = "list_carts", path = "/api/v1/carts", tag = "carts", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "listCarts", path = "/api/v1/carts", tag = "carts", security(("bearer" = [])),
     params(("status" = Option<String>, Query, description = "Only carts of this status"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = CartsBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = CartsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let (mut page, mut status) = (PageRequest::default(), None);

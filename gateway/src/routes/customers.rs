@@ -1,12 +1,12 @@
 //! `/api/v1/customers`: the merchant's customers.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::customers::{self, Customer, CustomerFilter};
 use qafila_schemas::sealed::SubjectId;
+use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,7 +16,7 @@ use crate::call::{Call, json};
 use crate::opening::open;
 use crate::page::PageRequest;
 use crate::people;
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
 
 const LONGEST_CITY: usize = 100;
 
@@ -46,7 +46,7 @@ pub struct CustomerBody {
     email: Option<String>,
     /// `male` or `female`.
     gender: Option<String>,
-    /// `YYYY-MM-DD`.
+    /// A day as text, mostly `YYYY-MM-DD`.
     birthday: Option<String>,
     city: Option<String>,
     /// ISO 3166.
@@ -57,13 +57,13 @@ pub struct CustomerBody {
 }
 
 /// The merchant's customers.
-#[utoipa::path(get, operation_id = "list_customers", path = "/api/v1/customers", tag = "customers", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "listCustomers", path = "/api/v1/customers", tag = "customers", security(("bearer" = [])),
     params(("city" = Option<String>, Query, description = "Only of this city"),
         ("email" = Option<String>, Query, description = "Only with exactly this address"),
         ("phone" = Option<String>, Query, description = "Only with this number; without a country code it is of the store's country"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = CustomersBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = CustomersBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let (mut page, mut filter, mut by) = (PageRequest::default(), CustomerFilter::default(), None);
@@ -107,9 +107,9 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// One customer.
-#[utoipa::path(get, operation_id = "show_customer", path = "/api/v1/customers/{id}", tag = "customers", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getCustomer", path = "/api/v1/customers/{id}", tag = "customers", security(("bearer" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = CustomerBody), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = CustomerBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {

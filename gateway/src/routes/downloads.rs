@@ -13,7 +13,7 @@ use warp::reply::{Reply, Response};
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, no_content, with_header};
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
 use crate::server::Streamed;
 
 /// Pieces of a file between the store and the browser.
@@ -22,9 +22,9 @@ const UNDER_WAY: usize = 2;
 const DEAD: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
 
 /// A file, or the way to it.
-#[utoipa::path(get, operation_id = "download", path = "/download/{token}", tag = "exports", params(("token" = String, Path)),
+#[utoipa::path(get, operation_id = "downloadFile", path = "/download/{token}", tag = "exports", params(("token" = String, Path)),
     responses((status = 200, description = "The file"), (status = 206, description = "The rest of the file, from the byte that `Range` names"),
-        (status = 302, description = "Where the file is, for five minutes"), (status = 404, body = ProblemBody), (status = 410, body = ProblemBody)))]
+        (status = 302, description = "Where the file is, for five minutes")))]
 pub async fn download(app: Arc<App>, call: Call, token: String) -> Answer {
     answer(&app, &call, &token, &Method::GET).await
 }

@@ -1,9 +1,8 @@
 //! `/api/v1/reports/export…`: asking for a report as a file, watching it, and revoking it.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
 use qafila_aggregates::commands::CommandError;
 use qafila_aggregates::export::{
@@ -14,6 +13,9 @@ use qafila_projections::export::links::Linked;
 use qafila_projections::export::report::Report;
 use qafila_projections::oltp::exports::{self, ExportView};
 use qafila_schemas::ids::{JobId, MerchantId};
+use qafila_schemas::words::Language;
+use qafila_schemas::words::cause::OF_EXPORT;
+use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -25,8 +27,9 @@ use crate::app::App;
 use crate::auth::rules::Broken;
 use crate::call::{Call, json, no_content, with_header};
 use crate::page::PageRequest;
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
 use crate::wait;
+use crate::values::{Compression, Delimiter, ExportCause, ExportFormat, ExportReport, ExportStatusName, GranularityName};
 
 const KEY_HEADER: &str = "idempotency-key";
 const LONGEST_KEY: usize = 255;
@@ -37,23 +40,24 @@ const MOST_OPEN: i64 = 50;
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ExportRequestBody {
-    /// `sales-trend`, `orders`, `order-items`, `customers` or `products`.
+    #[schema(value_type = ExportReport)]
     report_type: String,
-    /// `csv`, `ndjson` or `parquet`.
+    #[schema(value_type = ExportFormat)]
     format: String,
-    /// `timezone`; of orders, order items and a trend `from` and `to` (days, both included); of orders also `status` and
-    /// `customerId`, of order items and products `status`, of a trend `granularity`.
+    /// What the report is narrowed to.
     #[serde(default)]
-    #[schema(value_type = Object)]
+    #[schema(value_type = Option<ExportFiltersBody>)]
     filters: Map<String, Value>,
-    /// `gzip` or `zstd`; the file is as it is where absent.
+    /// The file is as it is where absent.
     #[serde(default)]
+    #[schema(value_type = Option<Compression>)]
     compression: Option<String>,
     /// Whether a CSV file begins with the mark that Excel needs to read Arabic; true where absent.
     #[serde(default)]
     byte_order_mark: Option<bool>,
-    /// What stands between the cells of a CSV file: a comma, a semicolon or a tab; a comma where absent.
+    /// A comma where absent.
     #[serde(default)]
+    #[schema(value_type = Option<Delimiter>)]
     delimiter: Option<String>,
     /// Whether a CSV cell that a spreadsheet would take for a formula (as a phone with its `+`) begins with an apostrophe;
     /// true where absent.
@@ -64,11 +68,34 @@ pub struct ExportRequestBody {
     personal_data: Option<bool>,
 }
 
+/// What a report is narrowed to. Days are those of the time zone; both ends are included. Which filters a report has: orders all but
+/// `granularity`; order items `from`, `to`, `status`; customers none; products `status`; a trend `from`, `to`, `granularity`; each `timezone`.
+#[derive(ToSchema)]
+#[schema(rename_all = "camelCase")]
+#[expect(dead_code, reason = "the document alone: filters are read with rules of their own")]
+pub struct ExportFiltersBody {
+    /// First day.
+    from: Option<NaiveDate>,
+    /// Last day, included.
+    to: Option<NaiveDate>,
+    /// An IANA time zone; Asia/Riyadh where absent.
+    timezone: Option<String>,
+    /// Width of a point of a trend; a day where absent.
+    #[schema(value_type = Option<GranularityName>)]
+    granularity: Option<String>,
+    /// Salla's slug of a status of orders, or a status of products.
+    status: Option<String>,
+    /// Salla's id of a customer.
+    customer_id: Option<i64>,
+}
+
 /// The export that was accepted.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportAcceptedBody {
+    #[schema(format = Uuid)]
     job_id: String,
+    /// Wait for it with `Prefer: wait`.
     position: String,
 }
 
@@ -85,14 +112,18 @@ pub struct ExportsBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ExportBody {
+    #[schema(format = Uuid)]
     job_id: String,
-    /// `requested`, `running`, `completed`, `failed`, `revoked`, `expired`.
+    #[schema(value_type = ExportStatusName)]
     status: String,
+    #[schema(value_type = ExportReport)]
     report_type: String,
+    #[schema(value_type = ExportFormat)]
     format: String,
+    #[schema(value_type = Option<Compression>)]
     compression: Option<String>,
     personal_data: Option<bool>,
-    #[schema(value_type = Object)]
+    #[schema(value_type = ExportFiltersBody)]
     filters: Value,
     requested_at: DateTime<Utc>,
     started_at: Option<DateTime<Utc>>,
@@ -114,19 +145,20 @@ pub struct ExportBody {
     orders_without_details: Option<i64>,
     /// When the link stops working.
     expires_at: Option<DateTime<Utc>>,
-    /// Where the file is, for any browser; only while it can be had.
+    /// Where the file is, for any browser; null where it cannot be had.
+    #[schema(value_type = Option<url::Url>)]
     link: Option<String>,
-    /// Why it failed, a stable code.
+    /// Why it failed; null otherwise.
+    #[schema(value_type = Option<ExportCause>)]
     cause: Option<String>,
-    /// What to do about it.
+    /// What to do about it, in the language of `Accept-Language`.
     advice: Option<String>,
 }
 
 /// Asks for a report as a file.
-#[utoipa::path(post, operation_id = "request_export", path = "/api/v1/reports/export", tag = "exports", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "requestExport", path = "/api/v1/reports/export", tag = "exports", security(("bearer" = [])),
     params(("idempotency-key" = Option<String>, Header, description = "1 to 255 characters: the same key is the same export")),
-    request_body = ExportRequestBody, responses((status = 202, body = ExportAcceptedBody), (status = 412, body = ProblemBody),
-        (status = 422, body = ProblemBody), (status = 429, body = ProblemBody), (status = 503, body = ProblemBody)))]
+    request_body = ExportRequestBody, responses((status = 202, body = ExportAcceptedBody)))]
 pub async fn request(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let (merchant, user_id) = (identity.merchant_id, identity.user_id);
@@ -249,12 +281,12 @@ fn refused(error: CommandError<ExportError>) -> Problem {
 }
 
 /// The exports of the merchant; revoked ones are not shown.
-#[utoipa::path(get, operation_id = "list_exports", path = "/api/v1/reports/exports", tag = "exports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "listExports", path = "/api/v1/reports/exports", tag = "exports", security(("bearer" = [])),
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent"),
         ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
-    responses((status = 200, body = ExportsBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = ExportsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let mut page = PageRequest::<Uuid>::default();
@@ -266,29 +298,29 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
     let mut found = exports::list(&app.query_pool, identity.merchant_id, page.cursor, page.wanted()).await?;
     let next_cursor = page.cut(&mut found, |last| (last.requested_at, last.job_id));
-    let items = found.into_iter().map(|view| body(&app, identity.merchant_id, view)).collect();
+    let items = found.into_iter().map(|view| body(&app, identity.merchant_id, view, call.language())).collect();
     let answer = json(StatusCode::OK, &ExportsBody { items, next_cursor });
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }
 
 /// One export.
-#[utoipa::path(get, operation_id = "show_export", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
-    params(("jobId" = String, Path), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
+#[utoipa::path(get, operation_id = "getExport", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
+    params(("jobId" = Uuid, Path), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
-    responses((status = 200, body = ExportBody), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = ExportBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let job: JobId = id.parse().map_err(|_| Problem::new(Code::UnknownExport))?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
     let view = exports::find(&app.query_pool, identity.merchant_id, job).await?;
     let view = view.ok_or_else(|| Problem::new(Code::UnknownExport))?;
-    let answer = json(StatusCode::OK, &body(&app, identity.merchant_id, view));
+    let answer = json(StatusCode::OK, &body(&app, identity.merchant_id, view, call.language()));
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }
 
 /// Revokes an export: its link stops working at once, and its file is removed.
-#[utoipa::path(delete, operation_id = "revoke_export", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
-    params(("jobId" = String, Path)), responses((status = 204), (status = 404, body = ProblemBody)))]
+#[utoipa::path(delete, operation_id = "revokeExport", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
+    params(("jobId" = Uuid, Path)), responses((status = 204)))]
 pub async fn revoke(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.identify_for_command(&call).await?;
     let job: JobId = id.parse().map_err(|_| Problem::new(Code::UnknownExport))?;
@@ -304,7 +336,8 @@ pub async fn revoke(app: Arc<App>, call: Call, id: String) -> Answer {
     Ok(no_content())
 }
 
-fn body(app: &App, merchant: MerchantId, view: ExportView) -> ExportBody {
+fn body(app: &App, merchant: MerchantId, view: ExportView, language: Language) -> ExportBody {
+    let advice = view.cause.as_deref().and_then(|cause| OF_EXPORT.advice(language, cause));
     let is_running = view.status == "running";
     let is_over = view.status == "completed" && view.expires_at.is_some_and(|end| end <= Utc::now());
     let known = view.rows_done.zip(view.rows_total).filter(|_| is_running);
@@ -338,7 +371,7 @@ fn body(app: &App, merchant: MerchantId, view: ExportView) -> ExportBody {
         expires_at: view.expires_at,
         link,
         cause: view.cause,
-        advice: view.advice,
+        advice: advice.or(view.advice),
     }
 }
 

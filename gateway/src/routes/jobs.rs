@@ -1,20 +1,21 @@
 //! `/api/jobs/sync/…`: imports started and watched by other services, each with a key of its own.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use http::StatusCode;
 use qafila_projections::oltp::{merchants, sync_jobs};
 use qafila_schemas::ids::MerchantId;
+use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Answer;
-use super::sync::{self, StatusBody};
+use super::sync::{self, SyncStatusBody};
 use crate::app::App;
 use crate::call::{Call, json, with_header};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::wait;
+use crate::values::{JobDepth, SyncStatus};
 
 /// Which merchant's history, and how much of it.
 #[derive(Deserialize, ToSchema)]
@@ -23,8 +24,7 @@ pub struct InitiateBody {
     /// UUID.
     #[schema(format = Uuid)]
     merchant_id: String,
-    /// `12m` or `24m`.
-    #[schema(pattern = "^(12m|24m)$")]
+    #[schema(value_type = JobDepth)]
     depth: String,
 }
 
@@ -32,7 +32,9 @@ pub struct InitiateBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct InitiatedBody {
+    #[schema(format = Uuid)]
     job_id: String,
+    /// Wait for it with `Prefer: wait`.
     position: String,
 }
 
@@ -40,16 +42,15 @@ pub struct InitiatedBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct JobStatusBody {
-    /// As in `/api/v1/sync/status`.
+    #[schema(value_type = SyncStatus)]
     status: String,
     /// 0 to 100; below 100 until the import has completed.
     progress_percentage: f64,
 }
 
 /// Starts an import for a merchant.
-#[utoipa::path(post, operation_id = "job_initiate", path = "/api/jobs/sync/initiate", tag = "jobs", security(("apiKey" = [])), request_body = InitiateBody,
-    responses((status = 202, body = InitiatedBody), (status = 404, body = ProblemBody), (status = 409, body = ProblemBody),
-        (status = 412, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "initiateSyncJob", path = "/api/jobs/sync/initiate", tag = "jobs", security(("apiKey" = [])), request_body = InitiateBody,
+    responses((status = 202, body = InitiatedBody)))]
 pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
     let caller = app.api_keys.identify(&call)?;
     let body: InitiateBody = call.json()?;
@@ -66,10 +67,10 @@ pub async fn initiate(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Where a merchant's import stands.
-#[utoipa::path(get, operation_id = "job_status", path = "/api/jobs/sync/status", tag = "jobs", security(("apiKey" = [])),
-    params(("merchantId" = String, Query), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
+#[utoipa::path(get, operation_id = "getSyncJobStatus", path = "/api/jobs/sync/status", tag = "jobs", security(("apiKey" = [])),
+    params(("merchantId" = Uuid, Query), ("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
-    responses((status = 200, body = JobStatusBody), (status = 404, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = JobStatusBody)))]
 pub async fn status(app: Arc<App>, call: Call) -> Answer {
     app.api_keys.identify(&call)?;
     let parameters = call.parameters();
@@ -85,7 +86,7 @@ pub async fn status(app: Arc<App>, call: Call) -> Answer {
         return Err(sync::unknown_merchant());
     }
     let view = sync_jobs::latest(&app.query_pool, merchant).await?;
-    let shown = view.map_or_else(StatusBody::not_started, StatusBody::from);
+    let shown = view.map_or_else(SyncStatusBody::not_started, |view| SyncStatusBody::of(view, call.language()));
     let body = JobStatusBody { status: shown.status, progress_percentage: shown.progress_percentage };
     let answer = json(StatusCode::OK, &body);
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })

@@ -1,6 +1,5 @@
 //! `/api/v1/me`: user, merchant, connection.
 
-use qafila_schemas::words::rule::Rule;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -11,6 +10,9 @@ use qafila_ingest::app_events::SubscriptionStanding;
 use qafila_ingest::subscriptions::SubscriptionState;
 use qafila_projections::notify::bell::kind::MAY_BE_UNWANTED;
 use qafila_projections::oltp::merchants;
+use qafila_schemas::words::Language;
+use qafila_schemas::words::cause::OF_CONNECTION;
+use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -20,8 +22,9 @@ use crate::app::App;
 use crate::auth::rules::{self, Broken};
 use crate::auth::tokens::Identity;
 use crate::call::{Call, json, with_header};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 use crate::wait;
+use crate::values::{Access, AppKind, AppStatus, ConnectionCause, Locale, WebhooksState};
 
 /// User, merchant and connection.
 #[derive(Serialize, ToSchema)]
@@ -39,15 +42,17 @@ pub struct MeBody {
 #[serde(rename_all = "camelCase")]
 pub struct ConnectionBody {
     /// UUID.
+    #[schema(format = Uuid)]
     id: String,
     store: StoreBody,
     scopes: Vec<String>,
     connected_at: DateTime<Utc>,
-    /// `working`, or `reauthorisation_needed`.
+    #[schema(value_type = Access)]
     access: String,
-    /// Why, as a stable code.
+    /// Why access is lost or ends soon; null where it works.
+    #[schema(value_type = Option<ConnectionCause>)]
     cause: Option<String>,
-    /// What to do.
+    /// What to do about it, in the language of `Accept-Language`.
     advice: Option<String>,
     /// Whether the store's events reach us.
     webhooks: WebhooksBody,
@@ -59,9 +64,9 @@ pub struct ConnectionBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AppBody {
-    /// `trial` or `subscription`.
+    #[schema(value_type = AppKind)]
     kind: String,
-    /// `started`, `renewed`, `expired`, `canceled`; values may be added.
+    #[schema(value_type = AppStatus)]
     status: String,
     plan: Option<String>,
     starts_at: Option<DateTime<Utc>>,
@@ -79,7 +84,7 @@ impl From<SubscriptionStanding> for AppBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct WebhooksBody {
-    /// `pending`, `complete`, or `failing`: then some changes reach us only with the next import.
+    #[schema(value_type = WebhooksState)]
     state: String,
     /// Events subscribed to.
     subscribed: i32,
@@ -87,7 +92,7 @@ pub struct WebhooksBody {
     wanted: i32,
     /// When they were looked at last, UTC.
     checked_at: Option<DateTime<Utc>>,
-    /// Why some are missing.
+    /// Why some are missing: technical detail for support, in English.
     fault: Option<String>,
 }
 
@@ -115,29 +120,28 @@ pub struct StoreBody {
 }
 
 /// Who is logged in.
-#[utoipa::path(get, path = "/api/v1/me", tag = "account", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getMe", path = "/api/v1/me", tag = "account", security(("bearer" = [])),
     params(("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
     responses(
-    (status = 200, body = MeBody), (status = 401, body = ProblemBody)))]
+    (status = 200, body = MeBody)))]
 pub async fn show(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
-    let answer = json(StatusCode::OK, &body(&app, identity).await?);
+    let answer = json(StatusCode::OK, &body(&app, identity, call.language()).await?);
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }
 
 /// What is to change; what is left out stays.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ChangeBody {
+pub struct MeChangeBody {
     /// Name shown, 1 to 100 characters.
     #[serde(default)]
     #[schema(min_length = 1, max_length = 100)]
     store_name: Option<String>,
-    /// `ar` or `en`.
     #[serde(default)]
-    #[schema(pattern = "^(ar|en)$")]
+    #[schema(value_type = Option<Locale>)]
     locale: Option<String>,
     /// By kind of notification, whether it is to be mailed, too.
     #[serde(default)]
@@ -145,11 +149,11 @@ pub struct ChangeBody {
 }
 
 /// Changes the name of the store, the language, or what is mailed.
-#[utoipa::path(patch, path = "/api/v1/me", tag = "account", security(("bearer" = [])), request_body = ChangeBody,
+#[utoipa::path(patch, operation_id = "updateMe", path = "/api/v1/me", tag = "account", security(("bearer" = [])), request_body = MeChangeBody,
     responses((status = 200, body = MeBody)))]
 pub async fn change(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let change: ChangeBody = call.json()?;
+    let change: MeChangeBody = call.json()?;
     let mut broken = Broken::default();
     let checked = |value: Option<String>, rule: fn(&str) -> Result<String, Rule>| {
         value.map(|text| rule(&text)).transpose()
@@ -182,7 +186,7 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
             .await
             .map_err(|error| Problem::unavailable("event store", &error))?;
     }
-    let mut shown = body(&app, identity).await?;
+    let mut shown = body(&app, identity, call.language()).await?;
     if let Some(store_name) = store_name {
         // The read model follows in a moment; the answer is what was asked for.
         shown.merchant.store_name = store_name;
@@ -190,7 +194,7 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
     Ok(json(StatusCode::OK, &shown))
 }
 
-async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
+async fn body(app: &App, identity: Identity, language: Language) -> Result<MeBody, Problem> {
     let user = app.registration.signed_in(identity).await?;
     let view = merchants::find(&app.query_pool, identity.merchant_id).await?;
     let store_name = view.as_ref().map_or_else(|| user.store_name.clone(), |view| view.store_name.clone());
@@ -206,7 +210,8 @@ async fn body(app: &App, identity: Identity) -> Result<MeBody, Problem> {
         // Access that ends soon works until then.
         let is_lost = c.access_lost.as_ref().is_some_and(|(cause, _)| cause != ACCESS_ENDS_SOON);
         let access = if is_lost { "reauthorisation_needed" } else { "working" };
-        let (cause, advice) = c.access_lost.unzip();
+        let (cause, kept) = c.access_lost.unzip();
+        let advice = cause.as_deref().and_then(|cause| OF_CONNECTION.advice(language, cause)).or(kept);
         ConnectionBody {
             id: c.connection_id.to_string(),
             store: StoreBody { id: c.store_id, name: c.name, domain: c.domain, plan: c.plan },

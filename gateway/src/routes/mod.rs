@@ -146,7 +146,9 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(get(path!("api" / "openapi.json"), &app, openapi::document))
         .unify()
-        .or(get(path!("api" / "docs"), &app, openapi::page))
+        .or(get(path!("api" / "docs"), &app, openapi::docs::page))
+        .unify()
+        .or(get_of(path!("api" / "docs" / String), &app, openapi::docs::asset))
         .unify()
         .boxed();
     let webhooks = post(path!("api" / "webhooks" / "salla"), &app, webhooks::salla);

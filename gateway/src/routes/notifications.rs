@@ -1,12 +1,13 @@
 //! `/api/v1/notifications`: what a user is told in the app.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::notify::bell;
 use qafila_projections::notify::texts::note;
+use qafila_schemas::words::Language;
+use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use utoipa::ToSchema;
 use uuid::Uuid;
@@ -15,7 +16,8 @@ use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json, no_content};
 use crate::page::PageRequest;
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
+use crate::values::{MailState, NotificationCause, NotificationKind};
 
 /// A page of notifications, newest first.
 #[derive(Serialize, ToSchema)]
@@ -32,27 +34,30 @@ pub struct NotificationsBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NotificationBody {
+    #[schema(format = Uuid)]
     id: String,
-    /// `sync_completed`, `sync_failed`, `connection_lost`, `reauthorisation_needed`, `export_ready`, `export_failed`; values may be
-    /// added.
+    #[schema(value_type = NotificationKind)]
     kind: String,
     title: String,
     /// What happened, and what to do.
     body: String,
-    /// Stable code of the cause.
+    #[schema(value_type = Option<NotificationCause>)]
     cause: Option<String>,
+    /// The import or the export that it is about.
+    #[schema(format = Uuid)]
     job_id: Option<String>,
     created_at: DateTime<Utc>,
     read_at: Option<DateTime<Utc>>,
-    /// The mail about it: `waiting`, `sent`, `failed`; null where there is none.
+    /// Null where there is no mail about it.
+    #[schema(value_type = Option<MailState>)]
     mail: Option<String>,
 }
 
 /// The user's notifications.
-#[utoipa::path(get, operation_id = "list_notifications", path = "/api/v1/notifications", tag = "notifications", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "listNotifications", path = "/api/v1/notifications", tag = "notifications", security(("bearer" = [])),
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = NotificationsBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = NotificationsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let mut page = PageRequest::<Uuid>::default();
@@ -69,7 +74,7 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let items = found
         .into_iter()
         .map(|notification| {
-            let words = note(&notification, &user.locale);
+            let words = note(&notification, Language::of_locale(&user.locale));
             NotificationBody {
                 id: notification.id.to_string(),
                 kind: notification.kind,
@@ -89,8 +94,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Marks one as read.
-#[utoipa::path(post, operation_id = "read_notification", path = "/api/v1/notifications/{id}/read", tag = "notifications", security(("bearer" = [])),
-    params(("id" = String, Path)), responses((status = 204), (status = 404, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "readNotification", path = "/api/v1/notifications/{id}/read", tag = "notifications", security(("bearer" = [])),
+    params(("id" = Uuid, Path)), responses((status = 204)))]
 pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.identify_for_command(&call).await?;
     let known = match id.parse::<Uuid>() {
@@ -104,7 +109,7 @@ pub async fn read(app: Arc<App>, call: Call, id: String) -> Answer {
 }
 
 /// Marks all as read.
-#[utoipa::path(post, operation_id = "read_all_notifications", path = "/api/v1/notifications/read-all", tag = "notifications", security(("bearer" = [])),
+#[utoipa::path(post, operation_id = "readAllNotifications", path = "/api/v1/notifications/read-all", tag = "notifications", security(("bearer" = [])),
     responses((status = 204)))]
 pub async fn read_all(app: Arc<App>, call: Call) -> Answer {
     let identity = app.identify_for_command(&call).await?;

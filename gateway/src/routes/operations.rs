@@ -11,23 +11,26 @@ use warp::reply::Response;
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json};
+use crate::values::{DependencyStatus, HealthStatus};
 
 /// Health of the process.
 #[derive(Serialize, ToSchema)]
 pub struct HealthBody {
+    #[schema(value_type = HealthStatus)]
     status: &'static str,
-    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    /// By name; none where only the process was asked for.
+    #[schema(value_type = std::collections::HashMap<String, DependencyStatus>)]
     dependencies: BTreeMap<&'static str, &'static str>,
 }
 
 /// The process can answer; says nothing of what it depends on, so that an outage elsewhere restarts nobody.
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, body = HealthBody)))]
+#[utoipa::path(get, operation_id = "getLiveness", path = "/health/live", tag = "operations", responses((status = 200, body = HealthBody)))]
 pub async fn live(_app: Arc<App>, _call: Call) -> Answer {
     Ok(json(StatusCode::OK, &HealthBody { status: "live", dependencies: BTreeMap::new() }))
 }
 
 /// Whether the process should get traffic, by dependency. Faults are in the log and the metrics, not here.
-#[utoipa::path(get, path = "/health/ready", tag = "operations", responses((status = 200, body = HealthBody), (status = 503, body = HealthBody)))]
+#[utoipa::path(get, operation_id = "getReadiness", path = "/health/ready", tag = "operations", responses((status = 200, body = HealthBody), (status = 503, body = HealthBody)))]
 pub async fn ready(app: Arc<App>, _call: Call) -> Answer {
     let all = app.health.all();
     let mut dependencies: BTreeMap<_, _> =
@@ -41,7 +44,7 @@ pub async fn ready(app: Arc<App>, _call: Call) -> Answer {
 }
 
 /// Prometheus' text format.
-#[utoipa::path(get, path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
+#[utoipa::path(get, operation_id = "getMetrics", path = "/metrics", tag = "operations", responses((status = 200, body = String, content_type = "text/plain")))]
 pub async fn metrics(app: Arc<App>, _call: Call) -> Answer {
     let mut response = Response::new(app.metrics.render().into());
     response

@@ -1,6 +1,5 @@
 //! `/api/v1/orders`: the merchant's orders, and one with its lines.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
@@ -8,6 +7,7 @@ use http::StatusCode;
 use qafila_projections::oltp::orders::{self, Order, OrderFilter, People};
 use qafila_schemas::records::observation::OrderLine;
 use qafila_schemas::sealed::SubjectId;
+use qafila_schemas::words::rule::Rule;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -19,7 +19,8 @@ use crate::money::MoneyBody;
 use crate::opening::open;
 use crate::page::PageRequest;
 use crate::people;
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
+use crate::values::{OrderSort, ProductFoundBy};
 
 const LONGEST_STATUS: usize = 50;
 
@@ -102,8 +103,8 @@ pub struct OrderWithLinesBody {
 #[serde(rename_all = "camelCase")]
 pub struct OrderLineBody {
     product_id: Option<i64>,
-    /// How the product was found: `line` where Salla names it with the line, `order` where another source of the order does, `sku` where it is
-    /// the product with this SKU; values may be added.
+    /// Null where it was not found.
+    #[schema(value_type = Option<ProductFoundBy>)]
     product_found_by: Option<String>,
     name: Option<String>,
     sku: Option<String>,
@@ -118,18 +119,18 @@ pub struct OrderLineBody {
 }
 
 /// The merchant's orders.
-#[utoipa::path(get, operation_id = "list_orders", path = "/api/v1/orders", tag = "orders", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "listOrders", path = "/api/v1/orders", tag = "orders", security(("bearer" = [])),
     params(("status" = Option<String>, Query, description = "Only of this status (slug)"),
         ("number" = Option<i64>, Query, description = "Only of this number"),
         ("customerId" = Option<i64>, Query, description = "Only of this customer"),
         ("email" = Option<String>, Query, description = "Only of whoever has or had exactly this address"),
         ("phone" = Option<String>, Query, description = "Only of whoever has or had this number; without a country code it is of the store's country"),
-        ("from" = Option<String>, Query, description = "Made at or after, ISO 8601"),
-        ("until" = Option<String>, Query, description = "Made before, ISO 8601"),
-        ("sort" = Option<String>, Query, description = "`-createdAt` (newest first, where absent) or `createdAt`"),
+        ("from" = Option<DateTime<Utc>>, Query, description = "Made at or after, ISO 8601"),
+        ("until" = Option<DateTime<Utc>>, Query, description = "Made before, ISO 8601"),
+        ("sort" = Option<OrderSort>, Query, description = "Newest first where absent"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = OrdersBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = OrdersBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let (mut page, mut filter, mut by) = (PageRequest::default(), OrderFilter::default(), None);
@@ -167,9 +168,9 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// One order with its lines.
-#[utoipa::path(get, operation_id = "show_order", path = "/api/v1/orders/{id}", tag = "orders", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getOrder", path = "/api/v1/orders/{id}", tag = "orders", security(("bearer" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = OrderWithLinesBody), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = OrderWithLinesBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {

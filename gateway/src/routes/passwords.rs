@@ -1,9 +1,9 @@
 //! `/api/v1/auth/password/…`: forgotten, reset, changed.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use http::StatusCode;
+use qafila_schemas::words::rule::Rule;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::auth::rules;
 use crate::auth::sessions::COOKIE;
 use crate::call::{Call, no_content};
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
 
 const LONGEST_TOKEN: usize = 100;
 const MAILS_PER_ACCOUNT: i32 = 3;
@@ -24,7 +24,7 @@ const TRIES_PER_USER: i32 = 10;
 /// Who forgot.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ForgotBody {
+pub struct ForgottenPasswordBody {
     #[schema(format = Email)]
     email: String,
 }
@@ -32,7 +32,7 @@ pub struct ForgotBody {
 /// A new password, by the link of a mail.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct ResetBody {
+pub struct PasswordResetBody {
     /// What stands behind `#token=` in the link.
     token: String,
     #[schema(format = Password, min_length = 12, max_length = 128)]
@@ -50,10 +50,10 @@ pub struct PasswordChangeBody {
 }
 
 /// Mails a link that sets a new password, if somebody has registered the address; the answer is the same if not.
-#[utoipa::path(post, operation_id = "forgot_password", path = "/api/v1/auth/password/forgot", tag = "auth", request_body = ForgotBody, responses(
-    (status = 202), (status = 429, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "forgotPassword", path = "/api/v1/auth/password/forgot", tag = "auth", request_body = ForgottenPasswordBody, responses(
+    (status = 202)))]
 pub async fn forgot(app: Arc<App>, call: Call) -> Answer {
-    let body: ForgotBody = call.json()?;
+    let body: ForgottenPasswordBody = call.json()?;
     app.attempts.count(&format!("forgot-from:{}", source(&call)), MAILS_PER_ADDRESS).await?;
     let mut accepted = no_content();
     *accepted.status_mut() = StatusCode::ACCEPTED;
@@ -67,10 +67,10 @@ pub async fn forgot(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Sets a new password with the link of a mail, and ends all sessions.
-#[utoipa::path(post, operation_id = "reset_password", path = "/api/v1/auth/password/reset", tag = "auth", request_body = ResetBody, responses(
-    (status = 204), (status = 400, body = ProblemBody), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "resetPassword", path = "/api/v1/auth/password/reset", tag = "auth", request_body = PasswordResetBody, responses(
+    (status = 204)))]
 pub async fn reset(app: Arc<App>, call: Call) -> Answer {
-    let body: ResetBody = call.json()?;
+    let body: PasswordResetBody = call.json()?;
     app.attempts.count(&format!("reset-from:{}", source(&call)), TRIES_PER_ADDRESS).await?;
     if body.token.is_empty() || body.token.len() > LONGEST_TOKEN {
         return Err(Problem::invalid_field("/token", Rule::length(1, LONGEST_TOKEN as i64)));
@@ -81,9 +81,8 @@ pub async fn reset(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Sets a new password, and ends the user's other sessions.
-#[utoipa::path(post, operation_id = "change_password", path = "/api/v1/auth/password/change", tag = "auth", security(("bearer" = [])), request_body = PasswordChangeBody,
-    params(("qafila_refresh" = Option<String>, Cookie, description = "The refresh token of the session that goes on")),
-    responses((status = 204), (status = 422, body = ProblemBody), (status = 429, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "changePassword", path = "/api/v1/auth/password/change", tag = "auth", security(("bearer" = []), ("bearer" = [], "refreshCookie" = [])), request_body = PasswordChangeBody,
+    responses((status = 204)))]
 pub async fn change(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let body: PasswordChangeBody = call.json()?;

@@ -1,11 +1,11 @@
 //! `/api/v1/products`: the merchant's products.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::products::{self, Product, ProductFilter};
+use qafila_schemas::words::rule::Rule;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,7 +15,7 @@ use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::page::PageRequest;
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
 
 const LONGEST_TEXT: usize = 100;
 
@@ -59,12 +59,12 @@ pub struct ProductBody {
 }
 
 /// The merchant's products.
-#[utoipa::path(get, operation_id = "list_products", path = "/api/v1/products", tag = "products", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "listProducts", path = "/api/v1/products", tag = "products", security(("bearer" = [])),
     params(("status" = Option<String>, Query, description = "Only of this status"),
         ("sku" = Option<String>, Query, description = "Only with exactly this SKU"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = ProductsBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = ProductsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let (mut page, mut filter) = (PageRequest::default(), ProductFilter::default());
@@ -95,9 +95,9 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// One product.
-#[utoipa::path(get, operation_id = "show_product", path = "/api/v1/products/{id}", tag = "products", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getProduct", path = "/api/v1/products/{id}", tag = "products", security(("bearer" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = ProductBody), (status = 404, body = ProblemBody)))]
+    responses((status = 200, body = ProductBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let merchant = app.access_tokens.identify(&call)?.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {

@@ -1,11 +1,13 @@
 //! `/api/v1/reconciliations`: what each night's comparison with Salla found.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_projections::oltp::reconciliations::{self, RunView};
+use qafila_schemas::words::Language;
+use qafila_schemas::words::cause::OF_RECONCILIATION;
+use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -13,7 +15,8 @@ use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::page::PageRequest;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
+use crate::values::{ReconciliationCause, ResourceName};
 
 /// A page of runs, newest first.
 #[derive(Serialize, ToSchema)]
@@ -28,16 +31,18 @@ pub struct ReconciliationsBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ReconciliationBody {
+    #[schema(format = Uuid)]
     run_id: String,
-    /// `orders`, `products` or `customers`; values may be added.
+    #[schema(value_type = ResourceName)]
     resource: String,
     /// Changes from here on were looked at, UTC.
     window_from: DateTime<Utc>,
     window_to: DateTime<Utc>,
-    summary: SummaryBody,
-    /// Why it did not get to its end, as a stable code; null where it did.
+    summary: ReconciledRowsBody,
+    /// Null where it got to its end.
+    #[schema(value_type = Option<ReconciliationCause>)]
     cause: Option<String>,
-    /// What to do about it; null where nothing is needed.
+    /// What to do about it, in the language of `Accept-Language`; null where it got to its end.
     advice: Option<String>,
     started_at: DateTime<Utc>,
     finished_at: DateTime<Utc>,
@@ -46,7 +51,7 @@ pub struct ReconciliationBody {
 /// Rows by what became of them.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct SummaryBody {
+pub struct ReconciledRowsBody {
     /// Read and compared.
     fetched: i64,
     /// Missing here until then.
@@ -61,10 +66,10 @@ pub struct SummaryBody {
 }
 
 /// The merchant's reconciliation runs.
-#[utoipa::path(get, operation_id = "list_reconciliations", path = "/api/v1/reconciliations", tag = "sync", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "listReconciliations", path = "/api/v1/reconciliations", tag = "sync", security(("bearer" = [])),
     params(("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
-    responses((status = 200, body = ReconciliationsBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = ReconciliationsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let mut page = PageRequest::<String>::default();
@@ -76,18 +81,18 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let (wanted, cursor) = (page.wanted(), page.cursor.clone());
     let mut found = reconciliations::list(&app.query_pool, identity.merchant_id, cursor, wanted).await?;
     let next_cursor = page.cut(&mut found, |run| (run.started_at, run.place()));
-    let items = found.into_iter().map(body).collect();
+    let items = found.into_iter().map(|run| body(run, call.language())).collect();
     Ok(json(StatusCode::OK, &ReconciliationsBody { items, next_cursor }))
 }
 
-fn body(run: RunView) -> ReconciliationBody {
+fn body(run: RunView, language: Language) -> ReconciliationBody {
     ReconciliationBody {
         run_id: run.run_id.to_string(),
-        advice: run.cause.as_deref().and_then(advice).map(str::to_owned),
+        advice: run.cause.as_deref().and_then(|cause| OF_RECONCILIATION.advice(language, cause)),
         resource: run.resource,
         window_from: run.window_from,
         window_to: run.window_to,
-        summary: SummaryBody {
+        summary: ReconciledRowsBody {
             fetched: run.fetched,
             created: run.created,
             updated: run.updated,
@@ -99,18 +104,4 @@ fn body(run: RunView) -> ReconciliationBody {
         started_at: run.started_at,
         finished_at: run.finished_at,
     }
-}
-
-fn advice(cause: &str) -> Option<&'static str> {
-    Some(match cause {
-        "not_connected" | "access_refused" | "refresh_answer_lost" => "Connect your Salla store again.",
-        "scope_missing" => "Connect your store again and approve all that is asked for.",
-        "too_many_deletions" => {
-            "Many rows are no longer at Salla. Nothing was deleted: contact support, who can confirm that they are gone."
-        }
-        "source_disagrees" | "salla_unavailable" | "salla_blocks_us" | "internal_trouble" => {
-            "Nothing is needed: it is tried again the next night."
-        }
-        _ => return None,
-    })
 }

@@ -1,12 +1,12 @@
 //! `/api/v1/salla/…`: connecting a store.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_ingest::connect::{Applicant, ConnectError};
 use qafila_ingest::salla::oauth::OAuthError;
+use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -14,7 +14,7 @@ use super::Answer;
 use super::me::StoreBody;
 use crate::app::App;
 use crate::call::{Call, json};
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
 
 const LONGEST: usize = 4_096;
 
@@ -22,6 +22,7 @@ const LONGEST: usize = 4_096;
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizationBody {
+    #[schema(value_type = url::Url)]
     authorization_url: String,
     expires_at: DateTime<Utc>,
 }
@@ -50,8 +51,8 @@ pub struct ConnectedBody {
 }
 
 /// Issues a single-use state of 10 minutes.
-#[utoipa::path(get, path = "/api/v1/salla/auth/url", tag = "salla", security(("bearer" = [])), responses(
-    (status = 200, body = AuthorizationBody), (status = 401, body = ProblemBody)))]
+#[utoipa::path(get, operation_id = "getAuthorizationUrl", path = "/api/v1/salla/auth/url", tag = "salla", security(("bearer" = [])), responses(
+    (status = 200, body = AuthorizationBody)))]
 pub async fn authorization_url(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let (url, expires_at) = app.connector.authorization_url(applicant).await.map_err(problem)?;
@@ -59,9 +60,8 @@ pub async fn authorization_url(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Finishes an authorisation.
-#[utoipa::path(post, path = "/api/v1/salla/auth/callback", tag = "salla", security(("bearer" = [])), request_body = CallbackBody, responses(
-    (status = 200, body = ConnectedBody), (status = 400, body = ProblemBody), (status = 403, body = ProblemBody),
-    (status = 409, body = ProblemBody), (status = 502, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "finishAuthorization", path = "/api/v1/salla/auth/callback", tag = "salla", security(("bearer" = [])), request_body = CallbackBody, responses(
+    (status = 200, body = ConnectedBody)))]
 pub async fn callback(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let body: CallbackBody = call.json()?;
@@ -94,8 +94,8 @@ pub struct ClaimBody {
 }
 
 /// Connects a store that installed the app from Salla, by the link that was mailed to whoever installed it.
-#[utoipa::path(post, path = "/api/v1/salla/claim", tag = "salla", security(("bearer" = [])), request_body = ClaimBody, responses(
-    (status = 200, body = ConnectedBody), (status = 400, body = ProblemBody), (status = 409, body = ProblemBody), (status = 502, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "claimStore", path = "/api/v1/salla/claim", tag = "salla", security(("bearer" = [])), request_body = ClaimBody, responses(
+    (status = 200, body = ConnectedBody)))]
 pub async fn claim(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let body: ClaimBody = call.json()?;
@@ -118,8 +118,8 @@ pub struct DisconnectedBody {
 
 /// Disconnects the store: tokens are wiped, work stops, what was imported stays. The store is free for another account
 /// after 30 days.
-#[utoipa::path(delete, path = "/api/v1/salla/connection", tag = "salla", security(("bearer" = [])), responses(
-    (status = 202, body = DisconnectedBody), (status = 404, body = ProblemBody)))]
+#[utoipa::path(delete, operation_id = "disconnectStore", path = "/api/v1/salla/connection", tag = "salla", security(("bearer" = [])), responses(
+    (status = 202, body = DisconnectedBody)))]
 pub async fn disconnect(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let position = app.connector.disconnect(applicant).await.map_err(problem)?;

@@ -1,6 +1,5 @@
 //! `/api/v1/sync/…`: starting an import and watching it.
 
-use qafila_schemas::words::rule::Rule;
 use std::sync::Arc;
 
 use chrono::{DateTime, Months, Utc};
@@ -12,14 +11,18 @@ use qafila_ingest::salla::client::SallaError;
 use qafila_ingest::salla::shapes::values::riyadh;
 use qafila_projections::oltp::sync_jobs::{self, SyncStatusView};
 use qafila_schemas::ids::{MerchantId, RunId, UserId};
+use qafila_schemas::words::Language;
+use qafila_schemas::words::cause::{OF_FAILED_SYNC, OF_PAUSED_SYNC};
+use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json, with_header};
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
 use crate::wait;
+use crate::values::{DepthInMonths, PhaseName, ResourceName, SyncCause, SyncStatus};
 
 /// A person does not wait longer for an estimate.
 const LONGEST_ESTIMATE: std::time::Duration = std::time::Duration::from_secs(10);
@@ -27,28 +30,32 @@ const LONGEST_ESTIMATE: std::time::Duration = std::time::Duration::from_secs(10)
 /// How far back to import.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct InitialBody {
-    /// 12 or 24.
-    #[schema(example = 24)]
+pub struct StartImportBody {
+    #[schema(value_type = DepthInMonths)]
     depth_in_months: i32,
 }
 
 /// The import that was accepted.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct AcceptedBody {
+pub struct ImportAcceptedBody {
+    #[schema(format = Uuid)]
     pub(super) job_id: String,
+    #[schema(format = Uuid)]
     run_id: String,
+    /// Wait for it with `Prefer: wait`.
     pub(super) position: String,
 }
 
 /// Where the import stands.
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct StatusBody {
+pub struct SyncStatusBody {
+    #[schema(format = Uuid)]
     job_id: Option<String>,
+    #[schema(format = Uuid)]
     run_id: Option<String>,
-    /// `not_started`, `requested`, `running`, `paused`, `completed`, `failed`, `cancelled`.
+    #[schema(value_type = SyncStatus)]
     pub(super) status: String,
     depth_in_months: Option<i32>,
     /// 0 to 100; below 100 until the import has completed.
@@ -59,7 +66,10 @@ pub struct StatusBody {
     started_at: Option<DateTime<Utc>>,
     completed_at: Option<DateTime<Utc>>,
     paused_until: Option<DateTime<Utc>>,
+    /// Why it waits or has failed; null otherwise.
+    #[schema(value_type = Option<SyncCause>)]
     cause: Option<String>,
+    /// What to do about it, in the language of `Accept-Language`.
     advice: Option<String>,
 }
 
@@ -67,20 +77,24 @@ pub struct StatusBody {
 #[derive(Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct PhaseBody {
+    #[schema(value_type = PhaseName)]
     name: String,
+    #[schema(value_type = ResourceName)]
     resource: String,
+    /// Rows read.
     done: i64,
+    /// Rows in all; null where nobody has said it yet.
     total: Option<i64>,
+    /// Rows that could not be read; they are kept.
     skipped: i64,
 }
 
 /// Starts a run; after an end state a new one.
-#[utoipa::path(post, path = "/api/v1/sync/initial", tag = "sync", security(("bearer" = [])), request_body = InitialBody, responses(
-    (status = 202, body = AcceptedBody), (status = 409, body = ProblemBody), (status = 412, body = ProblemBody),
-    (status = 422, body = ProblemBody), (status = 503, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "startImport", path = "/api/v1/sync/initial", tag = "sync", security(("bearer" = [])), request_body = StartImportBody, responses(
+    (status = 202, body = ImportAcceptedBody)))]
 pub async fn initial(app: Arc<App>, call: Call) -> Answer {
     let identity = app.identify_for_command(&call).await?;
-    let body: InitialBody = call.json()?;
+    let body: StartImportBody = call.json()?;
     if !matches!(body.depth_in_months, 12 | 24) {
         return Err(Problem::invalid_field("/depthInMonths", Rule::one_of(&["12", "24"])));
     }
@@ -95,7 +109,7 @@ pub(super) async fn start(
     merchant: MerchantId,
     depth_in_months: i32,
     requested_by: Option<UserId>,
-) -> Result<AcceptedBody, Problem> {
+) -> Result<ImportAcceptedBody, Problem> {
     if !app.health.is_up("kafka") {
         return Err(Problem::unavailable("kafka", &"an import needs Kafka"));
     }
@@ -118,7 +132,7 @@ pub(super) async fn start(
     };
     let committed =
         app.sync_jobs.execute(&job.to_string(), SyncJobCommand::Start(start)).await.map_err(refused)?;
-    Ok(AcceptedBody {
+    Ok(ImportAcceptedBody {
         job_id: job.to_string(),
         run_id: run_id.to_string(),
         position: committed.position.to_string(),
@@ -145,10 +159,9 @@ pub struct EstimateBody {
 }
 
 /// What an import would cost, from the store's counts and plan.
-#[utoipa::path(get, path = "/api/v1/sync/estimate", tag = "sync", security(("bearer" = [])),
-    params(("depthInMonths" = i32, Query, description = "12 or 24")),
-    responses((status = 200, body = EstimateBody), (status = 412, body = ProblemBody), (status = 422, body = ProblemBody),
-        (status = 502, body = ProblemBody)))]
+#[utoipa::path(get, operation_id = "estimateImport", path = "/api/v1/sync/estimate", tag = "sync", security(("bearer" = [])),
+    params(("depthInMonths" = DepthInMonths, Query)),
+    responses((status = 200, body = EstimateBody)))]
 pub async fn estimate(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let parameters = call.parameters();
@@ -204,15 +217,15 @@ pub(super) fn unknown_merchant() -> Problem {
 }
 
 /// Resumes an import that has failed or waits, where it stopped.
-#[utoipa::path(post, path = "/api/v1/sync/restart", tag = "sync", security(("bearer" = [])), responses(
-    (status = 202, body = AcceptedBody), (status = 409, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "resumeImport", path = "/api/v1/sync/restart", tag = "sync", security(("bearer" = [])), responses(
+    (status = 202, body = ImportAcceptedBody)))]
 pub async fn restart(app: Arc<App>, call: Call) -> Answer {
     tell(&app, &call, "sync resumed", |requested_by| SyncJobCommand::Restart { requested_by }).await
 }
 
 /// Stops an import; what it has read stays.
-#[utoipa::path(post, path = "/api/v1/sync/cancel", tag = "sync", security(("bearer" = [])), responses(
-    (status = 202, body = AcceptedBody), (status = 409, body = ProblemBody)))]
+#[utoipa::path(post, operation_id = "cancelImport", path = "/api/v1/sync/cancel", tag = "sync", security(("bearer" = [])), responses(
+    (status = 202, body = ImportAcceptedBody)))]
 pub async fn cancel(app: Arc<App>, call: Call) -> Answer {
     tell(&app, &call, "sync cancelled", |requested_by| SyncJobCommand::Cancel { requested_by }).await
 }
@@ -235,7 +248,7 @@ async fn tell(
     let committed = app.sync_jobs.execute(&job.to_string(), command).await.map_err(refused)?;
     let (known, _) =
         app.sync_jobs.load(&job.to_string()).await.map_err(|e| Problem::unavailable("event store", &e))?;
-    let body = AcceptedBody {
+    let body = ImportAcceptedBody {
         job_id: job.to_string(),
         run_id: known.run_id().map(|run| run.to_string()).unwrap_or_default(),
         position: committed.position.to_string(),
@@ -265,20 +278,20 @@ fn refused(error: CommandError<SyncJobError>) -> Problem {
 }
 
 /// Where the import stands.
-#[utoipa::path(get, operation_id = "sync_status", path = "/api/v1/sync/status", tag = "sync", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getSyncStatus", path = "/api/v1/sync/status", tag = "sync", security(("bearer" = [])),
     params(("prefer" = Option<String>, Header, description = "`wait=2`: seconds to wait for the position"),
         ("x-qafila-position" = Option<String>, Header, description = "Position a command answered with")),
     responses(
-    (status = 200, body = StatusBody), (status = 401, body = ProblemBody)))]
+    (status = 200, body = SyncStatusBody)))]
 pub async fn status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
     let view = sync_jobs::latest(&app.query_pool, identity.merchant_id).await?;
-    let answer = json(StatusCode::OK, &view.map_or_else(StatusBody::not_started, StatusBody::from));
+    let answer = json(StatusCode::OK, &view.map_or_else(SyncStatusBody::not_started, |view| SyncStatusBody::of(view, call.language())));
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }
 
-impl StatusBody {
+impl SyncStatusBody {
     /// Before any import was asked for.
     pub(super) fn not_started() -> Self {
         Self {
@@ -299,8 +312,11 @@ impl StatusBody {
     }
 }
 
-impl From<SyncStatusView> for StatusBody {
-    fn from(view: SyncStatusView) -> Self {
+impl SyncStatusBody {
+    /// With its advice in `language`.
+    pub(super) fn of(view: SyncStatusView, language: Language) -> Self {
+        let causes = if view.status == "failed" { OF_FAILED_SYNC } else { OF_PAUSED_SYNC };
+        let advice = view.cause.as_deref().and_then(|cause| causes.advice(language, cause));
         Self {
             job_id: Some(view.job_id.to_string()),
             run_id: Some(view.run_id.to_string()),
@@ -324,7 +340,7 @@ impl From<SyncStatusView> for StatusBody {
             completed_at: view.completed_at,
             paused_until: view.paused_until,
             cause: view.cause,
-            advice: view.advice,
+            advice: advice.or(view.advice),
         }
     }
 }

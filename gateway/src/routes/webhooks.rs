@@ -8,7 +8,7 @@ use serde_json::json;
 use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json as answer_json};
-use crate::problem::{Code, Problem, ProblemBody};
+use crate::problem::{Code, Problem};
 use crate::webhooks::NotTaken;
 use qafila_ingest::webhooks::packing::{MAX_BODY, PackingError};
 use qafila_schemas::writer::WriteError;
@@ -24,7 +24,7 @@ pub fn count(outcome: &'static str) {
 /// `POST /api/webhooks/salla`: takes one event of Salla's, sealed; 200 says that Kafka has it.
 #[utoipa::path(
     post,
-    operation_id = "salla_webhook",
+    operation_id = "acceptSallaWebhook",
     path = "/api/webhooks/salla",
     tag = "webhooks",
     request_body(content = serde_json::Value, description = "The event, as Salla sends it"),
@@ -35,11 +35,6 @@ pub fn count(outcome: &'static str) {
     ),
     responses(
         (status = 200, description = "Every replica of Kafka has it"),
-        (status = 400, description = "Packed by gzip, but not whole", body = ProblemBody),
-        (status = 401, description = "Not signed with one of our secrets", body = ProblemBody),
-        (status = 413, description = "Larger than 1 MiB, as it comes or unpacked", body = ProblemBody),
-        (status = 415, description = "Of another Content-Type than application/json", body = ProblemBody),
-        (status = 503, description = "Not taken, or too much is under way: send it again", body = ProblemBody),
     )
 )]
 pub async fn salla(app: Arc<App>, call: Call) -> Answer {

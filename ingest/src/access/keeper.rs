@@ -5,13 +5,14 @@ use std::sync::PoisonError;
 use std::time::{Duration, Instant};
 
 use qafila_aggregates::commands::Commands;
-use qafila_aggregates::merchant::{Merchant, MerchantCommand, StoreDetails};
+use qafila_aggregates::merchant::{ACCESS_ENDS_SOON, Merchant, MerchantCommand, StoreDetails};
 use qafila_schemas::ids::ConnectionId;
+use qafila_schemas::words::cause::OF_CONNECTION;
 use sqlx::Row;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{AccessError, AccessTokens, Ahead, ENDS_SOON, LOST, NO_REFRESH_WITHIN, REFUSED};
+use super::{AccessError, AccessTokens, Ahead, LOST, NO_REFRESH_WITHIN, REFUSED};
 
 /// Salla suggests about a day (FACTS §2.5); of a short life a fifth. Refreshing every two weeks also keeps an idle merchant's refresh token alive.
 const AHEAD: chrono::Duration = chrono::Duration::days(1);
@@ -165,7 +166,7 @@ impl AccessTokens {
         for row in ending {
             let (id, merchant): (Uuid, Uuid) = (row.try_get(0)?, row.try_get(1)?);
             let generation: i64 = row.try_get(2)?;
-            if !report(merchants, merchant, id, generation, ENDS_SOON).await {
+            if !report(merchants, merchant, id, generation, ACCESS_ENDS_SOON).await {
                 continue;
             }
             tracing::warn!(event = "access ends soon", merchantId = %merchant, connectionId = %id);
@@ -196,7 +197,7 @@ impl AccessTokens {
             if !report(merchants, merchant, id, generation, why).await {
                 continue;
             }
-            tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause = why.0);
+            tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause = why);
             sqlx::query(
                 "UPDATE salla_connections SET told_at = now(), told_generation = $2 WHERE connection_id = $1 AND generation = $2",
             )
@@ -215,13 +216,13 @@ async fn report(
     merchant: Uuid,
     connection: Uuid,
     generation: i64,
-    (cause, advice): (&str, &str),
+    cause: &str,
 ) -> bool {
     let report = MerchantCommand::ReportAccessLost {
         connection_id: ConnectionId(connection),
         generation,
         cause: cause.into(),
-        advice: advice.into(),
+        advice: OF_CONNECTION.advice_for_events(cause),
     };
     match merchants.execute(&merchant.to_string(), report).await {
         Ok(_) => true,

@@ -52,31 +52,20 @@ pub enum AccessError {
 }
 
 impl AccessError {
-    /// Stable code and advice, and which pair of tokens is of no use, where only the merchant can help.
-    pub fn needs_merchant(&self) -> Option<(&'static str, &'static str, i64)> {
+    /// Stable code, and which pair of tokens is of no use, where only the merchant can help.
+    pub fn needs_merchant(&self) -> Option<(&'static str, i64)> {
         match self {
-            Self::RefreshAnswerLost { generation } => Some((LOST.0, LOST.1, *generation)),
-            Self::Refused { generation } => Some((REFUSED.0, REFUSED.1, *generation)),
+            Self::RefreshAnswerLost { generation } => Some((LOST, *generation)),
+            Self::Refused { generation } => Some((REFUSED, *generation)),
             Self::NotConnected | Self::Unreadable(_) | Self::Unavailable(_) => None,
         }
     }
 }
 
-/// Cause and advice where a refresh's answer was lost.
-pub(crate) const LOST: (&str, &str) = (
-    "refresh_answer_lost",
-    "Salla's answer to a renewal of our access was lost. Connect your store again; what was imported stays, and the import goes on.",
-);
-/// Cause and advice where access ends within a week and nothing can renew it.
-pub(crate) const ENDS_SOON: (&str, &str) = (
-    qafila_aggregates::merchant::ACCESS_ENDS_SOON,
-    "Our access to your store ends within a week, and Salla gave us nothing to renew it with. Connect your store again before then; nothing is interrupted.",
-);
-/// Cause and advice where Salla refuses us.
-pub(crate) const REFUSED: (&str, &str) = (
-    "access_refused",
-    "Salla no longer accepts our access, perhaps because the app was removed. Connect your store again; what was imported stays, and the import goes on.",
-);
+/// Cause where a refresh's answer was lost.
+pub(crate) const LOST: &str = "refresh_answer_lost";
+/// Cause where Salla refuses us.
+pub(crate) const REFUSED: &str = "access_refused";
 
 impl From<sqlx::Error> for AccessError {
     fn from(error: sqlx::Error) -> Self {

@@ -93,7 +93,7 @@ impl Failure {
                 "not_connected"
             }
             Self::Salla(SallaError::Access(access)) => {
-                access.needs_merchant().map_or("internal_trouble", |(cause, _, _)| cause)
+                access.needs_merchant().map_or("internal_trouble", |(cause, _)| cause)
             }
             Self::Salla(SallaError::ScopeMissing(_)) => "scope_missing",
             Self::Salla(SallaError::Throttled) => "salla_blocks_us",

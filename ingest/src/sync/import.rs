@@ -9,6 +9,7 @@ use qafila_schemas::catalogue::{SYNC_JOB_EVENTS, SYNC_PROGRESS};
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::headers::CloudEvent;
 use qafila_schemas::millis::Millis;
+use qafila_schemas::words::cause::{OF_FAILED_SYNC, OF_PAUSED_SYNC};
 use qafila_schemas::writer::Outgoing;
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
@@ -78,8 +79,9 @@ impl Importer {
         tracing::warn!(event = "sync interrupted", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, reason = %stop);
         match stop.fate(self.run.vain_tries()) {
             Fate::TriedAgain => self.tools.work.release(&self.run, self.pause()).await,
-            Fate::Failed { cause, advice } => {
-                let fail = SyncJobCommand::Fail { lease, cause: cause.into(), advice: advice.into() };
+            Fate::Failed { cause } => {
+                let advice = OF_FAILED_SYNC.advice_for_events(cause);
+                let fail = SyncJobCommand::Fail { lease, cause: cause.into(), advice };
                 let Ok(sequence) = self.tools.command(&self.run, fail).await else {
                     return self.tools.work.release(&self.run, self.pause()).await;
                 };
@@ -89,15 +91,15 @@ impl Importer {
                 }
                 self.tools.work.end(lease, sequence).await
             }
-            Fate::Paused { cause, advice, waits_for } => {
+            Fate::Paused { cause, waits_for } => {
                 let pause = match waits_for {
                     WaitsFor::Time(time) => Some(time),
                     WaitsFor::GrowingTime => Some(self.pause()),
                     WaitsFor::Access(_) => None,
                 };
                 let until = pause.map(|pause| Millis(Millis::now().0 + pause.as_millis() as i64));
-                let command =
-                    SyncJobCommand::Pause { lease, cause: cause.into(), advice: Some(advice), until };
+                let advice = Some(OF_PAUSED_SYNC.advice_for_events(cause));
+                let command = SyncJobCommand::Pause { lease, cause: cause.into(), advice, until };
                 if self.tools.command(&self.run, command).await.is_ok() {
                     tracing::warn!(event = "sync paused", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
                 }

@@ -11,6 +11,8 @@ use super::hydrate::HydrationState;
 use super::slices::SliceState;
 use super::work::LeasedRun;
 
+/// Steps of an import.
+pub const PHASES: [&str; 2] = [LIST, HYDRATE];
 const LIST: &str = "list";
 const HYDRATE: &str = "hydrate";
 /// Calls of an order in pass 2.

@@ -42,19 +42,15 @@ pub enum Fate {
     TriedAgain,
     /// It waits, and says why.
     Paused {
-        /// Stable code.
+        /// Stable code, one of [`OF_PAUSED_SYNC`](qafila_schemas::words::cause::OF_PAUSED_SYNC).
         cause: &'static str,
-        /// What the user can do, or that nothing is needed.
-        advice: String,
         /// Until a later pair of tokens than this one; until then otherwise.
         waits_for: WaitsFor,
     },
     /// It has failed; a restart goes on where it stopped.
     Failed {
-        /// Stable code.
+        /// Stable code, one of [`OF_FAILED_SYNC`](qafila_schemas::words::cause::OF_FAILED_SYNC).
         cause: &'static str,
-        /// What the user can do.
-        advice: &'static str,
     },
 }
 
@@ -79,24 +75,17 @@ impl Stop {
         match self {
             Self::Disagrees(_) | Self::Ours(_) if times > MOST_TIMES => Fate::Failed {
                 cause: if matches!(self, Self::Ours(_)) { "internal_trouble" } else { "source_disagrees" },
-                advice: "It was tried for days. Resume the import, or contact support with the job's id.",
             },
             Self::Ours(_) if times > QUIET_TIMES => Fate::Paused {
                 cause: "internal_trouble",
-                advice: "Something of ours does not work. Nothing is needed: the import goes on by itself."
-                    .into(),
                 waits_for: WaitsFor::GrowingTime,
             },
             Self::Lost | Self::Ours(_) => Fate::TriedAgain,
             Self::Invalid(_) => Fate::Failed {
                 cause: "too_many_invalid_rows",
-                advice: "Too many of the store's rows could not be read. They are kept: contact support with the job's id.",
             },
-            Self::Disagrees(doubt) => Fate::Paused {
+            Self::Disagrees(_) => Fate::Paused {
                 cause: "source_disagrees",
-                advice: format!(
-                    "Salla's lists contradict themselves ({doubt}). Nothing is needed: we ask again until they agree."
-                ),
                 waits_for: WaitsFor::GrowingTime,
             },
             Self::Salla(error) => of_salla(error),
@@ -108,40 +97,30 @@ fn of_salla(error: &SallaError) -> Fate {
     match error {
         SallaError::Access(AccessError::NotConnected) => Fate::Failed {
             cause: "not_connected",
-            advice: "Connect your Salla store again, then start the import again.",
         },
         SallaError::Access(access) => match access.needs_merchant() {
-            Some((cause, advice, generation)) => {
-                Fate::Paused { cause, advice: advice.into(), waits_for: WaitsFor::Access(generation) }
-            }
+            Some((cause, generation)) => Fate::Paused { cause, waits_for: WaitsFor::Access(generation) },
             None => Fate::TriedAgain,
         },
         SallaError::ScopeMissing(_) => Fate::Failed {
             cause: "scope_missing",
-            advice: "Salla did not grant us everything an import needs. Connect your store again and approve all that is asked for, then resume the import.",
         },
         SallaError::Refused { status: FORBIDDEN, .. } => Fate::Paused {
             cause: "salla_blocks_us",
-            advice: "Salla refuses our calls for a while. Nothing is needed: the import goes on by itself."
-                .into(),
             waits_for: WaitsFor::Time(BLOCKED_FOR),
         },
         SallaError::Throttled => Fate::Paused {
             cause: "salla_blocks_us",
-            advice: "Salla lets no call through. Nothing is needed: the import goes on by itself.".into(),
             waits_for: WaitsFor::Time(BLOCKED_FOR),
         },
         SallaError::Unreadable(_) => Fate::Failed {
             cause: "salla_unreadable",
-            advice: "Salla's lists have a shape that we cannot read. Nothing is lost: contact support with the job's id, or resume the import later.",
         },
         SallaError::Unavailable { .. } => Fate::Failed {
             cause: "salla_unavailable",
-            advice: "Salla did not answer. Resume the import in a while; nothing is lost.",
         },
         SallaError::Refused { .. } | SallaError::NotFound => Fate::Failed {
             cause: "salla_refused",
-            advice: "Salla refused a request. Contact support with the job's id.",
         },
     }
 }

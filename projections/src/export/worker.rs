@@ -11,6 +11,7 @@ use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::kafka::KafkaConfig;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::export::ExportRequested;
+use qafila_schemas::words::cause::OF_EXPORT;
 use tokio::task::spawn_blocking;
 use tokio_util::sync::CancellationToken;
 
@@ -26,8 +27,6 @@ use crate::oltp::completeness::Complete;
 pub const MOST_TRIES: i32 = 5;
 /// Workers that may take an export: one that kills every worker must not come back for ever.
 const MOST_TAKEN: i32 = 12;
-const TRY_AGAIN: &str =
-    "Ask for the file again in a while. If it fails again, contact support with the job's id.";
 /// A link works so long after completion (API.md).
 const LINK_LIFE_MS: i64 = 24 * 3_600_000;
 const RENEW_EVERY: Duration = Duration::from_secs(1);
@@ -57,15 +56,10 @@ pub(super) struct Worker {
     pub(super) limits: Limits,
 }
 
-/// Why there will be no file: a stable code, and what the user can do.
-struct Failure {
-    cause: &'static str,
-    advice: String,
-}
-
 enum Outcome {
     Made(StoredFile),
-    Failed(Failure),
+    /// There will be no file; one of [`OF_EXPORT`].
+    Failed(&'static str),
     /// It may go better later.
     Interrupted(FileError),
     /// Somebody else has it, or nobody wants it any more.
@@ -98,14 +92,13 @@ impl Worker {
             }
         }
         if leased.tries > MOST_TAKEN {
-            let failure = Failure { cause: "interrupted", advice: TRY_AGAIN.into() };
             let detail = format!("every one of {MOST_TAKEN} workers that took it has ended or lost it");
-            return self.fail(leased, failure, Some(detail)).await;
+            return self.fail(leased, "interrupted", Some(detail)).await;
         }
         let key = key(leased);
         match self.make(leased, &key, shutdown).await {
             Outcome::Made(file) => self.complete(leased, &key, file).await,
-            Outcome::Failed(failure) => self.fail(leased, failure, None).await,
+            Outcome::Failed(cause) => self.fail(leased, cause, None).await,
             Outcome::Interrupted(error) if leased.failures + 1 >= MOST_TRIES => {
                 self.fail(leased, given_up(&error), Some(error.to_string())).await
             }
@@ -142,10 +135,7 @@ impl Worker {
     async fn make(&self, leased: &Leased, key: &FileKey, shutdown: CancellationToken) -> Outcome {
         let request = &leased.request.0;
         let Some((selection, writing)) = self.plan(request) else {
-            return Outcome::Failed(Failure {
-                cause: "unknown_report",
-                advice: "This version of Qafila does not make this report. Ask for another one.".into(),
-            });
+            return Outcome::Failed("unknown_report");
         };
         let counted = Arc::new(Counted::default());
         let making = async {
@@ -156,18 +146,9 @@ impl Worker {
         tokio::select! {
             made = tokio::time::timeout(self.limits.time, making) => match made {
                 Ok(Ok(file)) => Outcome::Made(file),
-                Ok(Err(FileError::TooManyRows(most))) => Outcome::Failed(Failure {
-                    cause: "too_many_rows",
-                    advice: format!("The report has more than {most} rows. Choose fewer days."),
-                }),
+                Ok(Err(FileError::TooManyRows(_))) => Outcome::Failed("too_many_rows"),
                 Ok(Err(error)) => Outcome::Interrupted(error),
-                Err(_) => Outcome::Failed(Failure {
-                    cause: "timed_out",
-                    advice: format!(
-                        "The file was not ready after {} minutes. Choose fewer days, or a report with fewer rows.",
-                        self.limits.time.as_secs().div_ceil(60)
-                    ),
-                }),
+                Err(_) => Outcome::Failed("timed_out"),
             },
             () = self.hold(leased, &counted) => Outcome::Lost,
             () = shutdown.cancelled() => Outcome::Stopped,
@@ -269,19 +250,23 @@ impl Worker {
     async fn fail(
         &self,
         leased: &Leased,
-        failure: Failure,
+        cause: &'static str,
         detail: Option<String>,
     ) -> Result<(), sqlx::Error> {
         if let Some(detail) = detail
             && let Err(error) =
-                self.dead_letters.write(vec![self.dead_letter(leased, &failure, detail)]).await
+                self.dead_letters.write(vec![self.dead_letter(leased, cause, detail)]).await
         {
             tracing::warn!(event = "export not failed yet", jobId = %leased.job(), error = %error);
             return self.work.release(leased, LONGEST_PAUSE, Released::Unharmed).await;
         }
-        let (merchant, cause) = (leased.request.merchant_id, failure.cause);
+        let merchant = leased.request.merchant_id;
         let command =
-            ExportCommand::Fail { epoch: leased.epoch, cause: cause.into(), advice: failure.advice };
+            ExportCommand::Fail {
+            epoch: leased.epoch,
+            cause: cause.into(),
+            advice: OF_EXPORT.advice_for_events(cause),
+        };
         match self.exports.execute(&leased.job().to_string(), command).await {
             Ok(_) => {
                 metrics::counter!("qafila_exports_total", "outcome" => "failed").increment(1);
@@ -297,7 +282,7 @@ impl Worker {
         }
     }
 
-    fn dead_letter(&self, leased: &Leased, failure: &Failure, detail: String) -> DeadLetter {
+    fn dead_letter(&self, leased: &Leased, code: &'static str, detail: String) -> DeadLetter {
         let request = &leased.request.0;
         let merchant = request.merchant_id.to_string();
         DeadLetter {
@@ -307,7 +292,7 @@ impl Worker {
             value: serde_json::to_vec(request).ok(),
             headers: None,
             cause: Cause {
-                code: failure.cause,
+                code,
                 detail: format!(
                     "export {}, taken {} times, failed {} times before: {detail}",
                     leased.job(),
@@ -332,14 +317,13 @@ fn key(leased: &Leased) -> FileKey {
 }
 
 /// The end of an export that was tried as often as it may be.
-fn given_up(error: &FileError) -> Failure {
-    let cause = match error {
+fn given_up(error: &FileError) -> &'static str {
+    match error {
         FileError::ClickHouse(_) | FileError::CutOff | FileError::Silent | FileError::Rows(_) => {
             "source_unavailable"
         }
         FileError::Store(_) => "storage_unavailable",
         FileError::Keys(_) => "keys_unavailable",
         FileError::Format(_) | FileError::TooManyRows(_) | FileError::Step(_) => "internal",
-    };
-    Failure { cause, advice: TRY_AGAIN.into() }
+    }
 }

@@ -1,11 +1,11 @@
-//! What a mail says: the words of the note, a button where there is something to do, as text and as HTML, in Arabic from right to
-//! left.
+//! What a mail says: the words of the note, a button where there is something to do, as text and as HTML, in Arabic from right to left.
 
 use askama::Template;
 use lettre::message::header::{HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MultiPart};
 use lettre::{Address, Message};
 use qafila_schemas::ids::{JobId, MerchantId};
+use qafila_schemas::words::{Language, Params, say};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -63,18 +63,18 @@ struct Contents {
     language: &'static str,
     direction: &'static str,
     start: &'static str,
-    brand: &'static str,
+    brand: String,
     title: String,
     body: String,
     action: Option<Action>,
-    footer: &'static str,
+    footer: String,
 }
 
 #[derive(Debug, Clone)]
 struct Action {
-    label: &'static str,
+    label: String,
     url: String,
-    note: &'static str,
+    note: String,
 }
 
 #[derive(Template)]
@@ -94,7 +94,7 @@ impl Letters {
     pub fn write(&self, mail: &Mail, secret: &Secret) -> Result<Message, LetterError> {
         let email = mail.email.as_deref().or(secret.email.as_deref()).ok_or(LetterError::NoReader)?;
         let locale = mail.locale.as_deref().or(secret.locale.as_deref()).unwrap_or("ar");
-        let contents = self.contents(mail, secret, locale)?;
+        let contents = self.contents(mail, secret, Language::of_locale(locale))?;
         let to: Address = email.parse()?;
         let domain = self.from.email.domain();
         let message = Message::builder()
@@ -110,94 +110,63 @@ impl Letters {
         ))?)
     }
 
-    fn contents(&self, mail: &Mail, secret: &Secret, locale: &str) -> Result<Contents, LetterError> {
-        let is_arabic = locale == "ar";
+    fn contents(&self, mail: &Mail, secret: &Secret, language: Language) -> Result<Contents, LetterError> {
         let told = Told {
             kind: &mail.kind,
             cause: mail.cause.as_deref().unwrap_or_default(),
             figures: &mail.figures.0,
         };
-        let words = texts::words(told, locale);
-        let or = |arabic, english| if is_arabic { arabic } else { english };
+        let words = texts::words(told, language);
+        let plain = |id| say(language, id, &Params::new());
+        let (direction, start) = match language {
+            Language::Arabic => ("rtl", "right"),
+            Language::English => ("ltr", "left"),
+        };
+        let may_be_unwanted = kind::MAY_BE_UNWANTED.contains(&mail.kind.as_str());
         Ok(Contents {
-            language: or("ar", "en"),
-            direction: or("rtl", "ltr"),
-            start: or("right", "left"),
-            brand: or("قافلة", "Qafila"),
+            language: language.code(),
+            direction,
+            start,
+            brand: plain("mail-brand"),
             title: words.title,
             body: words.body,
-            action: self.action(mail, secret, is_arabic)?,
-            footer: if kind::MAY_BE_UNWANTED.contains(&mail.kind.as_str()) {
-                or(
-                    "أُرسلت هذه الرسالة تلقائيًا من قافلة. يمكنك اختيار ما يصلك بالبريد من إعدادات حسابك.",
-                    "Qafila sent this mail by itself. What you are mailed about can be chosen in the settings of your account.",
-                )
-            } else {
-                or("أُرسلت هذه الرسالة تلقائيًا من قافلة.", "Qafila sent this mail by itself.")
-            },
+            action: self.action(mail, secret, language)?,
+            footer: plain(if may_be_unwanted { "mail-footer-optional" } else { "mail-footer" }),
         })
     }
 
-    fn action(&self, mail: &Mail, secret: &Secret, is_arabic: bool) -> Result<Option<Action>, LetterError> {
-        let or = |arabic, english| if is_arabic { arabic } else { english };
-        let token = || secret.token.as_deref().ok_or(LetterError::NothingToSay);
-        let action = match mail.kind.as_str() {
-            kind::EXPORT_READY => {
-                let (merchant, job) = mail.merchant_id.zip(mail.job_id).ok_or(LetterError::NothingToSay)?;
-                let expires_at = mail.figures.expires_at.ok_or(LetterError::NothingToSay)?;
-                Action {
-                    label: or("تنزيل الملف", "Download the file"),
-                    url: self.links.link(Linked {
-                        merchant: MerchantId(merchant),
-                        job: JobId(job),
-                        expires_at,
-                    }),
-                    note: or(
-                        "يعمل الرابط 24 ساعة دون تسجيل دخول. لا تشاركه إلا مع من تثق به.",
-                        "The link works for 24 hours and needs no log-in. Share it only with people you trust.",
-                    ),
-                }
+    fn action(
+        &self,
+        mail: &Mail,
+        secret: &Secret,
+        language: Language,
+    ) -> Result<Option<Action>, LetterError> {
+        // Tokens stand behind the #, so that no server logs them.
+        let with_token = |path| {
+            let token = secret.token.as_deref().ok_or(LetterError::NothingToSay)?;
+            Ok::<_, LetterError>(self.page(path, Some(token)))
+        };
+        let (name, url) = match mail.kind.as_str() {
+            kind::EXPORT_READY => ("export-ready", self.file(mail)?),
+            kind::EXPORT_FAILED => ("export-failed", self.page("reports", None)),
+            kind::PASSWORD_RESET => ("password-reset", with_token("reset-password")?),
+            kind::PASSWORD_CHANGED => ("password-changed", self.page("forgot-password", None)),
+            kind::CLAIM => ("claim", with_token("claim")?),
+            kind::CONNECTION_LOST | kind::REAUTHORISATION_NEEDED => {
+                ("connection", self.page("connection", None))
             }
-            kind::PASSWORD_RESET => Action {
-                label: or("تعيين كلمة مرور جديدة", "Set a new password"),
-                // Behind the #, so that no server logs it.
-                url: self.page("reset-password", Some(token()?)),
-                note: or(
-                    "يعمل الرابط مرة واحدة خلال 30 دقيقة. إن لم تطلب ذلك فتجاهل هذه الرسالة.",
-                    "The link works once, for 30 minutes. If you did not ask for it, ignore this mail.",
-                ),
-            },
-            kind::PASSWORD_CHANGED => Action {
-                label: or("لم أغيّرها", "It was not me"),
-                url: self.page("forgot-password", None),
-                note: or("إن كنت أنت من غيّرها فلا شيء عليك.", "If it was you, there is nothing to do."),
-            },
-            kind::CLAIM => Action {
-                label: or("ربط المتجر بحسابك", "Connect the store to your account"),
-                url: self.page("claim", Some(token()?)),
-                note: or(
-                    "يعمل الرابط مرة واحدة خلال 7 أيام. إن لم تثبّت التطبيق فتجاهل هذه الرسالة.",
-                    "The link works once, for 7 days. If you did not install the app, ignore this mail.",
-                ),
-            },
-            kind::CONNECTION_LOST | kind::REAUTHORISATION_NEEDED => Action {
-                label: or("ربط المتجر من جديد", "Connect the store again"),
-                url: self.page("connection", None),
-                note: or("افتح قافلة وأعد ربط متجرك.", "Open Qafila and connect your store again."),
-            },
-            kind::EXPORT_FAILED => Action {
-                label: or("فتح التقارير", "Open the reports"),
-                url: self.page("reports", None),
-                note: or("يمكنك طلب الملف من جديد.", "You can ask for the file again."),
-            },
-            kind::SYNC_COMPLETED | kind::SYNC_FAILED => Action {
-                label: or("فتح قافلة", "Open Qafila"),
-                url: self.page("", None),
-                note: or("التفاصيل في حسابك.", "The details are in your account."),
-            },
+            kind::SYNC_COMPLETED | kind::SYNC_FAILED => ("sync", self.page("", None)),
             _ => return Ok(None),
         };
-        Ok(Some(action))
+        let text = |part: &str| say(language, &format!("mail-{name}-{part}"), &Params::new());
+        Ok(Some(Action { label: text("action"), url, note: text("note") }))
+    }
+
+    /// The link to the file that a mail tells of.
+    fn file(&self, mail: &Mail) -> Result<String, LetterError> {
+        let (merchant, job) = mail.merchant_id.zip(mail.job_id).ok_or(LetterError::NothingToSay)?;
+        let expires_at = mail.figures.expires_at.ok_or(LetterError::NothingToSay)?;
+        Ok(self.links.link(Linked { merchant: MerchantId(merchant), job: JobId(job), expires_at }))
     }
 
     fn page(&self, path: &str, token: Option<&str>) -> String {

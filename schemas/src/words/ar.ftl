@@ -105,3 +105,173 @@ problem-unknown-notification = ليس لديك إشعار بهذا المعرّ�
 problem-unknown-link = ليس هذا من روابطنا. انسخه كاملًا من الرسالة أو الصفحة.
 problem-link-expired = لم يعد هذا الرابط يعمل: يُحفظ الملف 24 ساعة أو حتى يُحذف. اطلب التقرير من جديد.
 problem-no-such-range = حجم الملف { $bytes } بايت.
+
+## الأسباب: ما العمل حيال ما ينتظر أو فشل أو توقف.
+
+cause-sync-paused-access-refused = لم تعد سلة تقبل وصولنا، ربما حُذف التطبيق. اربط متجرك من جديد؛ ما استُورد محفوظ وسيُستأنف الاستيراد.
+cause-sync-paused-refresh-answer-lost = ضاع رد سلة على تجديد وصولنا. اربط متجرك من جديد وسيُستأنف الاستيراد من حيث توقف.
+cause-sync-paused-salla-blocks-us = طلبت سلة أن نتمهل. لا يلزمك شيء: يُستأنف الاستيراد وحده.
+cause-sync-paused-source-disagrees = قوائم سلة لا تتفق مع بعضها الآن. لا يلزمك شيء: نسألها من جديد حتى تتفق، ولا نعلن الاكتمال قبل ذلك.
+cause-sync-paused-internal-trouble = عطل عندنا أوقف الاستيراد مؤقتًا. لا يلزمك شيء: سنتابع وحدنا.
+
+cause-sync-failed-not-connected = لا يوجد متجر مرتبط. اربط متجرك ثم ابدأ الاستيراد من جديد.
+cause-sync-failed-scope-missing = لم تمنحنا سلة كل الصلاحيات اللازمة للاستيراد. اربط متجرك من جديد ووافق على كل ما يُطلب، ثم استأنف الاستيراد.
+cause-sync-failed-salla-unavailable = لم تستجب سلة لفترة طويلة. استأنف الاستيراد بعد قليل؛ لم يُفقد شيء.
+cause-sync-failed-salla-unreadable = ترسل سلة قوائم متجرك بشكل لا نستطيع قراءته. لم يُفقد شيء: تواصل مع الدعم مع ذكر رقم المهمة، أو استأنف الاستيراد لاحقًا.
+cause-sync-failed-salla-refused = رفضت سلة أحد طلباتنا. تواصل مع الدعم مع ذكر رقم المهمة.
+cause-sync-failed-source-disagrees = ظلت قوائم سلة لا تتفق مع بعضها أيامًا. استأنف الاستيراد، أو تواصل مع الدعم مع ذكر رقم المهمة.
+cause-sync-failed-too-many-invalid-rows = تعذّرت قراءة عدد كبير من سجلات المتجر وهي محفوظة. تواصل مع الدعم مع ذكر رقم المهمة.
+cause-sync-failed-internal-trouble = استمر عطل عندنا أيامًا. استأنف الاستيراد، أو تواصل مع الدعم مع ذكر رقم المهمة.
+
+cause-connection-access-refused = لم تعد سلة تقبل وصولنا، ربما حُذف التطبيق. اربط متجرك من جديد؛ ما استُورد محفوظ.
+cause-connection-refresh-answer-lost = ضاع رد سلة على تجديد وصولنا. اربط متجرك من جديد؛ ما استُورد محفوظ، ويُستأنف الاستيراد من حيث توقف.
+cause-connection-access-ends-soon = ينتهي وصولنا إلى متجرك خلال أسبوع، ولم تعطنا سلة ما نجدده به. اربط متجرك من جديد قبل ذلك؛ لن يتوقف شيء.
+cause-connection-uninstalled = حُذف تطبيق قافلة من متجرك. اربط متجرك من جديد؛ ما استُورد محفوظ.
+
+cause-reconciliation-not-connected = لم يكن هناك متجر مرتبط. اربط متجرك على سلة من جديد.
+cause-reconciliation-access-refused = لم تعد سلة تقبل وصولنا. اربط متجرك على سلة من جديد.
+cause-reconciliation-refresh-answer-lost = ضاع رد سلة على تجديد وصولنا. اربط متجرك على سلة من جديد.
+cause-reconciliation-scope-missing = لم تمنحنا سلة كل الصلاحيات. اربط متجرك من جديد ووافق على كل ما يُطلب.
+cause-reconciliation-salla-blocks-us = لم تسمح سلة بأي طلب. لا يلزمك شيء: نعيد المحاولة الليلة القادمة.
+cause-reconciliation-salla-unavailable = لم تستجب سلة. لا يلزمك شيء: نعيد المحاولة الليلة القادمة.
+cause-reconciliation-salla-unreadable = أرسلت سلة قوائم بشكل لا نستطيع قراءته. نعيد المحاولة الليلة القادمة؛ وإن تكرر ذلك فتواصل مع الدعم.
+cause-reconciliation-salla-refused = رفضت سلة أحد طلباتنا. نعيد المحاولة الليلة القادمة؛ وإن تكرر ذلك فتواصل مع الدعم.
+cause-reconciliation-source-disagrees = لم تتفق قوائم سلة مع بعضها. لا يلزمك شيء: نعيد المحاولة الليلة القادمة.
+cause-reconciliation-too-many-deletions = سجلات كثيرة لم تعد موجودة في سلة. لم نحذف شيئًا: تواصل مع الدعم ليؤكد حذفها.
+cause-reconciliation-too-many-invalid-rows = تعذّرت قراءة سجلات كثيرة وهي محفوظة. تواصل مع الدعم.
+cause-reconciliation-internal-trouble = حدث عطل عندنا. لا يلزمك شيء: نعيد المحاولة الليلة القادمة.
+
+cause-completeness-rows-unread = تعذّرت قراءة بعض السجلات. هي محفوظة ونعيد قراءتها كل ليلة.
+cause-completeness-not-stored-yet = ما قُرئ ما زال يُحفظ. لا يلزمك شيء.
+cause-completeness-webhooks-failing = لا تصلنا أحداث المتجر. نقرأ كل ليلة ما كانت ستخبرنا به.
+cause-completeness-changes-unread = فاتتنا تغييرات لبعض الوقت. نقرؤها الليلة القادمة.
+cause-completeness-news-unread = بعض مستجدات المتجر ما زالت تُقرأ. لا يلزمك شيء.
+cause-completeness-not-connected = لا يوجد متجر مرتبط. اربط متجرك على سلة من جديد.
+cause-completeness-access-refused = لم تعد سلة تقبل وصولنا. اربط متجرك على سلة من جديد.
+cause-completeness-refresh-answer-lost = ضاع رد سلة على تجديد وصولنا. اربط متجرك على سلة من جديد.
+cause-completeness-scope-missing = لم تمنحنا سلة كل الصلاحيات. اربط متجرك من جديد ووافق على كل ما يُطلب.
+cause-completeness-salla-blocks-us = لم تسمح سلة بأي طلب الليلة الماضية. نعيد المحاولة الليلة القادمة.
+cause-completeness-salla-unavailable = لم تستجب سلة الليلة الماضية. نعيد المحاولة الليلة القادمة.
+cause-completeness-salla-unreadable = أرسلت سلة قوائم بشكل لا نستطيع قراءته. نعيد المحاولة الليلة القادمة؛ وإن تكرر ذلك فتواصل مع الدعم.
+cause-completeness-salla-refused = رفضت سلة أحد طلباتنا الليلة الماضية. نعيد المحاولة الليلة القادمة؛ وإن تكرر ذلك فتواصل مع الدعم.
+cause-completeness-source-disagrees = لم تتفق قوائم سلة مع بعضها الليلة الماضية. نعيد المحاولة الليلة القادمة.
+cause-completeness-too-many-deletions = سجلات كثيرة لم تعد موجودة في سلة. لم نحذف شيئًا: تواصل مع الدعم ليؤكد حذفها.
+cause-completeness-too-many-invalid-rows = تعذّرت قراءة سجلات كثيرة وهي محفوظة. تواصل مع الدعم.
+cause-completeness-internal-trouble = حدث عطل عندنا الليلة الماضية. نعيد المحاولة الليلة القادمة.
+
+cause-export-too-many-rows = عدد الصفوف أكبر من المسموح في ملف واحد. اختر أيامًا أقل.
+cause-export-timed-out = استغرق إعداده وقتًا طويلًا. اختر أيامًا أقل أو تقريرًا أصغر.
+cause-export-unknown-report = هذا الإصدار من قافلة لا يعدّ هذا التقرير. اطلب تقريرًا آخر.
+cause-export-interrupted = اطلبه من جديد بعد قليل. إن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.
+cause-export-source-unavailable = تعذّرت قراءة تقاريرنا لبعض الوقت. اطلب الملف من جديد بعد قليل؛ وإن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.
+cause-export-storage-unavailable = تعذّر حفظ الملف. اطلبه من جديد بعد قليل؛ وإن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.
+cause-export-keys-unavailable = تعذّر فتح حقول مختومة. اطلب الملف من جديد بعد قليل؛ وإن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.
+cause-export-internal = حدث عطل عندنا. اطلب الملف من جديد بعد قليل؛ وإن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.
+
+## إشعارات التطبيق والرسائل: ما الذي حدث، وما العمل.
+
+report-name =
+    { $report ->
+        [orders] الطلبات
+        [order-items] عناصر الطلبات
+        [customers] العملاء
+        [products] المنتجات
+        [carts] السلال المتروكة
+        [sales-trend] المبيعات عبر الزمن
+        [order-status] الطلبات حسب الحالة
+        [top-products] أكثر المنتجات مبيعًا
+       *[other] تقريرك
+    }
+
+note-sync-completed-title = اكتمل الاستيراد
+note-sync-completed-orders =
+    { $orders ->
+        [zero] لا طلبات
+        [one] طلب واحد
+        [two] طلبان
+        [few] { $orders } طلبات
+        [many] { $orders } طلبًا
+       *[other] { $orders } طلب
+    }
+note-sync-completed-customers =
+    { $customers ->
+        [zero] لا عملاء
+        [one] عميل واحد
+        [two] عميلان
+        [few] { $customers } عملاء
+        [many] { $customers } عميلًا
+       *[other] { $customers } عميل
+    }
+note-sync-completed-products =
+    { $products ->
+        [zero] لا منتجات
+        [one] منتج واحد
+        [two] منتجان
+        [few] { $products } منتجات
+        [many] { $products } منتجًا
+       *[other] { $products } منتج
+    }
+note-sync-completed-body = ما استُورد: { $parts }.
+note-sync-completed-skipped =
+    { $skipped ->
+        [zero] قُرئت كل السجلات.
+        [one] تعذّرت قراءة سجل واحد وهو محفوظ لفريق الدعم.
+        [two] تعذّرت قراءة سجلين وهما محفوظان لفريق الدعم.
+        [few] تعذّرت قراءة { $skipped } سجلات وهي محفوظة لفريق الدعم.
+        [many] تعذّرت قراءة { $skipped } سجلًا وهي محفوظة لفريق الدعم.
+       *[other] تعذّرت قراءة { $skipped } سجل وهي محفوظة لفريق الدعم.
+    }
+note-sync-failed-title = تعذّر إكمال الاستيراد
+note-sync-failed-body = استأنف الاستيراد بعد قليل. إن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.
+note-connection-lost-title = انقطع الاتصال بالمتجر
+note-connection-lost-body = لم تعد سلة تقبل وصولنا إلى متجرك. اربط متجرك من جديد؛ ما تم استيراده محفوظ.
+note-reauthorisation-needed-title = نحتاج إلى موافقتك من جديد
+note-reauthorisation-needed-body = اربط متجرك من جديد؛ ما تم استيراده محفوظ.
+note-access-ends-soon-title = سينتهي وصولنا إلى متجرك قريبًا
+note-export-ready-title = ملفك جاهز
+note-export-ready-body =
+    { $rows ->
+        [zero] ملف «{ $report }» جاهز للتنزيل، وليس فيه صفوف.
+        [one] ملف «{ $report }» جاهز للتنزيل، وفيه صف واحد.
+        [two] ملف «{ $report }» جاهز للتنزيل، وفيه صفان.
+        [few] ملف «{ $report }» جاهز للتنزيل، وفيه { $rows } صفوف.
+        [many] ملف «{ $report }» جاهز للتنزيل، وفيه { $rows } صفًا.
+       *[other] ملف «{ $report }» جاهز للتنزيل، وفيه { $rows } صف.
+    }
+note-export-early = لم تكن كل بيانات متجرك قد وصلت عند البدء بإعداده، وما وصل بعد ذلك ليس فيه.
+note-export-without-details =
+    { $orders ->
+        [zero] وصلت منتجات كل الطلبات وبيانات عملائها.
+        [one] طلب واحد لم تصل منتجاته وبيانات عميله بعد.
+        [two] طلبان لم تصل منتجاتهما وبيانات عملائهما بعد.
+        [few] { $orders } طلبات لم تصل منتجاتها وبيانات عملائها بعد.
+        [many] { $orders } طلبًا لم تصل منتجاتها وبيانات عملائها بعد.
+       *[other] { $orders } طلب لم تصل منتجاتها وبيانات عملائها بعد.
+    }
+note-export-failed-title = تعذّر إعداد الملف
+note-export-failed-body = لم نتمكن من إعداد ملف «{ $report }». { $advice }
+note-mail-failed = تعذّر إرسال رسالة البريد عن ذلك.
+note-password-reset-title = تعيين كلمة مرور جديدة
+note-password-reset-body = طلب أحدهم تعيين كلمة مرور جديدة لحسابك في قافلة.
+note-password-changed-title = تغيّرت كلمة مرورك
+note-password-changed-body = تغيّرت كلمة مرور حسابك في قافلة وأُنهيت جلساتك الأخرى. إن لم تكن أنت من غيّرها فعيّن كلمة مرور جديدة الآن.
+note-claim-title = أكمل ربط متجرك بقافلة
+note-claim-body = ثُبّت تطبيق قافلة في متجرك على سلة. سجّل أو ادخل إلى حسابك لربط المتجر به وبدء الاستيراد.
+
+mail-brand = قافلة
+mail-footer = أُرسلت هذه الرسالة تلقائيًا من قافلة.
+mail-footer-optional = أُرسلت هذه الرسالة تلقائيًا من قافلة. يمكنك اختيار ما يصلك بالبريد من إعدادات حسابك.
+mail-export-ready-action = تنزيل الملف
+mail-export-ready-note = يعمل الرابط 24 ساعة دون تسجيل دخول. لا تشاركه إلا مع من تثق به.
+mail-export-failed-action = فتح التقارير
+mail-export-failed-note = يمكنك طلب الملف من جديد.
+mail-password-reset-action = تعيين كلمة مرور جديدة
+mail-password-reset-note = يعمل الرابط مرة واحدة خلال 30 دقيقة. إن لم تطلب ذلك فتجاهل هذه الرسالة.
+mail-password-changed-action = لم أغيّرها
+mail-password-changed-note = إن كنت أنت من غيّرها فلا شيء عليك.
+mail-claim-action = ربط المتجر بحسابك
+mail-claim-note = يعمل الرابط مرة واحدة خلال 7 أيام. إن لم تثبّت التطبيق فتجاهل هذه الرسالة.
+mail-connection-action = ربط المتجر من جديد
+mail-connection-note = افتح قافلة وأعد ربط متجرك.
+mail-sync-action = فتح قافلة
+mail-sync-note = التفاصيل في حسابك.

@@ -101,3 +101,149 @@ problem-unknown-notification = You have no notification with this id.
 problem-unknown-link = This is no link of ours. Copy it whole from the mail or the page.
 problem-link-expired = This link works no more: a file is kept for 24 hours, or until it is deleted. Ask for the report again.
 problem-no-such-range = The file has { $bytes } bytes.
+
+## Causes: what to do about what waits, has failed or stands still.
+
+cause-sync-paused-access-refused = Salla no longer accepts our access, perhaps because the app was removed. Connect your store again; what was imported stays, and the import goes on.
+cause-sync-paused-refresh-answer-lost = Salla's answer to a renewal of our access was lost. Connect your store again, and the import goes on where it stopped.
+cause-sync-paused-salla-blocks-us = Salla lets no call through for a while. Nothing is needed: the import goes on by itself.
+cause-sync-paused-source-disagrees = Salla's lists contradict each other at the moment. Nothing is needed: we ask again until they agree, and call nothing complete before.
+cause-sync-paused-internal-trouble = Something of ours does not work. Nothing is needed: the import goes on by itself.
+
+cause-sync-failed-not-connected = No store is connected. Connect your store, then start the import again.
+cause-sync-failed-scope-missing = Salla did not grant us everything an import needs. Connect your store again and approve all that is asked for, then resume the import.
+cause-sync-failed-salla-unavailable = Salla did not answer for a long time. Resume the import in a while; nothing is lost.
+cause-sync-failed-salla-unreadable = Salla's lists have a shape that we cannot read. Nothing is lost: contact support with the job's id, or resume the import later.
+cause-sync-failed-salla-refused = Salla refused a request. Contact support with the job's id.
+cause-sync-failed-source-disagrees = Salla's lists contradicted each other for days. Resume the import, or contact support with the job's id.
+cause-sync-failed-too-many-invalid-rows = Too many of the store's rows could not be read. They are kept: contact support with the job's id.
+cause-sync-failed-internal-trouble = Something of ours did not work for days. Resume the import, or contact support with the job's id.
+
+cause-connection-access-refused = Salla no longer accepts our access, perhaps because the app was removed. Connect your store again; what was imported stays.
+cause-connection-refresh-answer-lost = Salla's answer to a renewal of our access was lost. Connect your store again; what was imported stays, and an import goes on where it stopped.
+cause-connection-access-ends-soon = Our access to your store ends within a week, and Salla gave us nothing to renew it with. Connect your store again before then; nothing is interrupted.
+cause-connection-uninstalled = The Qafila app was removed from your store. Connect your store again; what was imported stays.
+
+cause-reconciliation-not-connected = No store was connected. Connect your Salla store again.
+cause-reconciliation-access-refused = Salla no longer accepted our access. Connect your Salla store again.
+cause-reconciliation-refresh-answer-lost = Salla's answer to a renewal of our access was lost. Connect your Salla store again.
+cause-reconciliation-scope-missing = Salla did not grant us everything. Connect your store again and approve all that is asked for.
+cause-reconciliation-salla-blocks-us = Salla let no call through. Nothing is needed: it is tried again the next night.
+cause-reconciliation-salla-unavailable = Salla did not answer. Nothing is needed: it is tried again the next night.
+cause-reconciliation-salla-unreadable = Salla's lists had a shape that we cannot read. It is tried again the next night; if it happens again, contact support.
+cause-reconciliation-salla-refused = Salla refused a request. It is tried again the next night; if it happens again, contact support.
+cause-reconciliation-source-disagrees = Salla's lists contradicted each other. Nothing is needed: it is tried again the next night.
+cause-reconciliation-too-many-deletions = Many rows are no longer at Salla. Nothing was deleted: contact support, who can confirm that they are gone.
+cause-reconciliation-too-many-invalid-rows = Too many rows could not be read. They are kept: contact support.
+cause-reconciliation-internal-trouble = Something of ours did not work. Nothing is needed: it is tried again the next night.
+
+cause-completeness-rows-unread = Some rows could not be read. They are kept, and read again every night.
+cause-completeness-not-stored-yet = What was read is still being stored. Nothing is needed.
+cause-completeness-webhooks-failing = The store's events do not reach us. What they would have told is read every night.
+cause-completeness-changes-unread = Changes were missed for a while. They are read in the coming night.
+cause-completeness-news-unread = Some news of the store is still being read. Nothing is needed.
+cause-completeness-not-connected = No store is connected. Connect your Salla store again.
+cause-completeness-access-refused = Salla no longer accepts our access. Connect your Salla store again.
+cause-completeness-refresh-answer-lost = Salla's answer to a renewal of our access was lost. Connect your Salla store again.
+cause-completeness-scope-missing = Salla did not grant us everything. Connect your store again and approve all that is asked for.
+cause-completeness-salla-blocks-us = Salla let no call through last night. It is tried again the next night.
+cause-completeness-salla-unavailable = Salla did not answer last night. It is tried again the next night.
+cause-completeness-salla-unreadable = Salla's lists had a shape that we cannot read. It is tried again the next night; if it happens again, contact support.
+cause-completeness-salla-refused = Salla refused a request last night. It is tried again the next night; if it happens again, contact support.
+cause-completeness-source-disagrees = Salla's lists contradicted each other last night. It is tried again the next night.
+cause-completeness-too-many-deletions = Many rows are no longer at Salla. Nothing was deleted: contact support, who can confirm that they are gone.
+cause-completeness-too-many-invalid-rows = Too many rows could not be read. They are kept: contact support.
+cause-completeness-internal-trouble = Something of ours did not work last night. It is tried again the next night.
+
+cause-export-too-many-rows = The file would have more rows than a file may have. Choose fewer days.
+cause-export-timed-out = It took too long. Choose fewer days, or a report with fewer rows.
+cause-export-unknown-report = This version of Qafila does not make this report. Ask for another one.
+cause-export-interrupted = Ask for it again in a while. If it fails again, contact support with the job's id.
+cause-export-source-unavailable = Our reports could not be read for a while. Ask for the file again in a while; if it fails again, contact support with the job's id.
+cause-export-storage-unavailable = The file could not be stored. Ask for it again in a while; if it fails again, contact support with the job's id.
+cause-export-keys-unavailable = Sealed fields could not be opened. Ask for the file again in a while; if it fails again, contact support with the job's id.
+cause-export-internal = Something of ours did not work. Ask for the file again in a while; if it fails again, contact support with the job's id.
+
+## Notes of the app and mails: what happened, and what to do.
+
+report-name =
+    { $report ->
+        [orders] orders
+        [order-items] order items
+        [customers] customers
+        [products] products
+        [carts] abandoned carts
+        [sales-trend] sales over time
+        [order-status] orders by status
+        [top-products] top products
+       *[other] your report
+    }
+
+note-sync-completed-title = Import completed
+note-sync-completed-orders =
+    { $orders ->
+        [one] one order
+       *[other] { $orders } orders
+    }
+note-sync-completed-customers =
+    { $customers ->
+        [one] one customer
+       *[other] { $customers } customers
+    }
+note-sync-completed-products =
+    { $products ->
+        [one] one product
+       *[other] { $products } products
+    }
+note-sync-completed-body = Imported: { $parts }.
+note-sync-completed-skipped =
+    { $skipped ->
+        [one] One row could not be read; it is kept for support.
+       *[other] { $skipped } rows could not be read; they are kept for support.
+    }
+note-sync-failed-title = Import failed
+note-sync-failed-body = Resume the import in a while. If it fails again, contact support with the job's id.
+note-connection-lost-title = Store disconnected
+note-connection-lost-body = Salla no longer accepts our access to your store. Connect it again; what was imported stays.
+note-reauthorisation-needed-title = Please authorise us again
+note-reauthorisation-needed-body = Connect your store again; what was imported stays.
+note-access-ends-soon-title = Our access to your store ends soon
+note-export-ready-title = Your file is ready
+note-export-ready-body =
+    { $rows ->
+        [one] The file of { $report } can be downloaded. It has one row.
+       *[other] The file of { $report } can be downloaded. It has { $rows } rows.
+    }
+note-export-early = Not everything of your store had arrived when it was begun; what came later is not in it.
+note-export-without-details =
+    { $orders ->
+        [one] One order lacks its products and customer so far.
+       *[other] { $orders } orders lack their products and customers so far.
+    }
+note-export-failed-title = Your file could not be made
+note-export-failed-body = The file of { $report } could not be made. { $advice }
+note-mail-failed = The mail about it could not be sent.
+note-password-reset-title = Set a new password
+note-password-reset-body = Somebody asked for a new password of your Qafila account.
+note-password-changed-title = Your password was changed
+note-password-changed-body = The password of your Qafila account was changed, and your other sessions were ended. If it was not you, set a new one now.
+note-claim-title = Connect your store to Qafila
+note-claim-body = The Qafila app was installed in your Salla store. Register or log in to connect the store and start the import.
+
+mail-brand = Qafila
+mail-footer = Qafila sent this mail by itself.
+mail-footer-optional = Qafila sent this mail by itself. What you are mailed about can be chosen in the settings of your account.
+mail-export-ready-action = Download the file
+mail-export-ready-note = The link works for 24 hours and needs no log-in. Share it only with people you trust.
+mail-export-failed-action = Open the reports
+mail-export-failed-note = You can ask for the file again.
+mail-password-reset-action = Set a new password
+mail-password-reset-note = The link works once, for 30 minutes. If you did not ask for it, ignore this mail.
+mail-password-changed-action = It was not me
+mail-password-changed-note = If it was you, there is nothing to do.
+mail-claim-action = Connect the store to your account
+mail-claim-note = The link works once, for 7 days. If you did not install the app, ignore this mail.
+mail-connection-action = Connect the store again
+mail-connection-note = Open Qafila and connect your store again.
+mail-sync-action = Open Qafila
+mail-sync-note = The details are in your account.

@@ -1,6 +1,7 @@
 //! What the system says to people, in Arabic and English: one catalogue, `ar.ftl` and `en.ftl` (Fluent). A [`Message`] is a stable code with
 //! its parameters, which pages translate themselves; its text is for mails and for users of the API.
 
+pub mod cause;
 pub mod rule;
 
 use std::collections::BTreeMap;
@@ -119,14 +120,19 @@ impl Message {
 
 /// The text of the message `id` of the catalogue; its id where there is none.
 pub fn say(language: Language, id: &str, params: &Params) -> String {
+    find(language, id, params).unwrap_or_else(|| {
+        tracing::warn!(event = "message not in the catalogue", id);
+        id.to_owned()
+    })
+}
+
+/// The text of the message `id` of the catalogue; none where there is none.
+fn find(language: Language, id: &str, params: &Params) -> Option<String> {
     let bundle = match language {
         Language::Arabic => &*ARABIC,
         Language::English => &*ENGLISH,
     };
-    let Some(pattern) = bundle.get_message(id).and_then(|message| message.value()) else {
-        metrics_of_missing(id);
-        return id.to_owned();
-    };
+    let pattern = bundle.get_message(id)?.value()?;
     let mut arguments = FluentArgs::with_capacity(params.len());
     for (name, value) in params {
         arguments.set(*name, argument(language, value));
@@ -136,11 +142,7 @@ pub fn say(language: Language, id: &str, params: &Params) -> String {
     if !faults.is_empty() {
         tracing::warn!(event = "message without a parameter", id, faults = ?faults);
     }
-    text
-}
-
-fn metrics_of_missing(id: &str) {
-    tracing::warn!(event = "message not in the catalogue", id);
+    Some(text)
 }
 
 fn argument(language: Language, value: &Param) -> FluentValue<'static> {

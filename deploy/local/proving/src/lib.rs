@@ -1,6 +1,7 @@
 //! Drives the whole system from outside, over HTTP and its stores: the demo, end-to-end tests, benches, torture.
 
 pub mod bench;
+pub mod contract;
 pub mod deliveries;
 pub mod gate;
 pub mod mailbox;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use tokio::runtime::Runtime;
 use tokio::sync::{OnceCell, RwLock};
 
+use crate::contract::front;
 use crate::world::World;
 
 /// The world of a test binary: a `static` of it.
@@ -42,6 +43,7 @@ impl SharedWorld {
     /// Runs a test on the shared runtime's own threads, which outlive the test: Qafila ends with the thread that started it.
     pub fn run(&self, test: impl Future<Output = Result<()>> + Send + 'static) {
         let outcome = self.runtime.block_on(self.runtime.spawn(test)).expect("the test did not panic");
+        front::record().expect("checked answers are recorded");
         outcome.expect("the rule holds");
     }
 
@@ -49,7 +51,7 @@ impl SharedWorld {
     pub async fn world(&'static self) -> Result<&'static World> {
         self.world
             .get_or_try_init(|| async {
-                let mut world = World::make(self.name).await?;
+                let mut world = World::make(self.name).await?.with_checked_answers().await?;
                 let settings =
                     self.settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
                 world.environment.extend(settings);

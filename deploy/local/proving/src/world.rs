@@ -27,6 +27,7 @@ use sqlx::{Connection, Executor, PgConnection, PgPool};
 use tokio::net::TcpListener;
 use url::Url;
 
+use crate::contract::front;
 use crate::totals::Places;
 
 /// Key of a service that every world knows.
@@ -117,6 +118,14 @@ impl World {
         world.run(&["migrate"]).await?;
         world.run(&["topics", "apply"]).await?;
         Ok(world)
+    }
+
+    /// With a front that holds every answer of the gateway against the OpenAPI document; before the start.
+    pub async fn with_checked_answers(mut self) -> Result<Self> {
+        let upstream = self.gateway.trim_start_matches("http://");
+        self.gateway = format!("http://{}", front::start(upstream).await?);
+        self.environment.insert("QAFILA_PUBLIC_URL".into(), self.gateway.clone());
+        Ok(self)
     }
 
     /// Lets merchants register beyond the number that one address may.
@@ -347,6 +356,9 @@ impl Drop for World {
         for child in self.processes.values_mut() {
             let _ = child.kill();
             let _ = child.wait();
+        }
+        if let Err(error) = front::record() {
+            eprintln!("checked answers not recorded: {error:#}");
         }
     }
 }

@@ -30,7 +30,7 @@ async fn export(merchant: &Merchant, report: &str) -> Result<Value> {
 fn a_file_says_of_which_time_it_is_complete_only_once_clickhouse_has_what_was_read() {
     let runtime = Runtime::new().expect("a runtime");
     let test = async {
-        let mut world = World::make("export_completeness").await?;
+        let mut world = World::make("export_completeness").await?.with_checked_answers().await?;
         // Each role a process of its own, and nothing loads ClickHouse.
         for role in [&["gateway"][..], &["relay"], &["ingest"], &["project", "oltp"], &["project", "export"]]
         {

@@ -87,7 +87,7 @@ fn a_bucket_that_goes_away_half_way_gets_the_whole_file_later_and_gives_links_of
     let test = async {
         let root = tempfile::tempdir()?;
         let gate = Gate::before(s3(root.path()).await?).await?;
-        let mut world = World::make("bucket").await?;
+        let mut world = World::make("bucket").await?.with_checked_answers().await?;
         let (endpoint, store) = (format!("http://{}", gate.address), format!("s3://{BUCKET}"));
         let variables = [
             ("QAFILA_EXPORT_STORE", store.as_str()),
@@ -142,7 +142,7 @@ fn a_bucket_that_goes_away_half_way_gets_the_whole_file_later_and_gives_links_of
 fn a_store_that_takes_no_file_is_tried_five_times_then_the_export_fails_and_its_job_is_a_dead_letter() {
     let runtime = Runtime::new().expect("a runtime");
     let test = async {
-        let mut world = World::make("no_store").await?;
+        let mut world = World::make("no_store").await?.with_checked_answers().await?;
         std::fs::create_dir_all(world.exports())?;
         // Where the folder of files should be there is a file.
         std::fs::write(world.exports().join("exports"), b"")?;

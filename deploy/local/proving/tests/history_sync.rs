@@ -260,7 +260,7 @@ fn an_estimate_counts_the_calls_of_both_passes_and_needs_a_connected_store() {
 #[test]
 fn another_process_takes_over_the_import_of_one_that_was_killed() {
     SHARED.run(async {
-        let mut world = World::make("takeover").await?;
+        let mut world = World::make("takeover").await?.with_checked_answers().await?;
         world.start()?;
         world.ready().await?;
         let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
@@ -390,7 +390,7 @@ fn details_and_items_of_every_order_are_read_sealed_and_rows_that_do_not_map_are
 fn lists_are_read_whole_beyond_deep_pages_and_whatever_salla_leaves_unknown() {
     SHARED.run(async {
         const DEEPEST: usize = 100;
-        let mut world = World::make("deep").await?;
+        let mut world = World::make("deep").await?.with_checked_answers().await?;
         world.environment.insert("QAFILA_SALLA_DEEPEST_ROWS".into(), DEEPEST.to_string());
         world.start()?;
         world.ready().await?;
@@ -443,7 +443,7 @@ fn an_order_of_another_day_than_was_asked_for_is_read_where_it_is_listed_and_the
 fn where_salla_ignores_the_days_of_orders_the_list_is_read_once_and_everything_agrees() {
     SHARED.run(async {
         // Its own world: calls of lists are counted for all stores together.
-        let mut world = World::make("ignored_days").await?;
+        let mut world = World::make("ignored_days").await?.with_checked_answers().await?;
         world.start()?;
         world.ready().await?;
         let plan = Plan {
@@ -471,7 +471,7 @@ fn where_salla_ignores_the_days_of_orders_the_list_is_read_once_and_everything_a
 #[test]
 fn a_finished_import_whose_last_event_is_refused_tries_on_raises_the_alarm_and_is_named_by_doctor() {
     SHARED.run(async {
-        let mut world = World::make("last_event").await?;
+        let mut world = World::make("last_event").await?.with_checked_answers().await?;
         world.start()?;
         world.ready().await?;
         let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;

@@ -31,7 +31,7 @@ async fn world() -> Result<&'static (World, Gate)> {
     let made = WORLD.get_or_try_init(|| async {
         let gate = Gate::before(mailbox::server()?).await?;
         let url = format!("smtp://{}", gate.address);
-        let mut world = World::make("mail").await?;
+        let mut world = World::make("mail").await?.with_checked_answers().await?;
         world.start_as("all", &["all"], &[("QAFILA_SMTP_URL", url.as_str())])?;
         world.ready().await?;
         anyhow::Ok((world, gate))

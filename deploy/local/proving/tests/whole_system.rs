@@ -688,7 +688,7 @@ fn an_event_that_comes_out_of_sequence_is_set_aside_and_other_aggregates_go_on()
 #[test]
 fn kill_9_in_the_middle_of_an_import_loses_and_doubles_nothing() {
     SHARED.run(async {
-        let mut world = World::make("kill").await?;
+        let mut world = World::make("kill").await?.with_checked_answers().await?;
         world.start()?;
         world.ready().await?;
         // Slow enough that the kills fall into the import.

@@ -21,11 +21,10 @@ const MOST_ROWS: u32 = 100;
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct WindowBody {
     /// First day.
-    #[schema(value_type = String)]
     from: NaiveDate,
     /// Last day, included.
-    #[schema(value_type = String)]
     to: NaiveDate,
+    /// An IANA time zone.
     timezone: String,
 }
 

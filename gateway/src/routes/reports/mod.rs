@@ -18,7 +18,8 @@ use super::{Answer, present_store};
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
-use crate::problem::{Problem, ProblemBody};
+use crate::problem::Problem;
+use crate::values::{Comparison, CompletenessCause, GranularityName};
 use asked::{Asked, WindowBody};
 
 /// Figures of one currency.
@@ -43,14 +44,13 @@ pub struct FiguresBody {
     returned: MoneyBody,
 }
 
-/// A summary.
+/// Figures of a window, by currency.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct SummaryBody {
     window: WindowBody,
     figures: Vec<FiguresBody>,
-    /// The days just before, where `compare=previous` was asked: whole months before whole months, else as many days.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The days just before, where `compare=previous` was asked: whole months before whole months, else as many days; null otherwise.
     previous: Option<PreviousSummaryBody>,
     as_of: DateTime<Utc>,
     #[serde(flatten)]
@@ -62,10 +62,8 @@ pub struct SummaryBody {
 #[serde(rename_all = "camelCase")]
 pub struct PreviousSummaryBody {
     /// First day.
-    #[schema(value_type = String)]
     from: NaiveDate,
     /// Last day, included.
-    #[schema(value_type = String)]
     to: NaiveDate,
     figures: Vec<FiguresBody>,
 }
@@ -75,10 +73,8 @@ pub struct PreviousSummaryBody {
 #[serde(rename_all = "camelCase")]
 pub struct PreviousTrendBody {
     /// First day.
-    #[schema(value_type = String)]
     from: NaiveDate,
     /// Last day, included.
-    #[schema(value_type = String)]
     to: NaiveDate,
     points: Vec<PointBody>,
 }
@@ -88,7 +84,6 @@ pub struct PreviousTrendBody {
 #[serde(rename_all = "camelCase")]
 pub struct PointBody {
     /// First day of the point in the report's time zone.
-    #[schema(value_type = String)]
     from: NaiveDate,
     figures: FiguresBody,
 }
@@ -98,10 +93,10 @@ pub struct PointBody {
 #[serde(rename_all = "camelCase")]
 pub struct TrendBody {
     window: WindowBody,
+    #[schema(value_type = GranularityName)]
     granularity: String,
     points: Vec<PointBody>,
-    /// The days just before, where `compare=previous` was asked: whole months before whole months, else as many days.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The days just before, where `compare=previous` was asked: whole months before whole months, else as many days; null otherwise.
     previous: Option<PreviousTrendBody>,
     as_of: DateTime<Utc>,
     #[serde(flatten)]
@@ -109,9 +104,9 @@ pub struct TrendBody {
 }
 
 /// Figures of a window.
-#[utoipa::path(get, path = "/api/v1/reports/summary", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query), ("compare" = Option<String>, Query)),
-    responses((status = 200, body = SummaryBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[utoipa::path(get, operation_id = "getSummary", path = "/api/v1/reports/summary", tag = "reports", security(("bearer" = [])),
+    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query), ("compare" = Option<Comparison>, Query)),
+    responses((status = 200, body = SummaryBody)))]
 pub async fn summary(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
@@ -131,10 +126,10 @@ pub async fn summary(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Figures by day, week or month.
-#[utoipa::path(get, path = "/api/v1/reports/sales-trend", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query),
-        ("granularity" = Option<String>, Query), ("compare" = Option<String>, Query)),
-    responses((status = 200, body = TrendBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[utoipa::path(get, operation_id = "getSalesTrend", path = "/api/v1/reports/sales-trend", tag = "reports", security(("bearer" = [])),
+    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query),
+        ("granularity" = Option<GranularityName>, Query), ("compare" = Option<Comparison>, Query)),
+    responses((status = 200, body = TrendBody)))]
 pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
@@ -178,7 +173,8 @@ pub struct CompleteBody {
     complete_from: Option<DateTime<Utc>>,
     /// Nothing is missing up to here; null until known.
     complete_to: Option<DateTime<Utc>>,
-    /// Why `completeTo` stands still, a stable code; null where it moves.
+    /// Why `completeTo` stands still; null where it moves.
+    #[schema(value_type = Option<CompletenessCause>)]
     complete_cause: Option<String>,
 }
 

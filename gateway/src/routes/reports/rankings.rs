@@ -14,7 +14,6 @@ use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::opening::open;
-use crate::problem::ProblemBody;
 use crate::routes::Answer;
 
 /// The products that sold most.
@@ -112,10 +111,10 @@ pub struct CustomerSalesBody {
 }
 
 /// The products that sold most.
-#[utoipa::path(get, path = "/api/v1/reports/top-products", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query),
+#[utoipa::path(get, operation_id = "getTopProducts", path = "/api/v1/reports/top-products", tag = "reports", security(("bearer" = [])),
+    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query),
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
-    responses((status = 200, body = TopProductsBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = TopProductsBody)))]
 pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
@@ -130,9 +129,9 @@ pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Orders by status, whatever became of them.
-#[utoipa::path(get, path = "/api/v1/reports/order-status", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query)),
-    responses((status = 200, body = OrderStatusBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
+#[utoipa::path(get, operation_id = "getOrderStatus", path = "/api/v1/reports/order-status", tag = "reports", security(("bearer" = [])),
+    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query)),
+    responses((status = 200, body = OrderStatusBody)))]
 pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone"])?;
@@ -144,10 +143,10 @@ pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// New and returning customers, and those who bought most.
-#[utoipa::path(get, path = "/api/v1/reports/customers", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<String>, Query), ("to" = Option<String>, Query), ("timezone" = Option<String>, Query),
+#[utoipa::path(get, operation_id = "getCustomerReport", path = "/api/v1/reports/customers", tag = "reports", security(("bearer" = [])),
+    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query),
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
-    responses((status = 200, body = CustomersReportBody), (status = 401, body = ProblemBody), (status = 422, body = ProblemBody)))]
+    responses((status = 200, body = CustomersReportBody)))]
 pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
