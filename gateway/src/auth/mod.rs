@@ -7,4 +7,5 @@ pub mod registration;
 pub mod resets;
 pub mod rules;
 pub mod sessions;
+mod succession;
 pub mod tokens;

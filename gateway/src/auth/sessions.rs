@@ -1,11 +1,11 @@
 //! Sessions: refresh tokens in families, rotated on use (API.md).
 //!
-//! A token rotated less than 30 s ago may be used once more, by a second tab or after a lost answer, and gets a
-//! sibling; one used later ends the whole family.
+//! A token that was used less than 30 s ago is answered, however often, with the family's current one: other tabs ask with it, and whoever lost
+//! an answer. One used later ends the whole family.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use chrono::{DateTime, Utc};
+use chrono::Utc;
 use qafila_schemas::ids::{MerchantId, UserId};
 use rand::TryRngCore;
 use rand::rngs::OsRng;
@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
+use super::succession;
 use super::tokens::Identity;
 use crate::problem::Problem;
 
@@ -21,7 +22,7 @@ pub const COOKIE: &str = "qafila_refresh";
 /// Path the cookie is sent to.
 pub const COOKIE_PATH: &str = "/api/v1/auth";
 const REFRESH_DAYS: i64 = 30;
-const GRACE_SECONDS: i64 = 30;
+const GRACE_SECONDS: f64 = 30.0;
 
 /// A refresh token on its way to the client.
 #[derive(Clone)]
@@ -75,50 +76,31 @@ impl Sessions {
         Ok(Some(token))
     }
 
-    /// Exchanges a token for the next one; `None` where it is not, or no longer, good.
+    /// Exchanges a token for the family's current one; `None` where it is not, or no longer, good.
     pub async fn rotate(&self, token: &str) -> Result<Option<(Identity, RefreshToken)>, Problem> {
         let mut transaction = self.pool.begin().await?;
-        let row = sqlx::query(
-            "SELECT t.family_id, t.expires_at, t.rotated_at, t.sibling_at, f.ended_at, f.user_id, u.merchant_id
-             FROM refresh_tokens t JOIN session_families f USING (family_id) JOIN users u USING (user_id)
-             WHERE t.token_hash = $1 FOR UPDATE OF t, f",
-        )
-        .bind(hash(token))
-        .fetch_optional(&mut *transaction)
-        .await?;
-        let Some(row) = row else { return Ok(None) };
-        let family: Uuid = row.try_get(0)?;
-        let expires_at: DateTime<Utc> = row.try_get(1)?;
-        let rotated_at: Option<DateTime<Utc>> = row.try_get(2)?;
-        let sibling_at: Option<DateTime<Utc>> = row.try_get(3)?;
-        let ended_at: Option<DateTime<Utc>> = row.try_get(4)?;
-        if ended_at.is_some() || expires_at < Utc::now() {
+        let Some(family) = Family::of(&mut transaction, token).await? else { return Ok(None) };
+        let Some(first) = family.link(&mut transaction, token).await? else { return Ok(None) };
+        if family.has_ended || first.is_expired {
             return Ok(None);
         }
-        let column = match rotated_at {
-            None => "rotated_at",
-            Some(at) if sibling_at.is_none() && (Utc::now() - at).num_seconds() < GRACE_SECONDS => {
-                "sibling_at"
-            }
-            Some(_) => {
-                end(&mut transaction, family).await?;
+        let current = match first.successor {
+            Successor::None => family.issue_after(&mut transaction, token).await?,
+            Successor::Recent(sealed) => family.current(&mut transaction, token, &sealed).await?,
+            Successor::Past => {
+                end(&mut transaction, family.id).await?;
                 transaction.commit().await?;
-                tracing::warn!(event = "refresh token reused", userId = %row.try_get::<Uuid, _>(5)?);
+                tracing::warn!(event = "refresh token reused", userId = %family.user_id);
                 return Ok(None);
             }
         };
-        sqlx::query(&format!("UPDATE refresh_tokens SET {column} = now() WHERE token_hash = $1"))
-            .bind(hash(token))
-            .execute(&mut *transaction)
-            .await?;
-        let next = issue(&mut transaction, family).await?;
         transaction.commit().await?;
         let identity = Identity {
-            user_id: UserId(row.try_get(5)?),
-            merchant_id: MerchantId(row.try_get(6)?),
+            user_id: family.user_id,
+            merchant_id: family.merchant_id,
             issued_at: Utc::now().timestamp(),
         };
-        Ok(Some((identity, next)))
+        Ok(Some((identity, current)))
     }
 
     /// Ends the family of a token, if there is one.
@@ -135,6 +117,13 @@ impl Sessions {
 
     /// Deletes what can no longer be used.
     pub async fn sweep(&self) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE refresh_tokens SET successor = NULL
+             WHERE successor IS NOT NULL AND rotated_at < now() - make_interval(secs => $1)",
+        )
+        .bind(GRACE_SECONDS)
+        .execute(&self.pool)
+        .await?;
         sqlx::query("DELETE FROM refresh_tokens WHERE expires_at < now() - interval '1 day'")
             .execute(&self.pool)
             .await?;
@@ -145,6 +134,109 @@ impl Sessions {
         .execute(&self.pool)
         .await
         .map(drop)
+    }
+}
+
+/// A family whose row is locked: whoever else rotates one of its tokens waits.
+struct Family {
+    id: Uuid,
+    user_id: UserId,
+    merchant_id: MerchantId,
+    has_ended: bool,
+}
+
+/// A token of a family.
+struct Link {
+    is_expired: bool,
+    successor: Successor,
+}
+
+/// What came after a token.
+enum Successor {
+    /// Nothing: it is the family's current one.
+    None,
+    /// A token, sealed under it, so short a time ago that it is handed on.
+    Recent(Vec<u8>),
+    /// A token, so long ago that nobody honest asks again.
+    Past,
+}
+
+impl Family {
+    async fn of(connection: &mut PgConnection, token: &str) -> Result<Option<Self>, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT f.family_id, f.user_id, u.merchant_id, f.ended_at IS NOT NULL
+             FROM session_families f JOIN users u USING (user_id)
+             WHERE f.family_id = (SELECT family_id FROM refresh_tokens WHERE token_hash = $1) FOR UPDATE OF f",
+        )
+        .bind(hash(token))
+        .fetch_optional(connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(Self {
+            id: row.try_get(0)?,
+            user_id: UserId(row.try_get(1)?),
+            merchant_id: MerchantId(row.try_get(2)?),
+            has_ended: row.try_get(3)?,
+        }))
+    }
+
+    async fn link(&self, connection: &mut PgConnection, token: &str) -> Result<Option<Link>, sqlx::Error> {
+        let row = sqlx::query(
+            "SELECT expires_at < now(), rotated_at IS NOT NULL,
+                 CASE WHEN rotated_at > now() - make_interval(secs => $3) THEN successor END
+             FROM refresh_tokens WHERE token_hash = $1 AND family_id = $2",
+        )
+        .bind(hash(token))
+        .bind(self.id)
+        .bind(GRACE_SECONDS)
+        .fetch_optional(connection)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let (is_rotated, sealed): (bool, Option<Vec<u8>>) = (row.try_get(1)?, row.try_get(2)?);
+        let successor = match sealed {
+            _ if !is_rotated => Successor::None,
+            Some(sealed) => Successor::Recent(sealed),
+            None => Successor::Past,
+        };
+        Ok(Some(Link { is_expired: row.try_get(0)?, successor }))
+    }
+
+    /// The family's current token, found by those that were handed on since `token`: each opens the next.
+    async fn current(
+        &self,
+        connection: &mut PgConnection,
+        token: &str,
+        sealed: &[u8],
+    ) -> Result<RefreshToken, Problem> {
+        let mut current = self.open(token, sealed)?;
+        // Each was used after the one before it, so that none was used too long ago.
+        while let Some(Link { successor: Successor::Recent(sealed), .. }) =
+            self.link(connection, &current).await?
+        {
+            current = self.open(&current, &sealed)?;
+        }
+        Ok(RefreshToken(current))
+    }
+
+    fn open(&self, token: &str, sealed: &[u8]) -> Result<String, Problem> {
+        let opened = succession::open(token, self.id, sealed);
+        opened.map_err(|error| Problem::unavailable("refresh token", &error))
+    }
+
+    async fn issue_after(
+        &self,
+        connection: &mut PgConnection,
+        token: &str,
+    ) -> Result<RefreshToken, Problem> {
+        let next = issue(connection, self.id).await?;
+        let sealed = succession::seal(token, self.id, &next.0);
+        let sealed = sealed.map_err(|error| Problem::unavailable("refresh token", &error))?;
+        sqlx::query("UPDATE refresh_tokens SET rotated_at = now(), successor = $2 WHERE token_hash = $1")
+            .bind(hash(token))
+            .bind(sealed)
+            .execute(connection)
+            .await?;
+        Ok(next)
     }
 }
 

@@ -133,29 +133,43 @@ fn value(token: &RefreshToken) -> String {
 }
 
 #[test]
-fn a_rotated_refresh_token_is_good_once_more_for_half_a_minute_and_then_ends_the_family() {
+fn a_used_refresh_token_gets_the_current_one_for_half_a_minute_and_ends_the_family_after_that() {
     run(async {
         let (registration, pool) = registration().await?;
-        let (user, _) =
-            registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
         let sessions = Sessions::new(pool.clone());
-        let first = value(
-            &sessions.start(user.user_id, user.password_hash()).await.expect("asked").expect("started"),
-        );
+        let (user, _) = registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
+        let start = || async { sessions.start(user.user_id, user.password_hash()).await.expect("a session") };
+        let first = value(&start().await.expect("the password is the user's"));
         let (identity, second) = sessions.rotate(&first).await.expect("answered").expect("good");
-        ensure!(identity.user_id == user.user_id, "the same user");
-        let sibling = sessions.rotate(&first).await.expect("answered");
-        ensure!(sibling.is_some(), "a second tab gets a sibling");
-        ensure!(sessions.rotate(&first).await.expect("answered").is_none(), "a third use ends the family");
-        ensure!(sessions.rotate(&value(&second)).await.expect("answered").is_none(), "… with all its tokens");
-
-        let first = value(
-            &sessions.start(user.user_id, user.password_hash()).await.expect("asked").expect("started"),
-        );
-        let (_, second) = sessions.rotate(&first).await.expect("answered").expect("good");
-        sqlx::query("UPDATE refresh_tokens SET rotated_at = now() - interval '31 seconds' WHERE rotated_at IS NOT NULL")
-            .execute(&pool)
+        ensure!(identity.user_id == user.user_id && value(&second) != first, "it is rotated");
+        for _ in 0..3 {
+            let (_, again) = sessions.rotate(&first).await.expect("answered").expect("a tab, or a lost answer");
+            ensure!(value(&again) == value(&second), "each gets the current one");
+        }
+        let (_, third) = sessions.rotate(&value(&second)).await.expect("answered").expect("good");
+        for earlier in [&first, &value(&second)] {
+            let (_, current) = sessions.rotate(earlier).await.expect("answered").expect("good");
+            ensure!(value(&current) == value(&third), "the current one, whatever came between");
+        }
+        let clear: i64 = sqlx::query_scalar("SELECT count(*) FROM refresh_tokens WHERE successor = $1 OR token_hash = $1")
+            .bind(value(&third).as_bytes())
+            .fetch_one(&pool)
             .await?;
+        ensure!(clear == 0, "no token is stored in clear");
+        sessions.end(&value(&third)).await.expect("logged out");
+        ensure!(sessions.rotate(&first).await.expect("answered").is_none(), "a session that was logged out ends at once");
+
+        let first = value(&start().await.expect("a session"));
+        let (_, second) = sessions.rotate(&first).await.expect("answered").expect("good");
+        let of_user = "family_id IN (SELECT family_id FROM session_families WHERE user_id = $1)";
+        let long_ago = format!(
+            "UPDATE refresh_tokens SET rotated_at = now() - interval '31 seconds' WHERE rotated_at IS NOT NULL AND {of_user}"
+        );
+        sqlx::query(&long_ago).bind(user.user_id.0).execute(&pool).await?;
+        sessions.sweep().await?;
+        let kept = format!("SELECT count(*) FROM refresh_tokens WHERE successor IS NOT NULL AND {of_user}");
+        let kept: i64 = sqlx::query_scalar(&kept).bind(user.user_id.0).fetch_one(&pool).await?;
+        ensure!(kept == 0, "what is handed on no more is forgotten");
         ensure!(sessions.rotate(&first).await.expect("answered").is_none(), "too late");
         ensure!(sessions.rotate(&value(&second)).await.expect("answered").is_none(), "the family has ended");
         ensure!(sessions.rotate("never issued").await.expect("answered").is_none(), "unknown");
@@ -164,6 +178,28 @@ fn a_rotated_refresh_token_is_good_once_more_for_half_a_minute_and_then_ends_the
             "{}",
             second.cookie(false)
         );
+        Ok(())
+    });
+}
+
+#[test]
+fn tabs_that_refresh_at_once_all_get_the_same_token() {
+    run(async {
+        let (registration, pool) = registration().await?;
+        let sessions = Sessions::new(pool);
+        let (user, _) = registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
+        let started = sessions.start(user.user_id, user.password_hash()).await.expect("a session");
+        let mut cookie = value(&started.expect("the password is the user's"));
+        for _ in 0..5 {
+            let tabs = (0..8).map(|_| sessions.rotate(&cookie));
+            let answers = futures::future::join_all(tabs).await;
+            let tokens: std::collections::BTreeSet<String> = answers
+                .into_iter()
+                .map(|answer| value(&answer.expect("answered").expect("good").1))
+                .collect();
+            ensure!(tokens.len() == 1 && !tokens.contains(&cookie), "{} tokens", tokens.len());
+            cookie = tokens.into_iter().next().expect("one");
+        }
         Ok(())
     });
 }
