@@ -4,6 +4,7 @@ pub mod app;
 pub mod auth;
 pub mod call;
 pub mod client_address;
+pub mod etag;
 pub mod health;
 pub mod large_bodies;
 pub mod money;

@@ -9,6 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 
+use crate::call::Call;
 use crate::problem::Problem;
 
 const DEFAULT_LIMIT: i64 = 20;
@@ -41,6 +42,17 @@ impl<I: FromStr + Display> PageRequest<I> {
             _ => return Ok(false),
         }
         Ok(true)
+    }
+
+    /// The page that a call asks for which takes no other parameters.
+    pub fn only(call: &Call) -> Result<Self, Problem> {
+        let mut page = Self::default();
+        for (name, value) in call.parameters() {
+            if !page.take(&name, &value)? {
+                return Err(Problem::invalid_field(&name, Rule::unknown_parameter()));
+            }
+        }
+        Ok(page)
     }
 
     /// How many rows tell whether another page follows.

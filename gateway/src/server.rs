@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::{Body as _, Incoming};
 use hyper::server::conn::http1;
@@ -17,8 +17,6 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use qafila_ingest::webhooks::packing::MAX_BODY;
-use qafila_schemas::words::Language;
-use sha2::{Digest, Sha256};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio_io_timeout::TimeoutStream;
@@ -30,6 +28,7 @@ use warp::reply::Reply;
 
 use crate::call::{CLIENT_HEADER, language};
 use crate::client_address::TrustedProxies;
+use crate::etag;
 use crate::large_bodies::{LargeBodies, Room};
 use crate::problem::{Code, Problem};
 use crate::route_names::{RouteNames, method_name};
@@ -132,8 +131,7 @@ async fn answer(
     let started = Instant::now();
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let if_none_match = request.headers().get(header::IF_NONE_MATCH).cloned();
-    let language = language(request.headers());
+    let asked = Asked { method: method.clone(), headers: request.headers().clone() };
     let client = front.trusted_proxies.client(peer.ip(), request.headers());
     let mut reply = match read(request, client, &front.large_bodies).await {
         Ok((request, _room)) => {
@@ -156,7 +154,7 @@ async fn answer(
     {
         reply.headers_mut().insert(header::ALLOW, methods);
     }
-    let response = finish(reply, &method, if_none_match.as_ref(), language, &request_id).await;
+    let response = finish(reply, &asked, &request_id).await;
     observe(&method, front.routes.name(&path), response.status(), started);
     Ok(response)
 }
@@ -202,12 +200,16 @@ async fn gather(
     Ok((gathered.freeze(), held))
 }
 
+/// What was asked, where the answer depends on it.
+struct Asked {
+    method: Method,
+    headers: HeaderMap,
+}
+
 /// Adds what every answer has: a request id, in problems too, and an ETag on what was asked for with GET.
 async fn finish(
     reply: warp::reply::Response,
-    method: &Method,
-    if_none_match: Option<&HeaderValue>,
-    language: Language,
+    asked: &Asked,
     request_id: &str,
 ) -> Response<Body> {
     let (mut head, body) = reply.into_parts();
@@ -222,13 +224,14 @@ async fn finish(
     }
     let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if let Some(problem) = head.extensions.remove::<Problem>() {
+        let language = language(&asked.headers);
         body = serde_json::to_vec(&problem.body(language, request_id)).unwrap_or_default().into();
         head.headers.insert(header::CONTENT_LANGUAGE, HeaderValue::from_static(language.code()));
         tracing::debug!(event = "problem answered", requestId = request_id, status = head.status.as_u16());
-    } else if *method == Method::GET && head.status == StatusCode::OK {
-        let tag = format!("\"{}\"", hex::encode(&Sha256::digest(&body)[..16]));
+    } else if asked.method == Method::GET && head.status == StatusCode::OK {
+        let tag = etag::of(&body);
         if let Ok(value) = HeaderValue::from_str(&tag) {
-            if if_none_match == Some(&value) {
+            if etag::is_known(&asked.headers, &tag) {
                 head.status = StatusCode::NOT_MODIFIED;
                 body = Bytes::new();
             }

@@ -107,6 +107,8 @@ open! {
     RuleCode "KnownRuleCode" Rule::CODES.iter().copied();
     /// Where an import stands.
     SyncStatus "KnownSyncStatus" ["not_started", "requested", "running", "paused", "completed", "failed", "cancelled"];
+    /// What has to happen before an import goes on: its turn comes, the merchant connects again, Salla answers as it should, or Qafila works.
+    WaitsFor "KnownWaitsFor" ["turn", "merchant", "salla", "qafila"];
     /// Why an import waits or has failed, as a stable code.
     SyncCause "KnownSyncCause" OF_PAUSED_SYNC.codes().iter().chain(OF_FAILED_SYNC.codes()).copied();
     /// A step of an import.
@@ -133,6 +135,8 @@ open! {
     ExportCause "KnownExportCause" OF_EXPORT.codes().iter().copied();
     /// What a notification is about.
     NotificationKind "KnownNotificationKind" MAY_BE_UNWANTED;
+    /// A page of the web app.
+    OpenedPage "KnownOpenedPage" ["import", "connection", "exports", "dashboard"];
     /// Why what a notification tells of happened, as a stable code.
     NotificationCause "KnownNotificationCause" OF_FAILED_SYNC.codes().iter().chain(OF_CONNECTION.codes()).chain(OF_EXPORT.codes()).copied();
     /// What became of the mail about a notification.

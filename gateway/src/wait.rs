@@ -12,8 +12,9 @@ use crate::problem::{Code, Problem};
 
 /// Header of a position.
 pub const POSITION_HEADER: &str = "x-qafila-position";
-const LONGEST: u64 = 5;
-const GLANCE: Duration = Duration::from_millis(10);
+const MAX_WAIT_SECONDS: u64 = 5;
+const MAX_UNTIL_SHOWN: Duration = Duration::from_secs(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Waits until the read model has reached the position the request names, if it does. True where it was
 /// reached (answer with `Preference-Applied: wait`), false where time ran out or nothing was asked.
@@ -21,7 +22,7 @@ pub async fn for_position(app: &App, call: &Call, merchant: MerchantId) -> Resul
     let Some(seconds) = preferred_wait(call) else { return Ok(false) };
     let Some(text) = call.header(POSITION_HEADER) else { return Ok(false) };
     let position: Position = text.parse().map_err(|_| Problem::new(Code::BadPosition))?;
-    let deadline = Instant::now() + Duration::from_secs(seconds.min(LONGEST));
+    let deadline = Instant::now() + Duration::from_secs(seconds.min(MAX_WAIT_SECONDS));
     loop {
         if reached(app, &position, merchant).await? >= position.sequence {
             return Ok(true);
@@ -29,7 +30,21 @@ pub async fn for_position(app: &App, call: &Call, merchant: MerchantId) -> Resul
         if Instant::now() >= deadline {
             return Ok(false);
         }
-        tokio::time::sleep(GLANCE).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
+    }
+}
+
+/// Waits until a read model shows what a command has made; none where time ran out, after 2 s.
+pub async fn until_shown<T, F>(find: impl Fn() -> F) -> Result<Option<T>, sqlx::Error>
+where
+    F: Future<Output = Result<Option<T>, sqlx::Error>>,
+{
+    let deadline = Instant::now() + MAX_UNTIL_SHOWN;
+    loop {
+        match find().await? {
+            None if Instant::now() < deadline => tokio::time::sleep(POLL_INTERVAL).await,
+            found => return Ok(found),
+        }
     }
 }
 

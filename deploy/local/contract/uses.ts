@@ -36,7 +36,8 @@ export const accounts = async (): Promise<void> => {
     const shown: (string | null)[] = [store.name, access, cause, advice, webhooks.state, app === null ? null : app.status];
     void shown;
   }
-  await api.updateMe({ locale: 'en', mailPreferences: { export_ready: false } });
+  const changed = await api.updateMe({ locale: 'en', mailPreferences: { export_ready: false } });
+  if (changed.status === 200) changed.data.position.concat(changed.data.user.locale);
 };
 
 export const connecting = async (): Promise<void> => {
@@ -60,10 +61,12 @@ export const importing = async (): Promise<void> => {
     const cause: SyncCause | null = standing.data.cause;
     const isOver = standing.data.status === KnownSyncStatus.completed;
     const phases: number[] = standing.data.phases.map((phase) => phase.done / (phase.total ?? 1) + phase.skipped);
-    void [cause, isOver, phases, standing.data.progressPercentage.toFixed()];
+    void [cause, isOver, phases, standing.data.progressPercentage.toFixed(), standing.data.waitsFor, standing.data.store?.name];
   } else if (standing.status === 304) {
     void standing.data;
   }
+  const runs = await api.listSyncRuns({ limit: 5 });
+  if (runs.status === 200) runs.data.items.map((run) => [run.store.name, run.imported?.orders, run.endedAt]);
   const nights = await api.listReconciliations({ limit: 20 });
   if (nights.status === 200) nights.data.items.map((night) => [night.summary.updated, night.cause, night.advice]);
 };
@@ -123,8 +126,8 @@ export const files = async (): Promise<void> => {
 };
 
 export const notes = async (): Promise<void> => {
-  const notes = await api.listNotifications();
-  if (notes.status === 200) notes.data.items.map((note) => [note.kind, note.title, note.readAt, note.mail]);
+  const notes = await api.listNotifications({ unread: true });
+  if (notes.status === 200) notes.data.items.map((note) => [note.kind, note.title, note.readAt, note.mail, note.opens.page, note.params.rows]);
   await api.readNotification('x');
   await api.readAllNotifications();
 };

@@ -21,14 +21,14 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use super::sync::percentage;
+use super::sync::status::percentage;
 use super::{Answer, present_store};
 use crate::app::App;
 use crate::auth::rules::Broken;
 use crate::call::{Call, json, no_content, with_header};
 use crate::page::PageRequest;
 use crate::problem::{Code, Problem};
-use crate::wait;
+use crate::wait::{self, POSITION_HEADER};
 use crate::values::{Compression, Delimiter, ExportCause, ExportFormat, ExportReport, ExportStatusName, GranularityName};
 
 const KEY_HEADER: &str = "idempotency-key";
@@ -289,12 +289,7 @@ fn refused(error: CommandError<ExportError>) -> Problem {
     responses((status = 200, body = ExportsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let mut page = PageRequest::<Uuid>::default();
-    for (name, value) in call.parameters() {
-        if !page.take(&name, &value)? {
-            return Err(Problem::invalid_field(&name, Rule::unknown_parameter()));
-        }
-    }
+    let page = PageRequest::<Uuid>::only(&call)?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
     let mut found = exports::list(&app.query_pool, identity.merchant_id, page.cursor, page.wanted()).await?;
     let next_cursor = page.cut(&mut found, |last| (last.requested_at, last.job_id));
@@ -312,15 +307,28 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let job: JobId = id.parse().map_err(|_| Problem::new(Code::UnknownExport))?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
-    let view = exports::find(&app.query_pool, identity.merchant_id, job).await?;
-    let view = view.ok_or_else(|| Problem::new(Code::UnknownExport))?;
+    let view = match exports::find(&app.query_pool, identity.merchant_id, job).await? {
+        Some(view) => view,
+        None => not_shown_yet(&app, identity.merchant_id, job).await?,
+    };
     let answer = json(StatusCode::OK, &body(&app, identity.merchant_id, view, call.language()));
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }
 
+/// An export that the read model does not show: it was asked for a moment ago, or never.
+async fn not_shown_yet(app: &App, merchant: MerchantId, job: JobId) -> Result<ExportView, Problem> {
+    let loaded = app.exports.load(&job.to_string()).await;
+    let (export, _) = loaded.map_err(|error| Problem::unavailable("event store", &error))?;
+    let request = export.request().filter(|request| request.merchant_id == merchant);
+    let request = request.ok_or_else(|| Problem::new(Code::UnknownExport))?;
+    let find = || exports::find(&app.query_pool, merchant, job);
+    Ok(wait::until_shown(find).await?.unwrap_or_else(|| ExportView::requested(request)))
+}
+
 /// Revokes an export: its link stops working at once, and its file is removed.
 #[utoipa::path(delete, operation_id = "revokeExport", path = "/api/v1/reports/exports/{jobId}", tag = "exports", security(("bearer" = [])),
-    params(("jobId" = Uuid, Path)), responses((status = 204)))]
+    params(("jobId" = Uuid, Path)),
+    responses((status = 204, headers(("X-Qafila-Position" = String, description = "Wait for it with `Prefer: wait`")))))]
 pub async fn revoke(app: Arc<App>, call: Call, id: String) -> Answer {
     let identity = app.identify_for_command(&call).await?;
     let job: JobId = id.parse().map_err(|_| Problem::new(Code::UnknownExport))?;
@@ -331,9 +339,9 @@ pub async fn revoke(app: Arc<App>, call: Call, id: String) -> Answer {
         return Err(Problem::new(Code::UnknownExport));
     }
     let command = ExportCommand::Revoke { requested_by: Some(identity.user_id) };
-    app.exports.execute(&job.to_string(), command).await.map_err(refused)?;
+    let committed = app.exports.execute(&job.to_string(), command).await.map_err(refused)?;
     tracing::info!(event = "export revoked", merchantId = %identity.merchant_id, jobId = %job);
-    Ok(no_content())
+    Ok(with_header(no_content(), POSITION_HEADER, &committed.position.to_string()))
 }
 
 fn body(app: &App, merchant: MerchantId, view: ExportView, language: Language) -> ExportBody {

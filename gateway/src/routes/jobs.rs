@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::Answer;
-use super::sync::{self, SyncStatusBody};
+use super::sync;
+use super::sync::status::SyncStatusBody;
 use crate::app::App;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;

@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_aggregates::merchant::{ACCESS_ENDS_SOON, MerchantCommand};
+use qafila_aggregates::Aggregate;
+use qafila_aggregates::merchant::{ACCESS_ENDS_SOON, Merchant, MerchantCommand};
+use qafila_aggregates::position::Position;
 use qafila_ingest::app_events::SubscriptionStanding;
 use qafila_ingest::subscriptions::SubscriptionState;
 use qafila_projections::notify::bell::kind::MAY_BE_UNWANTED;
@@ -35,6 +37,16 @@ pub struct MeBody {
     connection: Option<ConnectionBody>,
     /// By kind of notification, whether it is mailed, too.
     mail_preferences: BTreeMap<&'static str, bool>,
+}
+
+/// User, merchant and connection after a change.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct MeChangedBody {
+    #[serde(flatten)]
+    me: MeBody,
+    /// Wait for it with `Prefer: wait`.
+    position: String,
 }
 
 /// The store the merchant is connected to.
@@ -150,7 +162,7 @@ pub struct MeChangeBody {
 
 /// Changes the name of the store, the language, or what is mailed.
 #[utoipa::path(patch, operation_id = "updateMe", path = "/api/v1/me", tag = "account", security(("bearer" = [])), request_body = MeChangeBody,
-    responses((status = 200, body = MeBody)))]
+    responses((status = 200, body = MeChangedBody)))]
 pub async fn change(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let change: MeChangeBody = call.json()?;
@@ -178,20 +190,27 @@ pub async fn change(app: Arc<App>, call: Call) -> Answer {
     if let Some(locale) = locale {
         app.registration.set_locale(identity.user_id, &locale).await?;
     }
-    if let Some(store_name) = &store_name {
-        let rename =
-            MerchantCommand::Rename { store_name: store_name.clone(), requested_by: identity.user_id };
-        app.merchants
-            .execute(&identity.merchant_id.to_string(), rename)
-            .await
-            .map_err(|error| Problem::unavailable("event store", &error))?;
-    }
+    let position = position_after(&app, identity, store_name.as_deref()).await?;
     let mut shown = body(&app, identity, call.language()).await?;
     if let Some(store_name) = store_name {
         // The read model follows in a moment; the answer is what was asked for.
         shown.merchant.store_name = store_name;
     }
-    Ok(json(StatusCode::OK, &shown))
+    Ok(json(StatusCode::OK, &MeChangedBody { me: shown, position }))
+}
+
+/// Renames the merchant, if that is wanted; the position to wait for.
+async fn position_after(app: &App, identity: Identity, store_name: Option<&str>) -> Result<String, Problem> {
+    let id = identity.merchant_id.to_string();
+    let Some(store_name) = store_name else {
+        let loaded = app.merchants.load(&id).await;
+        let (_, sequence) = loaded.map_err(|error| Problem::unavailable("event store", &error))?;
+        let position = Position { aggregate_type: Merchant::TYPE.into(), aggregate_id: id, sequence };
+        return Ok(position.to_string());
+    };
+    let rename = MerchantCommand::Rename { store_name: store_name.to_owned(), requested_by: identity.user_id };
+    let renamed = app.merchants.execute(&id, rename).await;
+    Ok(renamed.map_err(|error| Problem::unavailable("event store", &error))?.position.to_string())
 }
 
 async fn body(app: &App, identity: Identity, language: Language) -> Result<MeBody, Problem> {

@@ -7,7 +7,6 @@ use http::StatusCode;
 use qafila_projections::oltp::reconciliations::{self, RunView};
 use qafila_schemas::words::Language;
 use qafila_schemas::words::cause::OF_RECONCILIATION;
-use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -15,7 +14,6 @@ use super::Answer;
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::page::PageRequest;
-use crate::problem::Problem;
 use crate::values::{ReconciliationCause, ResourceName};
 
 /// A page of runs, newest first.
@@ -72,12 +70,7 @@ pub struct ReconciledRowsBody {
     responses((status = 200, body = ReconciliationsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let mut page = PageRequest::<String>::default();
-    for (name, value) in call.parameters() {
-        if !page.take(&name, &value)? {
-            return Err(Problem::invalid_field(&name, Rule::unknown_parameter()));
-        }
-    }
+    let page = PageRequest::<String>::only(&call)?;
     let (wanted, cursor) = (page.wanted(), page.cursor.clone());
     let mut found = reconciliations::list(&app.query_pool, identity.merchant_id, cursor, wanted).await?;
     let next_cursor = page.cut(&mut found, |run| (run.started_at, run.place()));

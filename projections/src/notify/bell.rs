@@ -376,11 +376,12 @@ async fn tell(
 /// Where a page of notifications begins: behind this one.
 pub type Cursor = (DateTime<Utc>, Uuid);
 
-/// A user's notifications, newest first, and how many of all are unread. `pool` is the query role's.
+/// A user's notifications or only the unread ones, newest first, and how many of all are unread. `pool` is the query role's.
 pub async fn list(
     pool: &PgPool,
     merchant: MerchantId,
     user: UserId,
+    is_unread: bool,
     after: Option<Cursor>,
     limit: i64,
 ) -> Result<(Vec<Notification>, i64), sqlx::Error> {
@@ -392,6 +393,7 @@ pub async fn list(
          LEFT JOIN notification_reads r ON r.notification_id = n.notification_id AND r.user_id = $2
          LEFT JOIN mails m ON m.notification_id = n.notification_id AND m.user_id = $2
          WHERE n.merchant_id = $1 AND (n.user_id IS NULL OR n.user_id = $2)
+           AND (r.read_at IS NULL OR NOT $6)
            AND ($3::timestamptz IS NULL OR (n.created_at, n.notification_id) < ($3, $4))
          ORDER BY n.created_at DESC, n.notification_id DESC LIMIT $5",
     )
@@ -400,6 +402,7 @@ pub async fn list(
     .bind(created)
     .bind(id)
     .bind(limit)
+    .bind(is_unread)
     .fetch_all(&mut *transaction)
     .await?;
     let unread: i64 = sqlx::query_scalar(

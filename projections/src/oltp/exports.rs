@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use qafila_schemas::events::ExportEventRecord;
 use qafila_schemas::ids::{JobId, MerchantId};
 use qafila_schemas::millis::Millis;
+use qafila_schemas::records::export::ExportRequested;
 use sqlx::{FromRow, PgConnection, PgPool};
 use uuid::Uuid;
 
@@ -132,6 +133,38 @@ pub struct ExportView {
     pub bytes_done: Option<i64>,
     /// Rows that the file will about have; none where that is not known.
     pub rows_total: Option<i64>,
+}
+
+impl ExportView {
+    /// What was asked for a moment ago, as its first event tells it.
+    pub fn requested(request: &ExportRequested) -> Self {
+        Self {
+            job_id: request.job_id.0,
+            status: "requested".into(),
+            report_type: request.report_type.clone(),
+            format: request.format.clone(),
+            compression: request.compression.clone(),
+            personal_data: request.personal_data,
+            filters: sqlx::types::Json(serde_json::from_str(&request.filters).unwrap_or_default()),
+            requested_at: request.requested_at.to_utc(),
+            started_at: None,
+            ended_at: None,
+            rows: None,
+            bytes: None,
+            sha256: None,
+            complete_from: None,
+            complete_to: None,
+            orders_without_details: None,
+            expires_at: None,
+            cause: None,
+            advice: None,
+            began_at: None,
+            progressed_at: None,
+            rows_done: None,
+            bytes_done: None,
+            rows_total: None,
+        }
+    }
 }
 
 const COLUMNS: &str = "e.job_id, e.status, e.report_type, e.format, e.compression, e.personal_data, e.filters, e.requested_at, e.started_at,

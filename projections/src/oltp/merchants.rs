@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use qafila_schemas::events::MerchantEventRecord;
 use qafila_schemas::ids::{ConnectionId, MerchantId};
+use qafila_schemas::records::merchant::StoreConnected;
 use sqlx::{PgConnection, PgPool, Row};
 use uuid::Uuid;
 
@@ -22,6 +23,9 @@ impl EventFold<MerchantEventRecord> for Merchants {
         id: Uuid,
         event: &MerchantEventRecord,
     ) -> Result<(), sqlx::Error> {
+        if let MerchantEventRecord::StoreConnected(e) = event {
+            remember_store(&mut *connection, id, e).await?;
+        }
         let statement = match event {
             MerchantEventRecord::Registered(e) => sqlx::query(
                 "INSERT INTO merchants (merchant_id, sequence, store_name, locale, registered_at) VALUES ($1, 0, $2, $3, $4)",
@@ -68,6 +72,25 @@ impl EventFold<MerchantEventRecord> for Merchants {
         };
         statement.execute(connection).await.map(drop)
     }
+}
+
+/// Keeps the store's name: runs and files of a store are shown after another one was connected.
+async fn remember_store(
+    connection: &mut PgConnection,
+    merchant: Uuid,
+    connected: &StoreConnected,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO merchant_stores (merchant_id, store_id, name, domain) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (merchant_id, store_id) DO UPDATE SET name = $3, domain = $4",
+    )
+    .bind(merchant)
+    .bind(connected.store_id)
+    .bind(&connected.store_name)
+    .bind(&connected.store_domain)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// A merchant as the read model knows it.

@@ -16,6 +16,7 @@ pub mod reconciliations;
 mod records;
 pub mod scope;
 pub mod stored;
+pub mod sync_job_runs;
 pub mod sync_jobs;
 
 use std::time::Duration;

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use qafila_schemas::catalogue::SYNC_PROGRESS;
 use qafila_schemas::events::SyncJobEventRecord;
-use qafila_schemas::ids::{JobId, MerchantId, RunId};
+use qafila_schemas::ids::{ConnectionId, JobId, MerchantId, RunId};
 use qafila_schemas::records::sync::{SliceImported, SyncCompleted, SyncPhase, SyncProgress};
+use sqlx::postgres::PgRow;
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::events::{EventFold, Fold};
 use super::records::follow_records;
 use super::scope::for_merchant;
-use super::{OltpRole, ProjectionError};
+use super::{OltpRole, ProjectionError, sync_job_runs};
 
 /// How sync-job events fold into `sync_jobs`.
 pub(super) struct SyncJobs;
@@ -30,21 +31,25 @@ impl EventFold<SyncJobEventRecord> for SyncJobs {
         id: Uuid,
         event: &SyncJobEventRecord,
     ) -> Result<(), sqlx::Error> {
+        sync_job_runs::apply(&mut *connection, event).await?;
         let statement = match event {
             SyncJobEventRecord::Requested(e) => sqlx::query(
-                "INSERT INTO sync_jobs (job_id, merchant_id, sequence, run_id, epoch, status, depth_in_months, requested_at, requested_by)
-                 VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5, $6)
+                "INSERT INTO sync_jobs (job_id, merchant_id, sequence, run_id, epoch, status, depth_in_months, requested_at, requested_by,
+                     connection_id, store_id)
+                 VALUES ($1, $2, 0, $3, 0, 'requested', $4, $5, $6, $7, $8)
                  ON CONFLICT (job_id) DO UPDATE SET run_id = $3, epoch = 0, status = 'requested', depth_in_months = $4,
                      requested_at = $5, started_at = NULL, completed_at = NULL, paused_until = NULL, cause = NULL,
                      advice = NULL, imported = '{}', phases = '[]', rate_per_minute = NULL, eta_seconds = NULL, reported_at = NULL,
-                     calls_done = NULL, calls_total = NULL, requested_by = $6",
+                     calls_done = NULL, calls_total = NULL, requested_by = $6, connection_id = $7, store_id = $8",
             )
             .bind(id)
             .bind(e.merchant_id.0)
             .bind(e.run_id.0)
             .bind(e.depth_in_months)
             .bind(e.requested_at.to_utc())
-            .bind(e.requested_by.map(|user| user.0)),
+            .bind(e.requested_by.map(|user| user.0))
+            .bind(e.connection_id.0)
+            .bind(e.store_id),
             SyncJobEventRecord::TakenOver(e) => sqlx::query(
                 "UPDATE sync_jobs SET epoch = $2, status = 'running', started_at = coalesce(started_at, $3), cause = NULL,
                      advice = NULL, paused_until = NULL WHERE job_id = $1",
@@ -171,6 +176,9 @@ impl Fold<SyncProgress> for Progress {
 #[expect(missing_docs, reason = "the fields of API.md's sync status")]
 pub struct SyncStatusView {
     pub job_id: JobId,
+    pub connection_id: Option<ConnectionId>,
+    pub store_id: Option<i64>,
+    pub store_name: Option<String>,
     pub sequence: i64,
     pub run_id: RunId,
     pub status: String,
@@ -188,37 +196,47 @@ pub struct SyncStatusView {
     pub advice: Option<String>,
 }
 
-/// The merchant's latest job. `pool` is the query role's.
+/// The latest job of the merchant's present store: the one it is connected to, or was last. `pool` is the query role's.
 pub async fn latest(pool: &PgPool, merchant: MerchantId) -> Result<Option<SyncStatusView>, sqlx::Error> {
     let mut transaction = for_merchant(pool, merchant).await?;
     let row = sqlx::query(
-        "SELECT job_id, sequence, run_id, status, depth_in_months, phases, rate_per_minute, eta_seconds, requested_at,
-             started_at, completed_at, paused_until, cause, advice, calls_done, calls_total
-         FROM sync_jobs WHERE merchant_id = $1 ORDER BY requested_at DESC LIMIT 1",
+        "SELECT j.job_id, j.sequence, j.run_id, j.status, j.depth_in_months, j.phases, j.rate_per_minute, j.eta_seconds, j.requested_at,
+             j.started_at, j.completed_at, j.paused_until, j.cause, j.advice, j.calls_done, j.calls_total, j.connection_id, j.store_id,
+             s.name AS store_name
+         FROM sync_jobs j JOIN merchants m USING (merchant_id)
+         LEFT JOIN merchant_stores s ON s.merchant_id = j.merchant_id AND s.store_id = j.store_id
+         WHERE j.merchant_id = $1 AND (m.store_id IS NULL OR j.store_id = m.store_id)
+         ORDER BY j.requested_at DESC LIMIT 1",
     )
     .bind(merchant.0)
     .fetch_optional(&mut *transaction)
     .await?;
     transaction.commit().await?;
-    let Some(row) = row else { return Ok(None) };
-    Ok(Some(SyncStatusView {
-        job_id: JobId(row.try_get(0)?),
-        sequence: row.try_get(1)?,
-        run_id: RunId(row.try_get(2)?),
-        status: row.try_get(3)?,
-        depth_in_months: row.try_get(4)?,
-        phases: row.try_get::<Json<Vec<SyncPhase>>, _>(5)?.0,
-        rate_per_minute: row.try_get(6)?,
-        eta_seconds: row.try_get(7)?,
-        requested_at: row.try_get(8)?,
-        started_at: row.try_get(9)?,
-        completed_at: row.try_get(10)?,
-        paused_until: row.try_get(11)?,
-        cause: row.try_get(12)?,
-        advice: row.try_get(13)?,
-        calls_done: row.try_get(14)?,
-        calls_total: row.try_get(15)?,
-    }))
+    row.as_ref().map(read).transpose()
+}
+
+fn read(row: &PgRow) -> Result<SyncStatusView, sqlx::Error> {
+    Ok(SyncStatusView {
+        job_id: JobId(row.try_get("job_id")?),
+        connection_id: row.try_get::<Option<Uuid>, _>("connection_id")?.map(ConnectionId),
+        store_id: row.try_get("store_id")?,
+        store_name: row.try_get("store_name")?,
+        sequence: row.try_get("sequence")?,
+        run_id: RunId(row.try_get("run_id")?),
+        status: row.try_get("status")?,
+        depth_in_months: row.try_get("depth_in_months")?,
+        phases: row.try_get::<Json<Vec<SyncPhase>>, _>("phases")?.0,
+        rate_per_minute: row.try_get("rate_per_minute")?,
+        eta_seconds: row.try_get("eta_seconds")?,
+        requested_at: row.try_get("requested_at")?,
+        started_at: row.try_get("started_at")?,
+        completed_at: row.try_get("completed_at")?,
+        paused_until: row.try_get("paused_until")?,
+        cause: row.try_get("cause")?,
+        advice: row.try_get("advice")?,
+        calls_done: row.try_get("calls_done")?,
+        calls_total: row.try_get("calls_total")?,
+    })
 }
 
 /// Sequence that the read model has of a job of this merchant; 0 where it has none.

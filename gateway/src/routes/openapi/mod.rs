@@ -28,7 +28,7 @@ use crate::values::{Comparison, DepthInMonths, GranularityName, OrderSort};
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, passwords::forgot, passwords::reset, passwords::change, me::show, me::change, salla::authorization_url,
         salla::callback, salla::claim, salla::disconnect,
-        sync::initial, sync::restart, sync::cancel, sync::status, sync::estimate,
+        sync::initial, sync::restart, sync::cancel, sync::status::status, sync::runs::list, sync::estimate::estimate,
         notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend,
         reports::rankings::top_products, reports::rankings::order_status, reports::rankings::customers, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, orders::list, orders::show,
         customers::list, customers::show, products::list, products::show, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
