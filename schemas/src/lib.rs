@@ -11,6 +11,7 @@ pub mod contract;
 pub mod dead_letter;
 pub mod envelope;
 pub mod events;
+pub mod exchange;
 pub mod follower;
 pub mod headers;
 pub mod ids;

@@ -65,6 +65,7 @@ fn order_fact() -> OrderFact {
         receiver_email: None,
         city: Some("الرياض".into()),
         country_code: Some("SA".into()),
+        exchange_rate: Some("SAR:USD:0.266592".into()),
         salla_updated_at: None,
         lines_complete: true,
         lines: vec![line(), line()],

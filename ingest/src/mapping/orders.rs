@@ -78,6 +78,7 @@ impl Order<'_> {
         say(order.flag("is_pending_payment"), "is_pending_payment", &mut seen.is_pending_payment, &mut empty);
         statuses::read(&order, &mut seen, &mut empty);
         let currency = self.amounts(&order, &mut seen, &mut empty);
+        say(order.exchange_rate(), "exchange_rate", &mut seen.exchange_rate, &mut empty);
         let customer = self.people(&order, &mut seen, &mut empty);
         self.lines(&order, &notes, currency.as_ref(), &mut seen);
         drop(order);

@@ -26,6 +26,7 @@ struct Order {
     customer_id: Option<i64>,
     city: Option<String>,
     country_code: Option<String>,
+    exchange_rate: Option<String>,
     skus: Vec<Option<String>>,
     quantities: Vec<Option<String>>,
     unit_prices: Vec<Option<String>>,
@@ -65,7 +66,7 @@ pub async fn sheet(client: &Client, scope: Scope) -> Result<Sheet, Error> {
     let orders = "order_id, toString(total) AS total, toString(currency) AS currency, toString(status_slug) AS status_slug,
         toString(sub_total) AS sub_total, toString(shipping_cost) AS shipping_cost, toString(cash_on_delivery) AS cash_on_delivery,
         toString(tax) AS tax, toString(discount) AS discount, toString(payment_method) AS payment_method, toString(channel) AS channel,
-        customer_id, toString(city) AS city, toString(country_code) AS country_code, lines_sku AS skus,
+        customer_id, toString(city) AS city, toString(country_code) AS country_code, toString(exchange_rate) AS exchange_rate, lines_sku AS skus,
         arrayMap(x -> toString(x), lines_quantity) AS quantities, arrayMap(x -> toString(x), lines_unit_price) AS unit_prices,
         arrayMap(x -> toString(x), lines_total) AS totals, lines_product_id AS products";
     let mut sheet = Sheet::default();
@@ -130,6 +131,7 @@ fn entry(order: &Order) -> Result<OrderEntry, Error> {
         ("customer", order.customer_id.map(|id| id.to_string())),
         ("city", order.city.clone()),
         ("country", order.country_code.clone()),
+        ("exchange_rate", order.exchange_rate.clone()),
         (LINES, Some(lines.join("; "))),
         (LINE_PRODUCTS, Some(parts::line_products(order.products.iter().copied()))),
     ]);

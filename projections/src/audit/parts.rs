@@ -65,6 +65,7 @@ pub(super) fn of_order(fact: &OrderFact) -> Parts {
         ("customer", fact.customer_id.map(|id| id.to_string())),
         ("city", fact.city.clone()),
         ("country", fact.country_code.clone()),
+        ("exchange_rate", fact.exchange_rate.clone()),
         (LINES, Some(lines(&fact.lines))),
         (LINE_PRODUCTS, Some(line_products(fact.lines.iter().map(|line| line.product_id)))),
     ])
@@ -111,6 +112,7 @@ pub fn of_source(observation: &Observation) -> Parts {
             ("customer", order.customer_id.map(|id| id.to_string())),
             ("city", order.city.clone()),
             ("country", order.country_code.clone()),
+            ("exchange_rate", order.exchange_rate.clone()),
             (LINES, whole.map(lines)),
         ]);
     }

@@ -17,7 +17,7 @@ const IS_THERE: &str =
 pub async fn sheet(pool: &PgPool, scope: Scope) -> Result<Sheet, sqlx::Error> {
     let query = format!(
         "SELECT order_id, total, currency, status_slug, sub_total, shipping_cost, cash_on_delivery, tax, discount, payment_method,
-             channel, customer_id, city, country_code, lines
+             channel, customer_id, city, country_code, exchange_rate, lines
          FROM orders WHERE {IS_THERE} AND created_at >= $3 AND created_at < $4"
     );
     let orders = sqlx::query(&query)
@@ -75,6 +75,7 @@ fn order(row: &PgRow) -> Result<OrderEntry, sqlx::Error> {
         ("customer", id(row, "customer_id")?),
         ("city", row.try_get("city")?),
         ("country", row.try_get("country_code")?),
+        ("exchange_rate", row.try_get("exchange_rate")?),
         (LINES, Some(parts::lines(&lines))),
         (LINE_PRODUCTS, Some(parts::line_products(lines.iter().map(|line| line.product_id)))),
     ]);

@@ -3,6 +3,7 @@
 use clickhouse::Row;
 use qafila_schemas::amount::Amount;
 use qafila_schemas::catalogue::{ORDERS, Topic};
+use qafila_schemas::exchange::ExchangeRate;
 use qafila_schemas::records::fact::OrderFact;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -46,6 +47,9 @@ pub struct OrderRow {
     pub receiver_email: Option<String>,
     pub city: Option<String>,
     pub country_code: Option<String>,
+    pub exchange_rate: Option<String>,
+    pub base_currency: Option<String>,
+    pub base_total: Option<i64>,
     pub salla_updated_at: Option<i64>,
     pub lines_complete: u8,
     pub lines_id: Vec<Option<i64>>,
@@ -63,6 +67,13 @@ pub struct OrderRow {
     pub kafka_offset: i64,
 }
 
+/// The total in the currency of the store, by the order's own exchange rate.
+fn in_base(fact: &OrderFact) -> Option<(String, i64)> {
+    let rate: ExchangeRate = fact.exchange_rate.as_deref()?.parse().ok()?;
+    let total = rate.in_base(fact.total?, fact.currency.as_deref()?)?;
+    Some((rate.base, total.mantissa()))
+}
+
 impl FactRow for OrderRow {
     const TABLE: &'static str = "orders";
     const GROUP: &'static str = "qafila-olap-orders";
@@ -70,6 +81,7 @@ impl FactRow for OrderRow {
     type Fact = OrderFact;
 
     fn of(f: OrderFact, place: Place) -> Self {
+        let (base_currency, base_total) = in_base(&f).unzip();
         Self {
             merchant_id: f.merchant_id.0,
             order_id: f.order_id,
@@ -102,6 +114,9 @@ impl FactRow for OrderRow {
             receiver_email: f.receiver_email,
             city: f.city,
             country_code: f.country_code,
+            exchange_rate: f.exchange_rate,
+            base_currency,
+            base_total,
             salla_updated_at: f.salla_updated_at.map(|at| at.0),
             lines_complete: u8::from(f.lines_complete),
             lines_id: f.lines.iter().map(|l| l.line_id).collect(),

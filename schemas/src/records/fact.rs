@@ -117,6 +117,10 @@ pub struct OrderFact {
     /// ISO 3166 code of the country, upper case.
     #[serde(default)]
     pub country_code: Option<String>,
+    /// Salla's exchange rate of the order: '<currency of the store>:<other currency>:<units of the other
+    /// for one of the store's>', such as 'SAR:USD:0.266592'; null where it says none.
+    #[serde(default)]
+    pub exchange_rate: Option<String>,
     /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,

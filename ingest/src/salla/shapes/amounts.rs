@@ -3,6 +3,7 @@
 //! What has one meaning is read. Noise far below the currency's smallest unit is rounded away; [`Amount`] itself never rounds.
 
 use qafila_schemas::amount::{Amount, SCALE};
+use qafila_schemas::exchange::ExchangeRate;
 use rust_decimal::{Decimal, RoundingStrategy};
 
 use super::reading::{Notes, Object, Reading};
@@ -72,6 +73,17 @@ pub fn money(json: &str, currency: &Currency) -> Reading<(Money, bool)> {
         Reading::Empty => Reading::Empty,
         Reading::Odd => Reading::Odd,
     }
+}
+
+/// An exchange rate from its text of JSON, `{"base_currency": "SAR", "exchange_currency": "USD", "rate": 0.266592}`, as facts spell it.
+pub fn exchange_rate(json: &str) -> Reading<String> {
+    let notes = Notes::default();
+    let Some(object) = Object::parse(json, String::new(), &notes) else { return Reading::Odd };
+    let currency = |name| object.text(name).value();
+    let rate = object.raw("rate").and_then(scalar).and_then(|text| plain(&latin_digits(text.trim())));
+    let read = currency("base_currency").zip(currency("exchange_currency")).zip(rate);
+    let rate = read.and_then(|((base, other), rate)| ExchangeRate::new(&base, &other, rate));
+    rate.map_or(Reading::Odd, |rate| Reading::Value(rate.to_string()))
 }
 
 /// The currency that an object names in its own words.
@@ -219,6 +231,18 @@ mod tests {
             "\"NaN\"",
         ] {
             assert_eq!(read(json), None, "{json}");
+        }
+    }
+
+    #[test]
+    fn an_exchange_rate_keeps_all_its_digits_and_an_odd_one_is_odd() {
+        let rate = |json: &str| exchange_rate(json);
+        let of_sample = r#"{"base_currency": "SAR", "exchange_currency": "USD", "rate": 0.266592}"#;
+        assert_eq!(rate(of_sample), Reading::Value("SAR:USD:0.266592".into()));
+        let spelt = r#"{"base_currency": "sar", "exchange_currency": "KWD", "rate": "0.0812"}"#;
+        assert_eq!(rate(spelt), Reading::Value("SAR:KWD:0.0812".into()));
+        for odd in [r#"{"base_currency": "SAR"}"#, r#"{"base_currency": "SAR", "exchange_currency": "USD", "rate": 0}"#, "5"] {
+            assert_eq!(rate(odd), Reading::Odd, "{odd}");
         }
     }
 

@@ -206,6 +206,14 @@ impl<'j, 'n> Object<'j, 'n> {
         })
     }
 
+    /// The exchange rate of an order (FACTS §4.1), as facts spell it.
+    pub fn exchange_rate(&self) -> Said<String> {
+        self.read("exchange_rate", |raw| match values::is_empty_object(raw) {
+            true => Reading::Empty,
+            false => amounts::exchange_rate(raw),
+        })
+    }
+
     /// Rows within; a list whose gaps PHP filled with number keys is one, too.
     pub fn list(&self, name: &str) -> Said<Vec<&'j str>> {
         self.read(name, rows)

@@ -90,6 +90,7 @@ pub fn fact(merchant: MerchantId, connection: ConnectionId, order: i64) -> Order
         receiver_email: None,
         city: Some("الرياض".into()),
         country_code: Some("SA".into()),
+        exchange_rate: None,
         salla_updated_at: None,
         lines_complete: false,
         lines: lines(),
