@@ -13,7 +13,9 @@ demo: build ## One merchant's history through the whole system, checked against 
 test: prerequisites check ## All tests, against the real servers of the local stack
 	cargo build --locked --workspace --all-targets
 	target/debug/qafila-stack up
+	@rm -f target/answers.json
 	cargo test --workspace --all-targets --no-fail-fast
+	@awk -F'[:,}]' '{ checked += $$2; outside += $$4 } END { printf "answers held against the OpenAPI document: %d, outside it: %d\n", checked, outside }' target/answers.json
 
 bench: build ## Speed beside a bare limit; NAMES="a b" picks scenarios; appends to target/bench.json
 	@target/release/qafila-stack up

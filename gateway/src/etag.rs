@@ -11,7 +11,10 @@ pub fn of(body: &[u8]) -> String {
 /// Whether `If-None-Match` names a tag, by weak comparison: what stands between may have packed the body.
 pub fn is_known(headers: &HeaderMap, tag: &str) -> bool {
     let named = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    named.flat_map(|value| value.split(',')).map(str::trim).any(|known| known == "*" || opaque(known) == opaque(tag))
+    named
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|known| known == "*" || opaque(known) == opaque(tag))
 }
 
 /// A tag without the mark of a weak one.

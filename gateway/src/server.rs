@@ -207,11 +207,7 @@ struct Asked {
 }
 
 /// Adds what every answer has: a request id, in problems too, and an ETag on what was asked for with GET.
-async fn finish(
-    reply: warp::reply::Response,
-    asked: &Asked,
-    request_id: &str,
-) -> Response<Body> {
+async fn finish(reply: warp::reply::Response, asked: &Asked, request_id: &str) -> Response<Body> {
     let (mut head, body) = reply.into_parts();
     let is_streamed = head.extensions.remove::<Streamed>().is_some();
     if let Ok(id) = HeaderValue::from_str(request_id) {
@@ -233,6 +229,7 @@ async fn finish(
         if let Ok(value) = HeaderValue::from_str(&tag) {
             if etag::is_known(&asked.headers, &tag) {
                 head.status = StatusCode::NOT_MODIFIED;
+                head.headers.remove(header::CONTENT_TYPE);
                 body = Bytes::new();
             }
             head.headers.insert(header::ETAG, value);

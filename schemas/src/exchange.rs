@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn what_is_no_rate_is_none() {
-        for text in ["", "SAR", "SAR:USD", "SAR:USD:0", "SAR:USD:-1", "SAR:US:1", "SAR:USD:x", "ر.س:USD:1"] {
+        for text in ["", "SAR", "SAR:USD", "SAR:USD:0", "SAR:USD:-1", "SAR:US:1", "SAR:USD:x", "ر.س:USD:1"]
+        {
             assert_eq!(text.parse::<ExchangeRate>(), Err(NotARate), "{text}");
         }
     }

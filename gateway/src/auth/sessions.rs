@@ -223,11 +223,7 @@ impl Family {
         opened.map_err(|error| Problem::unavailable("refresh token", &error))
     }
 
-    async fn issue_after(
-        &self,
-        connection: &mut PgConnection,
-        token: &str,
-    ) -> Result<RefreshToken, Problem> {
+    async fn issue_after(&self, connection: &mut PgConnection, token: &str) -> Result<RefreshToken, Problem> {
         let next = issue(connection, self.id).await?;
         let sealed = succession::seal(token, self.id, &next.0);
         let sealed = sealed.map_err(|error| Problem::unavailable("refresh token", &error))?;

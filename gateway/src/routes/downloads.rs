@@ -23,8 +23,15 @@ const DEAD: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
 
 /// A file, or the way to it.
 #[utoipa::path(get, operation_id = "downloadFile", path = "/download/{token}", tag = "exports", params(("token" = String, Path)),
-    responses((status = 200, description = "The file"), (status = 206, description = "The rest of the file, from the byte that `Range` names"),
-        (status = 302, description = "Where the file is, for five minutes")))]
+    responses(
+        (status = 200, description = "The file", content((Vec<u8> = "text/csv"), (Vec<u8> = "application/x-ndjson"),
+            (Vec<u8> = "application/vnd.apache.parquet"), (Vec<u8> = "application/gzip"), (Vec<u8> = "application/zstd"))),
+        (status = 206, description = "The rest of the file, from the byte that `Range` names", content((Vec<u8> = "text/csv"),
+            (Vec<u8> = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"), (Vec<u8> = "application/gzip"),
+            (Vec<u8> = "application/zstd"))),
+        (status = 302, description = "Where the file is, for five minutes"),
+        (status = 404, description = "A page, for browsers", body = String, content_type = "text/html"),
+        (status = 410, description = "A page, for browsers", body = String, content_type = "text/html")))]
 pub async fn download(app: Arc<App>, call: Call, token: String) -> Answer {
     answer(&app, &call, &token, &Method::GET).await
 }

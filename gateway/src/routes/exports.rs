@@ -28,8 +28,10 @@ use crate::auth::rules::Broken;
 use crate::call::{Call, json, no_content, with_header};
 use crate::page::PageRequest;
 use crate::problem::{Code, Problem};
+use crate::values::{
+    Compression, Delimiter, ExportCause, ExportFormat, ExportReport, ExportStatusName, GranularityName,
+};
 use crate::wait::{self, POSITION_HEADER};
-use crate::values::{Compression, Delimiter, ExportCause, ExportFormat, ExportReport, ExportStatusName, GranularityName};
 
 const KEY_HEADER: &str = "idempotency-key";
 const LONGEST_KEY: usize = 255;
@@ -293,7 +295,8 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
     let mut found = exports::list(&app.query_pool, identity.merchant_id, page.cursor, page.wanted()).await?;
     let next_cursor = page.cut(&mut found, |last| (last.requested_at, last.job_id));
-    let items = found.into_iter().map(|view| body(&app, identity.merchant_id, view, call.language())).collect();
+    let items =
+        found.into_iter().map(|view| body(&app, identity.merchant_id, view, call.language())).collect();
     let answer = json(StatusCode::OK, &ExportsBody { items, next_cursor });
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }

@@ -15,8 +15,8 @@ use super::sync::status::SyncStatusBody;
 use crate::app::App;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;
-use crate::wait;
 use crate::values::{JobDepth, SyncStatus};
+use crate::wait;
 
 /// Which merchant's history, and how much of it.
 #[derive(Deserialize, ToSchema)]
@@ -87,7 +87,8 @@ pub async fn status(app: Arc<App>, call: Call) -> Answer {
         return Err(sync::unknown_merchant());
     }
     let view = sync_jobs::latest(&app.query_pool, merchant).await?;
-    let shown = view.map_or_else(SyncStatusBody::not_started, |view| SyncStatusBody::of(view, call.language()));
+    let shown =
+        view.map_or_else(SyncStatusBody::not_started, |view| SyncStatusBody::of(view, call.language()));
     let body = JobStatusBody { status: shown.status, progress_percentage: shown.progress_percentage };
     let answer = json(StatusCode::OK, &body);
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })

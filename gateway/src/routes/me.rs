@@ -25,8 +25,8 @@ use crate::auth::rules::{self, Broken};
 use crate::auth::tokens::Identity;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;
-use crate::wait;
 use crate::values::{Access, AppKind, AppStatus, ConnectionCause, Locale, WebhooksState};
+use crate::wait;
 
 /// User, merchant and connection.
 #[derive(Serialize, ToSchema)]
@@ -208,7 +208,8 @@ async fn position_after(app: &App, identity: Identity, store_name: Option<&str>)
         let position = Position { aggregate_type: Merchant::TYPE.into(), aggregate_id: id, sequence };
         return Ok(position.to_string());
     };
-    let rename = MerchantCommand::Rename { store_name: store_name.to_owned(), requested_by: identity.user_id };
+    let rename =
+        MerchantCommand::Rename { store_name: store_name.to_owned(), requested_by: identity.user_id };
     let renamed = app.merchants.execute(&id, rename).await;
     Ok(renamed.map_err(|error| Problem::unavailable("event store", &error))?.position.to_string())
 }

@@ -17,9 +17,7 @@ use crate::app::App;
 use crate::call::{Call, json, no_content};
 use crate::page::PageRequest;
 use crate::problem::{Code, Problem};
-use crate::values::{
-    ExportFormat, ExportReport, MailState, NotificationCause, NotificationKind, OpenedPage,
-};
+use crate::values::{ExportFormat, ExportReport, MailState, NotificationCause, NotificationKind, OpenedPage};
 
 /// A page of notifications, newest first.
 #[derive(Serialize, ToSchema)]

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use http::{StatusCode, header};
-use serde_json::json;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::Answer;
 use crate::app::App;
-use crate::call::{Call, json as answer_json};
+use crate::call::{Call, json};
 use crate::problem::{Code, Problem};
 use crate::webhooks::NotTaken;
 use qafila_ingest::webhooks::packing::{MAX_BODY, PackingError};
@@ -20,6 +21,10 @@ pub const TOO_LARGE: &str = "too_large";
 pub fn count(outcome: &'static str) {
     metrics::counter!("qafila_webhooks_total", "outcome" => outcome).increment(1);
 }
+
+/// A webhook that Kafka has: an empty object.
+#[derive(Serialize, ToSchema)]
+pub struct AcceptedWebhookBody {}
 
 /// `POST /api/webhooks/salla`: takes one event of Salla's, sealed; 200 says that Kafka has it.
 #[utoipa::path(
@@ -34,7 +39,7 @@ pub fn count(outcome: &'static str) {
         ("Authorization" = Option<String>, Header, description = "The secret, for the strategy `Token`"),
     ),
     responses(
-        (status = 200, description = "Every replica of Kafka has it"),
+        (status = 200, body = AcceptedWebhookBody, description = "Every replica of Kafka has it"),
     )
 )]
 pub async fn salla(app: Arc<App>, call: Call) -> Answer {
@@ -54,7 +59,7 @@ pub async fn salla(app: Arc<App>, call: Call) -> Answer {
     };
     count(outcome);
     match taken {
-        Ok(_) => Ok(answer_json(StatusCode::OK, &json!({}))),
+        Ok(_) => Ok(json(StatusCode::OK, &AcceptedWebhookBody {})),
         Err(NotTaken::Forged(why)) => {
             let client = call.client().map(|address| address.to_string());
             tracing::warn!(event = "webhook refused", reason = %why, client);

@@ -76,18 +76,14 @@ impl Stop {
             Self::Disagrees(_) | Self::Ours(_) if times > MOST_TIMES => Fate::Failed {
                 cause: if matches!(self, Self::Ours(_)) { "internal_trouble" } else { "source_disagrees" },
             },
-            Self::Ours(_) if times > QUIET_TIMES => Fate::Paused {
-                cause: "internal_trouble",
-                waits_for: WaitsFor::GrowingTime,
-            },
+            Self::Ours(_) if times > QUIET_TIMES => {
+                Fate::Paused { cause: "internal_trouble", waits_for: WaitsFor::GrowingTime }
+            }
             Self::Lost | Self::Ours(_) => Fate::TriedAgain,
-            Self::Invalid(_) => Fate::Failed {
-                cause: "too_many_invalid_rows",
-            },
-            Self::Disagrees(_) => Fate::Paused {
-                cause: "source_disagrees",
-                waits_for: WaitsFor::GrowingTime,
-            },
+            Self::Invalid(_) => Fate::Failed { cause: "too_many_invalid_rows" },
+            Self::Disagrees(_) => {
+                Fate::Paused { cause: "source_disagrees", waits_for: WaitsFor::GrowingTime }
+            }
             Self::Salla(error) => of_salla(error),
         }
     }
@@ -95,32 +91,17 @@ impl Stop {
 
 fn of_salla(error: &SallaError) -> Fate {
     match error {
-        SallaError::Access(AccessError::NotConnected) => Fate::Failed {
-            cause: "not_connected",
-        },
+        SallaError::Access(AccessError::NotConnected) => Fate::Failed { cause: "not_connected" },
         SallaError::Access(access) => match access.needs_merchant() {
             Some((cause, generation)) => Fate::Paused { cause, waits_for: WaitsFor::Access(generation) },
             None => Fate::TriedAgain,
         },
-        SallaError::ScopeMissing(_) => Fate::Failed {
-            cause: "scope_missing",
-        },
-        SallaError::Refused { status: FORBIDDEN, .. } => Fate::Paused {
-            cause: "salla_blocks_us",
-            waits_for: WaitsFor::Time(BLOCKED_FOR),
-        },
-        SallaError::Throttled => Fate::Paused {
-            cause: "salla_blocks_us",
-            waits_for: WaitsFor::Time(BLOCKED_FOR),
-        },
-        SallaError::Unreadable(_) => Fate::Failed {
-            cause: "salla_unreadable",
-        },
-        SallaError::Unavailable { .. } => Fate::Failed {
-            cause: "salla_unavailable",
-        },
-        SallaError::Refused { .. } | SallaError::NotFound => Fate::Failed {
-            cause: "salla_refused",
-        },
+        SallaError::ScopeMissing(_) => Fate::Failed { cause: "scope_missing" },
+        SallaError::Refused { status: FORBIDDEN, .. } | SallaError::Throttled => {
+            Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::Time(BLOCKED_FOR) }
+        }
+        SallaError::Unreadable(_) => Fate::Failed { cause: "salla_unreadable" },
+        SallaError::Unavailable { .. } => Fate::Failed { cause: "salla_unavailable" },
+        SallaError::Refused { .. } | SallaError::NotFound => Fate::Failed { cause: "salla_refused" },
     }
 }

@@ -254,15 +254,13 @@ impl Worker {
         detail: Option<String>,
     ) -> Result<(), sqlx::Error> {
         if let Some(detail) = detail
-            && let Err(error) =
-                self.dead_letters.write(vec![self.dead_letter(leased, cause, detail)]).await
+            && let Err(error) = self.dead_letters.write(vec![self.dead_letter(leased, cause, detail)]).await
         {
             tracing::warn!(event = "export not failed yet", jobId = %leased.job(), error = %error);
             return self.work.release(leased, LONGEST_PAUSE, Released::Unharmed).await;
         }
         let merchant = leased.request.merchant_id;
-        let command =
-            ExportCommand::Fail {
+        let command = ExportCommand::Fail {
             epoch: leased.epoch,
             cause: cause.into(),
             advice: OF_EXPORT.advice_for_events(cause),

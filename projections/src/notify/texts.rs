@@ -58,7 +58,8 @@ pub fn words(told: Told<'_>, language: Language) -> Words {
         }
         kind::EXPORT_READY => ready(figures, language),
         kind::EXPORT_FAILED => {
-            let advice = OF_EXPORT.advice(language, cause).unwrap_or_else(|| plain("cause-export-interrupted"));
+            let advice =
+                OF_EXPORT.advice(language, cause).unwrap_or_else(|| plain("cause-export-interrupted"));
             let params = [("report", report(figures, language).into()), ("advice", advice.into())].into();
             say(language, "note-export-failed-body", &params)
         }
@@ -142,8 +143,10 @@ mod tests {
             kind::PASSWORD_CHANGED,
             kind::CLAIM,
         ]) {
-            let (arabic, english) =
-                (note(&notification(kind, None), Language::Arabic), note(&notification(kind, None), Language::English));
+            let (arabic, english) = (
+                note(&notification(kind, None), Language::Arabic),
+                note(&notification(kind, None), Language::English),
+            );
             assert!(!arabic.body.is_empty() && !english.body.is_empty(), "{kind}");
             assert!(english.title.is_ascii() && !arabic.title.is_ascii(), "{kind}");
             assert!(!english.title.starts_with("note-") && !english.body.starts_with("note-"), "{kind}");
@@ -164,7 +167,8 @@ mod tests {
         };
         let body = note(&early, Language::English).body;
         assert!(
-            body.contains("Not everything of your store had arrived") && body.ends_with("3 orders lack their products and customers so far."),
+            body.contains("Not everything of your store had arrived")
+                && body.ends_with("3 orders lack their products and customers so far."),
             "{body}"
         );
         let mut unmailed = notification(kind::EXPORT_READY, None);

@@ -9,7 +9,10 @@ use uuid::Uuid;
 use super::scope::for_merchant;
 
 /// Applies an event to the run that it is of.
-pub(super) async fn apply(connection: &mut PgConnection, event: &SyncJobEventRecord) -> Result<(), sqlx::Error> {
+pub(super) async fn apply(
+    connection: &mut PgConnection,
+    event: &SyncJobEventRecord,
+) -> Result<(), sqlx::Error> {
     let statement = match event {
         SyncJobEventRecord::Requested(e) => sqlx::query(
             "INSERT INTO sync_job_runs (run_id, job_id, merchant_id, connection_id, store_id, depth_in_months, status, requested_at)

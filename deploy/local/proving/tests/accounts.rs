@@ -137,13 +137,15 @@ fn a_used_refresh_token_gets_the_current_one_for_half_a_minute_and_ends_the_fami
     run(async {
         let (registration, pool) = registration().await?;
         let sessions = Sessions::new(pool.clone());
-        let (user, _) = registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
+        let (user, _) =
+            registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
         let start = || async { sessions.start(user.user_id, user.password_hash()).await.expect("a session") };
         let first = value(&start().await.expect("the password is the user's"));
         let (identity, second) = sessions.rotate(&first).await.expect("answered").expect("good");
         ensure!(identity.user_id == user.user_id && value(&second) != first, "it is rotated");
         for _ in 0..3 {
-            let (_, again) = sessions.rotate(&first).await.expect("answered").expect("a tab, or a lost answer");
+            let (_, again) =
+                sessions.rotate(&first).await.expect("answered").expect("a tab, or a lost answer");
             ensure!(value(&again) == value(&second), "each gets the current one");
         }
         let (_, third) = sessions.rotate(&value(&second)).await.expect("answered").expect("good");
@@ -151,13 +153,17 @@ fn a_used_refresh_token_gets_the_current_one_for_half_a_minute_and_ends_the_fami
             let (_, current) = sessions.rotate(earlier).await.expect("answered").expect("good");
             ensure!(value(&current) == value(&third), "the current one, whatever came between");
         }
-        let clear: i64 = sqlx::query_scalar("SELECT count(*) FROM refresh_tokens WHERE successor = $1 OR token_hash = $1")
-            .bind(value(&third).as_bytes())
-            .fetch_one(&pool)
-            .await?;
+        let clear: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM refresh_tokens WHERE successor = $1 OR token_hash = $1")
+                .bind(value(&third).as_bytes())
+                .fetch_one(&pool)
+                .await?;
         ensure!(clear == 0, "no token is stored in clear");
         sessions.end(&value(&third)).await.expect("logged out");
-        ensure!(sessions.rotate(&first).await.expect("answered").is_none(), "a session that was logged out ends at once");
+        ensure!(
+            sessions.rotate(&first).await.expect("answered").is_none(),
+            "a session that was logged out ends at once"
+        );
 
         let first = value(&start().await.expect("a session"));
         let (_, second) = sessions.rotate(&first).await.expect("answered").expect("good");
@@ -187,7 +193,8 @@ fn tabs_that_refresh_at_once_all_get_the_same_token() {
     run(async {
         let (registration, pool) = registration().await?;
         let sessions = Sessions::new(pool);
-        let (user, _) = registration.register(application("session", "Correct-Horse-7")).await.expect("registered");
+        let (user, _) =
+            registration.register(application("many-tabs", "Correct-Horse-7")).await.expect("registered");
         let started = sessions.start(user.user_id, user.password_hash()).await.expect("a session");
         let mut cookie = value(&started.expect("the password is the user's"));
         for _ in 0..5 {

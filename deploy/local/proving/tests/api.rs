@@ -84,21 +84,28 @@ fn an_import_names_its_store_and_connection_and_every_run_is_listed_with_what_be
         let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
         let status = expect(merchant.get("/api/v1/sync/status").await?, StatusCode::OK).await?;
         ensure!(status["connectionId"] == me["connection"]["id"], "{status}");
-        ensure!(status["store"] == json!({"id": store, "name": me["connection"]["store"]["name"]}), "{status}");
+        ensure!(
+            status["store"] == json!({"id": store, "name": me["connection"]["store"]["name"]}),
+            "{status}"
+        );
         ensure!(status["waitsFor"].is_null(), "{status}");
         merchant.start_import(24).await?;
-        merchant.watch_import(Duration::from_secs(120), |_| {}).await?;
-        let runs = expect(merchant.get("/api/v1/sync/runs").await?, StatusCode::OK).await?;
+        let runs = || async { expect(merchant.get("/api/v1/sync/runs").await?, StatusCode::OK).await };
+        let runs = until(runs, |runs| {
+            runs["items"].as_array().is_some_and(|all| all.len() == 2 && all[0]["status"] == "completed")
+        })
+        .await?;
         let all = runs["items"].as_array().context("runs")?;
         let depths: Vec<_> = all.iter().map(|run| run["depthInMonths"].as_i64()).collect();
         ensure!(depths == [Some(24), Some(12)], "newest first: {runs}");
         for run in all {
             ensure!(run["status"] == "completed" && run["store"]["id"] == store, "{run}");
-            ensure!(run["imported"]["orders"] == 1 && run["endedAt"].is_string(), "{run}");
+            ensure!(run["imported"]["products"] == 1 && run["endedAt"].is_string(), "{run}");
         }
         let page = expect(merchant.get("/api/v1/sync/runs?limit=1").await?, StatusCode::OK).await?;
         let next = page["nextCursor"].as_str().context("another page")?;
-        let page = expect(merchant.get(&format!("/api/v1/sync/runs?cursor={next}")).await?, StatusCode::OK).await?;
+        let page =
+            expect(merchant.get(&format!("/api/v1/sync/runs?cursor={next}")).await?, StatusCode::OK).await?;
         ensure!(page["items"] == json!([all[1]]) && page["nextCursor"].is_null(), "{page}");
 
         let another = Merchant::register(&world.gateway).await?;
@@ -110,13 +117,12 @@ fn an_import_names_its_store_and_connection_and_every_run_is_listed_with_what_be
 
 /// A page is told what to say and what to open, and may ask for what was not read.
 async fn told_of_the_import(merchant: &Merchant) -> Result<()> {
-    let unread = || async {
-        expect(merchant.get("/api/v1/notifications?unread=true").await?, StatusCode::OK).await
-    };
+    let unread =
+        || async { expect(merchant.get("/api/v1/notifications?unread=true").await?, StatusCode::OK).await };
     let told = until(unread, |list| list["unread"] == 2).await?;
     let note = &told["items"][0];
     ensure!(note["kind"] == "sync_completed" && note["opens"]["page"] == "import", "{note}");
-    ensure!(note["opens"]["jobId"] == note["jobId"] && note["params"]["orders"] == 1, "{note}");
+    ensure!(note["opens"]["jobId"] == note["jobId"] && note["params"]["products"] == 1, "{note}");
     ensure!(note["params"]["rows"].is_null(), "{note}");
     let id = note["id"].as_str().context("an id")?;
     let read = merchant.post(&format!("/api/v1/notifications/{id}/read"), &json!({})).await?;
@@ -136,7 +142,8 @@ fn what_a_command_made_is_there_at_once_and_every_command_names_its_position() {
         let another = Merchant::register(&world.gateway).await?;
         for _ in 0..5 {
             let body = json!({"reportType": "products", "format": "csv"});
-            let accepted = expect(merchant.post("/api/v1/reports/export", &body).await?, StatusCode::ACCEPTED).await?;
+            let accepted =
+                expect(merchant.post("/api/v1/reports/export", &body).await?, StatusCode::ACCEPTED).await?;
             let path = format!("/api/v1/reports/exports/{}", accepted["jobId"].as_str().context("a job")?);
             let shown = expect(merchant.get(&path).await?, StatusCode::OK).await?;
             ensure!(shown["jobId"] == accepted["jobId"] && shown["reportType"] == "products", "{shown}");
@@ -145,17 +152,20 @@ fn what_a_command_made_is_there_at_once_and_every_command_names_its_position() {
             let revoked = http.send().await?;
             ensure!(revoked.status() == StatusCode::NO_CONTENT, "{}", revoked.status());
             let position = revoked.headers()["x-qafila-position"].to_str()?.to_owned();
-            let waited = merchant.looking(&path).header("prefer", "wait=5").header("x-qafila-position", &position);
+            let waited =
+                merchant.looking(&path).header("prefer", "wait=5").header("x-qafila-position", &position);
             let shown = expect(waited.send().await?, StatusCode::OK).await?;
             ensure!(shown["status"] == "revoked", "{shown}");
         }
         let patch = |body: Value| {
-            let request = Client::new().patch(format!("{}/api/v1/me", world.gateway)).bearer_auth(merchant.token());
+            let request =
+                Client::new().patch(format!("{}/api/v1/me", world.gateway)).bearer_auth(merchant.token());
             request.json(&body).send()
         };
         let renamed = expect(patch(json!({"storeName": "Zaytuna"})).await?, StatusCode::OK).await?;
         let position = renamed["position"].as_str().context("a position")?;
-        let waited = merchant.looking("/api/v1/me").header("prefer", "wait=5").header("x-qafila-position", position);
+        let waited =
+            merchant.looking("/api/v1/me").header("prefer", "wait=5").header("x-qafila-position", position);
         let me = expect(waited.send().await?, StatusCode::OK).await?;
         ensure!(me["merchant"]["storeName"] == "Zaytuna", "{me}");
         let changed = expect(patch(json!({"locale": "en"})).await?, StatusCode::OK).await?;

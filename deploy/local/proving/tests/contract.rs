@@ -1,6 +1,7 @@
 //! The OpenAPI document as others use it: a client is generated of it, and a fuzzer looks for answers that it does not allow.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use qafila_proving::merchant::Merchant;
@@ -37,6 +38,8 @@ fn a_fuzzer_finds_no_answer_that_the_document_does_not_allow() {
     SHARED.run(async {
         let world = SHARED.world().await?;
         let (merchant, _) = Merchant::with_store(&world.gateway, &world.sim_url, 16).await?;
+        merchant.start_import(24).await?;
+        merchant.watch_import(Duration::from_secs(120), |_| {}).await?;
         let mut command = Command::new(script("fuzz.sh")?);
         command.args([world.gateway.as_str(), merchant.token(), API_KEY]);
         passes(command).await

@@ -43,14 +43,11 @@ fn add_problems(responses: &mut Map<String, Value>, codes: &[Code]) {
             of_status().map(|code| format!("`{}`: {}", code.as_str(), code.about())).collect();
         let names: Vec<&str> = of_status().map(|code| code.as_str()).collect();
         let schema = json!({"$ref": format!("{SCHEMAS}Problem")});
-        responses.insert(
-            status.as_str().to_owned(),
-            json!({
-                "description": words.join("\n\n"),
-                "x-codes": names,
-                "content": {MEDIA_TYPE: {"schema": schema}},
-            }),
-        );
+        // A page for browsers stays beside the problem.
+        let response = responses.entry(status.as_str()).or_insert_with(|| json!({"content": {}}));
+        response["description"] = words.join("\n\n").into();
+        response["x-codes"] = names.into();
+        response["content"][MEDIA_TYPE] = json!({"schema": schema});
     }
 }
 

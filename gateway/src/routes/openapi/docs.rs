@@ -12,7 +12,8 @@ use crate::problem::{Code, Problem};
 use crate::routes::Answer;
 
 /// Everything is of this host; the library sets styles in elements.
-const POLICY: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
+const POLICY: &str =
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; frame-ancestors 'none'";
 
 static CONFIG: LazyLock<Arc<Config<'static>>> =
     LazyLock::new(|| Arc::new(Config::from("/api/openapi.json").try_it_out_enabled(true).use_base_layout()));
@@ -28,12 +29,15 @@ pub async fn asset(_app: Arc<App>, _call: Call, name: String) -> Answer {
 }
 
 fn file(name: &str) -> Answer {
-    let found = serve(name, Arc::clone(&CONFIG)).map_err(|error| Problem::unavailable("documentation", &*error))?;
+    let found =
+        serve(name, Arc::clone(&CONFIG)).map_err(|error| Problem::unavailable("documentation", &*error))?;
     let found = found.ok_or_else(|| Problem::new(Code::NotFound))?;
     let mut bytes = found.bytes.into_owned();
     if name == "index.html" {
         // The page stands at /api/docs, without a slash behind.
-        let page = String::from_utf8_lossy(&bytes).replace("\"./", "\"/api/docs/").replace("\"index.css", "\"/api/docs/index.css");
+        let page = String::from_utf8_lossy(&bytes)
+            .replace("\"./", "\"/api/docs/")
+            .replace("\"index.css", "\"/api/docs/index.css");
         bytes = page.into_bytes();
     }
     let mut response = Response::new(bytes.into());

@@ -54,7 +54,8 @@ impl Modify for Credentials {
 
 /// Paths of all routes and their methods, those beside the contract too.
 pub fn routes() -> Vec<(String, Vec<Method>)> {
-    let beside = ["/api/openapi.json", "/api/docs", "/api/docs/{file}"].map(|path| (path.to_owned(), vec![Method::GET]));
+    let beside = ["/api/openapi.json", "/api/docs", "/api/docs/{file}"]
+        .map(|path| (path.to_owned(), vec![Method::GET]));
     let described = Document::openapi().paths.paths.into_iter();
     described.map(|(path, item)| (path, methods(&item))).chain(beside).collect()
 }

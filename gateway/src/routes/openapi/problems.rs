@@ -12,14 +12,17 @@ const OF_OPERATIONS: &[(&str, &[Code])] = &[
     ("forgotPassword", &[Code::TooManyAttempts]),
     ("resetPassword", &[Code::LinkSpent, Code::TooManyAttempts]),
     ("changePassword", &[Code::TooManyAttempts]),
-    ("finishAuthorization", &[
-        Code::StateRefused,
-        Code::StateUnknown,
-        Code::AccessDenied,
-        Code::StoreTaken,
-        Code::SallaFailed,
-        Code::SallaUnreachable,
-    ]),
+    (
+        "finishAuthorization",
+        &[
+            Code::StateRefused,
+            Code::StateUnknown,
+            Code::AccessDenied,
+            Code::StoreTaken,
+            Code::SallaFailed,
+            Code::SallaUnreachable,
+        ],
+    ),
     ("claimStore", &[Code::ClaimSpent, Code::StoreTaken, Code::SallaFailed, Code::SallaUnreachable]),
     ("disconnectStore", &[Code::NothingConnected]),
     ("startImport", &[Code::SyncConflict, Code::NotConnected, Code::UnknownMerchant]),
@@ -36,15 +39,18 @@ const OF_OPERATIONS: &[(&str, &[Code])] = &[
     ("downloadFile", &[Code::UnknownLink, Code::LinkExpired, Code::NoSuchRange, Code::Unavailable]),
     ("initiateSyncJob", &[Code::SyncConflict, Code::NotConnected, Code::UnknownMerchant]),
     ("getSyncJobStatus", &[Code::UnknownMerchant]),
-    ("acceptSallaWebhook", &[
-        Code::WebhookRefused,
-        Code::UnsupportedMediaType,
-        Code::TooLarge,
-        Code::CutOff,
-        Code::Timeout,
-        Code::BadRequest,
-        Code::Busy,
-    ]),
+    (
+        "acceptSallaWebhook",
+        &[
+            Code::WebhookRefused,
+            Code::UnsupportedMediaType,
+            Code::TooLarge,
+            Code::CutOff,
+            Code::Timeout,
+            Code::BadRequest,
+            Code::Busy,
+        ],
+    ),
 ];
 
 /// Problems that an operation may answer with: its own, and those of its shape, which the front and [`Call`](crate::call::Call) refuse

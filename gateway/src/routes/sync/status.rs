@@ -92,7 +92,10 @@ pub async fn status(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
     let applied = wait::for_position(&app, &call, identity.merchant_id).await?;
     let view = sync_jobs::latest(&app.query_pool, identity.merchant_id).await?;
-    let answer = json(StatusCode::OK, &view.map_or_else(SyncStatusBody::not_started, |view| SyncStatusBody::of(view, call.language())));
+    let answer = json(
+        StatusCode::OK,
+        &view.map_or_else(SyncStatusBody::not_started, |view| SyncStatusBody::of(view, call.language())),
+    );
     Ok(if applied { with_header(answer, "preference-applied", "wait") } else { answer })
 }
 

@@ -241,7 +241,11 @@ mod tests {
         assert_eq!(rate(of_sample), Reading::Value("SAR:USD:0.266592".into()));
         let spelt = r#"{"base_currency": "sar", "exchange_currency": "KWD", "rate": "0.0812"}"#;
         assert_eq!(rate(spelt), Reading::Value("SAR:KWD:0.0812".into()));
-        for odd in [r#"{"base_currency": "SAR"}"#, r#"{"base_currency": "SAR", "exchange_currency": "USD", "rate": 0}"#, "5"] {
+        for odd in [
+            r#"{"base_currency": "SAR"}"#,
+            r#"{"base_currency": "SAR", "exchange_currency": "USD", "rate": 0}"#,
+            "5",
+        ] {
             assert_eq!(rate(odd), Reading::Odd, "{odd}");
         }
     }

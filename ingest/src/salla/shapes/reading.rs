@@ -208,10 +208,9 @@ impl<'j, 'n> Object<'j, 'n> {
 
     /// The exchange rate of an order (FACTS §4.1), as facts spell it.
     pub fn exchange_rate(&self) -> Said<String> {
-        self.read("exchange_rate", |raw| match values::is_empty_object(raw) {
-            true => Reading::Empty,
-            false => amounts::exchange_rate(raw),
-        })
+        let read =
+            |raw| if values::is_empty_object(raw) { Reading::Empty } else { amounts::exchange_rate(raw) };
+        self.read("exchange_rate", read)
     }
 
     /// Rows within; a list whose gaps PHP filled with number keys is one, too.
