@@ -92,8 +92,8 @@ closed! {
     Delimiter DELIMITERS;
     /// Width of a point of a trend.
     GranularityName ["day", "week", "month"];
-    /// Days that a report is compared with: those just before.
-    Comparison ["previous"];
+    /// Days that a report is compared with: those just before, the same of the last year, or the same of the last Hijri year (Umm al-Qura).
+    ComparisonName ["previous", "last-year", "hijri-last-year"];
     /// Order of a list of orders: newest first, or oldest first.
     OrderSort ["-createdAt", "createdAt"];
     /// How far back an import of a service goes.
@@ -145,6 +145,8 @@ open! {
     ProductFoundBy "KnownProductFoundBy" ["line", "order", "sku"];
     /// Whose word a cart's time of creation is: Salla's, or it is when we first heard of the cart.
     CartCreatedFrom "KnownCartCreatedFrom" ["webhook", "receipt"];
+    /// Days on which people buy otherwise.
+    OccasionName "KnownOccasionName" crate::routes::reports::occasions::NAMES;
     /// What the process can do.
     HealthStatus "KnownHealthStatus" ["live", "ready", "not ready"];
     /// Whether a dependency can be reached.

@@ -14,6 +14,6 @@ rm -rf generated
 QAFILA_OPENAPI=openapi.json "$node" node_modules/orval/dist/bin/orval.mjs
 "$node" node_modules/typescript/bin/tsc --project .
 for operation in $(sed -nE 's/.*"operationId": "([A-Za-z]+)".*/\1/p' openapi.json); do
-    grep -q "api\.$operation(" uses.ts || { echo "uses.ts does not use $operation" >&2; exit 1; }
+    grep -qE "api\.$operation\b" uses.ts || { echo "uses.ts does not use $operation" >&2; exit 1; }
 done
 echo "every operation of the generated client is used and compiles"

@@ -94,17 +94,38 @@ export const reports = async (): Promise<void> => {
   const window = { from: '2026-01-01', to: '2026-01-31', timezone: 'Asia/Riyadh' };
   const summary = await api.getSummary({ ...window, compare: 'previous' });
   if (summary.status === 200) {
-    const { figures, previous, asOf, completeTo, completeCause } = summary.data;
-    void [figures.map((one) => money(one.averageSale)), previous?.figures, day(asOf), completeTo, completeCause];
+    const { figures, previous, total, asOf, completeTo, completeCause } = summary.data;
+    const changed: (number | null)[] = previous?.changes.map((change) => change.sales) ?? [];
+    void [figures.map((one) => [money(one.averageSale), money(one.salesContain.tax)]), changed, money(total.sales)];
+    void [total.withoutRate, asOf === null ? null : day(asOf), completeTo, completeCause];
+  } else if (summary.status === 412) {
+    words(summary.data);
   }
-  const trend = await api.getSalesTrend({ ...window, granularity: 'week', compare: 'previous' });
-  if (trend.status === 200) trend.data.points.map((point) => [day(point.from), money(point.figures.sales)]);
-  const products = await api.getTopProducts({ ...window, limit: 10 });
-  if (products.status === 200) products.data.products.map((product) => [product.productId, money(product.sales)]);
-  const statuses = await api.getOrderStatus(window);
-  if (statuses.status === 200) statuses.data.statuses.map((status) => [status.name ?? status.status, status.orders]);
+  const trend = await api.getSalesTrend({ ...window, granularity: 'week', compare: 'hijri-last-year' });
+  if (trend.status === 200) {
+    trend.data.points.map((point) => [day(point.from), money(point.figures.sales)]);
+    trend.data.occasions.map((occasion) => [occasion.name, day(occasion.from)]);
+  }
+  const products = await api.getTopProducts({ ...window, limit: 10, compare: 'last-year' });
+  if (products.status === 200) {
+    products.data.products.map((product) => [product.productId, money(product.sales), product.previous?.quantity]);
+  }
+  const product = await api.getProductReport(1, { ...window, granularity: 'month' });
+  if (product.status === 200) product.data.points.map((point) => point.figures.quantity);
+  for (const group of [api.getOrderStatus, api.getSalesByCity, api.getSalesByPayment, api.getSalesByChannel]) {
+    const groups = await group({ ...window, granularity: 'day', limit: 6 });
+    if (groups.status === 200) {
+      groups.data.groups.map((one) => [one.key, one.name, money(one.figures.sales), one.points?.length]);
+      groups.data.others.map((others) => others.groups);
+    }
+  }
+  const hours = await api.getSalesByHour(window);
+  if (hours.status === 200) hours.data.hours.map((hour) => [hour.weekday, hour.hour, hour.orders]);
   const customers = await api.getCustomerReport(window);
-  if (customers.status === 200) customers.data.customers.map((customer) => [customer.name, customer.lastOrderAt]);
+  if (customers.status === 200) {
+    const { total } = customers.data;
+    customers.data.customers.map((customer) => [customer.name, customer.lastOrderAt, total.newCustomers]);
+  }
 };
 
 export const files = async (): Promise<void> => {

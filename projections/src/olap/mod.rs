@@ -3,6 +3,8 @@
 pub mod carts;
 pub mod client;
 pub mod customers;
+pub mod groups;
+pub mod hours;
 pub mod load;
 pub mod orders;
 pub mod products;

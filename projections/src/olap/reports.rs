@@ -21,6 +21,9 @@ pub(super) const CURRENCY: &str = "ifNull(toString(currency), '')";
 pub(super) const OF_WINDOW: &str = "merchant_id = {merchant:UUID} AND store_id = {store:Int64}
     AND created_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND created_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')";
 
+/// How reports read: nothing in a key can change, so FINAL within a partition is right (ARCHITECTURE §5).
+pub(super) const SETTINGS: &str = "SETTINGS do_not_merge_across_partitions_select_final = 1";
+
 /// A report takes milliseconds; nobody waits longer than this for one.
 const DEADLINE: Duration = Duration::from_secs(10);
 
@@ -102,6 +105,54 @@ pub struct Figures {
     pub returned_count: u64,
     /// Sum of their totals.
     pub returned: Amount,
+    /// What is in the sales.
+    pub contains: SaleParts,
+    /// The sales in the currency of the store.
+    pub in_store: InStoreCurrency,
+}
+
+impl Figures {
+    /// Nothing, in a currency.
+    pub fn none(currency: &str) -> Self {
+        Self {
+            currency: currency.to_owned(),
+            orders: 0,
+            sales_count: 0,
+            sales: Amount::ZERO,
+            waiting_count: 0,
+            waiting: Amount::ZERO,
+            cancelled_count: 0,
+            cancelled: Amount::ZERO,
+            returned_count: 0,
+            returned: Amount::ZERO,
+            contains: SaleParts::default(),
+            in_store: InStoreCurrency::default(),
+        }
+    }
+}
+
+/// What is in the totals of sales, as far as Salla says it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SaleParts {
+    /// Tax.
+    pub tax: Amount,
+    /// Shipping.
+    pub shipping: Amount,
+    /// Fees for cash on delivery.
+    pub cash_on_delivery: Amount,
+    /// Discounts, which the totals are without.
+    pub discount: Amount,
+    /// Sales whose tax and shipping are known.
+    pub known_of: u64,
+}
+
+/// Sales in the currency of the store, by Salla's exchange rates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct InStoreCurrency {
+    /// Sum of the totals that the rates tell.
+    pub sales: Amount,
+    /// Sales that they do not tell.
+    pub without_rate: u64,
 }
 
 /// A point of a trend.
@@ -118,6 +169,7 @@ pub struct Reports<'c> {
     client: &'c Client,
     merchant: MerchantId,
     store: i64,
+    currency: String,
 }
 
 #[derive(Row, Deserialize)]
@@ -133,12 +185,32 @@ struct Line {
     cancelled: String,
     returned_count: u64,
     returned: String,
+    sales_tax: String,
+    sales_shipping: String,
+    sales_fees: String,
+    sales_discount: String,
+    parts_known: u64,
+    in_store: String,
+    without_rate: u64,
 }
+
+/// An order's total in the currency of the store, `{base:String}`; NULL where no rate tells it.
+const IN_STORE: &str =
+    "multiIf(currency = {base:String}, total, base_currency = {base:String}, base_total, NULL)";
 
 impl<'c> Reports<'c> {
     /// Reports of `merchant`'s store, and of nobody else: a merchant who reconnects to another store never sees two mixed.
-    pub fn of(client: &'c Client, merchant: MerchantId, store: i64) -> Self {
-        Self { client, merchant, store }
+    /// `currency` is the store's, ISO 4217.
+    pub fn of(client: &'c Client, merchant: MerchantId, store: i64, currency: &str) -> Self {
+        Self { client, merchant, store, currency: currency.to_owned() }
+    }
+
+    /// When a fact of the store's orders was loaded last; none where there are none.
+    pub async fn as_of(&self) -> Result<Option<DateTime<Utc>>, ReportError> {
+        let sql = "SELECT toUnixTimestamp64Milli(max(loaded_at)) FROM freshness
+            WHERE merchant_id = {merchant:UUID} AND store_id = {store:Int64} HAVING count() > 0";
+        let found: Vec<i64> = lines(self.of_store(sql)).await?;
+        Ok(found.first().copied().and_then(DateTime::from_timestamp_millis))
     }
 
     /// Figures of a window, by currency.
@@ -171,24 +243,32 @@ impl<'c> Reports<'c> {
                  countIf({IS_SALE}) AS sales_count, toString(sumIf(ifNull(total, 0), {IS_SALE})) AS sales,
                  countIf({IS_WAITING}) AS waiting_count, toString(sumIf(ifNull(total, 0), {IS_WAITING})) AS waiting,
                  countIf({IS_CANCELLED}) AS cancelled_count, toString(sumIf(ifNull(total, 0), {IS_CANCELLED})) AS cancelled,
-                 countIf({IS_RETURNED}) AS returned_count, toString(sumIf(ifNull(total, 0), {IS_RETURNED})) AS returned
+                 countIf({IS_RETURNED}) AS returned_count, toString(sumIf(ifNull(total, 0), {IS_RETURNED})) AS returned,
+                 toString(sumIf(ifNull(tax, 0), {IS_SALE})) AS sales_tax, toString(sumIf(ifNull(shipping_cost, 0), {IS_SALE})) AS sales_shipping,
+                 toString(sumIf(ifNull(cash_on_delivery, 0), {IS_SALE})) AS sales_fees,
+                 toString(sumIf(ifNull(discount, 0), {IS_SALE})) AS sales_discount,
+                 countIf({IS_SALE} AND isNotNull(tax) AND isNotNull(shipping_cost)) AS parts_known,
+                 toString(sumIf(ifNull({IN_STORE}, 0), {IS_SALE})) AS in_store,
+                 countIf({IS_SALE} AND isNotNull(total) AND isNull({IN_STORE})) AS without_rate
              FROM orders FINAL
              WHERE {OF_WINDOW}
              GROUP BY start, currency
              ORDER BY start, orders DESC, currency
-             SETTINGS do_not_merge_across_partitions_select_final = 1"
+             {SETTINGS}"
         );
-        let query = self.over(&sql, window);
+        let query = self.over(&sql, window).param("base", &self.currency);
         let query = if sql.contains("{zone:String}") { query.param("zone", zone) } else { query };
         lines(query).await
     }
 
+    /// A query about the store's `{merchant:UUID}`, `{store:Int64}`.
+    fn of_store(&self, sql: &str) -> Query {
+        self.client.query(sql).param("merchant", self.merchant.to_string()).param("store", self.store)
+    }
+
     /// A query about the store's `{merchant:UUID}`, `{store:Int64}` and a window of `{from:Int64}` to `{until:Int64}`, ms.
     pub(super) fn over(&self, sql: &str, window: Window) -> Query {
-        self.client
-            .query(sql)
-            .param("merchant", self.merchant.to_string())
-            .param("store", self.store)
+        self.of_store(sql)
             .param("from", window.from.timestamp_millis())
             .param("until", window.until.timestamp_millis())
     }
@@ -217,6 +297,14 @@ impl Line {
             waiting: amount(&self.waiting)?,
             cancelled: amount(&self.cancelled)?,
             returned: amount(&self.returned)?,
+            contains: SaleParts {
+                tax: amount(&self.sales_tax)?,
+                shipping: amount(&self.sales_shipping)?,
+                cash_on_delivery: amount(&self.sales_fees)?,
+                discount: amount(&self.sales_discount)?,
+                known_of: self.parts_known,
+            },
+            in_store: InStoreCurrency { sales: amount(&self.in_store)?, without_rate: self.without_rate },
             currency: self.currency,
             orders: self.orders,
             sales_count: self.sales_count,

@@ -26,13 +26,26 @@ pub struct Of {
 
 /// A merchant whose store, made of `seed`, has `rows` orders in ClickHouse and in Postgres.
 pub async fn merchant_with_orders(world: &World, seed: u64, rows: u64) -> Result<Merchant> {
+    let (merchant, keys, of) = merchant_of(world, seed).await?;
+    fill(&world.clickhouse(), &keys, of, rows).await?;
+    fill_read_models(&world.pool("QAFILA_DATABASE_OWNER_URL").await?, &keys, of, rows).await?;
+    Ok(merchant)
+}
+
+/// A merchant with a store of `rows` orders in ClickHouse alone: for reports.
+pub async fn merchant_with_facts(world: &World, seed: u64, rows: u64) -> Result<Merchant> {
+    let (merchant, keys, of) = merchant_of(world, seed).await?;
+    fill(&world.clickhouse(), &keys, of, rows).await?;
+    Ok(merchant)
+}
+
+/// A merchant with a store, and keys that seal for them.
+async fn merchant_of(world: &World, seed: u64) -> Result<(Merchant, PostgresKeys, Of)> {
     let (merchant, store) = Merchant::with_store(&world.gateway, &world.sim_url, seed).await?;
     let operator = OperatorKeys::parse(&world.environment["QAFILA_OPERATOR_KEYS"])?;
     let keys = PostgresKeys::new(world.pool("QAFILA_DATABASE_INGEST_URL").await?, operator);
     let of = Of { merchant: MerchantId(merchant.id.parse()?), store: i64::try_from(store)? };
-    fill(&world.clickhouse(), &keys, of, rows).await?;
-    fill_read_models(&world.pool("QAFILA_DATABASE_OWNER_URL").await?, &keys, of, rows).await?;
-    Ok(merchant)
+    Ok((merchant, keys, of))
 }
 
 /// Makes `rows` orders of 50,000 customers, personal fields sealed; every third has another receiver.

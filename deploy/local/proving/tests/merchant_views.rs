@@ -38,7 +38,7 @@ async fn imported() -> Result<&'static (Merchant, u64)> {
             merchant.start_import(12).await?;
             merchant.watch_import(Duration::from_secs(120), |_| {}).await?;
             let loaded = || async { report(&merchant, "order-status").await };
-            until(loaded, |report| total(report, "statuses", "orders") == 300).await?;
+            until(loaded, |report| orders_of(report) == 300).await?;
             anyhow::Ok((merchant, store))
         })
         .await
@@ -55,8 +55,9 @@ fn rows<'v>(body: &'v Value, list: &str) -> &'v [Value] {
     body[list].as_array().map_or(&[], Vec::as_slice)
 }
 
-fn total(body: &Value, list: &str, figure: &str) -> u64 {
-    rows(body, list).iter().filter_map(|row| row[figure].as_u64()).sum()
+/// Orders of all groups of a report.
+fn orders_of(body: &Value) -> u64 {
+    rows(body, "groups").iter().filter_map(|row| row["figures"]["orders"].as_u64()).sum()
 }
 
 /// What is told of the store, without holding it.
@@ -119,9 +120,9 @@ fn rankings_agree_with_the_store() {
         .await?;
         let statuses = report(merchant, "order-status").await?;
         let mut told: BTreeMap<String, u64> = BTreeMap::new();
-        for row in rows(&statuses, "statuses") {
-            *told.entry(row["status"].as_str().unwrap_or_default().to_owned()).or_default() +=
-                row["orders"].as_u64().unwrap_or_default();
+        for row in rows(&statuses, "groups") {
+            *told.entry(row["key"].as_str().unwrap_or_default().to_owned()).or_default() +=
+                row["figures"]["orders"].as_u64().unwrap_or_default();
         }
         ensure!(told == by_status, "{told:?} is not {by_status:?}");
         let whole = || async { report(merchant, "top-products").await };

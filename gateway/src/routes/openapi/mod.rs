@@ -20,7 +20,7 @@ use crate::app::App;
 use crate::auth::sessions::COOKIE;
 use crate::call::{Call, json as answer_json};
 use crate::problem::ProblemBody;
-use crate::values::{Comparison, DepthInMonths, GranularityName, OrderSort};
+use crate::values::{ComparisonName, DepthInMonths, GranularityName, OrderSort};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -29,11 +29,12 @@ use crate::values::{Comparison, DepthInMonths, GranularityName, OrderSort};
         auth::register, auth::login, auth::refresh, auth::logout, passwords::forgot, passwords::reset, passwords::change, me::show, me::change, salla::authorization_url,
         salla::callback, salla::claim, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status::status, sync::runs::list, sync::estimate::estimate,
-        notifications::list, notifications::read, notifications::read_all, reports::summary, reports::sales_trend,
-        reports::rankings::top_products, reports::rankings::order_status, reports::rankings::customers, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, orders::list, orders::show,
+        notifications::list, notifications::read, notifications::read_all, reports::summary::summary, reports::trend::sales_trend,
+        reports::rankings::top_products, reports::rankings::customers, reports::groups::order_status, reports::groups::by_city,
+        reports::groups::by_payment, reports::groups::by_channel, reports::hours::by_hour, reports::product::product, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, orders::list, orders::show,
         customers::list, customers::show, products::list, products::show, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
     ),
-    components(schemas(ProblemBody, Comparison, DepthInMonths, GranularityName, OrderSort)),
+    components(schemas(ProblemBody, ComparisonName, DepthInMonths, GranularityName, OrderSort)),
     modifiers(&Credentials)
 )]
 struct Document;

@@ -1,21 +1,22 @@
 //! What a report is asked for: days of a time zone, width of points, rows, comparison.
 
-use chrono::{Datelike, Days, Months, NaiveDate, Utc};
+use chrono::{Datelike, Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use qafila_projections::olap::reports::{Granularity, Window, start_of_day};
 use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::compared::{Compared, Comparison};
 use crate::auth::rules::Broken;
 use crate::call::Call;
 use crate::problem::Problem;
 
 const DEFAULT_DAYS: u64 = 30;
 /// Five years by day are 1,827 points; more is a mistake.
-const MOST_DAYS: i64 = 1_830;
+const MAX_DAYS: i64 = 1_830;
 const DEFAULT_ROWS: u32 = 10;
-const MOST_ROWS: u32 = 100;
+const MAX_ROWS: u32 = 100;
 
 /// A window as asked for.
 #[derive(Debug, Serialize, ToSchema)]
@@ -28,19 +29,43 @@ pub(super) struct WindowBody {
     timezone: String,
 }
 
+/// Width of a point.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Width {
+    /// As answers tell it.
+    pub(super) name: &'static str,
+    /// As it is read.
+    pub(super) granularity: Granularity,
+}
+
+impl Width {
+    const NAMES: [&str; 3] = ["day", "week", "month"];
+    /// A day.
+    pub(super) const DAY: Self = Self { name: "day", granularity: Granularity::Day };
+
+    fn named(name: &str) -> Option<Self> {
+        let granularity = match name {
+            "day" => Granularity::Day,
+            "week" => Granularity::Week,
+            "month" => Granularity::Month,
+            _ => return None,
+        };
+        let name = Self::NAMES.into_iter().find(|known| *known == name)?;
+        Some(Self { name, granularity })
+    }
+}
+
 /// What a report was asked for.
 pub(super) struct Asked {
     from: NaiveDate,
     to: NaiveDate,
     /// Time zone of its days.
     pub(super) zone: Tz,
-    /// Width of a point.
-    pub(super) granularity: Granularity,
-    /// As it was asked for.
-    pub(super) granularity_name: String,
+    /// Width of a point, where one is asked for.
+    pub(super) granularity: Option<Width>,
     /// Rows of each currency, at most.
     pub(super) limit: u32,
-    compare: bool,
+    compare: Option<Comparison>,
 }
 
 impl Asked {
@@ -63,37 +88,29 @@ impl Asked {
         let from = broken.check("from", day(get("from"), month_before)).unwrap_or(to);
         if from > to {
             broken.add("from", Rule::not_after("to"));
-        } else if (to - from).num_days() >= MOST_DAYS {
-            broken.add("from", Rule::too_many_days(MOST_DAYS));
+        } else if (to - from).num_days() >= MAX_DAYS {
+            broken.add("from", Rule::too_many_days(MAX_DAYS));
         }
-        let granularity_name = get("granularity").unwrap_or("day").to_owned();
-        let granularity = match granularity_name.as_str() {
-            "day" => Granularity::Day,
-            "week" => Granularity::Week,
-            "month" => Granularity::Month,
-            _ => {
-                broken.add("granularity", Rule::one_of(&["day", "week", "month"]));
-                Granularity::Day
-            }
-        };
+        let granularity = get("granularity").map(Width::named);
+        if granularity == Some(None) {
+            broken.add("granularity", Rule::one_of(&Width::NAMES));
+        }
+        let granularity = granularity.flatten();
         let limit = match get("limit").map(str::parse) {
             None => DEFAULT_ROWS,
-            Some(Ok(limit)) if (1..=MOST_ROWS).contains(&limit) => limit,
+            Some(Ok(limit)) if (1..=MAX_ROWS).contains(&limit) => limit,
             Some(_) => {
-                broken.add("limit", Rule::range(1, i64::from(MOST_ROWS)));
+                broken.add("limit", Rule::range(1, i64::from(MAX_ROWS)));
                 DEFAULT_ROWS
             }
         };
-        let compare = match get("compare") {
-            None => false,
-            Some("previous") => true,
-            Some(_) => {
-                broken.add("compare", Rule::one_of(&["previous"]));
-                false
-            }
-        };
+        let compare = get("compare").map(|name| (name, Comparison::named(name)));
+        if matches!(compare, Some((_, None))) {
+            broken.add("compare", Rule::one_of(&Comparison::NAMES));
+        }
+        let compare = compare.and_then(|(_, compare)| compare);
         if broken.0.is_empty() {
-            Ok(Self { from, to, zone, granularity, granularity_name, limit, compare })
+            Ok(Self { from, to, zone, granularity, limit, compare })
         } else {
             Err(Problem::invalid(broken.0))
         }
@@ -104,45 +121,26 @@ impl Asked {
         between(self.from, self.to, self.zone)
     }
 
-    /// The days just before, where they are compared with.
-    pub(super) fn previous(&self) -> Option<Previous> {
-        let (from, to) = days_before(self.from, self.to)?;
-        self.compare.then_some(Previous { from, to, zone: self.zone })
+    /// The days that these are compared with, if any.
+    pub(super) fn compared(&self) -> Option<Compared> {
+        let (from, to) = self.compare?.days(self.from, self.to)?;
+        Some(Compared { from, to, window: between(from, to, self.zone) })
+    }
+
+    /// First and last day.
+    pub(super) fn days(&self) -> (NaiveDate, NaiveDate) {
+        (self.from, self.to)
+    }
+
+    /// Today, in the time zone of the report.
+    pub(super) fn today(&self) -> NaiveDate {
+        Utc::now().with_timezone(&self.zone).date_naive()
     }
 
     /// The window as answers tell it.
     pub(super) fn body(&self) -> WindowBody {
         WindowBody { from: self.from, to: self.to, timezone: self.zone.name().to_owned() }
     }
-}
-
-/// Days that a window is compared with.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Previous {
-    /// First day.
-    pub(super) from: NaiveDate,
-    /// Last day, included.
-    pub(super) to: NaiveDate,
-    zone: Tz,
-}
-
-impl Previous {
-    /// The window.
-    pub(super) fn window(&self) -> Window {
-        between(self.from, self.to, self.zone)
-    }
-}
-
-/// The days before these: as many whole months where these are whole months, else as many days, which for whole weeks are weeks.
-fn days_before(from: NaiveDate, to: NaiveDate) -> Option<(NaiveDate, NaiveDate)> {
-    let after = to.succ_opt()?;
-    let before = from.pred_opt()?;
-    if from.day() == 1 && after.day() == 1 {
-        let months = (after.year() - from.year()) * 12 + after.month() as i32 - from.month() as i32;
-        return Some((from.checked_sub_months(Months::new(u32::try_from(months).ok()?))?, before));
-    }
-    let length = u64::try_from((after - from).num_days()).ok()?;
-    Some((from.checked_sub_days(Days::new(length))?, before))
 }
 
 /// From the start of one day to the end of another.
@@ -161,26 +159,5 @@ fn day(text: Option<&str>, default: NaiveDate) -> Result<NaiveDate, Rule> {
         Some(Ok(day)) if in_range(&day) => Ok(day),
         Some(Ok(_)) => Err(Rule::day_range("2000-01-01", "2100-12-31")),
         Some(Err(_)) => Err(Rule::day()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn whole_months_are_compared_with_whole_months_and_other_days_with_as_many() {
-        let day = |text: &str| text.parse::<NaiveDate>().expect("a day");
-        for (from, to, before_from, before_to) in [
-            ("2026-03-01", "2026-03-31", "2026-02-01", "2026-02-28"),
-            ("2026-01-01", "2026-03-31", "2025-10-01", "2025-12-31"),
-            ("2026-01-01", "2026-12-31", "2025-01-01", "2025-12-31"),
-            ("2026-03-01", "2026-03-30", "2026-01-30", "2026-02-28"),
-            ("2026-03-08", "2026-03-14", "2026-03-01", "2026-03-07"),
-            ("2026-03-05", "2026-03-05", "2026-03-04", "2026-03-04"),
-        ] {
-            let expected = Some((day(before_from), day(before_to)));
-            assert_eq!(days_before(day(from), day(to)), expected, "{from} to {to}");
-        }
     }
 }

@@ -1,33 +1,38 @@
-//! Reports that rank: `top-products`, `order-status`, `customers`.
+//! Reports that rank: `top-products`, `customers`.
 
 use std::sync::Arc;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
-use qafila_projections::olap::rankings::{CustomerCounts, CustomerSales, ProductSales, StatusCount};
+use qafila_projections::olap::rankings::{CustomerCounts, CustomerSales, ProductSales};
+use qafila_schemas::amount::Amount;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::asked::{Asked, WindowBody};
-use super::{CompleteBody, of_store, unavailable};
+use super::asked::Asked;
+use super::compared::Compared;
+use super::groups::{PreviousDaysBody, known};
+use super::{ReportHeadBody, Source, unavailable};
 use crate::app::App;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::opening::open;
+use crate::problem::Problem;
 use crate::routes::Answer;
+use crate::values::ComparisonName;
 
 /// The products that sold most.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct TopProductsBody {
-    window: WindowBody,
+    #[serde(flatten)]
+    head: ReportHeadBody,
     /// By currency, most sales first.
     products: Vec<ProductSalesBody>,
     /// Sales whose lines are not known yet: they are in no figure above. 0 once the import is complete.
     orders_without_lines: u64,
-    as_of: DateTime<Utc>,
-    #[serde(flatten)]
-    complete: CompleteBody,
+    /// First and last day that were asked to compare with; null where none were.
+    previous: Option<PreviousDaysBody>,
 }
 
 /// What was sold of a product.
@@ -43,44 +48,56 @@ pub struct ProductSalesBody {
     /// Units, a decimal number as text.
     quantity: String,
     sales: MoneyBody,
+    /// What was sold of it in the days that were asked to compare with; null where none were.
+    previous: Option<SoldBody>,
 }
 
-/// Orders by status.
+/// What was sold of a product.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct OrderStatusBody {
-    window: WindowBody,
-    /// Most frequent first.
-    statuses: Vec<StatusCountBody>,
-    as_of: DateTime<Utc>,
-    #[serde(flatten)]
-    complete: CompleteBody,
-}
-
-/// Orders of one status.
-#[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct StatusCountBody {
-    /// Salla's slug, such as `under_review`; values may be added.
-    status: String,
-    /// As the store names it.
-    name: Option<String>,
+pub struct SoldBody {
     orders: u64,
-    total: MoneyBody,
+    /// Units, a decimal number as text.
+    quantity: String,
+    sales: MoneyBody,
 }
 
 /// Customers of a window.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomersReportBody {
-    window: WindowBody,
+    #[serde(flatten)]
+    head: ReportHeadBody,
+    /// Over all currencies: whoever bought in two counts once.
+    total: CustomerTotalBody,
     /// By currency.
     counts: Vec<CustomerCountsBody>,
     /// By currency, most sales first.
     customers: Vec<CustomerSalesBody>,
-    as_of: DateTime<Utc>,
-    #[serde(flatten)]
-    complete: CompleteBody,
+    /// The days that were asked to compare with; null where none were.
+    previous: Option<PreviousCustomersBody>,
+}
+
+/// How many customers bought, whatever in.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomerTotalBody {
+    /// Customers who bought.
+    customers: u64,
+    /// Those of them who had not bought before the window.
+    new_customers: u64,
+}
+
+/// Customers of the days that a report is compared with.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousCustomersBody {
+    /// First day.
+    from: NaiveDate,
+    /// Last day, included.
+    to: NaiveDate,
+    total: CustomerTotalBody,
+    counts: Vec<CustomerCountsBody>,
 }
 
 /// How many customers bought.
@@ -108,68 +125,141 @@ pub struct CustomerSalesBody {
     orders: u64,
     sales: MoneyBody,
     last_order_at: DateTime<Utc>,
+    /// What they bought in the days that were asked to compare with; null where none were.
+    previous: Option<BoughtBody>,
+}
+
+/// What a customer bought.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BoughtBody {
+    orders: u64,
+    sales: MoneyBody,
 }
 
 /// The products that sold most.
 #[utoipa::path(get, operation_id = "getTopProducts", path = "/api/v1/reports/top-products", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query),
+    params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
+        ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
+        ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
+        ("compare" = Option<ComparisonName>, Query, description = "Days that these are compared with"),
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
     responses((status = 200, body = TopProductsBody)))]
 pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
-    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
-    let as_of = Utc::now();
+    let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "limit"])?;
+    let source = Source::of(&app, identity.merchant_id).await?;
     // Asked first: lines that come in between are in the figures, and none is missing from them that was not counted.
-    let orders_without_lines = reports.orders_without_lines(asked.window()).await.map_err(unavailable)?;
-    let products = reports.top_products(asked.window(), asked.limit).await.map_err(unavailable)?;
-    let products = products.into_iter().map(ProductSalesBody::from).collect();
-    let window = asked.body();
-    Ok(json(StatusCode::OK, &TopProductsBody { window, products, orders_without_lines, as_of, complete }))
+    let orders_without_lines =
+        source.reports.orders_without_lines(asked.window()).await.map_err(unavailable)?;
+    let found = source.reports.top_products(asked.window(), asked.limit).await.map_err(unavailable)?;
+    let before = match asked.compared() {
+        Some(days) => Some((days, sold_before(&source, days, &found).await?)),
+        None => None,
+    };
+    let products = found.into_iter().map(|product| {
+        let mut body = ProductSalesBody::from(&product);
+        body.previous = before.as_ref().map(|(_, before)| {
+            let same = before.iter().find(|sold| place(sold) == place(&product));
+            same.map_or_else(|| SoldBody::nothing(&product.currency), SoldBody::from)
+        });
+        body
+    });
+    let body = TopProductsBody {
+        products: products.collect(),
+        head: source.head(&asked),
+        orders_without_lines,
+        previous: before.as_ref().map(|(days, _)| PreviousDaysBody { from: days.from, to: days.to }),
+    };
+    Ok(json(StatusCode::OK, &body))
 }
 
-/// Orders by status, whatever became of them.
-#[utoipa::path(get, operation_id = "getOrderStatus", path = "/api/v1/reports/order-status", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query)),
-    responses((status = 200, body = OrderStatusBody)))]
-pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
-    let asked = Asked::read(&call, &["from", "to", "timezone"])?;
-    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
-    let as_of = Utc::now();
-    let statuses = reports.order_status(asked.window()).await.map_err(unavailable)?;
-    let statuses = statuses.into_iter().map(StatusCountBody::from).collect();
-    Ok(json(StatusCode::OK, &OrderStatusBody { window: asked.body(), statuses, as_of, complete }))
+/// What a row of products is put together by.
+fn place(sold: &ProductSales) -> (Option<i64>, &str, &str) {
+    (sold.product_id, &sold.told, &sold.currency)
+}
+
+/// What was sold of these products in the days that the report is compared with.
+async fn sold_before(
+    source: &Source<'_>,
+    days: Compared,
+    found: &[ProductSales],
+) -> Result<Vec<ProductSales>, Problem> {
+    let ids = found.iter().filter_map(|product| product.product_id).collect();
+    let told = found.iter().filter(|product| product.product_id.is_none());
+    let told = told.map(|product| product.told.clone()).collect();
+    source.reports.sales_of_products(days.window, ids, told).await.map_err(unavailable)
 }
 
 /// New and returning customers, and those who bought most.
 #[utoipa::path(get, operation_id = "getCustomerReport", path = "/api/v1/reports/customers", tag = "reports", security(("bearer" = [])),
-    params(("from" = Option<NaiveDate>, Query), ("to" = Option<NaiveDate>, Query), ("timezone" = Option<String>, Query),
+    params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
+        ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
+        ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
+        ("compare" = Option<ComparisonName>, Query, description = "Days that these are compared with"),
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
     responses((status = 200, body = CustomersReportBody)))]
 pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let identity = app.access_tokens.identify(&call)?;
-    let asked = Asked::read(&call, &["from", "to", "timezone", "limit"])?;
-    let (reports, complete) = of_store(&app, identity.merchant_id).await?;
-    let as_of = Utc::now();
-    let counting = reports.customer_counts(asked.window(), complete.complete_from);
-    let ranking = reports.top_customers(asked.window(), asked.limit);
-    let (counts, top) = tokio::try_join!(counting, ranking).map_err(unavailable)?;
-    let mut customers: Vec<CustomerSalesBody> = top.into_iter().map(CustomerSalesBody::from).collect();
+    let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "limit"])?;
+    let source = Source::of(&app, identity.merchant_id).await?;
+    let complete_from = source.complete.as_ref().and_then(|known| known.from);
+    let counting = source.reports.customer_counts(asked.window(), complete_from);
+    let ranking = source.reports.top_customers(asked.window(), asked.limit);
+    let (counted, top) = tokio::try_join!(counting, ranking).map_err(unavailable)?;
+    let (previous, bought) = match asked.compared() {
+        Some(days) => {
+            let ids = top.iter().map(|customer| customer.customer_id).collect();
+            let counting = source.reports.customer_counts(days.window, complete_from);
+            let buying = source.reports.sales_to_customers(days.window, ids);
+            let (counted, bought) = tokio::try_join!(counting, buying).map_err(unavailable)?;
+            let (total, counts) = counts(counted);
+            (Some(PreviousCustomersBody { from: days.from, to: days.to, total, counts }), Some(bought))
+        }
+        None => (None, None),
+    };
+    let rows = top.into_iter().map(|customer| {
+        let previous = bought.as_ref().map(|bought| BoughtBody::by(&customer, bought));
+        CustomerSalesBody { previous, ..CustomerSalesBody::from(customer) }
+    });
+    let mut customers: Vec<CustomerSalesBody> = rows.collect();
     open(&*app.keys, identity.merchant_id, customers.iter_mut().map(|one| &mut one.name).collect()).await?;
-    let counts = counts.into_iter().map(CustomerCountsBody::from).collect();
-    Ok(json(
-        StatusCode::OK,
-        &CustomersReportBody { window: asked.body(), counts, customers, as_of, complete },
-    ))
+    let (total, counts) = counts(counted);
+    let body = CustomersReportBody { head: source.head(&asked), total, counts, customers, previous };
+    Ok(json(StatusCode::OK, &body))
 }
 
-impl From<ProductSales> for ProductSalesBody {
-    fn from(p: ProductSales) -> Self {
+/// The row over all currencies, and those of each.
+fn counts(counted: Vec<CustomerCounts>) -> (CustomerTotalBody, Vec<CustomerCountsBody>) {
+    let (of_all, of_each): (Vec<_>, Vec<_>) = counted.into_iter().partition(|row| row.currency.is_none());
+    let total = of_all.first().map_or((0, 0), |row| (row.customers, row.new_customers));
+    let total = CustomerTotalBody { customers: total.0, new_customers: total.1 };
+    (total, of_each.into_iter().filter_map(CustomerCountsBody::of).collect())
+}
+
+impl From<&ProductSales> for ProductSalesBody {
+    fn from(p: &ProductSales) -> Self {
         Self {
             product_id: p.product_id,
-            sku: known(p.sku),
-            name: p.name,
+            sku: known(p.sku.clone()),
+            name: p.name.clone(),
+            orders: p.orders,
+            quantity: p.quantity.to_string(),
+            sales: MoneyBody::new(p.sales, &p.currency),
+            previous: None,
+        }
+    }
+}
+
+impl SoldBody {
+    fn nothing(currency: &str) -> Self {
+        Self { orders: 0, quantity: Amount::ZERO.to_string(), sales: MoneyBody::new(Amount::ZERO, currency) }
+    }
+}
+
+impl From<&ProductSales> for SoldBody {
+    fn from(p: &ProductSales) -> Self {
+        Self {
             orders: p.orders,
             quantity: p.quantity.to_string(),
             sales: MoneyBody::new(p.sales, &p.currency),
@@ -177,28 +267,31 @@ impl From<ProductSales> for ProductSalesBody {
     }
 }
 
-impl From<StatusCount> for StatusCountBody {
-    fn from(s: StatusCount) -> Self {
-        Self {
-            status: s.slug,
-            name: known(s.name),
-            orders: s.orders,
-            total: MoneyBody::new(s.total, &s.currency),
-        }
+impl BoughtBody {
+    /// What a customer bought, in the same currency.
+    fn by(customer: &CustomerSales, all: &[CustomerSales]) -> Self {
+        let is_same = |bought: &&CustomerSales| {
+            bought.customer_id == customer.customer_id && bought.currency == customer.currency
+        };
+        let bought = all.iter().find(is_same);
+        let (orders, sales) = bought.map_or((0, Amount::ZERO), |bought| (bought.orders, bought.sales));
+        Self { orders, sales: MoneyBody::new(sales, &customer.currency) }
     }
 }
 
-impl From<CustomerCounts> for CustomerCountsBody {
-    fn from(c: CustomerCounts) -> Self {
-        let money = |amount| MoneyBody::new(amount, &c.currency);
-        Self {
+impl CustomerCountsBody {
+    /// None of the row over all currencies.
+    fn of(c: CustomerCounts) -> Option<Self> {
+        let currency = c.currency?;
+        let money = |amount| MoneyBody::new(amount, &currency);
+        Some(Self {
             customers: c.customers,
             new_customers: c.new_customers,
             new_sales: money(c.new_sales),
             returning_sales: money(c.returning_sales),
             unknown_sales: money(c.unknown_sales),
-            currency: c.currency,
-        }
+            currency,
+        })
     }
 }
 
@@ -210,11 +303,7 @@ impl From<CustomerSales> for CustomerSalesBody {
             orders: c.orders,
             sales: MoneyBody::new(c.sales, &c.currency),
             last_order_at: c.last_order_at,
+            previous: None,
         }
     }
-}
-
-/// ClickHouse holds an empty text where nothing is known.
-fn known(text: String) -> Option<String> {
-    Some(text).filter(|text| !text.is_empty())
 }

@@ -1,5 +1,6 @@
 //! `report_<name>` and `list_<name>`: the 95th percentile of each report and list over 100,000 orders of a merchant, asked for by
-//! four users at once, and, as `…_alone`, by one; beside `GET /health/live`.
+//! four users at once, and, as `…_alone`, by one; beside `GET /health/live`. `reports` is the slowest of these reports with four users,
+//! `reports_1m` the slowest over 1,000,000 orders with one.
 
 use std::time::Instant;
 
@@ -8,7 +9,7 @@ use futures::future::try_join_all;
 use reqwest::StatusCode;
 
 use super::measurement;
-use crate::many_orders::{merchant_with_orders, phone};
+use crate::many_orders::{merchant_with_facts, merchant_with_orders, phone};
 use crate::merchant::Merchant;
 use crate::record::Measurement;
 use crate::world::World;
@@ -16,14 +17,55 @@ use crate::world::World;
 const ORDERS: u64 = 100_000;
 const USERS: usize = 4;
 const CALLS: usize = 30;
-const REPORTS: [&str; 5] = ["summary", "sales-trend", "top-products", "order-status", "customers"];
+const MILLION: u64 = 1_000_000;
+const REPORTS: [&str; 10] = [
+    "summary",
+    "sales-trend",
+    "top-products",
+    "order-status",
+    "customers",
+    "by-city",
+    "by-payment",
+    "by-channel",
+    "by-hour",
+    "product/1",
+];
 
 /// All reports.
 pub async fn reports() -> Result<Vec<Measurement>> {
     // All orders of `fill`: 35 days.
     let path = |report| format!("/api/v1/reports/{report}?from=2023-11-14&to=2023-12-21");
-    let named = |report: &str| format!("report_{}", report.replace('-', "_"));
-    measure("bench_reports", REPORTS.map(|report| (named(report), path(report))).to_vec()).await
+    let named = |report: &str| format!("report_{}", report.replace(['-', '/'], "_"));
+    let mut measured =
+        measure("bench_reports", REPORTS.map(|report| (named(report), path(report))).to_vec()).await?;
+    let with_all = measured.iter().filter(|one| !one.name.ends_with("_alone"));
+    let slowest = with_all.max_by(|one, other| one.ours.total_cmp(&other.ours)).cloned();
+    measured.extend(slowest.map(|slowest| Measurement { name: "reports".into(), ..slowest }));
+    measured.push(of_a_million().await?);
+    Ok(measured)
+}
+
+/// The slowest report over 1,000,000 orders, asked for by one user.
+async fn of_a_million() -> Result<Measurement> {
+    let mut world = World::make("bench_reports_1m").await?;
+    world.start()?;
+    world.ready().await?;
+    let merchant = merchant_with_facts(&world, 5_003, MILLION).await?;
+    let pid = world.pid().context("a process")?.to_string();
+    let live = p95(&merchant, "/health/live", 1).await?;
+    let cpu = super::cpu_seconds_of(&pid)?;
+    let mut slowest: f64 = 0.0;
+    for report in REPORTS {
+        // All orders of `fill`: 348 days.
+        let path = format!("/api/v1/reports/{report}?from=2023-11-14&to=2024-11-01");
+        let ours = p95(&merchant, &path, 1).await?;
+        println!("  {report} of 1,000,000 orders p95 {ours:.1} ms");
+        slowest = slowest.max(ours);
+    }
+    let cpu = super::cpu_seconds_of(&pid)? - cpu;
+    let rss = super::peak_rss_mb(&pid)?;
+    world.remove().await?;
+    measurement("reports_1m", slowest, live, "ms p95", cpu, rss)
 }
 
 /// The lists and the details of what is in them, of Postgres.

@@ -1,0 +1,156 @@
+//! `/api/v1/reports/product/{id}`: what was sold of one product.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chrono::NaiveDate;
+use chrono_tz::Tz;
+use http::StatusCode;
+use qafila_projections::olap::rankings::ProductPoint;
+use qafila_schemas::amount::Amount;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::asked::{Asked, Width};
+use super::{ReportHeadBody, Source, points, unavailable};
+use crate::app::App;
+use crate::call::{Call, json};
+use crate::money::MoneyBody;
+use crate::problem::{Code, Problem};
+use crate::routes::{Answer, numbered};
+use crate::values::{ComparisonName, GranularityName};
+
+/// What was sold of a product.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductReportBody {
+    #[serde(flatten)]
+    head: ReportHeadBody,
+    /// Salla's id.
+    product_id: i64,
+    #[schema(value_type = GranularityName)]
+    granularity: &'static str,
+    /// By currency.
+    sales: Vec<ProductFiguresBody>,
+    /// One of each currency for every part of the window up to today, by time, then by currency.
+    points: Vec<ProductPointBody>,
+    /// Sales whose lines are not known yet: they are in no figure above. 0 once the import is complete.
+    orders_without_lines: u64,
+    /// The days that were asked to compare with; null where none were.
+    previous: Option<PreviousProductBody>,
+}
+
+/// What was sold, in one currency.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductFiguresBody {
+    /// Orders with it that count as sales.
+    orders: u64,
+    /// Units, a decimal number as text.
+    quantity: String,
+    sales: MoneyBody,
+}
+
+/// What was sold in a part of the window.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductPointBody {
+    /// First day of the point in the report's time zone.
+    from: NaiveDate,
+    figures: ProductFiguresBody,
+}
+
+/// What was sold in the days that a report is compared with.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct PreviousProductBody {
+    /// First day.
+    from: NaiveDate,
+    /// Last day, included.
+    to: NaiveDate,
+    sales: Vec<ProductFiguresBody>,
+    points: Vec<ProductPointBody>,
+}
+
+/// What was sold of one product by day, week or month.
+#[utoipa::path(get, operation_id = "getProductReport", path = "/api/v1/reports/product/{id}", tag = "reports", security(("bearer" = [])),
+    params(("id" = i64, Path, description = "Salla's id"), ("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
+        ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
+        ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
+        ("compare" = Option<ComparisonName>, Query, description = "Days that these are compared with"),
+        ("granularity" = Option<GranularityName>, Query, description = "Width of a point; a day where absent")),
+    responses((status = 200, body = ProductReportBody)))]
+pub async fn product(app: Arc<App>, call: Call, id: String) -> Answer {
+    let identity = app.access_tokens.identify(&call)?;
+    let product_id = numbered(&id).ok_or_else(|| Problem::new(Code::UnknownProduct))?;
+    let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
+    let source = Source::of(&app, identity.merchant_id).await?;
+    let width = asked.granularity.unwrap_or(Width::DAY);
+    let read =
+        |window| source.reports.product_points(window, product_id, width.granularity, asked.zone.name());
+    let orders_without_lines = source.reports.orders_without_lines(asked.window());
+    let orders_without_lines = orders_without_lines.await.map_err(unavailable)?;
+    let now = read(asked.window()).await.map_err(unavailable)?;
+    let compared = asked.compared();
+    let before = match compared {
+        Some(days) => read(days.window).await.map_err(unavailable)?,
+        None => vec![],
+    };
+    let currencies: BTreeSet<String> =
+        now.iter().chain(&before).map(|point| point.currency.clone()).collect();
+    let (from, to) = asked.days();
+    let starts = |from, to| points::starts(from, to, asked.today(), width.granularity);
+    let previous = compared.map(|days| PreviousProductBody {
+        from: days.from,
+        to: days.to,
+        sales: sums(&before),
+        points: filled(before, &starts(days.from, days.to), &currencies, asked.zone),
+    });
+    let body = ProductReportBody {
+        head: source.head(&asked),
+        product_id,
+        granularity: width.name,
+        sales: sums(&now),
+        points: filled(now, &starts(from, to), &currencies, asked.zone),
+        orders_without_lines,
+        previous,
+    };
+    Ok(json(StatusCode::OK, &body))
+}
+
+/// All points of each currency together.
+fn sums(points: &[ProductPoint]) -> Vec<ProductFiguresBody> {
+    let mut sums: BTreeMap<&str, (u64, Amount, Amount)> = BTreeMap::new();
+    for point in points {
+        let (orders, quantity, sales) = sums.entry(&point.currency).or_default();
+        *orders += point.orders;
+        *quantity = *quantity + point.quantity;
+        *sales = *sales + point.sales;
+    }
+    sums.into_iter()
+        .map(|(currency, (orders, quantity, sales))| body(orders, quantity, sales, currency))
+        .collect()
+}
+
+/// The points with those in which nothing was sold, by time, then by currency.
+fn filled(
+    found: Vec<ProductPoint>,
+    starts: &[NaiveDate],
+    currencies: &BTreeSet<String>,
+    zone: Tz,
+) -> Vec<ProductPointBody> {
+    let nothing = |currency: &String| body(0, Amount::ZERO, Amount::ZERO, currency);
+    let mut all: BTreeMap<(NaiveDate, String), ProductFiguresBody> = starts
+        .iter()
+        .flat_map(|start| currencies.iter().map(|currency| ((*start, currency.clone()), nothing(currency))))
+        .collect();
+    for point in found {
+        let figures = body(point.orders, point.quantity, point.sales, &point.currency);
+        all.insert((point.from.with_timezone(&zone).date_naive(), point.currency), figures);
+    }
+    all.into_iter().map(|((from, _), figures)| ProductPointBody { from, figures }).collect()
+}
+
+fn body(orders: u64, quantity: Amount, sales: Amount, currency: &str) -> ProductFiguresBody {
+    ProductFiguresBody { orders, quantity: quantity.to_string(), sales: MoneyBody::new(sales, currency) }
+}
