@@ -12,7 +12,7 @@ const CLICKHOUSE: [(&str, &str); 4] = [
     ("0001_facts", include_str!("../migrations/clickhouse/0001_facts.sql")),
     ("0002_carts", include_str!("../migrations/clickhouse/0002_carts.sql")),
     ("0003_exchange_rates", include_str!("../migrations/clickhouse/0003_exchange_rates.sql")),
-    ("0004_freshness", include_str!("../migrations/clickhouse/0004_freshness.sql")),
+    ("0004_loaded_at", include_str!("../migrations/clickhouse/0004_loaded_at.sql")),
 ];
 
 /// Brings Postgres and ClickHouse up to this version.

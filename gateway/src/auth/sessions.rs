@@ -23,6 +23,8 @@ pub const COOKIE: &str = "qafila_refresh";
 pub const COOKIE_PATH: &str = "/api/v1/auth";
 const REFRESH_DAYS: i64 = 30;
 const GRACE_SECONDS: f64 = 30.0;
+/// Tokens of a family that may follow each other within that time and still be handed on; the walk over them holds the family's row.
+const MAX_HANDED_ON: usize = 50;
 
 /// A refresh token on its way to the client.
 #[derive(Clone)]
@@ -85,8 +87,9 @@ impl Sessions {
             return Ok(None);
         }
         let current = match first.successor {
-            Successor::None => family.issue_after(&mut transaction, token).await?,
-            Successor::Recent(sealed) => family.current(&mut transaction, token, &sealed).await?,
+            Successor::None => Some(family.issue_after(&mut transaction, token).await?),
+            Successor::Recent(Some(sealed)) => family.current(&mut transaction, token, &sealed).await?,
+            Successor::Recent(None) => None,
             Successor::Past => {
                 end(&mut transaction, family.id).await?;
                 transaction.commit().await?;
@@ -100,7 +103,7 @@ impl Sessions {
             merchant_id: family.merchant_id,
             issued_at: Utc::now().timestamp(),
         };
-        Ok(Some((identity, current)))
+        Ok(current.map(|current| (identity, current)))
     }
 
     /// Ends the family of a token, if there is one.
@@ -155,8 +158,8 @@ struct Link {
 enum Successor {
     /// Nothing: it is the family's current one.
     None,
-    /// A token, sealed under it, so short a time ago that it is handed on.
-    Recent(Vec<u8>),
+    /// A token, sealed under it, so short a time ago that it is handed on; none where an earlier version of Qafila issued it.
+    Recent(Option<Vec<u8>>),
     /// A token, so long ago that nobody honest asks again.
     Past,
 }
@@ -182,8 +185,7 @@ impl Family {
 
     async fn link(&self, connection: &mut PgConnection, token: &str) -> Result<Option<Link>, sqlx::Error> {
         let row = sqlx::query(
-            "SELECT expires_at < now(), rotated_at IS NOT NULL,
-                 CASE WHEN rotated_at > now() - make_interval(secs => $3) THEN successor END
+            "SELECT expires_at < now(), rotated_at IS NOT NULL, rotated_at > now() - make_interval(secs => $3), successor
              FROM refresh_tokens WHERE token_hash = $1 AND family_id = $2",
         )
         .bind(hash(token))
@@ -192,30 +194,32 @@ impl Family {
         .fetch_optional(connection)
         .await?;
         let Some(row) = row else { return Ok(None) };
-        let (is_rotated, sealed): (bool, Option<Vec<u8>>) = (row.try_get(1)?, row.try_get(2)?);
-        let successor = match sealed {
-            _ if !is_rotated => Successor::None,
-            Some(sealed) => Successor::Recent(sealed),
-            None => Successor::Past,
+        let (is_rotated, is_recent): (bool, Option<bool>) = (row.try_get(1)?, row.try_get(2)?);
+        let successor = match (is_rotated, is_recent) {
+            (false, _) => Successor::None,
+            (true, Some(true)) => Successor::Recent(row.try_get(3)?),
+            (true, _) => Successor::Past,
         };
         Ok(Some(Link { is_expired: row.try_get(0)?, successor }))
     }
 
-    /// The family's current token, found by those that were handed on since `token`: each opens the next.
+    /// The family's current token, found by those that were handed on since `token`: each opens the next. None where they are more than
+    /// tabs and lost answers need.
     async fn current(
         &self,
         connection: &mut PgConnection,
         token: &str,
         sealed: &[u8],
-    ) -> Result<RefreshToken, Problem> {
+    ) -> Result<Option<RefreshToken>, Problem> {
         let mut current = self.open(token, sealed)?;
-        // Each was used after the one before it, so that none was used too long ago.
-        while let Some(Link { successor: Successor::Recent(sealed), .. }) =
-            self.link(connection, &current).await?
-        {
-            current = self.open(&current, &sealed)?;
+        for _ in 0..MAX_HANDED_ON {
+            match self.link(connection, &current).await?.map(|link| link.successor) {
+                Some(Successor::None) => return Ok(Some(RefreshToken(current))),
+                Some(Successor::Recent(Some(sealed))) => current = self.open(&current, &sealed)?,
+                Some(Successor::Recent(None) | Successor::Past) | None => return Ok(None),
+            }
         }
-        Ok(RefreshToken(current))
+        Ok(None)
     }
 
     fn open(&self, token: &str, sealed: &[u8]) -> Result<String, Problem> {

@@ -6,7 +6,8 @@ use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
 use qafila_aggregates::commands::CommandError;
 use qafila_aggregates::export::{
-    COMPRESSIONS, DELIMITERS, ExportCommand, ExportError, FORMATS, REPORTS, RequestExport, job_id,
+    COMPRESSIONS, DELIMITERS, ExportCommand, ExportError, ExportStatus, FORMATS, REPORTS, RequestExport,
+    job_id,
 };
 use qafila_projections::export::filters::Filters;
 use qafila_projections::export::links::Linked;
@@ -325,7 +326,15 @@ async fn not_shown_yet(app: &App, merchant: MerchantId, job: JobId) -> Result<Ex
     let request = export.request().filter(|request| request.merchant_id == merchant);
     let request = request.ok_or_else(|| Problem::new(Code::UnknownExport))?;
     let find = || exports::find(&app.query_pool, merchant, job);
-    Ok(wait::until_shown(find).await?.unwrap_or_else(|| ExportView::requested(request)))
+    let status = match export.status() {
+        None | Some(ExportStatus::Requested) => "requested",
+        Some(ExportStatus::Running) => "running",
+        Some(ExportStatus::Completed) => "completed",
+        Some(ExportStatus::Failed) => "failed",
+        Some(ExportStatus::Revoked) => "revoked",
+        Some(ExportStatus::Expired) => "expired",
+    };
+    Ok(wait::until_shown(find).await?.unwrap_or_else(|| ExportView::of_request(request, status)))
 }
 
 /// Revokes an export: its link stops working at once, and its file is removed.

@@ -4,6 +4,7 @@ use clickhouse::Row;
 use qafila_schemas::amount::Amount;
 use qafila_schemas::catalogue::{ORDERS, Topic};
 use qafila_schemas::exchange::ExchangeRate;
+use qafila_schemas::millis::Millis;
 use qafila_schemas::records::fact::OrderFact;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -62,6 +63,7 @@ pub struct OrderRow {
     pub lines_discount: Vec<Option<i64>>,
     pub lines_tax: Vec<Option<i64>>,
     pub lines_total: Vec<Option<i64>>,
+    pub loaded_at: i64,
     pub kafka_topic: String,
     pub kafka_partition: i32,
     pub kafka_offset: i64,
@@ -129,6 +131,7 @@ impl FactRow for OrderRow {
             lines_discount: f.lines.iter().map(|l| l.discount.map(Amount::mantissa)).collect(),
             lines_tax: f.lines.iter().map(|l| l.tax.map(Amount::mantissa)).collect(),
             lines_total: f.lines.iter().map(|l| l.total.map(Amount::mantissa)).collect(),
+            loaded_at: Millis::now().0,
             kafka_topic: place.topic.to_owned(),
             kafka_partition: place.partition,
             kafka_offset: place.offset,
@@ -142,6 +145,7 @@ impl FactRow for OrderRow {
             order_id: tombstone.salla_id,
             revision: tombstone.revision,
             is_deleted: 1,
+            loaded_at: Millis::now().0,
             kafka_topic: place.topic.to_owned(),
             kafka_partition: place.partition,
             kafka_offset: place.offset,

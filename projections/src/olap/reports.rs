@@ -207,7 +207,7 @@ impl<'c> Reports<'c> {
 
     /// When a fact of the store's orders was loaded last; none where there are none.
     pub async fn as_of(&self) -> Result<Option<DateTime<Utc>>, ReportError> {
-        let sql = "SELECT toUnixTimestamp64Milli(max(loaded_at)) FROM freshness
+        let sql = "SELECT toUnixTimestamp64Milli(max(loaded_at)) FROM orders
             WHERE merchant_id = {merchant:UUID} AND store_id = {store:Int64} HAVING count() > 0";
         let found: Vec<i64> = lines(self.of_store(sql)).await?;
         Ok(found.first().copied().and_then(DateTime::from_timestamp_millis))

@@ -136,11 +136,11 @@ pub struct ExportView {
 }
 
 impl ExportView {
-    /// What was asked for a moment ago, as its first event tells it.
-    pub fn requested(request: &ExportRequested) -> Self {
+    /// What was asked for a moment ago, as its first event tells it, and where it stands.
+    pub fn of_request(request: &ExportRequested, status: &str) -> Self {
         Self {
             job_id: request.job_id.0,
-            status: "requested".into(),
+            status: status.to_owned(),
             report_type: request.report_type.clone(),
             format: request.format.clone(),
             compression: request.compression.clone(),

@@ -239,13 +239,16 @@ fn read(row: &PgRow) -> Result<SyncStatusView, sqlx::Error> {
     })
 }
 
-/// Sequence that the read model has of a job of this merchant; 0 where it has none.
+/// Sequence that the read model has of a job of this merchant's present store; 0 where it has none, or does not know that store yet.
 pub async fn sequence(pool: &PgPool, merchant: MerchantId, job: Uuid) -> Result<i64, sqlx::Error> {
     let mut transaction = for_merchant(pool, merchant).await?;
-    let at: Option<i64> = sqlx::query_scalar("SELECT sequence FROM sync_jobs WHERE job_id = $1")
-        .bind(job)
-        .fetch_optional(&mut *transaction)
-        .await?;
+    let at: Option<i64> = sqlx::query_scalar(
+        "SELECT j.sequence FROM sync_jobs j JOIN merchants m USING (merchant_id)
+         WHERE j.job_id = $1 AND (j.store_id IS NULL OR j.store_id = m.store_id)",
+    )
+    .bind(job)
+    .fetch_optional(&mut *transaction)
+    .await?;
     transaction.commit().await?;
     Ok(at.unwrap_or(0))
 }

@@ -17,7 +17,11 @@ rule-wrong-type =
         [array] must be a list
        *[other] must be of another type
     }
-rule-length = must have { $min } to { $max } characters
+rule-length =
+    { $max ->
+        [one] must have one character
+       *[other] must have { $min } to { $max } characters
+    }
 rule-visible-ascii = must have { $min } to { $max } visible ASCII characters
 rule-range = must be { $min } to { $max }
 rule-one-of = must be one of { $values }
@@ -34,6 +38,11 @@ rule-too-many-days =
     { $days ->
         [one] covers at most { $days } day
        *[other] covers at most { $days } days
+    }
+rule-too-many-points =
+    { $points ->
+        [one] gives more than one point; ask for wider points, fewer days or fewer groups
+       *[other] gives more than { $points } points; ask for wider points, fewer days or fewer groups
     }
 rule-cursor = must be a nextCursor of this route
 rule-only-for-format = is only for { $format }
@@ -64,7 +73,11 @@ problem-api-key-refused = Send a valid key in the header X-Api-Key.
 problem-webhook-refused = Not taken: { $reason }. Sign it with the webhook secret of the app.
 problem-unavailable = Qafila cannot do this at the moment. Nothing was changed; send the same request again.
 problem-busy = Qafila has too much under way at the moment. Send it again.
-problem-too-many-attempts = Too many attempts. Try again in { $minutes } minutes.
+problem-too-many-attempts =
+    { $minutes ->
+        [one] Too many attempts. Try again in a minute.
+       *[other] Too many attempts. Try again in { $minutes } minutes.
+    }
 problem-email-taken = This e-mail address is already registered. Log in instead.
 problem-wrong-credentials = E-mail address or password is wrong.
 problem-link-spent = This link works no more: it works once, for 30 minutes, and a newer mail takes its place. Ask for another one.

@@ -63,6 +63,8 @@ rules! {
     "not-after" not_after(field: &str);
     /// A report covers at most `days`.
     "too-many-days" too_many_days(days: i64);
+    /// It gives more than `points` points.
+    "too-many-points" too_many_points(points: i64);
     /// It must be a cursor that this route gave.
     "cursor" cursor();
     /// It is only for `format`.

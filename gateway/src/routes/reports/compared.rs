@@ -35,7 +35,9 @@ impl Comparison {
             Self::Previous => days_before(from, to),
             Self::LastYear => {
                 let year = Months::new(12);
-                Some((from.checked_sub_months(year)?, to.checked_sub_months(year)?))
+                let (first, last) = (from.checked_sub_months(year)?, to.checked_sub_months(year)?);
+                let are_whole_months = from.day() == 1 && to.succ_opt()?.day() == 1;
+                Some((first, if are_whole_months { end_of_month(last)? } else { last }))
             }
             Self::HijriLastYear => {
                 let first = hijri_year_before(from)?;
@@ -68,6 +70,10 @@ fn days_before(from: NaiveDate, to: NaiveDate) -> Option<(NaiveDate, NaiveDate)>
     }
     let length = u64::try_from((after - from).num_days()).ok()?;
     Some((from.checked_sub_days(Days::new(length))?, before))
+}
+
+fn end_of_month(day: NaiveDate) -> Option<NaiveDate> {
+    day.with_day(1)?.checked_add_months(Months::new(1))?.pred_opt()
 }
 
 /// The same day of the Hijri year before; the last of its month where that month is shorter.
@@ -128,6 +134,11 @@ mod tests {
     fn the_last_year_has_the_same_days_and_the_hijri_one_the_same_of_umm_al_qura() {
         let last = |from, to| Comparison::LastYear.days(day(from), day(to));
         assert_eq!(last("2026-03-01", "2026-03-31"), Some((day("2025-03-01"), day("2025-03-31"))));
+        assert_eq!(
+            last("2025-02-01", "2025-02-28"),
+            Some((day("2024-02-01"), day("2024-02-29"))),
+            "a whole month"
+        );
         assert_eq!(last("2024-02-29", "2024-02-29"), Some((day("2023-02-28"), day("2023-02-28"))));
         // Ramadan 1447 began on 18 February 2026, Ramadan 1446 on 1 March 2025.
         assert_eq!(to_hijri(day("2026-02-18")), Some((1447, 9, 1)));

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use http::StatusCode;
 use qafila_projections::olap::groups::{Dimension, Group, GroupFigures, GroupPoint};
+use qafila_schemas::words::rule::Rule;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -17,6 +18,9 @@ use crate::money::MoneyBody;
 use crate::problem::Problem;
 use crate::routes::Answer;
 use crate::values::{ComparisonName, GranularityName};
+
+/// Points of all groups of an answer, at most.
+const MAX_POINTS: usize = 20_000;
 
 /// Orders by what they have in common.
 #[derive(Debug, Serialize, ToSchema)]
@@ -219,6 +223,11 @@ async fn trends(
     shown: &[Group],
     width: Width,
 ) -> Result<BTreeMap<(String, String), Vec<GroupPointBody>>, Problem> {
+    let (from, to) = asked.days();
+    let starts = points::starts(from, to, asked.today(), width.granularity);
+    if starts.len().saturating_mul(shown.len()) > MAX_POINTS {
+        return Err(Problem::invalid_field("granularity", Rule::too_many_points(MAX_POINTS as i64)));
+    }
     let keys: BTreeSet<String> = shown.iter().map(|group| group.key.clone()).collect();
     let keys = keys.into_iter().collect();
     let read =
@@ -229,8 +238,6 @@ async fn trends(
         let day = from.with_timezone(&asked.zone).date_naive();
         by_place.entry((key, currency)).or_default().insert(day, figures);
     }
-    let (from, to) = asked.days();
-    let starts = points::starts(from, to, asked.today(), width.granularity);
     let filled = shown.iter().map(|group| {
         let place = (group.key.clone(), group.currency.clone());
         let mut points = by_place.remove(&place).unwrap_or_default();

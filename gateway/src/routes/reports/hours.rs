@@ -68,20 +68,26 @@ pub async fn by_hour(app: Arc<App>, call: Call) -> Answer {
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
     let source = Source::of(&app, identity.merchant_id).await?;
     let read = |window| source.reports.hours(window, asked.zone.name());
-    let hours = week(read(asked.window()).await.map_err(unavailable)?);
-    let previous = match asked.compared() {
-        Some(days) => {
-            let hours = week(read(days.window).await.map_err(unavailable)?);
-            Some(PreviousHoursBody { from: days.from, to: days.to, hours })
-        }
-        None => None,
+    let now = read(asked.window()).await.map_err(unavailable)?;
+    let compared = asked.compared();
+    let before = match compared {
+        Some(days) => read(days.window).await.map_err(unavailable)?,
+        None => vec![],
     };
+    let mut currencies: BTreeSet<String> =
+        now.iter().chain(&before).map(|hour| hour.currency.clone()).collect();
+    currencies.insert(source.currency.clone());
+    let previous = compared.map(|days| PreviousHoursBody {
+        from: days.from,
+        to: days.to,
+        hours: week(before, &currencies),
+    });
+    let hours = week(now, &currencies);
     Ok(json(StatusCode::OK, &HoursBody { head: source.head(&asked), hours, previous }))
 }
 
 /// All hours of a week, those without orders too.
-fn week(found: Vec<Hour>) -> Vec<HourBody> {
-    let currencies: BTreeSet<String> = found.iter().map(|hour| hour.currency.clone()).collect();
+fn week(found: Vec<Hour>, currencies: &BTreeSet<String>) -> Vec<HourBody> {
     let mut known: BTreeMap<(String, u8, u8), Hour> =
         found.into_iter().map(|hour| ((hour.currency.clone(), hour.weekday, hour.hour), hour)).collect();
     let mut all = vec![];
@@ -90,13 +96,7 @@ fn week(found: Vec<Hour>) -> Vec<HourBody> {
             let found = known.remove(&(currency.clone(), weekday, hour));
             let (orders, sales_count, sales) =
                 found.map_or((0, 0, Amount::ZERO), |hour| (hour.orders, hour.sales_count, hour.sales));
-            all.push(HourBody {
-                weekday,
-                hour,
-                orders,
-                sales_count,
-                sales: MoneyBody::new(sales, &currency),
-            });
+            all.push(HourBody { weekday, hour, orders, sales_count, sales: MoneyBody::new(sales, currency) });
         }
     }
     all

@@ -60,9 +60,9 @@ fn hijri_occasion(name: &'static str, year: i32, month: u8, day: u8, length: u64
     Some(OccasionBody { name, from, to })
 }
 
-/// The last Friday of November.
+/// The day after the fourth Thursday of November.
 fn white_friday(year: i32) -> Option<OccasionBody> {
-    let day = (24..=30)
+    let day = (23..=29)
         .filter_map(|day| NaiveDate::from_ymd_opt(year, 11, day))
         .find(|day| day.weekday() == Weekday::Fri)?;
     Some(OccasionBody { name: "white_friday", from: day, to: day })
@@ -92,6 +92,8 @@ mod tests {
                 ("white_friday", "2026-11-27", "2026-11-27"),
             ]
         );
+        let of_2029 = between(day("2029-11-01"), day("2029-11-30"));
+        assert_eq!(of_2029.iter().map(|one| one.from.to_string()).collect::<Vec<_>>(), ["2029-11-23"]);
         assert_eq!(between(day("2026-03-01"), day("2026-03-02")).len(), 1, "in the middle of Ramadan");
         assert!(all.iter().all(|one| NAMES.contains(&one.name)));
     }

@@ -96,8 +96,9 @@ pub async fn product(app: Arc<App>, call: Call, id: String) -> Answer {
         Some(days) => read(days.window).await.map_err(unavailable)?,
         None => vec![],
     };
-    let currencies: BTreeSet<String> =
+    let mut currencies: BTreeSet<String> =
         now.iter().chain(&before).map(|point| point.currency.clone()).collect();
+    currencies.insert(source.currency.clone());
     let (from, to) = asked.days();
     let starts = |from, to| points::starts(from, to, asked.today(), width.granularity);
     let previous = compared.map(|days| PreviousProductBody {

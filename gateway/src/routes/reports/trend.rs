@@ -77,8 +77,9 @@ pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
         None => vec![],
     };
     // A currency of either part has its points in both, so that they can be drawn over each other.
-    let currencies: BTreeSet<String> =
+    let mut currencies: BTreeSet<String> =
         now.iter().chain(&before).map(|point| point.figures.currency.clone()).collect();
+    currencies.insert(source.currency.clone());
     let (from, to) = asked.days();
     let starts = |from, to| points::starts(from, to, asked.today(), width.granularity);
     let previous = compared.map(|days| PreviousTrendBody {
