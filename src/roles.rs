@@ -32,6 +32,7 @@ use qafila_ingest::webhooks::coverage::Coverage;
 use qafila_projections::export::links::DownloadLinks;
 use qafila_projections::export::store::ExportStore;
 use qafila_projections::export::{self, ExportRole};
+use qafila_projections::lists;
 use qafila_projections::notify::{self, MailConfig};
 use qafila_projections::olap::{self, OlapRole, client};
 use qafila_projections::oltp::{self, OltpRole};
@@ -393,6 +394,8 @@ impl Process {
 
     fn oltp(&mut self) -> Result<()> {
         let role = self.oltp_role()?;
+        let (listed, shutdown) = (role.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move { Ok(Box::pin(lists::run(listed, shutdown)).await?) });
         let shutdown = self.shutdown.clone();
         self.tasks.spawn(async move { Ok(Box::pin(oltp::run(role, shutdown)).await?) });
         Ok(())

@@ -66,7 +66,7 @@ impl ContactsView for ReadModels {
         limit: i64,
     ) -> Result<Vec<SealedContacts>, StoredError> {
         let rows = stored::sealed_contacts(&self.pool, merchant, store_id, resource, after, limit).await;
-        let contacts = |(salla_id, phone, email)| SealedContacts { salla_id, phone, email };
+        let contacts = |(salla_id, phone, email, names)| SealedContacts { salla_id, phone, email, names };
         Ok(rows.map_err(failed)?.into_iter().map(contacts).collect())
     }
 }

@@ -24,6 +24,7 @@ use url::Url;
 use crate::auth::api_keys::ApiKeys;
 use crate::auth::attempts::Attempts;
 use crate::auth::passwords::{HashError, Passwords};
+use crate::auth::reading::{Reader, ReadingKeys, Scope};
 use crate::auth::registration::Registration;
 use crate::auth::resets::PasswordResets;
 use crate::auth::sessions::Sessions;
@@ -114,6 +115,8 @@ pub struct App {
     pub attempts: Attempts,
     /// Keys of services.
     pub api_keys: ApiKeys,
+    /// Keys of merchants' tools.
+    pub reading_keys: ReadingKeys,
     /// Takes webhooks.
     pub webhooks: WebhookIntake,
     /// Opens personal texts.
@@ -129,6 +132,11 @@ pub struct App {
 }
 
 impl App {
+    /// Who reads what `scope` names: a user, or a tool of the merchant's.
+    pub async fn reader(&self, call: &Call, scope: Scope) -> Result<Reader, Problem> {
+        self.reading_keys.reader(&self.access_tokens, call, scope).await
+    }
+
     /// Who gives a command. Unlike a question, it takes no token from before the password was changed.
     pub async fn identify_for_command(&self, call: &Call) -> Result<Identity, Problem> {
         let identity = self.access_tokens.identify(call)?;
@@ -158,6 +166,7 @@ pub async fn run(
         resets: PasswordResets::new(role.command_pool.clone(), passwords, role.operator_keys),
         sessions: Sessions::new(role.command_pool.clone()),
         access_tokens: AccessTokens::new(&role.token_key),
+        reading_keys: ReadingKeys::new(role.command_pool.clone()),
         attempts: Attempts::new(role.command_pool, &role.token_key),
         api_keys: role.api_keys,
         webhooks: role.webhooks,

@@ -77,6 +77,10 @@ codes! {
     "unauthorized" Unauthorized UNAUTHORIZED;
     /// No valid key in `X-Api-Key`.
     "api-key-refused" ApiKeyRefused UNAUTHORIZED;
+    /// The key may not read this: it lacks the scope `scope`.
+    "scope-missing" ScopeMissing FORBIDDEN;
+    /// The merchant has as many keys as there may be.
+    "too-many-api-keys" TooManyKeys CONFLICT;
     /// A webhook is not signed with one of our secrets, for `reason`.
     "webhook-refused" WebhookRefused UNAUTHORIZED;
     /// Something Qafila needs is down; nothing was changed.
@@ -123,6 +127,10 @@ codes! {
     "unknown-order" UnknownOrder NOT_FOUND;
     /// There is no customer of this id.
     "unknown-customer" UnknownCustomer NOT_FOUND;
+    /// There is no cart of this id.
+    "unknown-cart" UnknownCart NOT_FOUND;
+    /// There is no key of this id.
+    "unknown-api-key" UnknownApiKey NOT_FOUND;
     /// There is no product of this id.
     "unknown-product" UnknownProduct NOT_FOUND;
     /// There is no export of this id.

@@ -94,8 +94,16 @@ closed! {
     GranularityName ["day", "week", "month"];
     /// Days that a report is compared with: those just before, the same of the last year, or the same of the last Hijri year (Umm al-Qura).
     ComparisonName ["previous", "last-year", "hijri-last-year"];
-    /// Order of a list of orders: newest first, or oldest first.
-    OrderSort ["-createdAt", "createdAt"];
+    /// Order of a list of orders; with `-` newest or largest first.
+    OrderSort ["-createdAt", "createdAt", "-total", "total"];
+    /// Order of a list of customers; with `-` newest or largest first.
+    CustomerSort ["-createdAt", "createdAt", "-lastOrderAt", "lastOrderAt", "-sales", "sales"];
+    /// Order of a list of products; with `-` newest or largest first.
+    ProductSort ["-createdAt", "createdAt", "-price", "price", "-soldQuantity", "soldQuantity"];
+    /// Order of a list of carts; with `-` newest or largest first.
+    CartSort ["-createdAt", "createdAt", "-total", "total"];
+    /// What a key may read: reports; orders, customers, products and carts; and what is personal within these.
+    KeyScope crate::auth::reading::Scope::NAMES;
     /// How far back an import of a service goes.
     JobDepth ["12m", "24m"];
 }

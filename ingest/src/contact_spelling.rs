@@ -1,4 +1,4 @@
-//! Recomputes the digests by which people are looked up. This is due when the rules for phone numbers change ([`SPELLING`]), or when the
+//! Recomputes the digests by which people are looked up. This is due when the rules for phone numbers or names change ([`SPELLING`]), or when the
 //! currency of the store changes, because that decides the country of a number without a country code. It reads the stored rows. Older
 //! digests stay until the key of their subject is destroyed: a search computes its digest by the present rules, so it does not find them.
 
@@ -24,7 +24,7 @@ const PAGE: i64 = 500;
 /// Where contacts stand that people are looked up by.
 const RESOURCES: [&str; 2] = ["customers", "orders"];
 
-/// Phone and e-mail address of a row, sealed.
+/// Phone, e-mail address and names of a row, sealed.
 #[derive(Debug, Clone)]
 pub struct SealedContacts {
     /// Salla's id of the row.
@@ -33,6 +33,8 @@ pub struct SealedContacts {
     pub phone: Option<String>,
     /// E-mail address.
     pub email: Option<String>,
+    /// First and last name, or the whole one.
+    pub names: Vec<Option<String>>,
 }
 
 /// The port on the read models (ARCHITECTURE §2). The root joins it to them.
@@ -174,7 +176,8 @@ impl ContactSpelling {
         market: Market,
         page: &[SealedContacts],
     ) -> Result<(), SpellingError> {
-        let sealed = page.iter().flat_map(|row| [&row.phone, &row.email]).flatten();
+        let sealed =
+            page.iter().flat_map(|row| [&row.phone, &row.email].into_iter().chain(&row.names)).flatten();
         let mut ids: Vec<i64> = sealed.filter_map(|text| key_id(text)).collect();
         ids.sort_unstable();
         ids.dedup();
@@ -228,7 +231,10 @@ fn contacts(row: &SealedContacts, keys: &HashMap<i64, SubjectKey>, country: &str
         Phone::Text(_) => None,
     });
     let email = open(&row.email).map(|(id, text)| (id, Contact::email(&text)));
-    known.into_iter().chain(email).collect()
+    let names = row.names.iter().filter_map(open);
+    let words = names
+        .flat_map(|(id, name)| Contact::name_words(&name).map(move |word| (id, word)).collect::<Vec<_>>());
+    known.into_iter().chain(email).chain(words).collect()
 }
 
 #[cfg(test)]
@@ -244,6 +250,7 @@ mod tests {
             salla_id: 1,
             phone: Some(key.seal(phone)),
             email: Some(key.seal(" Sara@Example.com")),
+            names: vec![],
         };
         let keys = HashMap::from([(7, key.clone())]);
         let email = (7, Contact::Email("sara@example.com".into()));
@@ -252,6 +259,10 @@ mod tests {
         assert!(found("50000017", "KW") == [(7, Contact::Phone("+96550000017".into())), email.clone()]);
         assert!(found("+966500000017", "KW") == [(7, Contact::Phone("+966500000017".into())), email]);
         assert!(contacts(&row("0500000017"), &HashMap::new(), "SA").is_empty());
+        let named =
+            SealedContacts { names: vec![Some(key.seal("سارة أ. القحطاني")), None], ..row("") };
+        let words = ["ساره", "القحطاني"].map(|word| (7, Contact::NameWord(word.into())));
+        assert!(contacts(&named, &keys, "SA")[1..] == words, "a single letter finds nobody");
         let erased = HashMap::from([(7, SubjectKey::Erased { id: 7 })]);
         assert!(contacts(&row("0500000017"), &erased, "SA").is_empty());
     }

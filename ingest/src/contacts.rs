@@ -1,4 +1,4 @@
-//! Equality look-up of e-mails and phones (ARCHITECTURE §3): digests in Postgres only, each beside the key of its subject, with which they
+//! Equality look-up of e-mails, phones and words of names (ARCHITECTURE §3): digests in Postgres only, each beside the key of its subject, with which they
 //! end.
 
 use std::collections::HashSet;
@@ -8,10 +8,8 @@ use qafila_schemas::ids::MerchantId;
 use qafila_schemas::sealed::Subject;
 use sqlx::PgPool;
 
-/// About 10 MB; beyond that the memory starts anew, and what is known is written once more.
-const MOST_KNOWN: usize = 200_000;
-/// People with one contact, at most: a shop's own number may stand in many orders.
-const MOST_FOUND: i64 = 500;
+/// About 20 MB; beyond that the memory starts anew, and what is known is written once more.
+const MOST_KNOWN: usize = 400_000;
 
 type Digest = [u8; 32];
 
@@ -65,19 +63,27 @@ impl Contacts {
         Ok(())
     }
 
-    /// Whose contact has this digest; nobody whose key was destroyed.
+    /// Who has all of `digests`, newest keys first, at most `limit`; nobody whose key was destroyed.
     pub(crate) async fn find(
         &self,
         merchant: MerchantId,
-        digest: &Digest,
+        digests: &[Digest],
+        limit: i64,
     ) -> Result<Vec<Subject>, sqlx::Error> {
+        let Some((first, others)) = digests.split_first() else { return Ok(vec![]) };
+        let others: Vec<&[u8]> = others.iter().map(|digest| &digest[..]).collect();
         let names: Vec<String> = sqlx::query_scalar(
             "SELECT k.subject FROM contact_digests c JOIN subject_keys k USING (merchant_id, subject_key_id)
-             WHERE c.merchant_id = $1 AND c.digest = $2 AND k.wrapped IS NOT NULL ORDER BY subject_key_id DESC LIMIT $3",
+             WHERE c.merchant_id = $1 AND c.digest = $2 AND k.wrapped IS NOT NULL
+               AND NOT EXISTS (SELECT FROM unnest($4::bytea[]) AS other (digest)
+                   WHERE NOT EXISTS (SELECT FROM contact_digests o
+                       WHERE o.merchant_id = $1 AND o.digest = other.digest AND o.subject_key_id = c.subject_key_id))
+             ORDER BY c.subject_key_id DESC LIMIT $3",
         )
         .bind(merchant.0)
-        .bind(&digest[..])
-        .bind(MOST_FOUND)
+        .bind(&first[..])
+        .bind(limit)
+        .bind(&others)
         .fetch_all(&self.pool)
         .await?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())

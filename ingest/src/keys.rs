@@ -180,10 +180,12 @@ impl KeyStore for PostgresKeys {
     async fn subjects_with(
         &self,
         merchant: MerchantId,
-        contact: &Contact,
+        contacts: &[Contact],
+        limit: i64,
     ) -> Result<Vec<Subject>, KeyStoreError> {
-        let key = self.merchant_key(merchant).await?;
-        self.contacts.find(merchant, &LookUpKey::of(&key).digest(contact)).await.map_err(unavailable)
+        let look_up = LookUpKey::of(&self.merchant_key(merchant).await?);
+        let digests: Vec<_> = contacts.iter().map(|contact| look_up.digest(contact)).collect();
+        self.contacts.find(merchant, &digests, limit).await.map_err(unavailable)
     }
 }
 

@@ -62,7 +62,12 @@ impl KeyStore for Keys {
         Ok(())
     }
 
-    async fn subjects_with(&self, _: MerchantId, _: &Contact) -> Result<Vec<Subject>, KeyStoreError> {
+    async fn subjects_with(
+        &self,
+        _: MerchantId,
+        _: &[Contact],
+        _: i64,
+    ) -> Result<Vec<Subject>, KeyStoreError> {
         Ok(vec![])
     }
 }

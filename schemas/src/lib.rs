@@ -22,6 +22,7 @@ pub mod reader;
 pub mod records;
 pub mod registry;
 pub mod sealed;
+pub mod spelling;
 pub mod topics;
 pub mod words;
 pub mod writer;

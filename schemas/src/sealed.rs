@@ -17,6 +17,7 @@ use ring::hmac;
 
 use crate::envelope::Key;
 use crate::ids::MerchantId;
+use crate::spelling;
 
 const PREFIX: &str = "pii:1:";
 const ERASED: &str = "erased";
@@ -24,6 +25,9 @@ const ERASED: &str = "erased";
 const NONCE: [u8; 12] = [0; 12];
 /// The merchant's key wraps others; look-ups have one that is derived from it.
 const LOOK_UP: &[u8] = b"qafila equality look-up";
+
+/// Words of a name that somebody is found by, at most.
+const MAX_NAME_WORDS: usize = 8;
 
 /// Whose personal data a field is. Nobody says that Salla's ids differ across stores, so a subject is of one store.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -80,12 +84,23 @@ pub enum Contact {
     Email(String),
     /// A phone number, E.164.
     Phone(String),
+    /// A word of a name, as [`spelling`](crate::spelling) spells it.
+    NameWord(String),
 }
 
 impl Contact {
     /// An address, whatever its case.
     pub fn email(text: &str) -> Self {
         Self::Email(text.trim().to_lowercase())
+    }
+
+    /// The words of a name. A single letter finds nobody.
+    pub fn name_words(name: &str) -> impl Iterator<Item = Self> {
+        spelling::words(name)
+            .into_iter()
+            .filter(|word| word.chars().count() > 1)
+            .take(MAX_NAME_WORDS)
+            .map(Self::NameWord)
     }
 }
 
@@ -104,6 +119,7 @@ impl LookUpKey {
         let text = match contact {
             Contact::Email(address) => format!("email:{address}"),
             Contact::Phone(number) => format!("phone:{number}"),
+            Contact::NameWord(word) => format!("name:{word}"),
         };
         hmac::sign(&self.0, text.as_bytes()).as_ref().try_into().expect("SHA-256 has 32 bytes")
     }
@@ -111,7 +127,11 @@ impl LookUpKey {
 
 impl fmt::Debug for Contact {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if matches!(self, Self::Email(_)) { "Email(hidden)" } else { "Phone(hidden)" })
+        f.write_str(match self {
+            Self::Email(_) => "Email(hidden)",
+            Self::Phone(_) => "Phone(hidden)",
+            Self::NameWord(_) => "NameWord(hidden)",
+        })
     }
 }
 
@@ -163,11 +183,12 @@ pub trait KeyStore: Send + Sync {
     /// Lets contacts be looked up, each beside the id of its subject's key.
     async fn remember(&self, merchant: MerchantId, contacts: &[(i64, Contact)]) -> Result<(), KeyStoreError>;
 
-    /// Whose contact it is or was; nobody of another merchant, and nobody who was erased.
+    /// Who has or had all of `contacts`, newest keys first, at most `limit`; nobody of another merchant, and nobody who was erased.
     async fn subjects_with(
         &self,
         merchant: MerchantId,
-        contact: &Contact,
+        contacts: &[Contact],
+        limit: i64,
     ) -> Result<Vec<Subject>, KeyStoreError>;
 }
 

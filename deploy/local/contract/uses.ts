@@ -72,22 +72,35 @@ export const importing = async (): Promise<void> => {
 };
 
 export const reading = async (): Promise<void> => {
-  const orders = await api.listOrders({ status: 'completed', sort: '-createdAt', limit: 20 });
+  const orders = await api.listOrders({ status: ['completed', 'delivered'], city: ['الرياض'], amountFrom: '10.5', q: 'تمر', sort: '-total', count: true, limit: 20 });
   if (orders.status === 200) {
     const next: string | null = orders.data.nextCursor;
+    const total: number | undefined = orders.data.total?.count;
+    if (total === 0) return;
     orders.data.items.map((order) => [order.id, day(order.createdAt), order.status.slug, money(order.total), next]);
   }
   const order = await api.getOrder(1);
   if (order.status === 200) order.data.lines.map((line) => [line.name, money(line.total), order.data.linesComplete, order.data.id]);
-  const customers = await api.listCustomers({ phone: '0501234567' });
-  if (customers.status === 200) customers.data.items.map((customer) => customer.firstName ?? '');
+  const customers = await api.listCustomers({ phone: '0501234567', name: 'سارة', sort: '-lastOrderAt' });
+  if (customers.status === 200) customers.data.items.map((customer) => [customer.firstName ?? '', money(customer.sales), customer.lastOrderAt]);
   const customer = await api.getCustomer(1);
   if (customer.status === 404) words(customer.data);
-  const products = await api.listProducts({ sku: 'x' });
+  if (customer.status === 200) customer.data.bought.map((bought) => [bought.orders, money(bought.sales)]);
+  const products = await api.listProducts({ sku: 'x', category: ['a', 'b'], sort: 'price' });
   if (products.status === 200) products.data.items.map((product) => money(product.price));
   await api.getProduct(1);
-  const carts = await api.listCarts({ status: 'active' });
+  const carts = await api.listCarts({ status: ['active'], productId: 1 });
   if (carts.status === 200) carts.data.items.map((cart) => [cart.createdAtFrom, money(cart.total)]);
+  const cart = await api.getCart(1);
+  if (cart.status === 200) cart.data.lines.map((line) => line.quantity);
+  for (const facets of [api.listOrderFacets, api.listCustomerFacets, api.listProductFacets, api.listCartFacets]) {
+    const found = await facets();
+    if (found.status === 200) found.data.facets.map((facet) => [facet.filter, facet.values.map((one) => [one.label ?? one.value, one.count])]);
+  }
+  const made = await api.makeApiKey({ name: 'Power BI', scopes: ['reports', 'lists'] });
+  if (made.status === 201) await api.revokeApiKey(made.data.id);
+  const keys = await api.listApiKeys();
+  if (keys.status === 200) keys.data.items.map((key) => [key.name, key.scopes, day(key.createdAt), key.lastUsedAt]);
 };
 
 export const reports = async (): Promise<void> => {

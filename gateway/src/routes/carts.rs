@@ -4,30 +4,33 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
+use qafila_projections::lists::List;
+use qafila_projections::lists::find::SortKey;
 use qafila_projections::oltp::carts::{self, Cart};
-use qafila_schemas::words::rule::Rule;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::{Answer, present_store};
+use super::{Answer, numbered, present_store};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
+use crate::listing::{FacetsBody, Found, Listing, TotalBody, in_order};
 use crate::money::MoneyBody;
 use crate::opening::open;
-use crate::page::PageRequest;
-use crate::problem::Problem;
-use crate::values::CartCreatedFrom;
+use crate::people;
+use crate::problem::{Code, Problem};
+use crate::values::{CartCreatedFrom, CartSort};
 
-const LONGEST_STATUS: usize = 50;
-
-/// A page of carts, newest first.
-#[derive(Serialize, ToSchema)]
+/// A page of carts.
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CartsBody {
     items: Vec<CartBody>,
     /// Give it as `cursor` for the next page; null on the last one.
     next_cursor: Option<String>,
+    /// How many there are; null where it was not asked for.
+    total: Option<TotalBody>,
 }
 
 /// An abandoned cart.
@@ -75,37 +78,78 @@ pub struct CartLineBody {
     quantity: Option<String>,
 }
 
-/// The merchant's abandoned carts.
-#[utoipa::path(get, operation_id = "listCarts", path = "/api/v1/carts", tag = "carts", security(("bearer" = [])),
-    params(("status" = Option<String>, Query, description = "Only carts of this status"),
+/// The list.
+const CARTS: Listing = Listing {
+    list: List::Carts,
+    filters: &[
+        "status",
+        "city",
+        "customerId",
+        "productId",
+        "amountFrom",
+        "amountTo",
+        "email",
+        "phone",
+        "name",
+    ],
+    sorts: &[("createdAt", SortKey::Created), ("total", SortKey::Amount)],
+};
+
+/// What customers left behind.
+#[utoipa::path(get, operation_id = "listCarts", path = "/api/v1/carts", tag = "carts", security(("bearer" = []), ("merchantKey" = [])),
+    params(("status" = Option<Vec<String>>, Query, description = "Only of one of these statuses, such as `active` or `purchased`"),
+        ("city" = Option<Vec<String>>, Query, description = "Only of one of these cities"),
+        ("customerId" = Option<i64>, Query, description = "Only of this customer"),
+        ("productId" = Option<i64>, Query, description = "Only with this product"),
+        ("amountFrom" = Option<String>, Query, description = "Total at least so much, a decimal number"),
+        ("amountTo" = Option<String>, Query, description = "Total at most so much"),
+        ("email" = Option<String>, Query, description = "Only of whoever has or had exactly this address"),
+        ("phone" = Option<String>, Query, description = "Only of whoever has or had this number; without a country code it is of the store's country"),
+        ("name" = Option<String>, Query, description = "Only of whoever has or had all of these words in their name"),
+        ("from" = Option<NaiveDate>, Query, description = "First day"),
+        ("to" = Option<NaiveDate>, Query, description = "Last day, included"),
+        ("timezone" = Option<String>, Query, description = "An IANA time zone of these days; Asia/Riyadh where absent"),
+        ("sort" = Option<CartSort>, Query, description = "Newest first where absent"),
+        ("count" = Option<bool>, Query, description = "Whether to count all rows, exactly up to 10,000"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
     responses((status = 200, body = CartsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
-    let (mut page, mut status) = (PageRequest::default(), None);
-    for (name, value) in call.parameters() {
-        if page.take(&name, &value)? {
-            continue;
-        }
-        match name.as_str() {
-            "status" if (1..=LONGEST_STATUS).contains(&value.len()) => status = Some(value),
-            "status" => return Err(Problem::invalid_field("status", Rule::length(1, 50))),
-            other => return Err(Problem::invalid_field(other, Rule::unknown_parameter())),
-        }
-    }
-    let merchant = identity.merchant_id;
-    let mut found = match present_store(&app, merchant).await? {
-        Some(store) => {
-            let (status, wanted) = (status.as_deref(), page.wanted());
-            carts::list(&app.query_pool, merchant, store, status, page.cursor, wanted).await?
-        }
-        None => vec![],
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
+    let market = people::market(&app, merchant, &call).await?;
+    let Some((store, mut asked)) = CARTS.asked(&app, &call, market, reader).await? else {
+        return Ok(json(StatusCode::OK, &CartsBody::default()));
     };
-    let next_cursor = page.cut(&mut found, |cart| (cart.created_at, cart.cart_id));
-    open(&*app.keys, merchant, found.iter_mut().flat_map(personal).collect()).await?;
+    let Found { ids, next_cursor, total } = CARTS.find(&app, merchant, store, &mut asked).await?;
+    let found = carts::by_ids(&app.query_pool, merchant, store, &ids).await?;
+    let mut found = in_order(&ids, found, |cart| cart.cart_id);
+    open(&*app.keys, reader, found.iter_mut().flat_map(personal).collect()).await?;
     let items = found.into_iter().map(body).collect();
-    Ok(json(StatusCode::OK, &CartsBody { items, next_cursor }))
+    Ok(json(StatusCode::OK, &CartsBody { items, next_cursor, total }))
+}
+
+/// Values that carts can be filtered by, each with how many carts have it.
+#[utoipa::path(get, operation_id = "listCartFacets", path = "/api/v1/carts/facets", tag = "carts", security(("bearer" = []), ("merchantKey" = [])),
+    responses((status = 200, body = FacetsBody)))]
+pub async fn facets(app: Arc<App>, call: Call) -> Answer {
+    CARTS.facets(&app, &call).await
+}
+
+/// One cart.
+#[utoipa::path(get, operation_id = "getCart", path = "/api/v1/carts/{id}", tag = "carts", security(("bearer" = []), ("merchantKey" = [])),
+    params(("id" = i64, Path, description = "Salla's id")),
+    responses((status = 200, body = CartBody)))]
+pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
+    let mut found = match (numbered(&id), present_store(&app, merchant).await?) {
+        (Some(id), Some(store)) => carts::by_ids(&app.query_pool, merchant, store, &[id]).await?,
+        _ => vec![],
+    };
+    let mut cart = found.pop().ok_or_else(|| Problem::new(Code::UnknownCart))?;
+    open(&*app.keys, reader, personal(&mut cart).into_iter().collect()).await?;
+    Ok(json(StatusCode::OK, &body(cart)))
 }
 
 fn personal(cart: &mut Cart) -> [&mut Option<String>; 4] {

@@ -4,29 +4,33 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_projections::oltp::customers::{self, Customer, CustomerFilter};
-use qafila_schemas::sealed::SubjectId;
-use qafila_schemas::words::rule::Rule;
+use qafila_projections::lists::List;
+use qafila_projections::lists::find::SortKey;
+use qafila_projections::oltp::customers::{self, Bought, Customer};
+use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Answer, numbered, present_store};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
+use crate::listing::{FacetsBody, Found, Listing, TotalBody, in_order};
+use crate::money::MoneyBody;
 use crate::opening::open;
-use crate::page::PageRequest;
 use crate::people;
 use crate::problem::{Code, Problem};
+use crate::values::CustomerSort;
 
-const LONGEST_CITY: usize = 100;
-
-/// A page of customers, newest ids first.
-#[derive(Serialize, ToSchema)]
+/// A page of customers.
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct CustomersBody {
     items: Vec<CustomerBody>,
     /// Give it as `cursor` for the next page; null on the last one.
     next_cursor: Option<String>,
+    /// How many there are; null where it was not asked for.
+    total: Option<TotalBody>,
 }
 
 /// A customer; what is unknown or erased is null.
@@ -54,71 +58,112 @@ pub struct CustomerBody {
     location: Option<String>,
     /// Salla's ids of groups.
     groups: Vec<i64>,
+    /// Orders of theirs that count as sales.
+    orders: i64,
+    /// What they bought for, in the currency of the store; orders whose exchange rate Salla does not say are not in it.
+    sales: MoneyBody,
+    /// When the first of these orders was made, UTC; null where there is none.
+    first_order_at: Option<DateTime<Utc>>,
+    /// When the last of them was made, UTC.
+    last_order_at: Option<DateTime<Utc>>,
 }
 
+/// A customer, and what they bought.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct CustomerWithSalesBody {
+    #[serde(flatten)]
+    customer: CustomerBody,
+    /// By the currency of the orders, most orders first.
+    bought: Vec<BoughtInBody>,
+}
+
+/// What a customer bought in one currency.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct BoughtInBody {
+    /// Orders that count as sales.
+    orders: i64,
+    sales: MoneyBody,
+}
+
+/// The list.
+const CUSTOMERS: Listing = Listing {
+    list: List::Customers,
+    filters: &["city", "country", "group", "amountFrom", "amountTo", "email", "phone", "name"],
+    sorts: &[("createdAt", SortKey::Created), ("lastOrderAt", SortKey::Last), ("sales", SortKey::Amount)],
+};
+
 /// The merchant's customers.
-#[utoipa::path(get, operation_id = "listCustomers", path = "/api/v1/customers", tag = "customers", security(("bearer" = [])),
-    params(("city" = Option<String>, Query, description = "Only of this city"),
+#[utoipa::path(get, operation_id = "listCustomers", path = "/api/v1/customers", tag = "customers", security(("bearer" = []), ("merchantKey" = [])),
+    params(("city" = Option<Vec<String>>, Query, description = "Only of one of these cities"),
+        ("country" = Option<Vec<String>>, Query, description = "Only of one of these countries (ISO 3166)"),
+        ("group" = Option<Vec<i64>>, Query, description = "Only in one of these groups (Salla's ids)"),
+        ("amountFrom" = Option<String>, Query, description = "Bought for at least so much, a decimal number, in the currency of the store"),
+        ("amountTo" = Option<String>, Query, description = "Bought for at most so much"),
         ("email" = Option<String>, Query, description = "Only with exactly this address"),
         ("phone" = Option<String>, Query, description = "Only with this number; without a country code it is of the store's country"),
+        ("name" = Option<String>, Query, description = "Only with all of these words in their name"),
+        ("from" = Option<NaiveDate>, Query, description = "Made on this day or later"),
+        ("to" = Option<NaiveDate>, Query, description = "Made on this day or before"),
+        ("timezone" = Option<String>, Query, description = "An IANA time zone of these days; Asia/Riyadh where absent"),
+        ("sort" = Option<CustomerSort>, Query, description = "Newest first where absent"),
+        ("count" = Option<bool>, Query, description = "Whether to count all rows, exactly up to 10,000"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
     responses((status = 200, body = CustomersBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
-    let merchant = app.access_tokens.identify(&call)?.merchant_id;
-    let (mut page, mut filter, mut by) = (PageRequest::default(), CustomerFilter::default(), None);
-    let market = people::market(&app, merchant, &call).await?;
-    for (name, value) in call.parameters() {
-        if let Some(contact) = people::contact(&name, &value, market)? {
-            by = Some(contact);
-            continue;
-        }
-        if page.take(&name, &value)? {
-            continue;
-        }
-        match name.as_str() {
-            "city" if (1..=LONGEST_CITY).contains(&value.len()) => filter.city = Some(value),
-            "city" => return Err(Problem::invalid_field("city", Rule::length(1, 100))),
-            other => return Err(Problem::invalid_field(other, Rule::unknown_parameter())),
-        }
-    }
-    let store = present_store(&app, merchant).await?;
-    if let Some((contact, store)) = by.as_ref().zip(store) {
-        let ids = people::subject_ids_with(&*app.keys, merchant, store, contact).await?;
-        let customer = |known| if let SubjectId::Customer(id) = known { Some(id) } else { None };
-        filter.ids = Some(ids.into_iter().filter_map(customer).collect());
-    }
-    let behind = page.cursor.map(|(_, id)| id);
-    let mut found = match store {
-        Some(store) => {
-            customers::list(&app.query_pool, merchant, store, &filter, behind, page.wanted()).await?
-        }
-        None => vec![],
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
+    let market = app.connector.market(merchant).await?;
+    let Some((store, mut asked)) = CUSTOMERS.asked(&app, &call, market, reader).await? else {
+        return Ok(json(StatusCode::OK, &CustomersBody::default()));
     };
-    let next_cursor = page.cut(&mut found, |customer| (DateTime::UNIX_EPOCH, customer.customer_id));
-    open(&*app.keys, merchant, found.iter_mut().flat_map(personal).collect()).await?;
+    let Found { ids, next_cursor, total } = CUSTOMERS.find(&app, merchant, store, &mut asked).await?;
+    let found = customers::by_ids(&app.query_pool, merchant, store, &ids).await?;
+    let mut found = in_order(&ids, found, |customer| customer.customer_id);
+    open(&*app.keys, reader, found.iter_mut().flat_map(personal).collect()).await?;
     // Whoever had it once and has another now is not the one who is looked for.
-    found.retain(|customer| {
-        let (email, phone) = (customer.email.as_deref(), customer.phone.as_deref());
-        by.as_ref().is_none_or(|contact| people::has(email, phone, contact, market))
-    });
-    let items = found.into_iter().map(CustomerBody::from).collect();
-    Ok(json(StatusCode::OK, &CustomersBody { items, next_cursor }))
+    found.retain(|customer| people::has(known(customer), &asked.contacts, market));
+    let currency = market.currency().code;
+    let items = found.into_iter().map(|customer| CustomerBody::of(customer, &currency)).collect();
+    Ok(json(StatusCode::OK, &CustomersBody { items, next_cursor, total }))
 }
 
-/// One customer.
-#[utoipa::path(get, operation_id = "getCustomer", path = "/api/v1/customers/{id}", tag = "customers", security(("bearer" = [])),
+/// Values that customers can be filtered by, each with how many customers have it.
+#[utoipa::path(get, operation_id = "listCustomerFacets", path = "/api/v1/customers/facets", tag = "customers",
+    security(("bearer" = []), ("merchantKey" = [])), responses((status = 200, body = FacetsBody)))]
+pub async fn facets(app: Arc<App>, call: Call) -> Answer {
+    CUSTOMERS.facets(&app, &call).await
+}
+
+/// One customer, and what they bought.
+#[utoipa::path(get, operation_id = "getCustomer", path = "/api/v1/customers/{id}", tag = "customers", security(("bearer" = []), ("merchantKey" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = CustomerBody)))]
+    responses((status = 200, body = CustomerWithSalesBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
-    let merchant = app.access_tokens.identify(&call)?.merchant_id;
-    let found = match (numbered(&id), present_store(&app, merchant).await?) {
-        (Some(id), Some(store)) => customers::find(&app.query_pool, merchant, store, id).await?,
-        _ => None,
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
+    let unknown = || Problem::new(Code::UnknownCustomer);
+    let id = numbered(&id).ok_or_else(unknown)?;
+    let store = present_store(&app, merchant).await?.ok_or_else(unknown)?;
+    let mut found = customers::find(&app.query_pool, merchant, store, id).await?.ok_or_else(unknown)?;
+    let bought = customers::bought(&app.query_pool, merchant, store, id).await?;
+    open(&*app.keys, reader, personal(&mut found).into_iter().collect()).await?;
+    let currency = app.connector.market(merchant).await?.currency().code;
+    let body = CustomerWithSalesBody {
+        customer: CustomerBody::of(found, &currency),
+        bought: bought.into_iter().map(BoughtInBody::from).collect(),
     };
-    let mut found = found.ok_or_else(|| Problem::new(Code::UnknownCustomer))?;
-    open(&*app.keys, merchant, personal(&mut found).into_iter().collect()).await?;
-    Ok(json(StatusCode::OK, &CustomerBody::from(found)))
+    Ok(json(StatusCode::OK, &body))
+}
+
+fn known(customer: &Customer) -> people::Known<'_> {
+    people::Known {
+        names: [customer.first_name.as_deref(), customer.last_name.as_deref()],
+        email: customer.email.as_deref(),
+        phone: customer.phone.as_deref(),
+    }
 }
 
 fn personal(customer: &mut Customer) -> [&mut Option<String>; 6] {
@@ -132,9 +177,15 @@ fn personal(customer: &mut Customer) -> [&mut Option<String>; 6] {
     ]
 }
 
-impl From<Customer> for CustomerBody {
-    fn from(customer: Customer) -> Self {
+impl CustomerBody {
+    /// `currency` is the store's.
+    fn of(customer: Customer, currency: &str) -> Self {
+        let known = |at: DateTime<Utc>| (at != DateTime::UNIX_EPOCH).then_some(at);
         Self {
+            orders: customer.orders,
+            sales: MoneyBody::new(Decimal::new(customer.sales, 4), currency),
+            first_order_at: known(customer.first_order_at),
+            last_order_at: known(customer.last_order_at),
             id: customer.customer_id,
             created_at: customer.created_at,
             updated_at: customer.salla_updated_at,
@@ -149,5 +200,12 @@ impl From<Customer> for CustomerBody {
             location: customer.location,
             groups: customer.groups,
         }
+    }
+}
+
+impl From<Bought> for BoughtInBody {
+    fn from(bought: Bought) -> Self {
+        let currency = bought.currency.unwrap_or_default();
+        Self { orders: bought.orders, sales: MoneyBody::new(bought.sales, &currency) }
     }
 }

@@ -1,5 +1,6 @@
 //! All routes, one file per area; each handler takes the application and the call, and answers or names the problem.
 
+pub mod api_keys;
 pub mod auth;
 pub mod carts;
 pub mod customers;
@@ -93,15 +94,25 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
     let reading = v1
         .and(
             get(path!("carts"), &app, carts::list)
+                .or(get(path!("carts" / "facets"), &app, carts::facets))
+                .unify()
+                .or(get_of(path!("carts" / String), &app, carts::show))
+                .unify()
                 .or(get(path!("orders"), &app, orders::list))
+                .unify()
+                .or(get(path!("orders" / "facets"), &app, orders::facets))
                 .unify()
                 .or(get_of(path!("orders" / String), &app, orders::show))
                 .unify()
                 .or(get(path!("customers"), &app, customers::list))
                 .unify()
+                .or(get(path!("customers" / "facets"), &app, customers::facets))
+                .unify()
                 .or(get_of(path!("customers" / String), &app, customers::show))
                 .unify()
                 .or(get(path!("products"), &app, products::list))
+                .unify()
+                .or(get(path!("products" / "facets"), &app, products::facets))
                 .unify()
                 .or(get_of(path!("products" / String), &app, products::show))
                 .unify()
@@ -147,6 +158,15 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .or(head_of(path!("download" / String), &app, downloads::look))
         .unify()
         .boxed();
+    let keys = v1
+        .and(
+            get(path!("api-keys"), &app, api_keys::list)
+                .or(post(path!("api-keys"), &app, api_keys::make))
+                .unify()
+                .or(delete_of(path!("api-keys" / String), &app, api_keys::revoke))
+                .unify(),
+        )
+        .boxed();
     let services = path!("api" / "jobs" / ..)
         .and(
             post(path!("sync" / "initiate"), &app, jobs::initiate)
@@ -178,6 +198,8 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .unify()
         .or(files)
         .unify()
+        .or(keys)
+        .unify()
         .or(services)
         .unify()
         .or(operations)
@@ -188,7 +210,7 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
 }
 
 /// The merchant's present store: whoever connects another never sees two mixed.
-async fn present_store(app: &App, merchant: MerchantId) -> Result<Option<i64>, Problem> {
+pub(crate) async fn present_store(app: &App, merchant: MerchantId) -> Result<Option<i64>, Problem> {
     Ok(merchants::find(&app.query_pool, merchant).await?.and_then(|known| known.store_id))
 }
 

@@ -4,33 +4,34 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_projections::oltp::orders::{self, Order, OrderFilter, People};
+use qafila_projections::lists::List;
+use qafila_projections::lists::find::SortKey;
+use qafila_projections::oltp::orders::{self, Order};
 use qafila_schemas::records::observation::OrderLine;
-use qafila_schemas::sealed::SubjectId;
-use qafila_schemas::words::rule::Rule;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Answer, numbered, present_store};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
+use crate::listing::{FacetsBody, Found, Listing, TotalBody, in_order};
 use crate::money::MoneyBody;
 use crate::opening::open;
-use crate::page::PageRequest;
 use crate::people;
 use crate::problem::{Code, Problem};
 use crate::values::{OrderSort, ProductFoundBy};
 
-const LONGEST_STATUS: usize = 50;
-
 /// A page of orders.
-#[derive(Serialize, ToSchema)]
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct OrdersBody {
     items: Vec<OrderBody>,
     /// Give it as `cursor` for the next page; null on the last one.
     next_cursor: Option<String>,
+    /// How many there are; null where it was not asked for.
+    total: Option<TotalBody>,
 }
 
 /// An order.
@@ -118,61 +119,79 @@ pub struct OrderLineBody {
     options: Option<String>,
 }
 
+/// The list.
+const ORDERS: Listing = Listing {
+    list: List::Orders,
+    filters: &[
+        "status",
+        "paymentMethod",
+        "channel",
+        "city",
+        "number",
+        "customerId",
+        "productId",
+        "q",
+        "amountFrom",
+        "amountTo",
+        "email",
+        "phone",
+        "name",
+    ],
+    sorts: &[("createdAt", SortKey::Created), ("total", SortKey::Amount)],
+};
+
 /// The merchant's orders.
-#[utoipa::path(get, operation_id = "listOrders", path = "/api/v1/orders", tag = "orders", security(("bearer" = [])),
-    params(("status" = Option<String>, Query, description = "Only of this status (slug)"),
+#[utoipa::path(get, operation_id = "listOrders", path = "/api/v1/orders", tag = "orders", security(("bearer" = []), ("merchantKey" = [])),
+    params(("status" = Option<Vec<String>>, Query, description = "Only of one of these statuses (slugs)"),
+        ("paymentMethod" = Option<Vec<String>>, Query, description = "Only paid in one of these ways"),
+        ("channel" = Option<Vec<String>>, Query, description = "Only of one of these channels"),
+        ("city" = Option<Vec<String>>, Query, description = "Only of one of these cities"),
         ("number" = Option<i64>, Query, description = "Only of this number"),
         ("customerId" = Option<i64>, Query, description = "Only of this customer"),
+        ("productId" = Option<i64>, Query, description = "Only with this product"),
+        ("q" = Option<String>, Query, description = "Only with all of these words among its number and the names and SKUs of its products"),
+        ("amountFrom" = Option<String>, Query, description = "Total at least so much, a decimal number, in the currency of the store"),
+        ("amountTo" = Option<String>, Query, description = "Total at most so much"),
         ("email" = Option<String>, Query, description = "Only of whoever has or had exactly this address"),
         ("phone" = Option<String>, Query, description = "Only of whoever has or had this number; without a country code it is of the store's country"),
-        ("from" = Option<DateTime<Utc>>, Query, description = "Made at or after, ISO 8601"),
-        ("until" = Option<DateTime<Utc>>, Query, description = "Made before, ISO 8601"),
-        ("sort" = Option<OrderSort>, Query, description = "Newest first where absent"),
+        ("name" = Option<String>, Query, description = "Only of whoever has or had all of these words in their name"),
+        ("from" = Option<NaiveDate>, Query, description = "First day"),
+        ("to" = Option<NaiveDate>, Query, description = "Last day, included"),
+        ("timezone" = Option<String>, Query, description = "An IANA time zone of these days; Asia/Riyadh where absent"),
+        ("sort" = Option<OrderSort>, Query, description = "Newest first where absent; totals are compared in the currency of the store"),
+        ("count" = Option<bool>, Query, description = "Whether to count all rows, exactly up to 10,000"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
     responses((status = 200, body = OrdersBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
-    let (mut page, mut filter, mut by) = (PageRequest::default(), OrderFilter::default(), None);
-    let market = people::market(&app, identity.merchant_id, &call).await?;
-    for (name, value) in call.parameters() {
-        if let Some(contact) = people::contact(&name, &value, market)? {
-            by = Some(contact);
-        } else if !page.take(&name, &value)? {
-            take(&mut filter, &name, value)?;
-        }
-    }
-    let merchant = identity.merchant_id;
-    let store = present_store(&app, merchant).await?;
-    if let Some((contact, store)) = by.zip(store) {
-        let mut found = People::default();
-        for id in people::subject_ids_with(&*app.keys, merchant, store, &contact).await? {
-            match id {
-                SubjectId::Customer(id) => found.customers.push(id),
-                SubjectId::Order(id) => found.orders.push(id),
-                SubjectId::Cart(_) => {}
-            }
-        }
-        filter.people = Some(found);
-    }
-    let mut found = match store {
-        Some(store) => {
-            orders::list(&app.query_pool, merchant, store, &filter, page.cursor, page.wanted()).await?
-        }
-        None => vec![],
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
+    let market = people::market(&app, merchant, &call).await?;
+    let Some((store, mut asked)) = ORDERS.asked(&app, &call, market, reader).await? else {
+        return Ok(json(StatusCode::OK, &OrdersBody::default()));
     };
-    let next_cursor = page.cut(&mut found, |order| (order.created_at, order.order_id));
-    open(&*app.keys, merchant, found.iter_mut().flat_map(personal).collect()).await?;
+    let Found { ids, next_cursor, total } = ORDERS.find(&app, merchant, store, &mut asked).await?;
+    let found = orders::by_ids(&app.query_pool, merchant, store, &ids).await?;
+    let mut found = in_order(&ids, found, |order| order.order_id);
+    open(&*app.keys, reader, found.iter_mut().flat_map(personal).collect()).await?;
     let items = found.into_iter().map(OrderBody::from).collect();
-    Ok(json(StatusCode::OK, &OrdersBody { items, next_cursor }))
+    Ok(json(StatusCode::OK, &OrdersBody { items, next_cursor, total }))
+}
+
+/// Values that orders can be filtered by, each with how many orders have it.
+#[utoipa::path(get, operation_id = "listOrderFacets", path = "/api/v1/orders/facets", tag = "orders", security(("bearer" = []), ("merchantKey" = [])),
+    responses((status = 200, body = FacetsBody)))]
+pub async fn facets(app: Arc<App>, call: Call) -> Answer {
+    ORDERS.facets(&app, &call).await
 }
 
 /// One order with its lines.
-#[utoipa::path(get, operation_id = "getOrder", path = "/api/v1/orders/{id}", tag = "orders", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getOrder", path = "/api/v1/orders/{id}", tag = "orders", security(("bearer" = []), ("merchantKey" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
     responses((status = 200, body = OrderWithLinesBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
-    let merchant = app.access_tokens.identify(&call)?.merchant_id;
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {
         (Some(id), Some(store)) => orders::find(&app.query_pool, merchant, store, id).await?,
         _ => None,
@@ -180,38 +199,11 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let mut found = found.ok_or_else(|| Problem::new(Code::UnknownOrder))?;
     let mut sealed: Vec<&mut Option<String>> = personal(&mut found.order).into_iter().collect();
     sealed.extend(found.lines.0.iter_mut().map(|line| &mut line.options));
-    open(&*app.keys, merchant, sealed).await?;
+    open(&*app.keys, reader, sealed).await?;
     let currency = found.order.currency.clone().unwrap_or_default();
     let lines = found.lines.0.into_iter().map(|line| OrderLineBody::of(line, &currency)).collect();
     let body = OrderWithLinesBody { order: found.order.into(), lines_complete: found.lines_complete, lines };
     Ok(json(StatusCode::OK, &body))
-}
-
-fn take(filter: &mut OrderFilter, name: &str, value: String) -> Result<(), Problem> {
-    let number = |value: &str| value.parse().ok();
-    let instant = |value: &str| DateTime::parse_from_rfc3339(value).ok().map(|at| at.to_utc());
-    let bad = |rule: Rule| Problem::invalid_field(name, rule);
-    match name {
-        "status" if (1..=LONGEST_STATUS).contains(&value.len()) => filter.status = Some(value),
-        "status" => return Err(bad(Rule::length(1, 50))),
-        "number" => filter.number = Some(number(&value).ok_or_else(|| bad(Rule::wrong_type("integer")))?),
-        "customerId" => {
-            filter.customer_id = Some(number(&value).ok_or_else(|| bad(Rule::wrong_type("integer")))?);
-        }
-        "from" => {
-            filter.from = Some(instant(&value).ok_or_else(|| bad(Rule::instant()))?);
-        }
-        "until" => {
-            filter.until = Some(instant(&value).ok_or_else(|| bad(Rule::instant()))?);
-        }
-        "sort" => match value.as_str() {
-            "-createdAt" => filter.oldest_first = false,
-            "createdAt" => filter.oldest_first = true,
-            _ => return Err(bad(Rule::one_of(&["createdAt", "-createdAt"]))),
-        },
-        _ => return Err(bad(Rule::unknown_parameter())),
-    }
-    Ok(())
 }
 
 fn personal(order: &mut Order) -> [&mut Option<String>; 6] {

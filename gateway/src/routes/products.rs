@@ -4,28 +4,32 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_projections::oltp::products::{self, Product, ProductFilter};
-use qafila_schemas::words::rule::Rule;
+use qafila_ingest::mapping::market::Market;
+use qafila_projections::lists::List;
+use qafila_projections::lists::find::SortKey;
+use qafila_projections::oltp::products::{self, Product};
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Answer, numbered, present_store};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
+use crate::listing::{FacetsBody, Found, Listing, TotalBody, in_order};
 use crate::money::MoneyBody;
-use crate::page::PageRequest;
 use crate::problem::{Code, Problem};
+use crate::values::ProductSort;
 
-const LONGEST_TEXT: usize = 100;
-
-/// A page of products, newest ids first.
-#[derive(Serialize, ToSchema)]
+/// A page of products.
+#[derive(Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ProductsBody {
     items: Vec<ProductBody>,
     /// Give it as `cursor` for the next page; null on the last one.
     next_cursor: Option<String>,
+    /// How many there are; null where it was not asked for.
+    total: Option<TotalBody>,
 }
 
 /// A product.
@@ -58,48 +62,58 @@ pub struct ProductBody {
     categories: Vec<String>,
 }
 
+/// The list.
+const PRODUCTS: Listing = Listing {
+    list: List::Products,
+    filters: &["status", "kind", "brand", "category", "sku", "q", "amountFrom", "amountTo"],
+    sorts: &[("createdAt", SortKey::Created), ("price", SortKey::Amount), ("soldQuantity", SortKey::Units)],
+};
+
 /// The merchant's products.
-#[utoipa::path(get, operation_id = "listProducts", path = "/api/v1/products", tag = "products", security(("bearer" = [])),
-    params(("status" = Option<String>, Query, description = "Only of this status"),
-        ("sku" = Option<String>, Query, description = "Only with exactly this SKU"),
+#[utoipa::path(get, operation_id = "listProducts", path = "/api/v1/products", tag = "products", security(("bearer" = []), ("merchantKey" = [])),
+    params(("status" = Option<Vec<String>>, Query, description = "Only of one of these statuses"),
+        ("kind" = Option<Vec<String>>, Query, description = "Only of one of these kinds"),
+        ("brand" = Option<Vec<String>>, Query, description = "Only of one of these brands"),
+        ("category" = Option<Vec<String>>, Query, description = "Only in one of these categories"),
+        ("sku" = Option<String>, Query, description = "Only with exactly this SKU, its own or a variant's"),
+        ("q" = Option<String>, Query, description = "Only with words that begin with all of these, among its name, brand and SKUs"),
+        ("amountFrom" = Option<String>, Query, description = "Price at least so much, a decimal number"),
+        ("amountTo" = Option<String>, Query, description = "Price at most so much"),
+        ("from" = Option<NaiveDate>, Query, description = "Made on this day or later"),
+        ("to" = Option<NaiveDate>, Query, description = "Made on this day or before"),
+        ("timezone" = Option<String>, Query, description = "An IANA time zone of these days; Asia/Riyadh where absent"),
+        ("sort" = Option<ProductSort>, Query, description = "Newest first where absent"),
+        ("count" = Option<bool>, Query, description = "Whether to count all rows, exactly up to 10,000"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
         ("limit" = Option<i64>, Query, description = "1 to 100, 20 where absent")),
     responses((status = 200, body = ProductsBody)))]
 pub async fn list(app: Arc<App>, call: Call) -> Answer {
-    let merchant = app.access_tokens.identify(&call)?.merchant_id;
-    let (mut page, mut filter) = (PageRequest::default(), ProductFilter::default());
-    for (name, value) in call.parameters() {
-        if page.take(&name, &value)? {
-            continue;
-        }
-        let wanted = match name.as_str() {
-            "status" => &mut filter.status,
-            "sku" => &mut filter.sku,
-            other => return Err(Problem::invalid_field(other, Rule::unknown_parameter())),
-        };
-        if !(1..=LONGEST_TEXT).contains(&value.len()) {
-            return Err(Problem::invalid_field(&name, Rule::length(1, 100)));
-        }
-        *wanted = Some(value);
-    }
-    let behind = page.cursor.map(|(_, id)| id);
-    let mut found = match present_store(&app, merchant).await? {
-        Some(store) => {
-            products::list(&app.query_pool, merchant, store, &filter, behind, page.wanted()).await?
-        }
-        None => vec![],
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
+    let Some((store, mut asked)) = PRODUCTS.asked(&app, &call, Market::default(), reader).await? else {
+        return Ok(json(StatusCode::OK, &ProductsBody::default()));
     };
-    let next_cursor = page.cut(&mut found, |product| (DateTime::UNIX_EPOCH, product.product_id));
+    let Found { ids, next_cursor, total } = PRODUCTS.find(&app, merchant, store, &mut asked).await?;
+    let found = products::by_ids(&app.query_pool, merchant, store, &ids).await?;
+    let found = in_order(&ids, found, |product| product.product_id);
     let items = found.into_iter().map(ProductBody::from).collect();
-    Ok(json(StatusCode::OK, &ProductsBody { items, next_cursor }))
+    Ok(json(StatusCode::OK, &ProductsBody { items, next_cursor, total }))
+}
+
+/// Values that products can be filtered by, each with how many products have it.
+#[utoipa::path(get, operation_id = "listProductFacets", path = "/api/v1/products/facets", tag = "products",
+    security(("bearer" = []), ("merchantKey" = [])), responses((status = 200, body = FacetsBody)))]
+pub async fn facets(app: Arc<App>, call: Call) -> Answer {
+    PRODUCTS.facets(&app, &call).await
 }
 
 /// One product.
-#[utoipa::path(get, operation_id = "getProduct", path = "/api/v1/products/{id}", tag = "products", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getProduct", path = "/api/v1/products/{id}", tag = "products", security(("bearer" = []), ("merchantKey" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
     responses((status = 200, body = ProductBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
-    let merchant = app.access_tokens.identify(&call)?.merchant_id;
+    let reader = app.reader(&call, Scope::Lists).await?;
+    let merchant = reader.merchant_id;
     let found = match (numbered(&id), present_store(&app, merchant).await?) {
         (Some(id), Some(store)) => products::find(&app.query_pool, merchant, store, id).await?,
         _ => None,

@@ -44,7 +44,10 @@ fn contacts(unsealed: &Unsealed, keys: &HashMap<Subject, SubjectKey>) -> Vec<(i6
     let emails = emails.into_iter().flatten().flatten().map(|text| Contact::email(text));
     let phones =
         phones.into_iter().flatten().flatten().filter(|text| is_e164(text)).cloned().map(Contact::Phone);
-    let all = emails.chain(phones);
+    let names =
+        customer.iter().flat_map(|c| [&c.first_name, &c.last_name]).chain(order.map(|o| &o.customer_name));
+    let words = names.flatten().flat_map(|name| Contact::name_words(name));
+    let all = emails.chain(phones).chain(words);
     let key = unsealed.subject().and_then(|subject| keys.get(&subject)?.live_id());
     key.map_or_else(Vec::new, |key| all.map(|contact| (key, contact)).collect())
 }

@@ -9,9 +9,6 @@ use sqlx::{FromRow, PgPool};
 
 use super::scope::{IS_THERE, for_merchant};
 
-/// Creation and id of the last cart of a page.
-pub type Cursor = (DateTime<Utc>, i64);
-
 /// An abandoned cart; personal texts are sealed.
 #[derive(Debug, Clone, FromRow)]
 pub struct Cart {
@@ -51,33 +48,27 @@ pub struct Cart {
     pub lines: Json<Vec<CartLine>>,
 }
 
-/// The carts of a merchant's store, newest first, from behind `cursor`; those of `status`, where one is named.
-pub async fn list(
+const COLUMNS: &str = "cart_id, created_at,
+    CASE WHEN created_list IS NOT NULL THEN 'list' WHEN created_details IS NOT NULL THEN 'details'
+        WHEN created_webhook IS NOT NULL THEN 'webhook' ELSE 'receipt' END AS created_at_from,
+    salla_updated_at, status, total, sub_total, discount, currency, customer_id, customer_name, customer_phone, customer_email, checkout_url,
+    city, coupon_code, lines";
+
+/// The carts of a merchant's store with these ids, in no order. `pool` is the query role's.
+pub async fn by_ids(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
-    status: Option<&str>,
-    cursor: Option<Cursor>,
-    limit: i64,
+    ids: &[i64],
 ) -> Result<Vec<Cart>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
-    let (created_at, cart_id) = cursor.unwrap_or((DateTime::<Utc>::MAX_UTC, i64::MAX));
     sqlx::query_as(&format!(
-        "SELECT cart_id, created_at,
-             CASE WHEN created_list IS NOT NULL THEN 'list' WHEN created_details IS NOT NULL THEN 'details'
-                 WHEN created_webhook IS NOT NULL THEN 'webhook' ELSE 'receipt' END AS created_at_from, salla_updated_at, status, total, sub_total, discount, currency, customer_id,
-             customer_name, customer_phone, customer_email, checkout_url, city, coupon_code, lines
-         FROM carts
-         WHERE merchant_id = $1 AND store_id = $6 AND created_at IS NOT NULL AND (created_at, cart_id) < ($2, $3)
-           AND {IS_THERE} AND ($4::text IS NULL OR status = $4)
-         ORDER BY created_at DESC, cart_id DESC LIMIT $5"
+        "SELECT {COLUMNS} FROM carts
+         WHERE merchant_id = $1 AND store_id = $2 AND cart_id = ANY($3) AND created_at IS NOT NULL AND {IS_THERE}"
     ))
     .bind(merchant.0)
-    .bind(created_at)
-    .bind(cart_id)
-    .bind(status)
-    .bind(limit)
     .bind(store_id)
+    .bind(ids)
     .fetch_all(&mut *scope)
     .await
 }

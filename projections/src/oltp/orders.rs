@@ -9,37 +9,6 @@ use sqlx::{FromRow, PgPool};
 
 use super::scope::{IS_THERE, for_merchant};
 
-/// Creation and id of the last order of a page.
-pub type Cursor = (DateTime<Utc>, i64);
-
-/// Which orders are wanted; what is none does not matter.
-#[derive(Debug, Clone, Default)]
-pub struct OrderFilter {
-    /// Salla's slug of the status.
-    pub status: Option<String>,
-    /// The number that merchants and customers know it by.
-    pub number: Option<i64>,
-    /// Salla's id of the customer.
-    pub customer_id: Option<i64>,
-    /// Of one of these people.
-    pub people: Option<People>,
-    /// Created at or after.
-    pub from: Option<DateTime<Utc>>,
-    /// Created before.
-    pub until: Option<DateTime<Utc>>,
-    /// Oldest first; otherwise newest first.
-    pub oldest_first: bool,
-}
-
-/// People as orders name them: customers, and orders whose customer is not known.
-#[derive(Debug, Clone, Default)]
-pub struct People {
-    /// Salla's ids of customers.
-    pub customers: Vec<i64>,
-    /// Salla's ids of orders.
-    pub orders: Vec<i64>,
-}
-
 /// An order without its lines; personal texts are sealed.
 #[derive(Debug, Clone, FromRow)]
 pub struct Order {
@@ -113,42 +82,21 @@ const COLUMNS: &str = "order_id, reference_id, created_at, salla_updated_at, sta
     is_pending_payment, total, sub_total, shipping_cost, cash_on_delivery, tax, discount, currency, customer_id, channel, customer_name,
     customer_phone, customer_email, receiver_name, receiver_phone, receiver_email, city, country_code";
 
-/// The orders of a merchant's store from behind `cursor`. `pool` is the query role's.
-pub async fn list(
+/// The orders of a merchant's store with these ids, in no order. `pool` is the query role's.
+pub async fn by_ids(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
-    filter: &OrderFilter,
-    cursor: Option<Cursor>,
-    limit: i64,
+    ids: &[i64],
 ) -> Result<Vec<Order>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
-    let (behind, direction) = if filter.oldest_first { (">", "ASC") } else { ("<", "DESC") };
-    let (created_at, order_id) = cursor.unzip();
     sqlx::query_as(&format!(
         "SELECT {COLUMNS} FROM orders
-         WHERE merchant_id = $1 AND store_id = $2 AND created_at IS NOT NULL AND {IS_THERE}
-           AND ($3::timestamptz IS NULL OR (created_at, order_id) {behind} ($3, $4::bigint))
-           AND ($5::text IS NULL OR status_slug = $5) AND ($6::bigint IS NULL OR reference_id = $6)
-           AND ($7::bigint IS NULL OR customer_id = $7)
-           AND ($8::timestamptz IS NULL OR created_at >= $8) AND ($9::timestamptz IS NULL OR created_at < $9)
-           AND ($11::bigint[] IS NULL OR customer_id = ANY($11) OR order_id = ANY($12))
-         ORDER BY created_at {direction}, order_id {direction} LIMIT $10"
+         WHERE merchant_id = $1 AND store_id = $2 AND order_id = ANY($3) AND created_at IS NOT NULL AND {IS_THERE}"
     ))
     .bind(merchant.0)
     .bind(store_id)
-    .bind(created_at)
-    .bind(order_id)
-    .bind(&filter.status)
-    .bind(filter.number)
-    .bind(filter.customer_id)
-    .bind(filter.from)
-    .bind(filter.until)
-    .bind(limit)
-    .bind(filter.people.as_ref().map(|people| &people.customers))
-    .bind(filter.people.as_ref().map(|people| &people.orders))
-    // Which conditions hold is known only with the values: a plan that was made without them walks the whole store.
-    .persistent(false)
+    .bind(ids)
     .fetch_all(&mut *scope)
     .await
 }

@@ -7,15 +7,6 @@ use sqlx::{FromRow, PgPool};
 
 use super::scope::{IS_THERE, for_merchant};
 
-/// Which products are wanted; what is none does not matter.
-#[derive(Debug, Clone, Default)]
-pub struct ProductFilter {
-    /// `sale`, `out`, `hidden`, …
-    pub status: Option<String>,
-    /// Exactly this SKU.
-    pub sku: Option<String>,
-}
-
 /// A product.
 #[derive(Debug, Clone, FromRow)]
 pub struct Product {
@@ -60,28 +51,20 @@ pub struct Product {
 const COLUMNS: &str = "product_id, created_at, salla_updated_at, name, sku, kind, status, price, regular_price, sale_price, cost_price, currency,
     quantity, unlimited_quantity, is_available, sold_quantity, brand, categories";
 
-/// The products of a merchant's store with ids below `behind`, newest ids first. `pool` is the query role's.
-pub async fn list(
+/// The products of a merchant's store with these ids, in no order. `pool` is the query role's.
+pub async fn by_ids(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
-    filter: &ProductFilter,
-    behind: Option<i64>,
-    limit: i64,
+    ids: &[i64],
 ) -> Result<Vec<Product>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
     sqlx::query_as(&format!(
-        "SELECT {COLUMNS} FROM products
-         WHERE merchant_id = $1 AND store_id = $2 AND product_id < $3 AND {IS_THERE}
-           AND ($4::text IS NULL OR status = $4) AND ($5::text IS NULL OR sku = $5)
-         ORDER BY product_id DESC LIMIT $6"
+        "SELECT {COLUMNS} FROM products WHERE merchant_id = $1 AND store_id = $2 AND product_id = ANY($3) AND {IS_THERE}"
     ))
     .bind(merchant.0)
     .bind(store_id)
-    .bind(behind.unwrap_or(i64::MAX))
-    .bind(&filter.status)
-    .bind(&filter.sku)
-    .bind(limit)
+    .bind(ids)
     .fetch_all(&mut *scope)
     .await
 }

@@ -43,7 +43,7 @@ const TO_READ: &str =
 const IS_STALE: &str =
     "stale_since > coalesce(read_at, '-infinity') AND stale_since > coalesce(deleted_at, '-infinity')";
 
-/// `(id, phone, e-mail address)`, sealed, of a store's customers (`customers`) or of the customers beside its orders (`orders`), in the order
+/// `(id, phone, e-mail address, names)`, sealed, of a store's customers (`customers`) or of the customers beside its orders (`orders`), in the order
 /// of their ids from behind `after`. Nothing for another resource.
 pub async fn sealed_contacts(
     pool: &PgPool,
@@ -52,10 +52,10 @@ pub async fn sealed_contacts(
     resource: &str,
     after: Option<i64>,
     limit: i64,
-) -> Result<Vec<(i64, Option<String>, Option<String>)>, sqlx::Error> {
+) -> Result<Vec<(i64, Option<String>, Option<String>, Vec<Option<String>>)>, sqlx::Error> {
     let columns = match resource {
-        "orders" => "order_id, customer_phone, customer_email FROM orders",
-        "customers" => "customer_id, phone, email FROM customers",
+        "orders" => "order_id, customer_phone, customer_email, ARRAY[customer_name] FROM orders",
+        "customers" => "customer_id, phone, email, ARRAY[first_name, last_name] FROM customers",
         _ => return Ok(vec![]),
     };
     let query = format!(

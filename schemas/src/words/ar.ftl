@@ -56,6 +56,25 @@ rule-too-many-points =
         [many] يعطي أكثر من { $points } نقطة؛ اطلب نقاطًا أوسع أو أيامًا أقل أو مجموعات أقل
        *[other] يعطي أكثر من { $points } نقطة؛ اطلب نقاطًا أوسع أو أيامًا أقل أو مجموعات أقل
     }
+rule-too-many-values =
+    { $values ->
+        [zero] لا يقبل أي قيمة
+        [one] فيه أكثر من قيمة واحدة
+        [two] فيه أكثر من قيمتين
+        [few] فيه أكثر من { $values } قيم
+        [many] فيه أكثر من { $values } قيمة
+       *[other] فيه أكثر من { $values } قيمة
+    }
+rule-no-word = ليس فيه حرف أو رقم للبحث عنه
+rule-too-many-people =
+    { $people ->
+        [zero] لا ينطبق على أحد
+        [one] ينطبق على أكثر من شخص واحد؛ أضف كلمة أو ابحث بالبريد الإلكتروني أو الجوال
+        [two] ينطبق على أكثر من شخصين؛ أضف كلمة أو ابحث بالبريد الإلكتروني أو الجوال
+        [few] ينطبق على أكثر من { $people } أشخاص؛ أضف كلمة أو ابحث بالبريد الإلكتروني أو الجوال
+        [many] ينطبق على أكثر من { $people } شخصًا؛ أضف كلمة أو ابحث بالبريد الإلكتروني أو الجوال
+       *[other] ينطبق على أكثر من { $people } شخص؛ أضف كلمة أو ابحث بالبريد الإلكتروني أو الجوال
+    }
 rule-cursor = يجب أن يكون nextCursor من هذا العنوان
 rule-only-for-format = خاص بصيغة { $format }
 rule-no-personal-data = يجب تركه: ليس في هذا التقرير بيانات شخصية
@@ -124,6 +143,10 @@ problem-too-many-exports = ملفات كثيرة قيد الإعداد، وعد�
 problem-unknown-merchant = لا يوجد تاجر بهذا المعرّف.
 problem-unknown-order = ليس لديك طلب بهذا المعرّف.
 problem-unknown-customer = ليس لديك عميل بهذا المعرّف.
+problem-unknown-cart = ليس لديك سلة بهذا المعرّف.
+problem-unknown-api-key = ليس لديك مفتاح بهذا المعرّف.
+problem-scope-missing = لا يسمح هذا المفتاح بقراءة ذلك. أنشئ مفتاحًا بالصلاحية { $scope }.
+problem-too-many-api-keys = لديك أكبر عدد مسموح من المفاتيح. ألغِ مفتاحًا لا تستخدمه.
 problem-unknown-product = ليس لديك منتج بهذا المعرّف.
 problem-unknown-export = ليس لديك ملف بهذا المعرّف.
 problem-unknown-notification = ليس لديك إشعار بهذا المعرّف.

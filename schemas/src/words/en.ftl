@@ -44,6 +44,17 @@ rule-too-many-points =
         [one] gives more than one point; ask for wider points, fewer days or fewer groups
        *[other] gives more than { $points } points; ask for wider points, fewer days or fewer groups
     }
+rule-too-many-values =
+    { $values ->
+        [one] is given more than once
+       *[other] has more than { $values } values
+    }
+rule-no-word = has no letter or digit to look for
+rule-too-many-people =
+    { $people ->
+        [one] fits more than one person; add a word, or look by e-mail or phone
+       *[other] fits more than { $people } people; add a word, or look by e-mail or phone
+    }
 rule-cursor = must be a nextCursor of this route
 rule-only-for-format = is only for { $format }
 rule-no-personal-data = must be left out: this report has no personal data
@@ -108,6 +119,10 @@ problem-too-many-exports = You are waiting for { $count } files. Wait until some
 problem-unknown-merchant = No merchant has this id.
 problem-unknown-order = You have no order with this id.
 problem-unknown-customer = You have no customer with this id.
+problem-unknown-cart = You have no cart with this id.
+problem-unknown-api-key = You have no key with this id.
+problem-scope-missing = This key may not read that. Make one with the scope { $scope }.
+problem-too-many-api-keys = You have as many keys as there may be. Revoke one that is not used.
 problem-unknown-product = You have no product with this id.
 problem-unknown-export = You have no export with this id.
 problem-unknown-notification = You have no notification with this id.

@@ -65,6 +65,12 @@ rules! {
     "too-many-days" too_many_days(days: i64);
     /// It gives more than `points` points.
     "too-many-points" too_many_points(points: i64);
+    /// It has more than `values` values.
+    "too-many-values" too_many_values(values: i64);
+    /// It has no word to look for.
+    "no-word" no_word();
+    /// It fits more than `people` people: another word or a contact is needed.
+    "too-many-people" too_many_people(people: i64);
     /// It must be a cursor that this route gave.
     "cursor" cursor();
     /// It is only for `format`.

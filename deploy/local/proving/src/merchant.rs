@@ -164,6 +164,11 @@ impl Merchant {
         Ok(self.looking(path).send().await?)
     }
 
+    /// DELETE with the merchant's token.
+    pub async fn delete(&self, path: &str) -> Result<Response> {
+        Ok(self.http.delete(format!("{}{path}", self.gateway)).bearer_auth(&self.token).send().await?)
+    }
+
     /// POST with the merchant's token.
     pub async fn post(&self, path: &str, body: &Value) -> Result<Response> {
         Ok(self.asking(path, body).send().await?)

@@ -39,6 +39,11 @@ async fn imported() -> Result<&'static (Merchant, u64)> {
             merchant.watch_import(Duration::from_secs(120), |_| {}).await?;
             let loaded = || async { report(&merchant, "order-status").await };
             until(loaded, |report| orders_of(report) == 300).await?;
+            for (list, rows) in [("orders", 300), ("customers", 40), ("products", 12)] {
+                let path = format!("/api/v1/{list}?count=true&limit=1");
+                let listed = || async { expect(merchant.get(&path).await?, StatusCode::OK).await };
+                until(listed, |page| page["total"]["count"] == rows).await?;
+            }
             anyhow::Ok((merchant, store))
         })
         .await
@@ -195,7 +200,8 @@ fn lists_show_every_row_once_and_details_are_opened_for_their_merchant_alone() {
         let customers = all(merchant, "/api/v1/customers").await?;
         ensure!(customers.len() == 40, "{} customers", customers.len());
         let one = format!("/api/v1/customers/{}", ids(&customers)[7]);
-        let one = expect(merchant.get(&one).await?, StatusCode::OK).await?;
+        let mut one = expect(merchant.get(&one).await?, StatusCode::OK).await?;
+        one.as_object_mut().context("a customer")?.remove("bought");
         ensure!(
             one == customers[7] && one["email"].as_str().is_some_and(|email| email.contains('@')),
             "{one}"
@@ -229,7 +235,7 @@ fn lists_show_every_row_once_and_details_are_opened_for_their_merchant_alone() {
         }
         expect(merchant.get("/api/v1/orders/abc").await?, StatusCode::NOT_FOUND).await?;
         for (path, field) in [
-            ("orders?sort=total", "sort"),
+            ("orders?sort=city", "sort"),
             ("orders?number=x", "number"),
             ("orders?phone=x", "phone"),
             ("products?name=x", "name"),

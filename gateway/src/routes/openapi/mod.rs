@@ -13,14 +13,16 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    Answer, auth, carts, customers, downloads, exports, jobs, me, notifications, operations, orders,
-    passwords, products, reconciliations, reports, salla, sync, webhooks,
+    Answer, api_keys, auth, carts, customers, downloads, exports, jobs, me, notifications, operations,
+    orders, passwords, products, reconciliations, reports, salla, sync, webhooks,
 };
 use crate::app::App;
 use crate::auth::sessions::COOKIE;
 use crate::call::{Call, json as answer_json};
 use crate::problem::ProblemBody;
-use crate::values::{ComparisonName, DepthInMonths, GranularityName, OrderSort};
+use crate::values::{
+    CartSort, ComparisonName, CustomerSort, DepthInMonths, GranularityName, OrderSort, ProductSort,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -31,10 +33,12 @@ use crate::values::{ComparisonName, DepthInMonths, GranularityName, OrderSort};
         sync::initial, sync::restart, sync::cancel, sync::status::status, sync::runs::list, sync::estimate::estimate,
         notifications::list, notifications::read, notifications::read_all, reports::summary::summary, reports::trend::sales_trend,
         reports::rankings::top_products, reports::rankings::customers, reports::groups::order_status, reports::groups::by_city,
-        reports::groups::by_payment, reports::groups::by_channel, reports::hours::by_hour, reports::product::product, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, orders::list, orders::show,
-        customers::list, customers::show, products::list, products::show, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
+        reports::groups::by_payment, reports::groups::by_channel, reports::hours::by_hour, reports::product::product, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, carts::facets, carts::show, orders::list, orders::facets, orders::show,
+        customers::list, customers::facets, customers::show, products::list, products::facets, products::show, api_keys::list, api_keys::make, api_keys::revoke, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
     ),
-    components(schemas(ProblemBody, ComparisonName, DepthInMonths, GranularityName, OrderSort)),
+    components(schemas(
+        ProblemBody, CartSort, ComparisonName, CustomerSort, DepthInMonths, GranularityName, OrderSort, ProductSort
+    )),
     modifiers(&Credentials)
 )]
 struct Document;
@@ -46,6 +50,10 @@ impl Modify for Credentials {
         let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let key = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("qafila_key_…");
+        let about = "A key of the merchant's own tools, which reads what its scopes name.";
+        components
+            .add_security_scheme("merchantKey", SecurityScheme::Http(key.description(Some(about)).build()));
         let key = SecurityScheme::ApiKey(ApiKey::Header(ApiKeyValue::new("X-Api-Key")));
         components.add_security_scheme("apiKey", key);
         let cookie = SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new(COOKIE)));

@@ -40,6 +40,9 @@ const OF_OPERATIONS: &[(&str, &[Code])] = &[
     ("getSalesByChannel", &[Code::NotConnected]),
     ("getSalesByHour", &[Code::NotConnected]),
     ("getProductReport", &[Code::NotConnected, Code::UnknownProduct]),
+    ("getCart", &[Code::UnknownCart]),
+    ("makeApiKey", &[Code::TooManyKeys]),
+    ("revokeApiKey", &[Code::UnknownApiKey]),
     ("getOrder", &[Code::UnknownOrder]),
     ("getCustomer", &[Code::UnknownCustomer]),
     ("getProduct", &[Code::UnknownProduct]),
@@ -89,6 +92,9 @@ pub(super) fn of(path: &str, operation: &Value) -> Vec<Code> {
     let schemes = || operation["security"].as_array().into_iter().flatten();
     if schemes().any(|scheme| scheme["bearer"].is_array()) {
         all.push(Code::Unauthorized);
+    }
+    if schemes().any(|scheme| scheme["merchantKey"].is_array()) {
+        all.push(Code::ScopeMissing);
     }
     if schemes().any(|scheme| scheme["apiKey"].is_array()) {
         all.push(Code::ApiKeyRefused);

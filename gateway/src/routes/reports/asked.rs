@@ -1,6 +1,6 @@
 //! What a report is asked for: days of a time zone, width of points, rows, comparison.
 
-use chrono::{Datelike, Days, NaiveDate, Utc};
+use chrono::{Days, NaiveDate, Utc};
 use chrono_tz::Tz;
 use qafila_projections::olap::reports::{Granularity, Window, start_of_day};
 use qafila_schemas::words::rule::Rule;
@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use super::compared::{Compared, Comparison};
 use crate::auth::rules::Broken;
 use crate::call::Call;
+use crate::days;
 use crate::problem::Problem;
 
 const DEFAULT_DAYS: u64 = 30;
@@ -81,7 +82,9 @@ impl Asked {
             }
         }
         let get = |name: &str| parameters.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str());
-        let zone = broken.check("timezone", zone(get("timezone"))).unwrap_or(Tz::Asia__Riyadh);
+        let zone = broken
+            .check("timezone", get("timezone").map_or(Ok(Tz::Asia__Riyadh), days::zone))
+            .unwrap_or(Tz::Asia__Riyadh);
         let today = Utc::now().with_timezone(&zone).date_naive();
         let to = broken.check("to", day(get("to"), today)).unwrap_or(today);
         let month_before = to.checked_sub_days(Days::new(DEFAULT_DAYS - 1)).unwrap_or(to);
@@ -148,16 +151,6 @@ fn between(from: NaiveDate, to: NaiveDate, zone: Tz) -> Window {
     Window { from: start_of_day(from, zone), until: start_of_day(to.succ_opt().unwrap_or(to), zone) }
 }
 
-fn zone(text: Option<&str>) -> Result<Tz, Rule> {
-    text.map_or(Ok(Tz::Asia__Riyadh), |name| name.parse().map_err(|_| Rule::time_zone()))
-}
-
 fn day(text: Option<&str>, default: NaiveDate) -> Result<NaiveDate, Rule> {
-    let in_range = |day: &NaiveDate| (2000..=2100).contains(&day.year());
-    match text.map(str::parse::<NaiveDate>) {
-        None => Ok(default),
-        Some(Ok(day)) if in_range(&day) => Ok(day),
-        Some(Ok(_)) => Err(Rule::day_range("2000-01-01", "2100-12-31")),
-        Some(Err(_)) => Err(Rule::day()),
-    }
+    text.map_or(Ok(default), days::day)
 }

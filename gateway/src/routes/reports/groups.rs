@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::asked::{Asked, Width};
 use super::{ReportHeadBody, Source, points, unavailable};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::problem::Problem;
@@ -97,7 +98,7 @@ pub struct PreviousDaysBody {
 }
 
 /// Orders by status, whatever became of them.
-#[utoipa::path(get, operation_id = "getOrderStatus", path = "/api/v1/reports/order-status", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getOrderStatus", path = "/api/v1/reports/order-status", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -110,7 +111,7 @@ pub async fn order_status(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Orders by city.
-#[utoipa::path(get, operation_id = "getSalesByCity", path = "/api/v1/reports/by-city", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getSalesByCity", path = "/api/v1/reports/by-city", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -123,7 +124,7 @@ pub async fn by_city(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Orders by payment method.
-#[utoipa::path(get, operation_id = "getSalesByPayment", path = "/api/v1/reports/by-payment", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getSalesByPayment", path = "/api/v1/reports/by-payment", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -136,7 +137,7 @@ pub async fn by_payment(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Orders by channel.
-#[utoipa::path(get, operation_id = "getSalesByChannel", path = "/api/v1/reports/by-channel", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getSalesByChannel", path = "/api/v1/reports/by-channel", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -149,9 +150,9 @@ pub async fn by_channel(app: Arc<App>, call: Call) -> Answer {
 }
 
 async fn groups(app: &App, call: &Call, dimension: Dimension) -> Answer {
-    let identity = app.access_tokens.identify(call)?;
+    let reader = app.reader(call, Scope::Reports).await?;
     let asked = Asked::read(call, &["from", "to", "timezone", "compare", "granularity", "limit"])?;
-    let source = Source::of(app, identity.merchant_id).await?;
+    let source = Source::of(app, reader.merchant_id).await?;
     let all = source.reports.groups(dimension, asked.window()).await.map_err(unavailable)?;
     let (shown, others) = shown(all, asked.limit);
     let before = match asked.compared() {

@@ -13,6 +13,7 @@ use utoipa::ToSchema;
 use super::asked::Asked;
 use super::{ReportHeadBody, Source, unavailable};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::routes::Answer;
@@ -57,16 +58,16 @@ pub struct PreviousHoursBody {
 }
 
 /// Orders by weekday and hour.
-#[utoipa::path(get, operation_id = "getSalesByHour", path = "/api/v1/reports/by-hour", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getSalesByHour", path = "/api/v1/reports/by-hour", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
         ("compare" = Option<ComparisonName>, Query, description = "Days that these are compared with")),
     responses((status = 200, body = HoursBody)))]
 pub async fn by_hour(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let reader = app.reader(&call, Scope::Reports).await?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
-    let source = Source::of(&app, identity.merchant_id).await?;
+    let source = Source::of(&app, reader.merchant_id).await?;
     let read = |window| source.reports.hours(window, asked.zone.name());
     let now = read(asked.window()).await.map_err(unavailable)?;
     let compared = asked.compared();

@@ -14,6 +14,7 @@ use utoipa::ToSchema;
 use super::asked::{Asked, Width};
 use super::{ReportHeadBody, Source, points, unavailable};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::problem::{Code, Problem};
@@ -73,7 +74,7 @@ pub struct PreviousProductBody {
 }
 
 /// What was sold of one product by day, week or month.
-#[utoipa::path(get, operation_id = "getProductReport", path = "/api/v1/reports/product/{id}", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getProductReport", path = "/api/v1/reports/product/{id}", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("id" = i64, Path, description = "Salla's id"), ("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -81,10 +82,10 @@ pub struct PreviousProductBody {
         ("granularity" = Option<GranularityName>, Query, description = "Width of a point; a day where absent")),
     responses((status = 200, body = ProductReportBody)))]
 pub async fn product(app: Arc<App>, call: Call, id: String) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let reader = app.reader(&call, Scope::Reports).await?;
     let product_id = numbered(&id).ok_or_else(|| Problem::new(Code::UnknownProduct))?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
-    let source = Source::of(&app, identity.merchant_id).await?;
+    let source = Source::of(&app, reader.merchant_id).await?;
     let width = asked.granularity.unwrap_or(Width::DAY);
     let read =
         |window| source.reports.product_points(window, product_id, width.granularity, asked.zone.name());

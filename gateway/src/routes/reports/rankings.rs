@@ -14,6 +14,7 @@ use super::compared::Compared;
 use super::groups::{PreviousDaysBody, known};
 use super::{ReportHeadBody, Source, unavailable};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
 use crate::money::MoneyBody;
 use crate::opening::open;
@@ -138,7 +139,7 @@ pub struct BoughtBody {
 }
 
 /// The products that sold most.
-#[utoipa::path(get, operation_id = "getTopProducts", path = "/api/v1/reports/top-products", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getTopProducts", path = "/api/v1/reports/top-products", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -146,9 +147,9 @@ pub struct BoughtBody {
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
     responses((status = 200, body = TopProductsBody)))]
 pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let reader = app.reader(&call, Scope::Reports).await?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "limit"])?;
-    let source = Source::of(&app, identity.merchant_id).await?;
+    let source = Source::of(&app, reader.merchant_id).await?;
     // Asked first: lines that come in between are in the figures, and none is missing from them that was not counted.
     let orders_without_lines =
         source.reports.orders_without_lines(asked.window()).await.map_err(unavailable)?;
@@ -192,7 +193,7 @@ async fn sold_before(
 }
 
 /// New and returning customers, and those who bought most.
-#[utoipa::path(get, operation_id = "getCustomerReport", path = "/api/v1/reports/customers", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getCustomerReport", path = "/api/v1/reports/customers", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -200,9 +201,9 @@ async fn sold_before(
         ("limit" = Option<u32>, Query, description = "1 to 100 of each currency, 10 where absent")),
     responses((status = 200, body = CustomersReportBody)))]
 pub async fn customers(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let reader = app.reader(&call, Scope::Reports).await?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "limit"])?;
-    let source = Source::of(&app, identity.merchant_id).await?;
+    let source = Source::of(&app, reader.merchant_id).await?;
     let complete_from = source.complete.as_ref().and_then(|known| known.from);
     let counting = source.reports.customer_counts(asked.window(), complete_from);
     let ranking = source.reports.top_customers(asked.window(), asked.limit);
@@ -223,7 +224,7 @@ pub async fn customers(app: Arc<App>, call: Call) -> Answer {
         CustomerSalesBody { previous, ..CustomerSalesBody::from(customer) }
     });
     let mut customers: Vec<CustomerSalesBody> = rows.collect();
-    open(&*app.keys, identity.merchant_id, customers.iter_mut().map(|one| &mut one.name).collect()).await?;
+    open(&*app.keys, reader, customers.iter_mut().map(|one| &mut one.name).collect()).await?;
     let (total, counts) = counts(counted);
     let body = CustomersReportBody { head: source.head(&asked), total, counts, customers, previous };
     Ok(json(StatusCode::OK, &body))

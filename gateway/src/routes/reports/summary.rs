@@ -11,6 +11,7 @@ use super::asked::Asked;
 use super::figures::{ChangeBody, FiguresBody, StoreTotalBody};
 use super::{ReportHeadBody, Source, unavailable};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
 use crate::routes::Answer;
 use crate::values::ComparisonName;
@@ -44,16 +45,16 @@ pub struct PreviousSummaryBody {
 }
 
 /// Figures of a window, and how they changed.
-#[utoipa::path(get, operation_id = "getSummary", path = "/api/v1/reports/summary", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getSummary", path = "/api/v1/reports/summary", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
         ("compare" = Option<ComparisonName>, Query, description = "Days that these are compared with")),
     responses((status = 200, body = SummaryBody)))]
 pub async fn summary(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let reader = app.reader(&call, Scope::Reports).await?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare"])?;
-    let source = Source::of(&app, identity.merchant_id).await?;
+    let source = Source::of(&app, reader.merchant_id).await?;
     let now = source.reports.summary(asked.window()).await.map_err(unavailable)?;
     let bodies = |figures: Vec<_>| figures.into_iter().map(FiguresBody::from).collect();
     let previous = match asked.compared() {

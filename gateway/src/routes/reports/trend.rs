@@ -16,6 +16,7 @@ use super::occasions::{self, OccasionBody};
 use super::points;
 use super::{ReportHeadBody, Source, unavailable};
 use crate::app::App;
+use crate::auth::reading::Scope;
 use crate::call::{Call, json};
 use crate::routes::Answer;
 use crate::values::{ComparisonName, GranularityName};
@@ -57,7 +58,7 @@ pub struct PreviousTrendBody {
 }
 
 /// Figures by day, week or month; a point without orders is 0.
-#[utoipa::path(get, operation_id = "getSalesTrend", path = "/api/v1/reports/sales-trend", tag = "reports", security(("bearer" = [])),
+#[utoipa::path(get, operation_id = "getSalesTrend", path = "/api/v1/reports/sales-trend", tag = "reports", security(("bearer" = []), ("merchantKey" = [])),
     params(("from" = Option<NaiveDate>, Query, description = "First day; 30 days before `to` where absent"),
         ("to" = Option<NaiveDate>, Query, description = "Last day, included; today where absent"),
         ("timezone" = Option<String>, Query, description = "An IANA time zone; Asia/Riyadh where absent"),
@@ -65,9 +66,9 @@ pub struct PreviousTrendBody {
         ("granularity" = Option<GranularityName>, Query, description = "Width of a point; a day where absent")),
     responses((status = 200, body = TrendBody)))]
 pub async fn sales_trend(app: Arc<App>, call: Call) -> Answer {
-    let identity = app.access_tokens.identify(&call)?;
+    let reader = app.reader(&call, Scope::Reports).await?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "granularity"])?;
-    let source = Source::of(&app, identity.merchant_id).await?;
+    let source = Source::of(&app, reader.merchant_id).await?;
     let width = asked.granularity.unwrap_or(Width::DAY);
     let read = |window| source.reports.sales_trend(window, width.granularity, asked.zone.name());
     let now = read(asked.window()).await.map_err(unavailable)?;

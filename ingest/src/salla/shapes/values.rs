@@ -1,6 +1,7 @@
 //! Salla's value shapes (FACTS §3, §5): texts, ids, whole numbers, yes and no, and the ways in which PHP spells what is empty.
 
 use chrono::FixedOffset;
+use qafila_schemas::spelling;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -107,11 +108,9 @@ pub(super) fn scalar(json: &str) -> Option<String> {
 pub fn latin_digits(text: &str) -> String {
     text.chars()
         .map(|c| match c {
-            '٠'..='٩' => char::from(b'0' + (c as u32 - '٠' as u32) as u8),
-            '۰'..='۹' => char::from(b'0' + (c as u32 - '۰' as u32) as u8),
             '٫' => '.',
             '٬' => ',',
-            _ => c,
+            other => spelling::ascii_digit(other),
         })
         .collect()
 }

@@ -1,0 +1,381 @@
+//! Finding rows of a list: filtered, sorted, a page at a time.
+//!
+//! Rows are found along an index that is in the wanted order. Where terms or people are asked for, only a bounded walk goes along it: whoever
+//! has many rows has some among the first, and whoever has few is found by their own index.
+
+use chrono::{DateTime, Utc};
+use qafila_schemas::ids::MerchantId;
+use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
+
+use super::List;
+use crate::oltp::scope::for_merchant;
+
+/// Rows that a walk looks at.
+const WALK: i64 = 1_000;
+
+/// What a list is sorted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SortKey {
+    /// When a row was made.
+    Created,
+    /// Total, price, or what a customer bought for.
+    Amount,
+    /// Units sold of a product.
+    Units,
+    /// A customer's last sale.
+    Last,
+}
+
+/// How a list is sorted; rows with the same key by Salla's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sort {
+    /// By what.
+    pub key: SortKey,
+    /// Largest or newest first.
+    pub is_descending: bool,
+}
+
+/// Rows that are wanted; what is empty or none does not matter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// Of one of these statuses (slugs).
+    pub status: Vec<String>,
+    /// Paid in one of these ways.
+    pub payment_method: Vec<String>,
+    /// Of one of these channels.
+    pub channel: Vec<String>,
+    /// Of one of these cities.
+    pub city: Vec<String>,
+    /// Of this customer.
+    pub customer_id: Option<i64>,
+    /// Of one of these people.
+    pub people: Option<People>,
+    /// Made at or after.
+    pub from: Option<DateTime<Utc>>,
+    /// Made before.
+    pub until: Option<DateTime<Utc>>,
+    /// At least so much, in ten-thousandths.
+    pub amount_from: Option<i64>,
+    /// At most so much, in ten-thousandths.
+    pub amount_to: Option<i64>,
+    /// With all of these [terms](super::terms).
+    pub every: Vec<i64>,
+    /// With one of each of these.
+    pub any_of: Vec<Vec<i64>>,
+    /// In this order.
+    pub sort: Sort,
+}
+
+/// People as rows name them.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct People {
+    /// Salla's ids of customers.
+    pub customers: Vec<i64>,
+    /// Salla's ids of rows whose customer is not known, or, in the list of customers, of the customers.
+    pub rows: Vec<i64>,
+}
+
+/// Where a row stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, FromRow)]
+pub struct Place {
+    /// What it is sorted by: a time in microseconds since the Unix epoch, ten-thousandths, or units.
+    pub key: i64,
+    /// Salla's id.
+    pub id: i64,
+}
+
+impl Default for Wanted {
+    fn default() -> Self {
+        Self {
+            status: vec![],
+            payment_method: vec![],
+            channel: vec![],
+            city: vec![],
+            customer_id: None,
+            people: None,
+            from: None,
+            until: None,
+            amount_from: None,
+            amount_to: None,
+            every: vec![],
+            any_of: vec![],
+            sort: Sort { key: SortKey::Created, is_descending: true },
+        }
+    }
+}
+
+/// Rows of a merchant's store from behind `after`, at most `limit`. `pool` is the query role's.
+pub async fn find(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    list: List,
+    wanted: &Wanted,
+    after: Option<Place>,
+    limit: i64,
+) -> Result<Vec<Place>, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    let finding = Finding { merchant, store_id, list, wanted, after };
+    if wanted.is_looked_up() {
+        let mut walk = finding.walk(limit);
+        let found: Vec<Place> = walk.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
+        if found.len() as i64 == limit {
+            return Ok(found);
+        }
+    }
+    // Which conditions hold is known only with the values: a plan that was made without them would walk the whole store.
+    finding.select(limit).build_query_as().persistent(false).fetch_all(&mut *scope).await
+}
+
+/// How many rows are wanted, counted to `limit`.
+pub async fn count(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    list: List,
+    wanted: &Wanted,
+    limit: i64,
+) -> Result<i64, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM ");
+    let finding = Finding { merchant, store_id, list, wanted, after: None };
+    finding.source(&mut sql);
+    finding.conditions(&mut sql, None);
+    sql.push(" LIMIT ").push_bind(limit).push(") AS counted");
+    sql.build_query_scalar().persistent(false).fetch_one(&mut *scope).await
+}
+
+impl Wanted {
+    /// Whether rows are looked up by an index that knows no order.
+    fn is_looked_up(&self) -> bool {
+        !self.every.is_empty() || !self.any_of.is_empty() || self.people.is_some()
+    }
+
+    /// A filter of several values whose index is in the order of creation: each value is then read along it.
+    fn several(&self) -> Option<(&'static str, &[String])> {
+        let all = [
+            ("status", &self.status),
+            ("payment_method", &self.payment_method),
+            ("channel", &self.channel),
+            ("city", &self.city),
+        ];
+        let several = all.into_iter().find(|(_, values)| values.len() > 1);
+        several.filter(|_| self.sort.key == SortKey::Created).map(|(name, values)| (name, values.as_slice()))
+    }
+}
+
+impl SortKey {
+    /// As the indexes have it.
+    fn column(self) -> &'static str {
+        match self {
+            Self::Created => "created_at",
+            Self::Amount => "coalesce(amount, 0)",
+            Self::Units => "units",
+            Self::Last => "last_at",
+        }
+    }
+
+    fn is_time(self) -> bool {
+        matches!(self, Self::Created | Self::Last)
+    }
+
+    /// As [`Place`] has it.
+    fn selected(self) -> String {
+        let column = self.column();
+        if self.is_time() {
+            format!("(extract(epoch FROM {column}) * 1000000)::bigint")
+        } else {
+            column.to_owned()
+        }
+    }
+}
+
+struct Finding<'w> {
+    merchant: MerchantId,
+    store_id: i64,
+    list: List,
+    wanted: &'w Wanted,
+    after: Option<Place>,
+}
+
+impl<'w> Finding<'w> {
+    /// All wanted rows in order.
+    fn select(&self, limit: i64) -> QueryBuilder<'w, Postgres> {
+        let mut sql = QueryBuilder::new("");
+        match self.wanted.several() {
+            Some((column, values)) if !self.wanted.is_looked_up() => {
+                sql.push("SELECT key, id FROM (");
+                for (index, value) in values.iter().enumerate() {
+                    sql.push(if index == 0 { "(" } else { " UNION ALL (" });
+                    self.ordered(&mut sql, Some((column, value)), limit);
+                    sql.push(")");
+                }
+                let direction = self.direction();
+                sql.push(format!(") AS each ORDER BY key {direction}, id {direction} LIMIT "))
+                    .push_bind(limit);
+            }
+            _ => self.ordered(&mut sql, None, limit),
+        }
+        sql
+    }
+
+    /// Those of the wanted rows that are among the first in order.
+    fn walk(&self, limit: i64) -> QueryBuilder<'w, Postgres> {
+        let mut sql =
+            QueryBuilder::new(format!("SELECT {} AS key, id FROM (SELECT * FROM ", self.key().selected()));
+        sql.push(self.list.table()).push(" AS l WHERE ");
+        self.scope(&mut sql);
+        self.behind(&mut sql);
+        self.order(&mut sql, WALK);
+        sql.push(") AS l");
+        self.conditions(&mut sql, None);
+        self.terms(&mut sql);
+        self.order(&mut sql, limit);
+        sql
+    }
+
+    fn ordered(
+        &self,
+        sql: &mut QueryBuilder<'w, Postgres>,
+        one: Option<(&'static str, &'w str)>,
+        limit: i64,
+    ) {
+        sql.push(format!("SELECT {} AS key, id FROM ", self.key().selected()));
+        self.source(sql);
+        self.conditions(sql, one);
+        self.behind(sql);
+        self.order(sql, limit);
+    }
+
+    /// The table, or those rows of it that have the terms.
+    fn source(&self, sql: &mut QueryBuilder<'w, Postgres>) {
+        let (table, wanted) = (self.list.table(), self.wanted);
+        if wanted.every.is_empty() && wanted.any_of.is_empty() {
+            sql.push(table).push(" AS l");
+        } else {
+            sql.push(table).push("_with_terms(").push_bind(self.store_id).push(", ").push_bind(&wanted.every);
+            sql.push(", ").push_bind(wanted.any_of.first().map_or(&[][..], Vec::as_slice)).push(") AS l");
+        }
+    }
+
+    fn scope(&self, sql: &mut QueryBuilder<'w, Postgres>) {
+        sql.push("merchant_id = ")
+            .push_bind(self.merchant.0)
+            .push(" AND store_id = ")
+            .push_bind(self.store_id);
+        sql.push(" AND is_listed");
+    }
+
+    /// All but the terms that the [source](Self::source) has looked up; of a filter of several values only `one`, where it is given.
+    fn conditions(&self, sql: &mut QueryBuilder<'w, Postgres>, one: Option<(&'static str, &'w str)>) {
+        let wanted = self.wanted;
+        sql.push(" WHERE ");
+        self.scope(sql);
+        for (column, values) in [
+            ("status", &wanted.status),
+            ("payment_method", &wanted.payment_method),
+            ("channel", &wanted.channel),
+            ("city", &wanted.city),
+        ] {
+            let one = one.filter(|(name, _)| *name == column).map(|(_, value)| value);
+            match (one, values.as_slice()) {
+                (Some(value), _) => sql.push(format!(" AND {column} = ")).push_bind(value),
+                (None, []) => sql,
+                (None, [value]) => sql.push(format!(" AND {column} = ")).push_bind(value),
+                (None, values) => sql.push(format!(" AND {column} = ANY(")).push_bind(values).push(")"),
+            };
+        }
+        if let Some(customer) = wanted.customer_id {
+            sql.push(" AND customer_id = ").push_bind(customer);
+        }
+        if let Some(people) = &wanted.people {
+            sql.push(" AND (customer_id = ANY(").push_bind(&people.customers);
+            sql.push(") OR id = ANY(").push_bind(&people.rows).push("))");
+        }
+        if let Some(from) = wanted.from {
+            sql.push(" AND created_at >= ").push_bind(from);
+        }
+        if let Some(until) = wanted.until {
+            // What was made at a time that nobody knows was not made before another.
+            sql.push(" AND created_at > 'epoch' AND created_at < ").push_bind(until);
+        }
+        if let Some(amount) = wanted.amount_from {
+            sql.push(" AND amount IS NOT NULL AND coalesce(amount, 0) >= ").push_bind(amount);
+        }
+        if let Some(amount) = wanted.amount_to {
+            sql.push(" AND amount IS NOT NULL AND coalesce(amount, 0) <= ").push_bind(amount);
+        }
+        for terms in wanted.any_of.iter().skip(1) {
+            sql.push(" AND terms && ").push_bind(terms);
+        }
+    }
+
+    /// The terms that the [source](Self::source) looks up, as conditions.
+    fn terms(&self, sql: &mut QueryBuilder<'w, Postgres>) {
+        if !self.wanted.every.is_empty() {
+            sql.push(" AND terms @> ").push_bind(&self.wanted.every);
+        }
+        if let Some(terms) = self.wanted.any_of.first() {
+            sql.push(" AND terms && ").push_bind(terms);
+        }
+    }
+
+    fn behind(&self, sql: &mut QueryBuilder<'w, Postgres>) {
+        let Some(after) = self.after else { return };
+        let behind = if self.wanted.sort.is_descending { "<" } else { ">" };
+        sql.push(format!(" AND ({}, id) {behind} (", self.key().column()));
+        match DateTime::from_timestamp_micros(after.key).filter(|_| self.key().is_time()) {
+            Some(at) => sql.push_bind(at),
+            None => sql.push_bind(after.key),
+        };
+        sql.push(", ").push_bind(after.id).push(")");
+    }
+
+    fn order(&self, sql: &mut QueryBuilder<'w, Postgres>, limit: i64) {
+        let (column, direction) = (self.key().column(), self.direction());
+        sql.push(format!(" ORDER BY {column} {direction}, id {direction} LIMIT ")).push_bind(limit);
+    }
+
+    fn key(&self) -> SortKey {
+        self.wanted.sort.key
+    }
+
+    fn direction(&self) -> &'static str {
+        if self.wanted.sort.is_descending { "DESC" } else { "ASC" }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sql(wanted: &Wanted) -> String {
+        let finding = Finding {
+            merchant: MerchantId::default(),
+            store_id: 2,
+            list: List::Orders,
+            wanted,
+            after: Some(Place { key: 1, id: 2 }),
+        };
+        finding.select(21).sql().to_owned()
+    }
+
+    #[test]
+    fn several_values_are_each_read_along_their_index_where_that_is_in_the_wanted_order() {
+        let mut wanted =
+            Wanted { status: vec!["a".into(), "b".into()], city: vec!["c".into()], ..Wanted::default() };
+        assert_eq!(sql(&wanted).matches("status = ").count(), 2);
+        assert_eq!(sql(&wanted).matches("city = ").count(), 2);
+        wanted.sort.key = SortKey::Amount;
+        assert_eq!(sql(&wanted).matches("status = ANY(").count(), 1);
+    }
+
+    #[test]
+    fn terms_are_looked_up_where_the_owner_looks() {
+        let wanted = Wanted { every: vec![7], any_of: vec![vec![8], vec![9]], ..Wanted::default() };
+        let sql = sql(&wanted);
+        assert!(sql.contains("FROM order_list_with_terms("));
+        assert_eq!(sql.matches("terms && ").count(), 1, "the first group is looked up");
+        assert!(wanted.is_looked_up() && !Wanted::default().is_looked_up());
+    }
+}
