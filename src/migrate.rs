@@ -8,11 +8,12 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::config::{Config, DATABASE_ROLES};
 
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
-const CLICKHOUSE: [(&str, &str); 4] = [
+const CLICKHOUSE: [(&str, &str); 5] = [
     ("0001_facts", include_str!("../migrations/clickhouse/0001_facts.sql")),
     ("0002_carts", include_str!("../migrations/clickhouse/0002_carts.sql")),
     ("0003_exchange_rates", include_str!("../migrations/clickhouse/0003_exchange_rates.sql")),
     ("0004_loaded_at", include_str!("../migrations/clickhouse/0004_loaded_at.sql")),
+    ("0005_sold_lines", include_str!("../migrations/clickhouse/0005_sold_lines.sql")),
 ];
 
 /// Brings Postgres and ClickHouse up to this version.

@@ -35,6 +35,7 @@ use crate::health::{self, Health};
 use crate::problem::Problem;
 use crate::route_names::RouteNames;
 use crate::routes;
+use crate::routes::reports::freshness::Freshness;
 use crate::server::{Front, serve};
 use crate::webhooks::WebhookIntake;
 
@@ -119,6 +120,8 @@ pub struct App {
     pub reading_keys: ReadingKeys,
     /// Takes webhooks.
     pub webhooks: WebhookIntake,
+    /// Of which time reports are.
+    pub freshness: Freshness,
     /// Opens personal texts.
     pub keys: Arc<dyn KeyStore>,
     /// Signs and reads links to files.
@@ -170,6 +173,7 @@ pub async fn run(
         attempts: Attempts::new(role.command_pool, &role.token_key),
         api_keys: role.api_keys,
         webhooks: role.webhooks,
+        freshness: Freshness::default(),
         keys: role.keys,
         query_pool: role.query_pool,
         clickhouse: role.clickhouse,

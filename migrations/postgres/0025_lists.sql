@@ -18,8 +18,9 @@ BEGIN
             -- 1970 where it is not known
             created_at     timestamptz NOT NULL,
             -- ten-thousandths: total of an order or a cart, price of a product, in the currency of the store where a rate tells it; sales to a customer.
-            -- bigint, because comparing numeric is not leakproof: below row-level security no index would serve it
-            amount         bigint,
+            -- bigint, because comparing numeric is not leakproof: below row-level security no index would serve it. 0 where it is not known
+            amount         bigint NOT NULL DEFAULT 0,
+            has_amount     boolean NOT NULL DEFAULT false,
             -- orders of a customer that are sales, units sold of a product
             units          bigint NOT NULL DEFAULT 0,
             -- of the sales to a customer; 1970 where there are none
@@ -37,7 +38,7 @@ BEGIN
         ) WITH (fillfactor = 90)$t$, list);
         -- All are of listed rows: before the first ANALYZE the planner would find them as cheap as the key for reading rows by id.
         EXECUTE format('CREATE INDEX ON %I (merchant_id, store_id, created_at, id) WHERE is_listed', list);
-        EXECUTE format('CREATE INDEX ON %I (merchant_id, store_id, coalesce(amount, 0), id) WHERE is_listed', list);
+        EXECUTE format('CREATE INDEX ON %I (merchant_id, store_id, amount, id) WHERE is_listed', list);
         EXECUTE format('CREATE INDEX ON %I USING gin (terms) WITH (gin_pending_list_limit = 512) WHERE is_listed', list);
         EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', list);
         EXECUTE format($p$CREATE POLICY one_merchant ON %I FOR SELECT TO qafila_query
@@ -45,20 +46,20 @@ BEGIN
         EXECUTE format('CREATE POLICY all_merchants ON %I TO qafila_oltp USING (true) WITH CHECK (true)', list);
         EXECUTE format('GRANT SELECT ON %I TO qafila_query', list);
         EXECUTE format('GRANT SELECT, INSERT, UPDATE ON %I TO qafila_oltp', list);
-        -- Rows that have all of `every` and, unless it is empty, one of `any_of`. `@>` is not leakproof, so that below row-level security no index
+        -- At most `up_to` rows that have all of `every` and, unless it is empty, one of `any_of`. `@>` is not leakproof, so that below row-level security no index
         -- serves it; this looks as the owner does, and shows the merchant whom the transaction names. The merchant is compared as text, so that
         -- the index of the terms is always the one that is used.
-        EXECUTE format($f$CREATE FUNCTION %I(store bigint, every bigint[], any_of bigint[]) RETURNS SETOF %I
+        EXECUTE format($f$CREATE FUNCTION %I(store bigint, every bigint[], any_of bigint[], up_to bigint) RETURNS SETOF %I
             LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path = public, pg_temp AS $b$
             BEGIN
                 RETURN QUERY EXECUTE format('SELECT * FROM %I WHERE is_listed AND merchant_id::text = current_setting(''qafila.merchant'', true)
-                    AND store_id + 0 = $1 %%s %%s',
+                    AND store_id + 0 = $1 %%s %%s LIMIT $4',
                     CASE WHEN cardinality(every) > 0 THEN 'AND terms @> $2' ELSE '' END,
-                    CASE WHEN cardinality(any_of) > 0 THEN 'AND terms && $3' ELSE '' END) USING store, every, any_of;
+                    CASE WHEN cardinality(any_of) > 0 THEN 'AND terms && $3' ELSE '' END) USING store, every, any_of, up_to;
             END $b$
             $f$, list || '_with_terms', list, list);
-        EXECUTE format('REVOKE ALL ON FUNCTION %I(bigint, bigint[], bigint[]) FROM PUBLIC', list || '_with_terms');
-        EXECUTE format('GRANT EXECUTE ON FUNCTION %I(bigint, bigint[], bigint[]) TO qafila_query', list || '_with_terms');
+        EXECUTE format('REVOKE ALL ON FUNCTION %I(bigint, bigint[], bigint[], bigint) FROM PUBLIC', list || '_with_terms');
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %I(bigint, bigint[], bigint[], bigint) TO qafila_query', list || '_with_terms');
     END LOOP;
 END $$;
 

@@ -180,10 +180,12 @@ impl<'l> Reading<'l> {
             }
             "number" => {
                 self.wanted.every.push(self.terms.word(&number(value)?.to_string()));
+                self.wanted.is_rare = true;
                 Ok(())
             }
             "sku" => {
                 self.wanted.every.push(self.terms.value("sku", value));
+                self.wanted.is_rare = true;
                 Ok(())
             }
             "q" => {

@@ -1,7 +1,7 @@
 //! Finding rows of a list: filtered, sorted, a page at a time.
 //!
-//! Rows are found along an index that is in the wanted order. Where terms or people are asked for, only a bounded walk goes along it: whoever
-//! has many rows has some among the first, and whoever has few is found by their own index.
+//! Rows are found along an index that is in the wanted order. Where terms are asked for, only a bounded walk goes along it: a term of many
+//! rows has some among the first, and one of few is looked up.
 
 use chrono::{DateTime, Utc};
 use qafila_schemas::ids::MerchantId;
@@ -12,6 +12,8 @@ use crate::oltp::scope::for_merchant;
 
 /// Rows that a walk looks at.
 const WALK: i64 = 1_000;
+/// Rows that are looked up by their terms: terms that more have are conditions of a walk without an end.
+const MAX_LOOKED_UP: i64 = 5_000;
 
 /// What a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +64,8 @@ pub struct Wanted {
     pub every: Vec<i64>,
     /// With one of each of these.
     pub any_of: Vec<Vec<i64>>,
+    /// One of the terms is of few rows: it is looked up at once.
+    pub is_rare: bool,
     /// In this order.
     pub sort: Sort,
 }
@@ -99,6 +103,7 @@ impl Default for Wanted {
             amount_to: None,
             every: vec![],
             any_of: vec![],
+            is_rare: false,
             sort: Sort { key: SortKey::Created, is_descending: true },
         }
     }
@@ -116,11 +121,18 @@ pub async fn find(
 ) -> Result<Vec<Place>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
     let finding = Finding { merchant, store_id, list, wanted, after };
-    if wanted.is_looked_up() {
-        let mut walk = finding.walk(limit);
-        let found: Vec<Place> = walk.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
-        if found.len() as i64 == limit {
-            return Ok(found);
+    if wanted.has_terms() {
+        if !wanted.is_rare {
+            let mut walk = finding.walk(limit);
+            let found: Vec<Place> = walk.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
+            if found.len() as i64 == limit {
+                return Ok(found);
+            }
+        }
+        let mut look_up = finding.look_up(limit);
+        let found: Vec<LookedUp> = look_up.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
+        if found.iter().all(|row| row.looked_up <= MAX_LOOKED_UP) {
+            return Ok(found.into_iter().filter_map(LookedUp::place).collect());
         }
     }
     // Which conditions hold is known only with the values: a plan that was made without them would walk the whole store.
@@ -137,18 +149,40 @@ pub async fn count(
     limit: i64,
 ) -> Result<i64, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
-    let mut sql = QueryBuilder::new("SELECT count(*) FROM (SELECT FROM ");
     let finding = Finding { merchant, store_id, list, wanted, after: None };
-    finding.source(&mut sql);
+    if wanted.has_terms() {
+        let mut look_up = finding.look_up(MAX_LOOKED_UP);
+        let found: Vec<LookedUp> = look_up.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
+        if found.iter().all(|row| row.looked_up <= MAX_LOOKED_UP) {
+            let found = found.into_iter().filter_map(LookedUp::place).count() as i64;
+            return Ok(found.min(limit));
+        }
+    }
+    let mut sql = QueryBuilder::new(format!("SELECT count(*) FROM (SELECT FROM {} AS l", list.table()));
     finding.conditions(&mut sql, None);
+    finding.terms(&mut sql);
     sql.push(" LIMIT ").push_bind(limit).push(") AS counted");
     sql.build_query_scalar().persistent(false).fetch_one(&mut *scope).await
 }
 
+/// A row that was looked up by its terms, or none, and how many rows have the terms.
+#[derive(FromRow)]
+struct LookedUp {
+    looked_up: i64,
+    key: Option<i64>,
+    id: Option<i64>,
+}
+
+impl LookedUp {
+    fn place(self) -> Option<Place> {
+        Some(Place { key: self.key?, id: self.id? })
+    }
+}
+
 impl Wanted {
-    /// Whether rows are looked up by an index that knows no order.
-    fn is_looked_up(&self) -> bool {
-        !self.every.is_empty() || !self.any_of.is_empty() || self.people.is_some()
+    /// Whether rows are looked up by terms, whose index knows no order.
+    fn has_terms(&self) -> bool {
+        !self.every.is_empty() || !self.any_of.is_empty()
     }
 
     /// A filter of several values whose index is in the order of creation: each value is then read along it.
@@ -169,7 +203,7 @@ impl SortKey {
     fn column(self) -> &'static str {
         match self {
             Self::Created => "created_at",
-            Self::Amount => "coalesce(amount, 0)",
+            Self::Amount => "amount",
             Self::Units => "units",
             Self::Last => "last_at",
         }
@@ -203,7 +237,7 @@ impl<'w> Finding<'w> {
     fn select(&self, limit: i64) -> QueryBuilder<'w, Postgres> {
         let mut sql = QueryBuilder::new("");
         match self.wanted.several() {
-            Some((column, values)) if !self.wanted.is_looked_up() => {
+            Some((column, values)) => {
                 sql.push("SELECT key, id FROM (");
                 for (index, value) in values.iter().enumerate() {
                     sql.push(if index == 0 { "(" } else { " UNION ALL (" });
@@ -234,28 +268,34 @@ impl<'w> Finding<'w> {
         sql
     }
 
+    /// The wanted among the rows that have the terms, unless there are too many of these.
+    fn look_up(&self, limit: i64) -> QueryBuilder<'w, Postgres> {
+        let (table, wanted) = (self.list.table(), self.wanted);
+        let mut sql = QueryBuilder::new(format!("WITH l AS MATERIALIZED (SELECT * FROM {table}_with_terms("));
+        sql.push_bind(self.store_id).push(", ").push_bind(&wanted.every).push(", ");
+        sql.push_bind(wanted.any_of.first().map_or(&[][..], Vec::as_slice))
+            .push(", ")
+            .push_bind(MAX_LOOKED_UP + 1);
+        sql.push(")) SELECT counted.looked_up, found.key, found.id FROM (SELECT count(*) AS looked_up FROM l) AS counted LEFT JOIN LATERAL (");
+        sql.push(format!("SELECT {} AS key, id FROM l", self.key().selected()));
+        self.conditions(&mut sql, None);
+        self.behind(&mut sql);
+        self.order(&mut sql, limit);
+        sql.push(") AS found ON true");
+        sql
+    }
+
     fn ordered(
         &self,
         sql: &mut QueryBuilder<'w, Postgres>,
         one: Option<(&'static str, &'w str)>,
         limit: i64,
     ) {
-        sql.push(format!("SELECT {} AS key, id FROM ", self.key().selected()));
-        self.source(sql);
+        sql.push(format!("SELECT {} AS key, id FROM {} AS l", self.key().selected(), self.list.table()));
         self.conditions(sql, one);
+        self.terms(sql);
         self.behind(sql);
         self.order(sql, limit);
-    }
-
-    /// The table, or those rows of it that have the terms.
-    fn source(&self, sql: &mut QueryBuilder<'w, Postgres>) {
-        let (table, wanted) = (self.list.table(), self.wanted);
-        if wanted.every.is_empty() && wanted.any_of.is_empty() {
-            sql.push(table).push(" AS l");
-        } else {
-            sql.push(table).push("_with_terms(").push_bind(self.store_id).push(", ").push_bind(&wanted.every);
-            sql.push(", ").push_bind(wanted.any_of.first().map_or(&[][..], Vec::as_slice)).push(") AS l");
-        }
     }
 
     fn scope(&self, sql: &mut QueryBuilder<'w, Postgres>) {
@@ -266,7 +306,7 @@ impl<'w> Finding<'w> {
         sql.push(" AND is_listed");
     }
 
-    /// All but the terms that the [source](Self::source) has looked up; of a filter of several values only `one`, where it is given.
+    /// All but the terms that are [looked up](Self::look_up); of a filter of several values only `one`, where it is given.
     fn conditions(&self, sql: &mut QueryBuilder<'w, Postgres>, one: Option<(&'static str, &'w str)>) {
         let wanted = self.wanted;
         sql.push(" WHERE ");
@@ -289,8 +329,15 @@ impl<'w> Finding<'w> {
             sql.push(" AND customer_id = ").push_bind(customer);
         }
         if let Some(people) = &wanted.people {
-            sql.push(" AND (customer_id = ANY(").push_bind(&people.customers);
-            sql.push(") OR id = ANY(").push_bind(&people.rows).push("))");
+            // An OR is not looked up by two indexes where one condition will do.
+            match (people.customers.as_slice(), people.rows.as_slice()) {
+                (customers, []) => sql.push(" AND customer_id = ANY(").push_bind(customers).push(")"),
+                ([], rows) => sql.push(" AND id = ANY(").push_bind(rows).push(")"),
+                (customers, rows) => {
+                    sql.push(" AND (customer_id = ANY(").push_bind(customers);
+                    sql.push(") OR id = ANY(").push_bind(rows).push("))")
+                }
+            };
         }
         if let Some(from) = wanted.from {
             sql.push(" AND created_at >= ").push_bind(from);
@@ -300,17 +347,17 @@ impl<'w> Finding<'w> {
             sql.push(" AND created_at > 'epoch' AND created_at < ").push_bind(until);
         }
         if let Some(amount) = wanted.amount_from {
-            sql.push(" AND amount IS NOT NULL AND coalesce(amount, 0) >= ").push_bind(amount);
+            sql.push(" AND has_amount AND amount >= ").push_bind(amount);
         }
         if let Some(amount) = wanted.amount_to {
-            sql.push(" AND amount IS NOT NULL AND coalesce(amount, 0) <= ").push_bind(amount);
+            sql.push(" AND has_amount AND amount <= ").push_bind(amount);
         }
         for terms in wanted.any_of.iter().skip(1) {
             sql.push(" AND terms && ").push_bind(terms);
         }
     }
 
-    /// The terms that the [source](Self::source) looks up, as conditions.
+    /// The terms that are [looked up](Self::look_up), as conditions.
     fn terms(&self, sql: &mut QueryBuilder<'w, Postgres>) {
         if !self.wanted.every.is_empty() {
             sql.push(" AND terms @> ").push_bind(&self.wanted.every);
@@ -371,11 +418,19 @@ mod tests {
     }
 
     #[test]
-    fn terms_are_looked_up_where_the_owner_looks() {
+    fn terms_are_looked_up_where_the_owner_looks_and_else_are_conditions() {
         let wanted = Wanted { every: vec![7], any_of: vec![vec![8], vec![9]], ..Wanted::default() };
-        let sql = sql(&wanted);
-        assert!(sql.contains("FROM order_list_with_terms("));
-        assert_eq!(sql.matches("terms && ").count(), 1, "the first group is looked up");
-        assert!(wanted.is_looked_up() && !Wanted::default().is_looked_up());
+        let finding = Finding {
+            merchant: MerchantId::default(),
+            store_id: 2,
+            list: List::Orders,
+            wanted: &wanted,
+            after: None,
+        };
+        let look_up = finding.look_up(21).sql().to_owned();
+        assert!(look_up.contains("FROM order_list_with_terms("));
+        assert_eq!(look_up.matches("terms && ").count(), 1, "the first group is looked up");
+        assert_eq!(sql(&wanted).matches("terms && ").count(), 2);
+        assert!(wanted.has_terms() && !Wanted::default().has_terms());
     }
 }

@@ -50,7 +50,7 @@ async fn lock(
     rows: &[ListRow],
 ) -> Result<HashMap<Key, Known>, sqlx::Error> {
     let sql = format!(
-        "SELECT t.merchant_id, t.store_id, t.id, t.revision, t.is_listed, t.terms, t.customer_id, t.is_sale, t.created_at, coalesce(t.amount, 0)
+        "SELECT t.merchant_id, t.store_id, t.id, t.revision, t.is_listed, t.terms, t.customer_id, t.is_sale, t.created_at, t.amount
          FROM {} t JOIN unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS k (m, s, i)
              ON t.merchant_id = k.m AND t.store_id = k.s AND t.id = k.i
          ORDER BY t.merchant_id, t.store_id, t.id FOR UPDATE OF t",
@@ -80,12 +80,15 @@ async fn lock(
 async fn write(connection: &mut PgConnection, list: List, rows: &[ListRow]) -> Result<(), sqlx::Error> {
     // What a customer bought is counted by their orders.
     let (taken, kept) = match list {
-        List::Customers => ("NULL, 0", "amount = t.amount, units = t.units"),
-        _ => ("n.amount, n.units", "amount = EXCLUDED.amount, units = EXCLUDED.units"),
+        List::Customers => ("0, true, 0", "amount = t.amount, has_amount = true, units = t.units"),
+        _ => (
+            "coalesce(n.amount, 0), n.amount IS NOT NULL, n.units",
+            "amount = EXCLUDED.amount, has_amount = EXCLUDED.has_amount, units = EXCLUDED.units",
+        ),
     };
     let sql = format!(
         "INSERT INTO {} AS t (merchant_id, store_id, id, revision, is_listed, created_at, status, payment_method, channel, city,
-             customer_id, is_sale, terms, amount, units)
+             customer_id, is_sale, terms, amount, has_amount, units)
          SELECT n.merchant_id, n.store_id, n.id, n.revision, n.is_listed, n.created_at, n.status, n.payment_method, n.channel, n.city,
              n.customer_id, n.is_sale, n.terms::bigint[], {taken}
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::boolean[], $6::timestamptz[], $7::text[], $8::text[],
@@ -253,12 +256,12 @@ async fn count_sales(
     let (merchants, stores, customers) = keys(changes.keys().copied());
     // Sums stay within a bigint whatever Salla says of totals.
     sqlx::query(
-        "INSERT INTO customer_list AS c (merchant_id, store_id, id, revision, is_listed, created_at, amount, units, first_at, last_at, terms)
-         SELECT k.m, k.s, k.c, 0, false, 'epoch', k.amount, k.orders, coalesce(k.first, 'epoch'), coalesce(k.last, 'epoch'), '{}'
+        "INSERT INTO customer_list AS c (merchant_id, store_id, id, revision, is_listed, created_at, amount, has_amount, units, first_at, last_at, terms)
+         SELECT k.m, k.s, k.c, 0, false, 'epoch', k.amount, true, k.orders, coalesce(k.first, 'epoch'), coalesce(k.last, 'epoch'), '{}'
          FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::timestamptz[], $7::timestamptz[])
              AS k (m, s, c, amount, orders, first, last)
          ON CONFLICT (merchant_id, store_id, id) DO UPDATE SET
-             amount = least(greatest(coalesce(c.amount, 0)::numeric + EXCLUDED.amount, -9e18), 9e18)::bigint,
+             amount = least(greatest(c.amount::numeric + EXCLUDED.amount, -9e18), 9e18)::bigint,
              units = c.units + EXCLUDED.units,
              first_at = CASE WHEN c.first_at = 'epoch' THEN EXCLUDED.first_at WHEN EXCLUDED.first_at = 'epoch' THEN c.first_at
                  ELSE least(c.first_at, EXCLUDED.first_at) END,

@@ -3,12 +3,13 @@
 pub mod carts;
 pub mod client;
 pub mod customers;
+pub mod customers_bought;
 pub mod groups;
 pub mod hours;
 pub mod load;
 pub mod orders;
 pub mod products;
-pub mod rankings;
+pub mod products_sold;
 pub mod reports;
 pub mod standing;
 

@@ -17,6 +17,8 @@ use super::standing::{IS_CANCELLED, IS_RETURNED, IS_SALE, IS_WAITING};
 
 /// The currency of an order; empty where nobody knows it.
 pub(super) const CURRENCY: &str = "ifNull(toString(currency), '')";
+/// The same as a number, which is faster to group by: its first eight bytes, and a code has three.
+pub(super) const CURRENCY_KEY: &str = "reinterpretAsUInt64(toString(ifNull(currency, '')))";
 /// The orders of a window that a report is about.
 pub(super) const OF_WINDOW: &str = "merchant_id = {merchant:UUID} AND store_id = {store:Int64}
     AND created_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND created_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')";
@@ -262,7 +264,7 @@ impl<'c> Reports<'c> {
     }
 
     /// A query about the store's `{merchant:UUID}`, `{store:Int64}`.
-    fn of_store(&self, sql: &str) -> Query {
+    pub(super) fn of_store(&self, sql: &str) -> Query {
         self.client.query(sql).param("merchant", self.merchant.to_string()).param("store", self.store)
     }
 
@@ -283,6 +285,11 @@ where
         .await
         .map_err(|_| ReportError::Slow)?
         .map_err(Into::into)
+}
+
+/// A sum in ten-thousandths.
+pub(super) fn amount_of(mantissa: i64) -> Result<Amount, ReportError> {
+    Amount::from_mantissa(mantissa).map_err(|_| ReportError::TooLarge(mantissa.to_string()))
 }
 
 /// A sum that ClickHouse spells.

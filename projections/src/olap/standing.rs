@@ -28,14 +28,14 @@ pub fn standing(slug: Option<&str>, is_pending: bool) -> Standing {
     }
 }
 
-/// The same of a row of `orders`, each a condition that is 0 or 1.
-pub(crate) const IS_SALE: &str = "ifNull(status_slug NOT IN ('canceled', 'restored', 'restoring', 'payment_pending') AND NOT ifNull(is_pending_payment, false), false)";
+/// The same of a row of `orders`, whose column `standing` is made by migration 0005; each a condition that is 0 or 1.
+pub(crate) const IS_SALE: &str = "(standing = 1)";
 /// See [`Standing::WaitingForPayment`].
-pub(crate) const IS_WAITING: &str = "ifNull(status_slug = 'payment_pending' OR (status_slug NOT IN ('canceled', 'restored', 'restoring') AND ifNull(is_pending_payment, false)), false)";
+pub(crate) const IS_WAITING: &str = "(standing = 2)";
 /// See [`Standing::Cancelled`].
-pub(crate) const IS_CANCELLED: &str = "ifNull(status_slug = 'canceled', false)";
+pub(crate) const IS_CANCELLED: &str = "(standing = 3)";
 /// See [`Standing::Returned`].
-pub(crate) const IS_RETURNED: &str = "ifNull(status_slug IN ('restored', 'restoring'), false)";
+pub(crate) const IS_RETURNED: &str = "(standing = 4)";
 
 #[cfg(test)]
 mod tests {

@@ -101,6 +101,27 @@ pub async fn by_ids(
     .await
 }
 
+/// `(customer, name)` of customers of a merchant's store, as their newest order has it: sealed.
+pub async fn names_of_customers(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    customers: &[i64],
+) -> Result<Vec<(i64, Option<String>)>, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    sqlx::query_as(
+        "SELECT asked.id, newest.customer_name FROM unnest($3::bigint[]) AS asked (id) CROSS JOIN LATERAL (
+             SELECT customer_name FROM orders
+             WHERE merchant_id = $1 AND store_id = $2 AND customer_id = asked.id AND customer_name IS NOT NULL
+             ORDER BY created_at DESC NULLS LAST LIMIT 1) AS newest",
+    )
+    .bind(merchant.0)
+    .bind(store_id)
+    .bind(customers)
+    .fetch_all(&mut *scope)
+    .await
+}
+
 /// One order of a merchant's store.
 pub async fn find(
     pool: &PgPool,

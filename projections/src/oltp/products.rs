@@ -69,6 +69,24 @@ pub async fn by_ids(
     .await
 }
 
+/// `(id, name, SKU)` of products of a merchant's store, those that were deleted, too.
+pub async fn names(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    ids: &[i64],
+) -> Result<Vec<(i64, Option<String>, Option<String>)>, sqlx::Error> {
+    let mut scope = for_merchant(pool, merchant).await?;
+    sqlx::query_as(
+        "SELECT product_id, name, sku FROM products WHERE merchant_id = $1 AND store_id = $2 AND product_id = ANY($3)",
+    )
+    .bind(merchant.0)
+    .bind(store_id)
+    .bind(ids)
+    .fetch_all(&mut *scope)
+    .await
+}
+
 /// One product of a merchant's store.
 pub async fn find(
     pool: &PgPool,

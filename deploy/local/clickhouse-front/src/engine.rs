@@ -5,6 +5,7 @@
 //! before the handle that owns it is destroyed.
 #![allow(unsafe_code)]
 
+use std::cell::RefCell;
 use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -92,6 +93,8 @@ pub struct Engine {
 struct Connection {
     functions: Arc<Functions>,
     root: *mut Handle,
+    /// The database that it is in; none where that is not known.
+    database: RefCell<Option<String>>,
 }
 
 // SAFETY: the library allows a connection to be used from any thread, one statement at a time; a `Connection`
@@ -124,7 +127,7 @@ impl Engine {
             // SAFETY: both arguments are valid C strings for the length of the call, which does not keep them.
             let root = unsafe { (functions.connect)(2, arguments.as_mut_ptr()) };
             anyhow::ensure!(!root.is_null(), "the engine does not open {}", data.display());
-            idle.push(Connection { functions: Arc::clone(&functions), root });
+            idle.push(Connection { functions: Arc::clone(&functions), root, database: RefCell::default() });
         }
         Ok(Self { functions, total: idle.len(), idle: Mutex::new(idle), returned: Condvar::new() })
     }
@@ -185,6 +188,24 @@ impl Lent<'_> {
         unsafe {
             function(self.handle(), sql.as_ptr().cast(), sql.len(), format.as_ptr().cast(), format.len())
         }
+    }
+
+    /// Goes to a database, unless the connection is there.
+    pub fn use_database(&self, name: &str) -> Result<(), EngineError> {
+        let known = &self.connection.as_ref().expect("present until dropped").database;
+        if known.borrow().as_deref() == Some(name) {
+            return Ok(());
+        }
+        known.replace(None);
+        self.run(&format!("USE `{name}`"), "TabSeparated")?;
+        known.replace(Some(name.to_owned()));
+        Ok(())
+    }
+
+    /// Runs one statement that may change the connection itself, such as `USE`, and returns its whole result.
+    pub fn command(&self, sql: &str, format: &str) -> Result<Bytes, EngineError> {
+        self.connection.as_ref().expect("present until dropped").database.replace(None);
+        self.run(sql, format)
     }
 
     /// Runs one statement and returns its whole result.

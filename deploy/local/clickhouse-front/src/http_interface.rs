@@ -127,7 +127,7 @@ async fn query(engine: Arc<Engine>, statement: Statement, sql: String) -> Result
                 }
                 pieces.blocking_send(Ok(piece)).is_ok()
             }),
-            _ => lent.run(&sql, &format).map(|result| {
+            _ => lent.command(&sql, &format).map(|result| {
                 if !result.is_empty() {
                     begin(Ok(()));
                     drop(pieces.blocking_send(Ok(result)));
@@ -188,9 +188,10 @@ fn surrounded<T>(
     work: impl FnOnce() -> Result<T, EngineError>,
 ) -> Result<T, Refusal> {
     let (before, after) = statement.surroundings()?;
-    let prepared = before.iter().try_for_each(|sql| lent.run(sql, DEFAULT_FORMAT).map(drop));
+    lent.use_database(statement.database()?)?;
+    let prepared = before.map_or(Ok(()), |sql| lent.run(&sql, DEFAULT_FORMAT).map(drop));
     let outcome = prepared.and_then(|()| work());
-    for sql in after {
+    if let Some(sql) = after {
         lent.run(&sql, DEFAULT_FORMAT)?;
     }
     Ok(outcome?)

@@ -68,19 +68,25 @@ impl Statement {
         Ok(statement)
     }
 
-    /// Statements that prepare a connection for this one, and those that leave it as it was.
-    pub fn surroundings(&self) -> Result<(Vec<String>, Vec<String>), String> {
+    /// The database it runs in.
+    pub fn database(&self) -> Result<&str, String> {
+        name(self.database.as_deref().unwrap_or("default"))
+    }
+
+    /// The statement that prepares a connection for this one, and the one that leaves it as it was; none where there is nothing to do. Each
+    /// statement takes the engine a millisecond or two, so all settings and parameters are set by one.
+    pub fn surroundings(&self) -> Result<(Option<String>, Option<String>), String> {
         let mut before = Vec::new();
         let mut after = Vec::new();
-        before.push(format!("USE `{}`", name(self.database.as_deref().unwrap_or("default"))?));
         for (setting, value) in &self.settings {
-            before.push(format!("SET {} = {}", name(setting)?, quoted(value)));
-            after.push(format!("SET {} = DEFAULT", name(setting)?));
+            before.push(format!("{} = {}", name(setting)?, quoted(value)));
+            after.push(format!("{} = DEFAULT", name(setting)?));
         }
         for (parameter, value) in &self.parameters {
-            before.push(format!("SET param_{} = {}", name(parameter)?, quoted(value)));
+            before.push(format!("param_{} = {}", name(parameter)?, quoted(value)));
         }
-        Ok((before, after))
+        let set = |all: Vec<String>| (!all.is_empty()).then(|| format!("SET {}", all.join(", ")));
+        Ok((set(before), set(after)))
     }
 }
 
@@ -207,9 +213,11 @@ mod tests {
         let asked =
             statement(&[("insert_deduplication_token", "a'; DROP"), ("param_id", "7")]).expect("read");
         let (before, after) = asked.surroundings().expect("built");
-        assert!(before.contains(&"SET insert_deduplication_token = 'a\\'; DROP'".to_owned()));
-        assert!(before.contains(&"SET param_id = '7'".to_owned()));
-        assert_eq!(after, ["SET insert_deduplication_token = DEFAULT"]);
+        assert_eq!(before.as_deref(), Some("SET insert_deduplication_token = 'a\\'; DROP', param_id = '7'"));
+        assert_eq!(after.as_deref(), Some("SET insert_deduplication_token = DEFAULT"));
+        let none = statement(&[("database", "a")]).expect("read");
+        assert_eq!(none.surroundings(), Ok((None, None)));
+        assert!(statement(&[("database", "a`b")]).expect("read").database().is_err());
         assert!(statement(&[("a b", "1")]).expect("read").surroundings().is_err());
     }
 

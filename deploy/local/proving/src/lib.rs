@@ -6,6 +6,7 @@ pub mod deliveries;
 pub mod gate;
 pub mod mailbox;
 pub mod many_orders;
+pub mod many_rows;
 pub mod merchant;
 pub mod nights;
 pub mod record;

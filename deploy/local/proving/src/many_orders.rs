@@ -10,10 +10,20 @@ use qafila_schemas::sealed::{Contact, KeyStore, Subject, SubjectId};
 use serde::Serialize;
 use sqlx::PgPool;
 
+use crate::many_rows::fill_lists;
 use crate::merchant::Merchant;
 use crate::world::World;
 
-const CUSTOMERS: i64 = 50_000;
+/// Customers of a store.
+pub const CUSTOMERS: i64 = 50_000;
+/// Products of a store.
+pub const PRODUCTS: u64 = 1_000;
+/// Every so manieth customer has a name that is sealed.
+const NAMED: usize = 50;
+/// How many of these share a word of their names.
+const NAMESAKES: usize = 400;
+/// A word that is in many names.
+pub const SHARED_NAME: &str = "السعيد";
 
 /// Whose orders.
 #[derive(Debug, Clone, Copy)]
@@ -28,6 +38,13 @@ pub struct Of {
 pub async fn merchant_with_orders(world: &World, seed: u64, rows: u64) -> Result<Merchant> {
     let (merchant, keys, of) = merchant_of(world, seed).await?;
     fill(&world.clickhouse(), &keys, of, rows).await?;
+    fill_read_models(&world.pool("QAFILA_DATABASE_OWNER_URL").await?, &keys, of, rows).await?;
+    Ok(merchant)
+}
+
+/// A merchant with a store of `rows` orders in Postgres alone: for lists.
+pub async fn merchant_with_rows(world: &World, seed: u64, rows: u64) -> Result<Merchant> {
+    let (merchant, keys, of) = merchant_of(world, seed).await?;
     fill_read_models(&world.pool("QAFILA_DATABASE_OWNER_URL").await?, &keys, of, rows).await?;
     Ok(merchant)
 }
@@ -79,7 +96,7 @@ pub async fn fill(clickhouse: &Client, keys: &dyn KeyStore, of: Of, rows: u64) -
 /// has a name that is sealed, and can be looked up by their phone.
 pub async fn fill_read_models(owner: &PgPool, keys: &dyn KeyStore, of: Of, rows: u64) -> Result<()> {
     let Of { merchant, store } = of;
-    let known: Vec<i64> = (0..CUSTOMERS).step_by(50).collect();
+    let known: Vec<i64> = (0..CUSTOMERS).step_by(NAMED).collect();
     let customer = |id: i64| Subject { store_id: store, id: SubjectId::Customer(id) };
     let subjects: Vec<Subject> = known.iter().copied().map(customer).collect();
     let made = keys.keys_for_sealing(merchant, &subjects).await?;
@@ -90,16 +107,21 @@ pub async fn fill_read_models(owner: &PgPool, keys: &dyn KeyStore, of: Of, rows:
         .iter()
         .map(|id| Ok((key_of(id)?.live_id().context("alive")?, Contact::Phone(phone(*id)))))
         .collect::<Result<_>>()?;
+    let namesakes = contacts.iter().take(NAMESAKES).map(|(key, _)| *key);
+    let shared: Vec<(i64, Contact)> =
+        namesakes.flat_map(|key| Contact::name_words(SHARED_NAME).map(move |word| (key, word))).collect();
     keys.remember(merchant, &contacts).await?;
+    keys.remember(merchant, &shared).await?;
     sqlx::query(
         "INSERT INTO products (merchant_id, product_id, revision, connection_id, store_id, created_list, read_at, name, sku, status,
              price, currency, quantity, categories)
          SELECT $1, p.id, 1, $1, $2, to_timestamp(1700000000 + p.id * 30), now(), 'تمر سكري ' || p.id, 'SKU-' || p.id, 'sale', 10.5,
              'SAR', 7, '{}'
-         FROM generate_series(1, 1000) AS p(id)",
+         FROM generate_series(1, $3::bigint) AS p(id)",
     )
     .bind(merchant.0)
     .bind(store)
+    .bind(PRODUCTS.cast_signed())
     .execute(owner)
     .await?;
     sqlx::query(
@@ -133,8 +155,21 @@ pub async fn fill_read_models(owner: &PgPool, keys: &dyn KeyStore, of: Of, rows:
     .bind(i64::try_from(rows)?)
     .execute(owner)
     .await?;
-    sqlx::query("ANALYZE orders, customers, products").execute(owner).await?;
-    Ok(())
+    sqlx::query(
+        "INSERT INTO carts (merchant_id, cart_id, revision, connection_id, store_id, created_webhook, status, total, currency, lines)
+         SELECT $1, c.id, 1, $1, $2, to_timestamp(1700000000 + c.id * 30), 'active', 10, 'SAR', '[]' FROM generate_series(1, 50000) AS c(id)",
+    )
+    .bind(merchant.0)
+    .bind(store)
+    .execute(owner)
+    .await?;
+    sqlx::query("ANALYZE orders, customers, products, carts").execute(owner).await?;
+    fill_lists(owner, of, rows).await
+}
+
+/// When the `n`th order was made, in milliseconds since the Unix epoch.
+pub fn created_at_ms(n: u64) -> i64 {
+    (1_700_000_000 + n * 30).cast_signed() * 1_000
 }
 
 /// The phone of a customer.

@@ -3,6 +3,7 @@
 mod asked;
 mod compared;
 mod figures;
+pub mod freshness;
 pub mod groups;
 pub mod hours;
 pub(crate) mod occasions;
@@ -44,6 +45,8 @@ pub struct ReportHeadBody {
 /// The merchant's present store and what is known of its data.
 struct Source<'a> {
     reports: Reports<'a>,
+    /// Salla's id.
+    store: i64,
     /// ISO 4217.
     currency: String,
     as_of: Option<DateTime<Utc>>,
@@ -58,8 +61,8 @@ impl<'a> Source<'a> {
         let currency = app.connector.market(merchant).await?.currency().code;
         let reports = Reports::of(&app.clickhouse, merchant, store, &currency);
         let complete = completeness::of(&app.query_pool, merchant, store, "orders").await?;
-        let as_of = reports.as_of().await.map_err(unavailable)?;
-        Ok(Self { reports, currency, as_of, complete })
+        let as_of = app.freshness.of(merchant, store, &reports).await.map_err(unavailable)?;
+        Ok(Self { reports, store, currency, as_of, complete })
     }
 
     fn head(&self, asked: &Asked) -> ReportHeadBody {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use http::StatusCode;
-use qafila_projections::olap::rankings::ProductPoint;
+use qafila_projections::olap::products_sold::ProductPoint;
 use qafila_schemas::amount::Amount;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -89,16 +89,15 @@ pub async fn product(app: Arc<App>, call: Call, id: String) -> Answer {
     let width = asked.granularity.unwrap_or(Width::DAY);
     let read =
         |window| source.reports.product_points(window, product_id, width.granularity, asked.zone.name());
-    let orders_without_lines = source.reports.orders_without_lines(asked.window());
-    let orders_without_lines = orders_without_lines.await.map_err(unavailable)?;
-    let now = read(asked.window()).await.map_err(unavailable)?;
+    let found = read(asked.window()).await.map_err(unavailable)?;
+    let (now, orders_without_lines) = (found.sold, found.orders_without_lines);
     let compared = asked.compared();
     let before = match compared {
-        Some(days) => read(days.window).await.map_err(unavailable)?,
+        Some(days) => read(days.window).await.map_err(unavailable)?.sold,
         None => vec![],
     };
     let mut currencies: BTreeSet<String> =
-        now.iter().chain(&before).map(|point| point.currency.clone()).collect();
+        now.iter().chain(&before).map(|point| point.sold.currency.clone()).collect();
     currencies.insert(source.currency.clone());
     let (from, to) = asked.days();
     let starts = |from, to| points::starts(from, to, asked.today(), width.granularity);
@@ -124,10 +123,10 @@ pub async fn product(app: Arc<App>, call: Call, id: String) -> Answer {
 fn sums(points: &[ProductPoint]) -> Vec<ProductFiguresBody> {
     let mut sums: BTreeMap<&str, (u64, Amount, Amount)> = BTreeMap::new();
     for point in points {
-        let (orders, quantity, sales) = sums.entry(&point.currency).or_default();
-        *orders += point.orders;
-        *quantity = *quantity + point.quantity;
-        *sales = *sales + point.sales;
+        let (orders, quantity, sales) = sums.entry(&point.sold.currency).or_default();
+        *orders += point.sold.orders;
+        *quantity = *quantity + point.sold.quantity;
+        *sales = *sales + point.sold.sales;
     }
     sums.into_iter()
         .map(|(currency, (orders, quantity, sales))| body(orders, quantity, sales, currency))
@@ -147,8 +146,8 @@ fn filled(
         .flat_map(|start| currencies.iter().map(|currency| ((*start, currency.clone()), nothing(currency))))
         .collect();
     for point in found {
-        let figures = body(point.orders, point.quantity, point.sales, &point.currency);
-        all.insert((point.from.with_timezone(&zone).date_naive(), point.currency), figures);
+        let figures = body(point.sold.orders, point.sold.quantity, point.sold.sales, &point.sold.currency);
+        all.insert((point.from.with_timezone(&zone).date_naive(), point.sold.currency), figures);
     }
     all.into_iter().map(|((from, _), figures)| ProductPointBody { from, figures }).collect()
 }

@@ -1,17 +1,20 @@
 //! Reports that rank: `top-products`, `customers`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
-use qafila_projections::olap::rankings::{CustomerCounts, CustomerSales, ProductSales};
+use qafila_projections::olap::customers_bought::{CustomerCounts, CustomerSales};
+use qafila_projections::olap::products_sold::ProductSales;
+use qafila_projections::oltp::{orders, products};
 use qafila_schemas::amount::Amount;
+use qafila_schemas::ids::MerchantId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::asked::Asked;
-use super::compared::Compared;
-use super::groups::{PreviousDaysBody, known};
+use super::groups::{PreviousDaysBody, known as known_text};
 use super::{ReportHeadBody, Source, unavailable};
 use crate::app::App;
 use crate::auth::reading::Scope;
@@ -150,46 +153,74 @@ pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
     let reader = app.reader(&call, Scope::Reports).await?;
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "limit"])?;
     let source = Source::of(&app, reader.merchant_id).await?;
-    // Asked first: lines that come in between are in the figures, and none is missing from them that was not counted.
-    let orders_without_lines =
-        source.reports.orders_without_lines(asked.window()).await.map_err(unavailable)?;
     let found = source.reports.top_products(asked.window(), asked.limit).await.map_err(unavailable)?;
     let before = match asked.compared() {
-        Some(days) => Some((days, sold_before(&source, days, &found).await?)),
+        Some(days) => {
+            let keys = keys(&found.sold);
+            Some((days, source.reports.sales_of_products(days.window, keys).await.map_err(unavailable)?))
+        }
         None => None,
     };
-    let products = found.into_iter().map(|product| {
-        let mut body = ProductSalesBody::from(&product);
-        body.previous = before.as_ref().map(|(_, before)| {
-            let same = before.iter().find(|sold| place(sold) == place(&product));
-            same.map_or_else(|| SoldBody::nothing(&product.currency), SoldBody::from)
+    let named = names(&app, reader.merchant_id, &source, &found.sold).await?;
+    let products = found.sold.iter().map(|product| {
+        let names = named.get(&product.key).cloned().unwrap_or_default();
+        let previous = before.as_ref().map(|(_, before)| {
+            let is_same = |sold: &&ProductSales| sold.key == product.key && sold.currency == product.currency;
+            before.iter().find(is_same).map_or_else(|| SoldBody::nothing(&product.currency), SoldBody::from)
         });
-        body
+        ProductSalesBody {
+            product_id: product.product_id(),
+            sku: names.sku,
+            name: names.name.unwrap_or_default(),
+            orders: product.orders,
+            quantity: product.quantity.to_string(),
+            sales: MoneyBody::new(product.sales, &product.currency),
+            previous,
+        }
     });
     let body = TopProductsBody {
         products: products.collect(),
         head: source.head(&asked),
-        orders_without_lines,
+        orders_without_lines: found.orders_without_lines,
         previous: before.as_ref().map(|(days, _)| PreviousDaysBody { from: days.from, to: days.to }),
     };
     Ok(json(StatusCode::OK, &body))
 }
 
-/// What a row of products is put together by.
-fn place(sold: &ProductSales) -> (Option<i64>, &str, &str) {
-    (sold.product_id, &sold.told, &sold.currency)
+fn keys(sold: &[ProductSales]) -> Vec<i64> {
+    sold.iter().map(|product| product.key).collect()
 }
 
-/// What was sold of these products in the days that the report is compared with.
-async fn sold_before(
+/// What a product is called.
+#[derive(Clone, Default)]
+struct Names {
+    sku: Option<String>,
+    name: Option<String>,
+}
+
+/// What products are called now; where nobody knows them but the lines that they were sold by, as the newest of these calls them.
+async fn names(
+    app: &App,
+    merchant: MerchantId,
     source: &Source<'_>,
-    days: Compared,
-    found: &[ProductSales],
-) -> Result<Vec<ProductSales>, Problem> {
-    let ids = found.iter().filter_map(|product| product.product_id).collect();
-    let told = found.iter().filter(|product| product.product_id.is_none());
-    let told = told.map(|product| product.told.clone()).collect();
-    source.reports.sales_of_products(days.window, ids, told).await.map_err(unavailable)
+    sold: &[ProductSales],
+) -> Result<BTreeMap<i64, Names>, Problem> {
+    let ids: Vec<i64> = sold.iter().filter_map(ProductSales::product_id).collect();
+    let known = products::names(&app.query_pool, merchant, source.store, &ids).await?;
+    let mut named: BTreeMap<i64, Names> =
+        known.into_iter().map(|(id, name, sku)| (id, Names { sku, name })).collect();
+    let is_named = |key: &i64| named.get(key).is_some_and(|names| names.name.is_some());
+    let mut others: Vec<i64> = keys(sold).into_iter().filter(|key| !is_named(key)).collect();
+    others.sort_unstable();
+    others.dedup();
+    if !others.is_empty() {
+        let told = source.reports.names_of_products(others).await.map_err(unavailable)?;
+        named.extend(
+            told.into_iter()
+                .map(|one| (one.key, Names { sku: known_text(one.sku), name: known_text(one.name) })),
+        );
+    }
+    Ok(named)
 }
 
 /// New and returning customers, and those who bought most.
@@ -205,27 +236,33 @@ pub async fn customers(app: Arc<App>, call: Call) -> Answer {
     let asked = Asked::read(&call, &["from", "to", "timezone", "compare", "limit"])?;
     let source = Source::of(&app, reader.merchant_id).await?;
     let complete_from = source.complete.as_ref().and_then(|known| known.from);
-    let counting = source.reports.customer_counts(asked.window(), complete_from);
-    let ranking = source.reports.top_customers(asked.window(), asked.limit);
-    let (counted, top) = tokio::try_join!(counting, ranking).map_err(unavailable)?;
+    let now =
+        source.reports.customers(asked.window(), complete_from, asked.limit).await.map_err(unavailable)?;
+    let ids: Vec<i64> = now.top.iter().map(|customer| customer.customer_id).collect();
     let (previous, bought) = match asked.compared() {
         Some(days) => {
-            let ids = top.iter().map(|customer| customer.customer_id).collect();
-            let counting = source.reports.customer_counts(days.window, complete_from);
-            let buying = source.reports.sales_to_customers(days.window, ids);
-            let (counted, bought) = tokio::try_join!(counting, buying).map_err(unavailable)?;
-            let (total, counts) = counts(counted);
+            let counting = source.reports.customers(days.window, complete_from, 1);
+            let buying = source.reports.sales_to_customers(days.window, ids.clone());
+            let (before, bought) = tokio::try_join!(counting, buying).map_err(unavailable)?;
+            let (total, counts) = counts(before.counts);
             (Some(PreviousCustomersBody { from: days.from, to: days.to, total, counts }), Some(bought))
         }
         None => (None, None),
     };
-    let rows = top.into_iter().map(|customer| {
-        let previous = bought.as_ref().map(|bought| BoughtBody::by(&customer, bought));
-        CustomerSalesBody { previous, ..CustomerSalesBody::from(customer) }
+    let mut names =
+        orders::names_of_customers(&app.query_pool, reader.merchant_id, source.store, &ids).await?;
+    open(&*app.keys, reader, names.iter_mut().map(|(_, name)| name).collect()).await?;
+    let names: BTreeMap<i64, Option<String>> = names.into_iter().collect();
+    let customers = now.top.into_iter().map(|customer| CustomerSalesBody {
+        customer_id: customer.customer_id,
+        name: names.get(&customer.customer_id).cloned().flatten(),
+        orders: customer.orders,
+        sales: MoneyBody::new(customer.sales, &customer.currency),
+        last_order_at: customer.last_order_at,
+        previous: bought.as_ref().map(|bought| BoughtBody::by(&customer, bought)),
     });
-    let mut customers: Vec<CustomerSalesBody> = rows.collect();
-    open(&*app.keys, reader, customers.iter_mut().map(|one| &mut one.name).collect()).await?;
-    let (total, counts) = counts(counted);
+    let customers = customers.collect();
+    let (total, counts) = counts(now.counts);
     let body = CustomersReportBody { head: source.head(&asked), total, counts, customers, previous };
     Ok(json(StatusCode::OK, &body))
 }
@@ -236,20 +273,6 @@ fn counts(counted: Vec<CustomerCounts>) -> (CustomerTotalBody, Vec<CustomerCount
     let total = of_all.first().map_or((0, 0), |row| (row.customers, row.new_customers));
     let total = CustomerTotalBody { customers: total.0, new_customers: total.1 };
     (total, of_each.into_iter().filter_map(CustomerCountsBody::of).collect())
-}
-
-impl From<&ProductSales> for ProductSalesBody {
-    fn from(p: &ProductSales) -> Self {
-        Self {
-            product_id: p.product_id,
-            sku: known(p.sku.clone()),
-            name: p.name.clone(),
-            orders: p.orders,
-            quantity: p.quantity.to_string(),
-            sales: MoneyBody::new(p.sales, &p.currency),
-            previous: None,
-        }
-    }
 }
 
 impl SoldBody {
@@ -293,18 +316,5 @@ impl CustomerCountsBody {
             unknown_sales: money(c.unknown_sales),
             currency,
         })
-    }
-}
-
-impl From<CustomerSales> for CustomerSalesBody {
-    fn from(c: CustomerSales) -> Self {
-        Self {
-            customer_id: c.customer_id,
-            name: known(c.name),
-            orders: c.orders,
-            sales: MoneyBody::new(c.sales, &c.currency),
-            last_order_at: c.last_order_at,
-            previous: None,
-        }
     }
 }

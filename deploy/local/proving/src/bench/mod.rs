@@ -5,6 +5,7 @@ pub mod commands;
 pub mod exports;
 pub mod facts;
 pub mod import;
+pub mod lists;
 pub mod merge;
 pub mod observations;
 pub mod reconcile;

@@ -1,5 +1,5 @@
-//! `report_<name>` and `list_<name>`: the 95th percentile of each report and list over 100,000 orders of a merchant, asked for by
-//! four users at once, and, as `…_alone`, by one; beside `GET /health/live`. `reports` is the slowest of these reports with four users,
+//! `report_<name>`: the 95th percentile of each report over 100,000 orders of a merchant, asked for by four users at once, and, as
+//! `…_alone`, by one; beside `GET /health/live`. `reports` is the slowest of these reports with four users,
 //! `reports_1m` the slowest over 1,000,000 orders with one.
 
 use std::time::Instant;
@@ -9,15 +9,15 @@ use futures::future::try_join_all;
 use reqwest::StatusCode;
 
 use super::measurement;
-use crate::many_orders::{merchant_with_facts, merchant_with_orders, phone};
+use crate::many_orders::{merchant_with_facts, merchant_with_orders};
 use crate::merchant::Merchant;
 use crate::record::Measurement;
 use crate::world::World;
 
 const ORDERS: u64 = 100_000;
-const USERS: usize = 4;
+pub(super) const USERS: usize = 4;
 const CALLS: usize = 30;
-const MILLION: u64 = 1_000_000;
+pub(super) const MILLION: u64 = 1_000_000;
 const REPORTS: [&str; 10] = [
     "summary",
     "sales-trend",
@@ -68,29 +68,7 @@ async fn of_a_million() -> Result<Measurement> {
     measurement("reports_1m", slowest, live, "ms p95", cpu, rss)
 }
 
-/// The lists and the details of what is in them, of Postgres.
-pub async fn lists() -> Result<Vec<Measurement>> {
-    let phone = phone(450).replace('+', "%2B");
-    let paths = [
-        ("orders", "orders".to_owned()),
-        ("orders_of_a_hundred", "orders?limit=100".to_owned()),
-        ("orders_by_status", "orders?status=canceled&sort=createdAt".to_owned()),
-        ("orders_by_number", "orders?number=277777".to_owned()),
-        ("orders_by_phone", format!("orders?phone={phone}")),
-        ("orders_of_a_customer", "orders?customerId=4711".to_owned()),
-        ("order", "orders/1000077777".to_owned()),
-        ("customers", "customers".to_owned()),
-        ("customers_by_phone", format!("customers?phone={phone}")),
-        ("customer", "customers/4711".to_owned()),
-        ("products", "products".to_owned()),
-        ("products_by_sku", "products?sku=SKU-700".to_owned()),
-        ("product", "products/700".to_owned()),
-    ];
-    let named = paths.map(|(name, path)| (format!("list_{name}"), format!("/api/v1/{path}")));
-    measure("bench_lists", named.to_vec()).await
-}
-
-async fn measure(world: &str, paths: Vec<(String, String)>) -> Result<Vec<Measurement>> {
+pub(super) async fn measure(world: &str, paths: Vec<(String, String)>) -> Result<Vec<Measurement>> {
     let mut world = World::make(world).await?;
     world.start()?;
     world.ready().await?;
@@ -111,7 +89,7 @@ async fn measure(world: &str, paths: Vec<(String, String)>) -> Result<Vec<Measur
     Ok(measured)
 }
 
-async fn p95(merchant: &Merchant, path: &str, users: usize) -> Result<f64> {
+pub(super) async fn p95(merchant: &Merchant, path: &str, users: usize) -> Result<f64> {
     let of_user = (0..users).map(|_| async move {
         let mut waits = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
 use qafila_proving::bench::{
-    avro, commands, exports, facts, import, merge, reconcile, reports, sync, visible, webhooks,
+    avro, commands, exports, facts, import, lists, merge, reconcile, reports, sync, visible, webhooks,
 };
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
@@ -92,7 +92,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "export_csv" => return exports::export_csv().await,
         "export_csv_5m" => return exports::export_csv_5m().await,
         "reports" => return reports::reports().await,
-        "lists" => return reports::lists().await,
+        "lists" => return lists::lists().await,
         "export_parquet" => return exports::export_parquet().await,
         "onboard_odd" => import::onboard_odd().await?,
         "import_500k" => sync::import_500k().await?,
