@@ -19,6 +19,7 @@ use qafila_ingest::estimate::Estimator;
 use qafila_ingest::hydration::{Hydration, StaleView};
 use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::observations::ObservationWriter;
+use qafila_ingest::order_histories::OrderHistories;
 use qafila_ingest::reconcile;
 use qafila_ingest::reconcile::catch_up::EndpointUptime;
 use qafila_ingest::salla::client::{SallaApi, http_client};
@@ -429,8 +430,9 @@ impl Process {
         let pool = self.pool("qafila_ingest")?;
         let (_, salla) = self.salla(&pool)?;
         let uptime = EndpointUptime::new(pool.clone(), self.config.salla.minute);
-        let keys = Arc::new(PostgresKeys::new(pool, self.config.operator_keys.clone()));
+        let keys = Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone()));
         let role = GatewayRole {
+            order_histories: OrderHistories::new(Arc::clone(&salla), keys.clone(), pool),
             keys,
             uptime,
             estimator: Estimator::new(salla),

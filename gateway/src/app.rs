@@ -10,6 +10,7 @@ use qafila_aggregates::merchant::Merchant;
 use qafila_aggregates::sync_job::SyncJob;
 use qafila_ingest::connect::Connector;
 use qafila_ingest::estimate::Estimator;
+use qafila_ingest::order_histories::OrderHistories;
 use qafila_ingest::reconcile::catch_up::EndpointUptime;
 use qafila_projections::export::links::DownloadLinks;
 use qafila_projections::export::store::ExportStore;
@@ -64,6 +65,8 @@ pub struct GatewayRole {
     pub connector: Connector,
     /// Estimates imports.
     pub estimator: Estimator,
+    /// Fetches histories of orders.
+    pub order_histories: OrderHistories,
     /// Key of access tokens, attempt counters and links to files, at least 32 bytes.
     pub token_key: Vec<u8>,
     /// Cookies without `Secure`, for plain HTTP on one machine.
@@ -104,6 +107,8 @@ pub struct App {
     pub connector: Connector,
     /// Estimates imports.
     pub estimator: Estimator,
+    /// Fetches histories of orders.
+    pub order_histories: OrderHistories,
     /// Users.
     pub registration: Registration,
     /// Passwords that are forgotten or changed.
@@ -184,6 +189,7 @@ pub async fn run(
         download_links: DownloadLinks::new(&role.token_key, role.public_url),
         connector: role.connector,
         estimator: role.estimator,
+        order_histories: role.order_histories,
         health,
         insecure_cookies: role.insecure_cookies,
         metrics: role.metrics,

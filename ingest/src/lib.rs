@@ -13,6 +13,7 @@ pub mod hydration;
 pub mod keys;
 pub mod mapping;
 pub mod observations;
+pub mod order_histories;
 pub mod owners;
 pub mod reconcile;
 pub mod refused_rows;

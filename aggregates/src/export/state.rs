@@ -11,9 +11,18 @@ use super::{ExportCommand, ExportEvent, RequestExport, StoredFile};
 use crate::Clock;
 
 /// Reports that can be exported (API.md).
-pub const REPORTS: [&str; 5] = ["sales-trend", "orders", "order-items", "customers", "products"];
+pub const REPORTS: [&str; 8] = [
+    "sales-trend",
+    "order-status",
+    "top-products",
+    "orders",
+    "order-items",
+    "customers",
+    "products",
+    "carts",
+];
 /// Formats of files (API.md).
-pub const FORMATS: [&str; 3] = ["csv", "ndjson", "parquet"];
+pub const FORMATS: [&str; 4] = ["csv", "xlsx", "ndjson", "parquet"];
 /// Compressions of files.
 pub const COMPRESSIONS: [&str; 2] = ["gzip", "zstd"];
 /// What may stand between the cells of a CSV file: a comma, a semicolon (Excel of many languages expects it) or a tab.
@@ -155,6 +164,7 @@ impl Export {
             delimiter: request.delimiter,
             formula_guard: request.formula_guard,
             personal_data: request.personal_data,
+            mail: request.mail,
             requested_by: request.requested_by,
             requested_at: clock.now(),
         };

@@ -31,6 +31,7 @@ fn request(report: &str, format: &str) -> ExportCommand {
         delimiter: Some(",".into()),
         formula_guard: Some(true),
         personal_data: Some(true),
+        mail: None,
         requested_by: Some(UserId(Uuid::from_u128(9))),
     })
 }

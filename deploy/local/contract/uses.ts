@@ -80,7 +80,9 @@ export const reading = async (): Promise<void> => {
     orders.data.items.map((order) => [order.id, day(order.createdAt), order.status.slug, money(order.total), next]);
   }
   const order = await api.getOrder(1);
-  if (order.status === 200) order.data.lines.map((line) => [line.name, money(line.total), order.data.linesComplete, order.data.id]);
+  const histories = await api.getOrderHistories(1);
+  if (histories.status === 200) histories.data.entries.map((entry) => [day(entry.at ?? histories.data.asOf), entry.status, entry.note]);
+  if (order.status === 200) order.data.lines.map((line) => [line.name, money(line.total), order.data.linesComplete, order.data.id, order.data.sums?.discountIsInSubTotal, money(order.data.sums?.other ?? null)]);
   const customers = await api.listCustomers({ phone: '0501234567', name: 'سارة', sort: '-lastOrderAt' });
   if (customers.status === 200) customers.data.items.map((customer) => [customer.firstName ?? '', money(customer.sales), customer.lastOrderAt]);
   const customer = await api.getCustomer(1);
@@ -157,6 +159,8 @@ export const files = async (): Promise<void> => {
   if (all.status === 200) all.data.items.map((file) => [file.status, file.cause]);
   await api.revokeExport('x');
   await api.downloadFile('x');
+  await api.downloadManifest('x');
+  await api.requestExport({ reportType: 'top-products', format: 'xlsx', mail: false });
 };
 
 export const notes = async (): Promise<void> => {

@@ -131,6 +131,8 @@ impl<'l> Reading<'l> {
             }
             name if !self.listing.filters.contains(&name) => Err(Rule::unknown_parameter()),
             _ if !(1..=MAX_LENGTH).contains(&value.len()) => Err(Rule::length(1, 100)),
+            // Postgres takes no NUL, and nobody types the others.
+            _ if value.chars().any(char::is_control) => Err(Rule::control_characters()),
             _ => self.filter(name, value),
         }
     }
@@ -351,6 +353,7 @@ mod tests {
         named("amountFrom=x", &[("amountFrom", "wrong-type")]);
         named("q=%20-%20", &[("q", "no-word")]);
         named("customerId=1&customerId=2", &[("customerId", "repeated")]);
+        named("city=%00", &[("city", "control-characters")]);
         named("channel=x", &[("channel", "unknown-parameter")]);
         named("timezone=Mars&count=1", &[("timezone", "time-zone"), ("count", "wrong-type")]);
         let many: String = (0..=MAX_VALUES).map(|value| format!("city={value}&")).collect();

@@ -80,8 +80,10 @@ pub async fn make(app: Arc<App>, call: Call) -> Answer {
     let wanted: KeyRequest = call.json()?;
     let mut broken = Broken::default();
     let name = wanted.name.trim();
-    if !(1..=MAX_NAME).contains(&name.chars().count()) || name.chars().any(char::is_control) {
+    if !(1..=MAX_NAME).contains(&name.chars().count()) {
         broken.add("/name", Rule::length(1, MAX_NAME as i64));
+    } else if name.chars().any(char::is_control) {
+        broken.add("/name", Rule::control_characters());
     }
     if wanted.scopes.is_empty() {
         broken.add("/scopes", Rule::required());

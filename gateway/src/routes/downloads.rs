@@ -25,10 +25,11 @@ const DEAD: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::GONE];
 #[utoipa::path(get, operation_id = "downloadFile", path = "/download/{token}", tag = "exports", params(("token" = String, Path)),
     responses(
         (status = 200, description = "The file", content((Vec<u8> = "text/csv"), (Vec<u8> = "application/x-ndjson"),
-            (Vec<u8> = "application/vnd.apache.parquet"), (Vec<u8> = "application/gzip"), (Vec<u8> = "application/zstd"))),
+            (Vec<u8> = "application/vnd.apache.parquet"), (Vec<u8> = "application/gzip"), (Vec<u8> = "application/zstd"),
+            (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
         (status = 206, description = "The rest of the file, from the byte that `Range` names", content((Vec<u8> = "text/csv"),
             (Vec<u8> = "application/x-ndjson"), (Vec<u8> = "application/vnd.apache.parquet"), (Vec<u8> = "application/gzip"),
-            (Vec<u8> = "application/zstd"))),
+            (Vec<u8> = "application/zstd"), (Vec<u8> = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"))),
         (status = 302, description = "Where the file is, for five minutes"),
         (status = 404, description = "A page, for browsers", body = String, content_type = "text/html"),
         (status = 410, description = "A page, for browsers", body = String, content_type = "text/html")))]
@@ -52,7 +53,24 @@ async fn answer(app: &App, call: &Call, token: &str, method: &Method) -> Answer 
     }
 }
 
-async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer {
+/// What a file is: its columns, filters and hash, how far the facts had come, and from when to when nothing is missing.
+#[utoipa::path(get, operation_id = "downloadManifest", path = "/download/{token}/manifest", tag = "exports", params(("token" = String, Path)),
+    responses((status = 200, description = "The manifest", body = serde_json::Value, content_type = "application/json")))]
+pub async fn manifest(app: Arc<App>, _call: Call, token: String) -> Answer {
+    let (_, key, _) = linked(&app, &token).await?;
+    let manifest = match app.export_store.manifest(&key).await {
+        Ok(manifest) => manifest,
+        Err(StoreError::Missing) => return Err(gone()),
+        Err(error) => return Err(Problem::unavailable("object store", &error)),
+    };
+    let mut response = Response::new(manifest.into());
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    Ok(response)
+}
+
+/// The export that a link is about, where its file is, and the tag of that.
+async fn linked(app: &App, token: &str) -> Result<(ExportRequested, FileKey, String), Problem> {
     let linked = app.download_links.read(token).ok_or_else(|| Problem::new(Code::UnknownLink))?;
     if linked.expires_at <= Utc::now() {
         return Err(gone());
@@ -72,7 +90,11 @@ async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer
         epoch: there.epoch,
         extension: extension(&request.format, request.compression.as_deref()),
     };
-    let tag = format!("\"{}\"", there.sha256);
+    Ok((request.clone(), key, format!("\"{}\"", there.sha256)))
+}
+
+async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer {
+    let (request, key, tag) = linked(app, token).await?;
     // A range of another file would be spliced into this one (RFC 9110 §13.1.5).
     let is_same = call.header(header::IF_RANGE.as_str()).is_none_or(|wanted| wanted == tag);
     let wanted = call.header(header::RANGE.as_str()).filter(|_| is_same).and_then(Wanted::read);
@@ -87,7 +109,7 @@ async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer
             Ok(with_header(problem.into_response(), "content-range", &format!("bytes */{size}")))
         }
         Ok(Delivery::Bytes { size, range, stream }) => {
-            let name = file_name(request, &key);
+            let name = file_name(&request, &key);
             let (mut sender, receiver) = futures::channel::mpsc::channel(UNDER_WAY);
             tokio::spawn(async move {
                 let mut stream = stream.map(Ok);
@@ -97,7 +119,7 @@ async fn deliver(app: &App, call: &Call, token: &str, method: &Method) -> Answer
             });
             let body = warp::reply::stream(receiver).into_response();
             let part = wanted.map(|_| format!("bytes {}-{}/{size}", range.start, range.end - 1));
-            let answer = file(body, &name, content_type(request), range.end - range.start, part);
+            let answer = file(body, &name, content_type(&request), range.end - range.start, part);
             Ok(with_header(answer, "etag", &tag))
         }
         Err(StoreError::Missing) => Err(gone()),
@@ -193,6 +215,7 @@ fn file_name(request: &ExportRequested, key: &FileKey) -> String {
 fn content_type(request: &ExportRequested) -> &'static str {
     match (request.format.as_str(), request.compression.as_deref()) {
         ("parquet", _) => "application/vnd.apache.parquet",
+        ("xlsx", _) => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
         (_, Some("gzip")) => "application/gzip",
         (_, Some("zstd")) => "application/zstd",
         ("csv", _) => "text/csv; charset=utf-8",

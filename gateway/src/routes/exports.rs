@@ -69,10 +69,14 @@ pub struct ExportRequestBody {
     /// Whether names, phones, addresses and the like are in the file; true where absent.
     #[serde(default)]
     personal_data: Option<bool>,
+    /// Whether a mail comes when the file is ready or cannot be made; as the settings of `/me` say where absent.
+    #[serde(default)]
+    mail: Option<bool>,
 }
 
 /// What a report is narrowed to. Days are those of the time zone; both ends are included. Which filters a report has: orders all but
-/// `granularity`; order items `from`, `to`, `status`; customers none; products `status`; a trend `from`, `to`, `granularity`; each `timezone`.
+/// `granularity`; order items and carts `from`, `to`, `status`; customers none; products `status`; a trend `from`, `to`, `granularity`; order status
+/// and top products `from`, `to`; each `timezone`.
 #[derive(ToSchema)]
 #[schema(rename_all = "camelCase")]
 #[expect(dead_code, reason = "the document alone: filters are read with rules of their own")]
@@ -151,6 +155,9 @@ pub struct ExportBody {
     /// Where the file is, for any browser; null where it cannot be had.
     #[schema(value_type = Option<url::Url>)]
     link: Option<String>,
+    /// Where its manifest is: columns, filters, hash, and how far the facts had come; null where it cannot be had.
+    #[schema(value_type = Option<url::Url>)]
+    manifest_link: Option<String>,
     /// Why it failed; null otherwise.
     #[schema(value_type = Option<ExportCause>)]
     cause: Option<String>,
@@ -193,6 +200,7 @@ pub async fn request(app: Arc<App>, call: Call) -> Answer {
         delimiter: is_csv.then(|| body.delimiter.unwrap_or_else(|| DELIMITERS[0].into())),
         formula_guard: is_csv.then_some(body.formula_guard.unwrap_or(true)),
         personal_data: report.is_personal().then_some(body.personal_data.unwrap_or(true)),
+        mail: body.mail,
         format: body.format,
         requested_by: Some(user_id),
     };
@@ -239,6 +247,9 @@ fn checked(body: &ExportRequestBody) -> Result<(Report, Filters), Problem> {
     }
     if body.delimiter.as_deref().is_some_and(|name| !DELIMITERS.contains(&name)) {
         broken.add("/delimiter", Rule::one_of(&DELIMITERS));
+    }
+    if body.format == "xlsx" && body.compression.is_some() {
+        broken.add("/compression", Rule::not_for_format("xlsx"));
     }
     if body.format != "csv" {
         let only_csv = [
@@ -389,6 +400,7 @@ fn body(app: &App, merchant: MerchantId, view: ExportView, language: Language) -
         complete_to: view.complete_to,
         orders_without_details: view.orders_without_details,
         expires_at: view.expires_at,
+        manifest_link: link.as_ref().map(|link| format!("{link}/manifest")),
         link,
         cause: view.cause,
         advice: advice.or(view.advice),
@@ -425,6 +437,10 @@ mod tests {
             asked(r#"{"reportType":"products","format":"ndjson","byteOrderMark":true,"personalData":true}"#);
         assert_eq!(bad, Err(["/byteOrderMark", "/personalData"].map(str::to_owned).into()));
         assert!(asked(r#"{"reportType":"orders","format":"csv"}"#).is_ok());
+        let packed = asked(
+            r#"{"reportType":"carts","format":"xlsx","compression":"gzip","filters":{"status":"active"}}"#,
+        );
+        assert_eq!(packed, Err(vec!["/compression".to_owned()]));
     }
 
     #[test]

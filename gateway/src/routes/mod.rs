@@ -6,6 +6,7 @@ pub mod carts;
 pub mod customers;
 pub mod downloads;
 pub mod exports;
+pub mod histories;
 pub mod jobs;
 pub mod me;
 pub mod notifications;
@@ -104,6 +105,8 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify()
                 .or(get_of(path!("orders" / String), &app, orders::show))
                 .unify()
+                .or(get_of(path!("orders" / String / "histories"), &app, histories::show))
+                .unify()
                 .or(get(path!("customers"), &app, customers::list))
                 .unify()
                 .or(get(path!("customers" / "facets"), &app, customers::facets))
@@ -154,6 +157,8 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
                 .unify(),
         )
         .or(get_of(path!("download" / String), &app, downloads::download))
+        .unify()
+        .or(get_of(path!("download" / String / "manifest"), &app, downloads::manifest))
         .unify()
         .or(head_of(path!("download" / String), &app, downloads::look))
         .unify()

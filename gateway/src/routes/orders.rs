@@ -94,9 +94,37 @@ pub struct OrderPersonBody {
 pub struct OrderWithLinesBody {
     #[serde(flatten)]
     order: OrderBody,
+    /// How the amounts add up to the total; null where one of them is not known.
+    sums: Option<SumsBody>,
     /// False until the lines were read whole: then they hold name and quantity only.
     lines_complete: bool,
     lines: Vec<OrderLineBody>,
+}
+
+/// How an order's amounts add up: `subTotal` and `shippingCost` and `cashOnDelivery` and `tax`, less `discount` where `discountIsInSubTotal` is
+/// false, and `other` are its `total`.
+#[derive(Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct SumsBody {
+    /// Whether the subtotal is without the discount already: Salla tells it either way.
+    discount_is_in_sub_total: bool,
+    /// What is in the total beside these amounts, such as rounding; may be below 0.
+    other: MoneyBody,
+}
+
+impl SumsBody {
+    fn of(order: &Order) -> Option<Self> {
+        let total = order.total?;
+        let parts = [order.shipping_cost, order.cash_on_delivery, order.tax];
+        let known: Decimal = order.sub_total? + parts.iter().flatten().sum::<Decimal>();
+        let discount = order.discount.unwrap_or_default();
+        let (without, with) = (total - known, total - (known - discount));
+        // The reading that explains more of the total.
+        let discount_is_in_sub_total = without.abs() <= with.abs();
+        let other = if discount_is_in_sub_total { without } else { with };
+        let currency = order.currency.clone().unwrap_or_default();
+        Some(Self { discount_is_in_sub_total, other: MoneyBody::new(other, &currency) })
+    }
 }
 
 /// One line of an order.
@@ -202,7 +230,9 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     open(&*app.keys, reader, sealed).await?;
     let currency = found.order.currency.clone().unwrap_or_default();
     let lines = found.lines.0.into_iter().map(|line| OrderLineBody::of(line, &currency)).collect();
-    let body = OrderWithLinesBody { order: found.order.into(), lines_complete: found.lines_complete, lines };
+    let sums = SumsBody::of(&found.order);
+    let body =
+        OrderWithLinesBody { order: found.order.into(), sums, lines_complete: found.lines_complete, lines };
     Ok(json(StatusCode::OK, &body))
 }
 
@@ -275,5 +305,37 @@ impl OrderLineBody {
             total: money(line.total),
             options: line.options,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sums(sub_total: &str, shipping: &str, tax: &str, discount: &str, total: &str) -> SumsBody {
+        let amount = |text: &str| text.parse::<Decimal>().ok();
+        let order = Order {
+            sub_total: amount(sub_total),
+            shipping_cost: amount(shipping),
+            tax: amount(tax),
+            discount: amount(discount),
+            total: amount(total),
+            currency: Some("SAR".into()),
+            ..Order::default()
+        };
+        SumsBody::of(&order).expect("sums")
+    }
+
+    #[test]
+    fn amounts_add_up_whether_or_not_the_subtotal_is_without_the_discount() {
+        let sar = |amount: &str| MoneyBody::new(amount.parse::<Decimal>().expect("an amount"), "SAR");
+        // Both are of Salla's own samples: the details, and the webhook.
+        let light = sums("250", "13.04", "39.46", "15", "302.5");
+        assert_eq!(light, SumsBody { discount_is_in_sub_total: true, other: sar("0") });
+        let webhook = sums("100", "10", "15", "20", "105");
+        assert_eq!(webhook, SumsBody { discount_is_in_sub_total: false, other: sar("0") });
+        let rounded = sums("100", "0", "15", "0", "114.99");
+        assert_eq!(rounded, SumsBody { discount_is_in_sub_total: true, other: sar("-0.01") });
+        assert_eq!(SumsBody::of(&Order::default()), None);
     }
 }

@@ -10,6 +10,7 @@ use qafila_schemas::kafka::KafkaConfig;
 use rdkafka::error::KafkaError;
 
 use super::report::Report;
+use crate::olap::carts::CartRow;
 use crate::olap::customers::CustomerRow;
 use crate::olap::load::FactRow;
 use crate::olap::orders::OrderRow;
@@ -41,8 +42,13 @@ pub(super) fn wait(
 
 fn loader(report: Report) -> (Topic, &'static str) {
     match report {
-        Report::SalesTrend | Report::Orders | Report::OrderItems => (OrderRow::TOPIC, OrderRow::GROUP),
+        Report::SalesTrend
+        | Report::Orders
+        | Report::OrderItems
+        | Report::OrderStatus
+        | Report::TopProducts => (OrderRow::TOPIC, OrderRow::GROUP),
         Report::Customers => (CustomerRow::TOPIC, CustomerRow::GROUP),
         Report::Products => (ProductRow::TOPIC, ProductRow::GROUP),
+        Report::Carts => (CartRow::TOPIC, CartRow::GROUP),
     }
 }

@@ -11,6 +11,7 @@ use parquet::errors::ParquetError;
 use qafila_aggregates::export::StoredFile;
 use qafila_schemas::millis::Millis;
 use qafila_schemas::sealed::{KeyStore, KeyStoreError};
+use rust_xlsxwriter::XlsxError;
 use tokio::sync::mpsc::{channel, unbounded_channel};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
@@ -35,7 +36,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(180);
 /// How a file is written.
 #[derive(Debug, Clone)]
 pub struct Writing {
-    /// `csv`, `ndjson` or `parquet`.
+    /// `csv`, `xlsx`, `ndjson` or `parquet`.
     pub format: String,
     /// `gzip`, `zstd` or none.
     pub compression: Option<String>,
@@ -85,6 +86,12 @@ pub enum FileError {
 
 impl From<std::io::Error> for FileError {
     fn from(error: std::io::Error) -> Self {
+        Self::Format(error.to_string())
+    }
+}
+
+impl From<XlsxError> for FileError {
+    fn from(error: XlsxError) -> Self {
         Self::Format(error.to_string())
     }
 }
@@ -203,9 +210,14 @@ impl Maker {
             thread.await?;
         }
         let output = putting.await??;
-        let (bytes, sha256, size) = spawn_blocking(move || output.finish()).await??;
-        upload.wait_for_capacity(PARTS_UNDER_WAY).await?;
-        upload.put(bytes.into());
+        let (rest, mut rest_received) = channel::<Vec<u8>>(UNDER_WAY);
+        let finishing = spawn_blocking(move || output.finish(|piece| rest.blocking_send(piece).is_ok()));
+        while let Some(bytes) = rest_received.recv().await {
+            counted.bytes.fetch_add(bytes.len() as i64, Ordering::Relaxed);
+            upload.wait_for_capacity(PARTS_UNDER_WAY).await?;
+            upload.put(bytes.into());
+        }
+        let (sha256, size) = finishing.await??;
         Ok(StoredFile {
             rows: counted.rows.load(Ordering::Relaxed),
             bytes: size,

@@ -17,6 +17,7 @@ mod steps;
 pub mod store;
 pub mod work;
 mod worker;
+mod xlsx_file;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -11,6 +11,7 @@ use super::ndjson_file::NdjsonFile;
 use super::parquet_file::ParquetFile;
 use super::report::Selection;
 use super::rows::Block;
+use super::xlsx_file::XlsxFile;
 
 /// Compressors are given so much at a time.
 const PIECE: usize = 64 << 10;
@@ -27,7 +28,8 @@ impl Output {
     /// Begins a file, with what comes before its rows.
     pub(super) fn new(selection: &Selection, writing: &Writing) -> Result<Self, FileError> {
         let compression = writing.compression.as_deref();
-        let mut squeezer = Squeezer::new(compression.filter(|_| writing.format != "parquet"))?;
+        let is_packed = matches!(writing.format.as_str(), "parquet" | "xlsx");
+        let mut squeezer = Squeezer::new(compression.filter(|_| !is_packed))?;
         let format = match writing.format.as_str() {
             "csv" => {
                 let file = CsvFile::new(selection.filters.timezone, writing);
@@ -35,6 +37,10 @@ impl Output {
                 Format::Csv(file)
             }
             "parquet" => Format::Parquet(Box::new(ParquetFile::new(&selection.columns, compression)?)),
+            "xlsx" => {
+                let file = XlsxFile::new(&selection.columns, selection.filters.timezone, writing)?;
+                Format::Xlsx(Box::new(file))
+            }
             _ => Format::Ndjson(NdjsonFile::new(&selection.columns)),
         };
         Ok(Self { format, squeezer, hash: Sha256::new(), size: 0 })
@@ -46,6 +52,8 @@ impl Output {
             Format::Csv(file) => file.rows(block),
             Format::Ndjson(file) => file.rows(block)?,
             Format::Parquet(file) => file.rows(block)?,
+            // It is packed at the end.
+            Format::Xlsx(file) => file.rows(block).map(|()| vec![])?,
         };
         self.squeezer.write(bytes)?;
         let ready = self.squeezer.take();
@@ -53,17 +61,27 @@ impl Output {
         Ok(ready)
     }
 
-    /// The rest of the file, its hash and its size.
-    pub(super) fn finish(mut self) -> Result<(Vec<u8>, String, i64), FileError> {
-        if let Format::Parquet(file) =
-            std::mem::replace(&mut self.format, Format::Ndjson(NdjsonFile::new(&[])))
-        {
-            self.squeezer.write(file.finish()?)?;
+    /// The rest of the file, piece by piece, to `put`, which is false where nobody takes more; its hash and its size.
+    pub(super) fn finish(mut self, mut put: impl FnMut(Vec<u8>) -> bool) -> Result<(String, i64), FileError> {
+        match std::mem::replace(&mut self.format, Format::Ndjson(NdjsonFile::new(&[]))) {
+            Format::Parquet(file) => self.squeezer.write(file.finish()?)?,
+            Format::Xlsx(file) => {
+                let mut packed = file.finish()?;
+                loop {
+                    let piece = packed.piece()?;
+                    self.count(&piece);
+                    if piece.is_empty() || !put(piece) {
+                        break;
+                    }
+                }
+            }
+            Format::Csv(_) | Format::Ndjson(_) => {}
         }
         let squeezer = std::mem::replace(&mut self.squeezer, Squeezer::new(None)?);
         let rest = squeezer.finish()?;
         self.count(&rest);
-        Ok((rest, hex::encode(self.hash.finalize()), self.size))
+        put(rest);
+        Ok((hex::encode(self.hash.finalize()), self.size))
     }
 
     fn count(&mut self, bytes: &[u8]) {
@@ -76,6 +94,7 @@ enum Format {
     Csv(CsvFile),
     Ndjson(NdjsonFile),
     Parquet(Box<ParquetFile>),
+    Xlsx(Box<XlsxFile>),
 }
 
 /// Compresses what it is given, in pieces of one size: what a compressor makes depends on where its input is cut, and the same

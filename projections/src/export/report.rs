@@ -21,6 +21,12 @@ pub enum Report {
     Customers,
     /// One row a product.
     Products,
+    /// One row an abandoned cart.
+    Carts,
+    /// Orders by status.
+    OrderStatus,
+    /// What was sold, by product, most first.
+    TopProducts,
 }
 
 /// What the cells of a column are.
@@ -171,6 +177,44 @@ static PRODUCTS: [Column; 18] = [
     column("updatedAt", Time, "salla_updated_at", "Last change", "آخر تحديث"),
 ];
 
+static CARTS: [Column; 16] = [
+    column("cartId", Integer, "cart_id", "Cart id", "معرّف السلة"),
+    column("createdAt", Time, "created_at", "Created", "تاريخ الإنشاء"),
+    column("status", Text, "status", "Status", "الحالة"),
+    column("total", Decimal, "total", "Total", "الإجمالي"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+    column("subTotal", Decimal, "sub_total", "Subtotal", "المجموع الفرعي"),
+    column("discount", Decimal, "discount", "Discount", "الخصم"),
+    column("couponCode", Text, "coupon_code", "Coupon", "كود الخصم"),
+    column("units", Decimal, "arraySum(arrayMap(q -> ifNull(q, 0), lines_quantity))", "Units", "عدد القطع"),
+    column("city", Text, "city", "City", "المدينة"),
+    column("customerId", Integer, "customer_id", "Customer id", "معرّف العميل"),
+    column("updatedAt", Time, "salla_updated_at", "Last change", "آخر تحديث"),
+    personal("customerName", "customer_name", "Customer name", "اسم العميل"),
+    personal("customerPhone", "customer_phone", "Customer phone", "جوال العميل"),
+    personal("customerEmail", "customer_email", "Customer e-mail", "بريد العميل"),
+    personal("checkoutUrl", "checkout_url", "Checkout link", "رابط إكمال الطلب"),
+];
+
+static ORDER_STATUS: [Column; 6] = [
+    column("status", Text, "status_slug", "Status", "الحالة"),
+    column("statusName", Text, "newest_name", "Status name", "اسم الحالة"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+    column("orders", Integer, "orders_count", "Orders", "الطلبات"),
+    column("total", Decimal, "total_sum", "Total", "الإجمالي"),
+    column("sales", Decimal, "sales_sum", "Sales total", "إجمالي المبيعات"),
+];
+
+static TOP_PRODUCTS: [Column; 7] = [
+    column("productId", Integer, "if(key > 0, key, NULL)", "Product id", "معرّف المنتج"),
+    column("sku", Text, "newest_sku", "SKU", "رمز المنتج"),
+    column("name", Text, "newest_name", "Product", "المنتج"),
+    column("currency", Text, "currency", "Currency", "العملة"),
+    column("orders", Integer, "orders_count", "Orders", "الطلبات"),
+    column("quantity", Decimal, "toDecimal128(units_sum, 4) / 10000", "Quantity", "الكمية"),
+    column("sales", Decimal, "toDecimal128(sales_sum, 4) / 10000", "Sales total", "إجمالي المبيعات"),
+];
+
 static SALES_TREND: [Column; 11] = [
     // The first day of a point, in the zone asked for: a day is no instant.
     column("from", Text, "formatDateTime(point, '%Y-%m-%d', {zone:String})", "From", "من"),
@@ -195,6 +239,9 @@ impl Report {
             "order-items" => Self::OrderItems,
             "customers" => Self::Customers,
             "products" => Self::Products,
+            "carts" => Self::Carts,
+            "order-status" => Self::OrderStatus,
+            "top-products" => Self::TopProducts,
             _ => return None,
         })
     }
@@ -207,6 +254,9 @@ impl Report {
             Self::OrderItems => "order-items",
             Self::Customers => "customers",
             Self::Products => "products",
+            Self::Carts => "carts",
+            Self::OrderStatus => "order-status",
+            Self::TopProducts => "top-products",
         }
     }
 
@@ -218,11 +268,14 @@ impl Report {
             Self::OrderItems => &ORDER_ITEMS,
             Self::Customers => &CUSTOMERS,
             Self::Products => &PRODUCTS,
+            Self::Carts => &CARTS,
+            Self::OrderStatus => &ORDER_STATUS,
+            Self::TopProducts => &TOP_PRODUCTS,
         };
         all.iter().filter(|column| with_personal || !column.is_personal).collect()
     }
 
-    /// What Salla calls the things that it is made from: `orders`, `customers` or `products`.
+    /// What Salla calls the things that it is made from: `orders`, `customers`, `products` or `carts`.
     pub fn resource(self) -> &'static str {
         self.table()
     }
@@ -237,7 +290,8 @@ impl Report {
         match self {
             Self::SalesTrend => &["from", "to", "timezone", "granularity"],
             Self::Orders => &["from", "to", "timezone", "status", "customerId"],
-            Self::OrderItems => &["from", "to", "timezone", "status"],
+            Self::OrderItems | Self::Carts => &["from", "to", "timezone", "status"],
+            Self::OrderStatus | Self::TopProducts => &["from", "to", "timezone"],
             // Salla does not say when most customers and products were created.
             Self::Customers => &["timezone"],
             Self::Products => &["timezone", "status"],
@@ -247,18 +301,21 @@ impl Report {
     /// The table of facts it is made from.
     fn table(self) -> &'static str {
         match self {
-            Self::SalesTrend | Self::Orders | Self::OrderItems => "orders",
+            Self::SalesTrend | Self::Orders | Self::OrderItems | Self::OrderStatus | Self::TopProducts => {
+                "orders"
+            }
             Self::Customers => "customers",
             Self::Products => "products",
+            Self::Carts => "carts",
         }
     }
 
     /// Rows of a fact that the report would have, where that can be told without making it.
     fn rows_of_a_fact(self) -> Option<&'static str> {
         match self {
-            Self::SalesTrend => None,
+            Self::SalesTrend | Self::OrderStatus | Self::TopProducts => None,
             Self::OrderItems => Some("length(lines_quantity)"),
-            Self::Orders | Self::Customers | Self::Products => Some("1"),
+            Self::Orders | Self::Customers | Self::Products | Self::Carts => Some("1"),
         }
     }
 }
@@ -316,7 +373,8 @@ impl Selection {
     pub fn without_details(&self, client: &Client) -> Option<Query> {
         let sql =
             format!("SELECT count() FROM orders FINAL WHERE {} AND lines_complete = 0", self.condition());
-        matches!(self.report, Report::Orders | Report::OrderItems).then(|| self.bound(client, &sql))
+        matches!(self.report, Report::Orders | Report::OrderItems | Report::TopProducts)
+            .then(|| self.bound(client, &sql))
     }
 
     /// Whether [`extent`](Self::extent) tells how many rows there will be.
@@ -342,7 +400,23 @@ impl Selection {
                      lines_discount AS line_discount, lines_tax AS line_tax, lines_total AS line_total
                  WHERE {condition}"
             ),
-            Report::Orders | Report::Customers | Report::Products => {
+            Report::OrderStatus => format!(
+                "(SELECT status_slug, currency, argMaxIf(status_name, created_at, isNotNull(status_name)) AS newest_name,
+                     count() AS orders_count, sum(ifNull(total, 0)) AS total_sum, sumIf(ifNull(total, 0), {IS_SALE}) AS sales_sum
+                 FROM orders FINAL WHERE {condition} GROUP BY status_slug, currency)"
+            ),
+            // Lines that have not come have one key, whatever number of names: they are left out before arrays are joined.
+            Report::TopProducts => format!(
+                "(SELECT key, currency, argMaxIf(line_sku, created_at, isNotNull(line_sku)) AS newest_sku,
+                     argMaxIf(line_name, created_at, isNotNull(line_name)) AS newest_name, sum(first) AS orders_count,
+                     sum(units) AS units_sum, sum(line_sales) AS sales_sum
+                 FROM (SELECT created_at, currency, sold_key, sold_first, sold_units, sold_for, lines_sku, lines_name
+                     FROM orders FINAL WHERE {condition} AND {IS_SALE} AND lines_complete = 1)
+                 ARRAY JOIN sold_key AS key, sold_first AS first, sold_units AS units, sold_for AS line_sales, lines_sku AS line_sku,
+                     lines_name AS line_name
+                 GROUP BY key, currency)"
+            ),
+            Report::Orders | Report::Customers | Report::Products | Report::Carts => {
                 format!("{} FINAL WHERE {condition}", self.report.table())
             }
         }
@@ -356,6 +430,9 @@ impl Selection {
             Report::OrderItems => "ORDER BY created_at, order_id, line",
             Report::Customers => "ORDER BY merchant_id, store_id, customer_id",
             Report::Products => "ORDER BY merchant_id, store_id, product_id",
+            Report::Carts => "ORDER BY created_at, cart_id",
+            Report::OrderStatus => "ORDER BY currency, orders_count DESC, status_slug",
+            Report::TopProducts => "ORDER BY currency, sales_sum DESC, key",
         }
     }
 
@@ -371,7 +448,7 @@ impl Selection {
             condition.push_str(more);
         }
         if self.filters.status.is_some() {
-            condition.push_str(if self.report == Report::Products {
+            condition.push_str(if matches!(self.report, Report::Products | Report::Carts) {
                 " AND status = {status:String}"
             } else {
                 " AND status_slug = {status:String}"
@@ -423,9 +500,9 @@ mod tests {
 
     #[test]
     fn names_of_columns_are_unique_in_a_report_and_every_heading_is_in_both_languages() {
-        for report in
-            [Report::SalesTrend, Report::Orders, Report::OrderItems, Report::Customers, Report::Products]
-        {
+        for name in qafila_aggregates::export::REPORTS {
+            let report = Report::named(name).expect("a report");
+            assert_eq!(report.name(), name);
             let mut names: Vec<_> = report.columns(true).iter().map(|column| column.name).collect();
             names.sort_unstable();
             let count = names.len();

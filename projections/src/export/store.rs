@@ -73,8 +73,8 @@ pub struct FileKey {
 /// The extension of a file of this format and compression.
 pub fn extension(format: &str, compression: Option<&str>) -> String {
     match (format, compression) {
-        // Its pages are compressed, not the file.
-        ("parquet", _) | (_, None) => format.to_owned(),
+        // What is in it is compressed, not the file.
+        ("parquet" | "xlsx", _) | (_, None) => format.to_owned(),
         (_, Some("gzip")) => format!("{format}.gz"),
         (_, Some("zstd")) => format!("{format}.zst"),
         (_, Some(other)) => format!("{format}.{other}"),
@@ -179,6 +179,11 @@ impl ExportStore {
     pub async fn put_manifest(&self, key: &FileKey, manifest: Vec<u8>) -> Result<(), StoreError> {
         self.objects.put(&key.manifest(), PutPayload::from(manifest)).await?;
         Ok(())
+    }
+
+    /// What stands beside a file: its manifest, JSON.
+    pub async fn manifest(&self, key: &FileKey) -> Result<Bytes, StoreError> {
+        Ok(self.objects.get(&key.manifest()).await?.bytes().await?)
     }
 
     /// A file, or the part of it that `wanted` makes of its size.

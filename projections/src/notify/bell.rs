@@ -129,6 +129,8 @@ struct Told<'e> {
     job: Option<JobId>,
     figures: NotificationFigures,
     at: Millis,
+    /// Whether a mail is wanted; none where settings decide.
+    is_mail_wanted: Option<bool>,
 }
 
 struct OfMerchants;
@@ -158,6 +160,7 @@ impl Fold<EventRecord<MerchantEventRecord>> for OfMerchants {
                 job: None,
                 figures: NotificationFigures::default(),
                 at: e.needed_at,
+                is_mail_wanted: None,
             },
             // The removal of the app is most often noticed by what it refuses, and then was told already.
             Some(MerchantEventRecord::StoreDisconnected(e))
@@ -173,6 +176,7 @@ impl Fold<EventRecord<MerchantEventRecord>> for OfMerchants {
                 job: None,
                 figures: NotificationFigures::default(),
                 at: e.disconnected_at,
+                is_mail_wanted: None,
             },
             _ => return Ok(()),
         };
@@ -189,6 +193,7 @@ fn lost(event: &ReauthorisationNeeded) -> Told<'_> {
         job: None,
         figures: NotificationFigures::default(),
         at: event.needed_at,
+        is_mail_wanted: None,
     }
 }
 
@@ -230,6 +235,7 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
                     ..NotificationFigures::default()
                 },
                 at: e.completed_at,
+                is_mail_wanted: None,
             },
             Some(SyncJobEventRecord::Cancelled(e)) => return Ok(forget(connection, e.run_id.0).await?),
             Some(SyncJobEventRecord::Failed(e)) => Told {
@@ -240,6 +246,7 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
                 job: Some(e.job_id),
                 figures: NotificationFigures::default(),
                 at: e.failed_at,
+                is_mail_wanted: None,
             },
             _ => return Ok(()),
         };
@@ -262,11 +269,12 @@ impl Fold<EventRecord<ExportEventRecord>> for OfExports {
         let told = match &record.event {
             Some(ExportEventRecord::Requested(e)) => {
                 sqlx::query(
-                    "INSERT INTO notify_exports (job_id, report_type, format) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                    "INSERT INTO notify_exports (job_id, report_type, format, mail) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
                 )
                 .bind(record.aggregate_id)
                 .bind(&e.report_type)
                 .bind(&e.format)
+                .bind(e.mail)
                 .execute(connection)
                 .await?;
                 return Ok(());
@@ -285,6 +293,7 @@ impl Fold<EventRecord<ExportEventRecord>> for OfExports {
                     ..exported(connection, record.aggregate_id).await?
                 },
                 at: e.completed_at,
+                is_mail_wanted: is_mail_wanted(connection, record.aggregate_id).await?,
             },
             Some(ExportEventRecord::Failed(e)) => Told {
                 merchant: e.merchant_id,
@@ -294,6 +303,7 @@ impl Fold<EventRecord<ExportEventRecord>> for OfExports {
                 job: Some(e.job_id),
                 figures: exported(connection, record.aggregate_id).await?,
                 at: e.failed_at,
+                is_mail_wanted: is_mail_wanted(connection, record.aggregate_id).await?,
             },
             Some(ExportEventRecord::Revoked(_)) => {
                 return Ok(forget_export(connection, record.aggregate_id).await?);
@@ -314,6 +324,15 @@ async fn exported(connection: &mut PgConnection, job: Uuid) -> Result<Notificati
             .await?;
     let (report, format) = asked.unzip();
     Ok(NotificationFigures { report, format, ..NotificationFigures::default() })
+}
+
+/// Whether whoever asked for an export said that they want a mail, or none.
+async fn is_mail_wanted(connection: &mut PgConnection, job: Uuid) -> Result<Option<bool>, sqlx::Error> {
+    let asked: Option<Option<bool>> = sqlx::query_scalar("SELECT mail FROM notify_exports WHERE job_id = $1")
+        .bind(job)
+        .fetch_optional(connection)
+        .await?;
+    Ok(asked.flatten())
 }
 
 async fn forget_export(connection: &mut PgConnection, job: Uuid) -> Result<(), sqlx::Error> {
@@ -370,7 +389,7 @@ async fn tell(
     if fresh.rows_affected() == 0 {
         return Ok(());
     }
-    mail_queue::write(connection, notification, told.user).await
+    mail_queue::write(connection, notification, told.user, told.is_mail_wanted).await
 }
 
 /// Where a page of notifications begins: behind this one.

@@ -46,11 +46,12 @@ impl Mail {
     }
 }
 
-/// Writes a mail to each user who is told of a notification and wants to be.
+/// Writes a mail to each user who is told of a notification and wants to be: as `is_wanted` says, and as their settings do where that is none.
 pub(super) async fn write(
     connection: &mut PgConnection,
     notification: Uuid,
     user: Option<Uuid>,
+    is_wanted: Option<bool>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO mails (merchant_id, user_id, kind, notification_id, cause, job_id, figures, not_after)
@@ -58,11 +59,12 @@ pub(super) async fn write(
              (n.figures->>'expires_at')::timestamptz
          FROM notifications n JOIN users u USING (merchant_id)
          WHERE n.notification_id = $1 AND u.status = 'active' AND ($2::uuid IS NULL OR u.user_id = $2)
-           AND NOT n.kind = ANY (u.unwanted_mails)
+           AND coalesce($3, NOT n.kind = ANY (u.unwanted_mails))
          ON CONFLICT DO NOTHING",
     )
     .bind(notification)
     .bind(user)
+    .bind(is_wanted)
     .execute(connection)
     .await
     .map(drop)

@@ -6,9 +6,7 @@ use clickhouse::Row;
 use qafila_schemas::amount::Amount;
 use serde::Deserialize;
 
-use super::reports::{
-    CURRENCY_KEY, Granularity, OF_WINDOW, ReportError, Reports, SETTINGS, Window, amount_of, lines,
-};
+use super::reports::{Granularity, OF_WINDOW, ReportError, Reports, SETTINGS, Window, amount_of, lines};
 use super::standing::IS_SALE;
 
 /// Key of the line that stands for the lines of an order that have not come.
@@ -127,7 +125,7 @@ impl Reports<'_> {
 fn sold(start: &str, these: &str, limit: &str) -> String {
     format!(
         "SELECT start, key, reinterpretAsString(cur) AS currency, orders, quantity, sales FROM (
-             SELECT {start} AS start, key, {CURRENCY_KEY} AS cur, sum(first) AS orders, sum(units) AS quantity, sum(line_sales) AS sales,
+             SELECT {start} AS start, key, currency_key AS cur, sum(first) AS orders, sum(units) AS quantity, sum(line_sales) AS sales,
                  key != {NOT_KNOWN} AS is_known
              FROM orders FINAL
              ARRAY JOIN sold_key AS key, sold_first AS first, sold_units AS units, sold_for AS line_sales

@@ -17,8 +17,6 @@ use super::standing::{IS_CANCELLED, IS_RETURNED, IS_SALE, IS_WAITING};
 
 /// The currency of an order; empty where nobody knows it.
 pub(super) const CURRENCY: &str = "ifNull(toString(currency), '')";
-/// The same as a number, which is faster to group by: its first eight bytes, and a code has three.
-pub(super) const CURRENCY_KEY: &str = "reinterpretAsUInt64(toString(ifNull(currency, '')))";
 /// The orders of a window that a report is about.
 pub(super) const OF_WINDOW: &str = "merchant_id = {merchant:UUID} AND store_id = {store:Int64}
     AND created_at >= fromUnixTimestamp64Milli({from:Int64}, 'UTC') AND created_at < fromUnixTimestamp64Milli({until:Int64}, 'UTC')";

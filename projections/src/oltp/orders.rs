@@ -10,7 +10,7 @@ use sqlx::{FromRow, PgPool};
 use super::scope::{IS_THERE, for_merchant};
 
 /// An order without its lines; personal texts are sealed.
-#[derive(Debug, Clone, FromRow)]
+#[derive(Debug, Clone, Default, FromRow)]
 pub struct Order {
     /// Salla's id.
     pub order_id: i64,

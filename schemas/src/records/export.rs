@@ -14,9 +14,10 @@ pub struct ExportRequested {
     pub merchant_id: MerchantId,
     /// The export: a UUID.
     pub job_id: JobId,
-    /// Report: 'sales-trend', 'orders', 'order-items', 'customers', 'products'; an open set.
+    /// Report: 'sales-trend', 'order-status', 'top-products', 'orders', 'order-items', 'customers', 'products', 'carts';
+    /// an open set.
     pub report_type: String,
-    /// File format: 'csv', 'ndjson', 'parquet'; an open set.
+    /// File format: 'csv', 'xlsx', 'ndjson', 'parquet'; an open set.
     pub format: String,
     /// Filters as a JSON object; holds no personal value.
     pub filters: String,
@@ -40,6 +41,9 @@ pub struct ExportRequested {
     /// Whether personal fields are in the file, opened; null where the report has none.
     #[serde(default)]
     pub personal_data: Option<bool>,
+    /// Whether a mail is wanted when it is ready or has failed; null where the settings of whoever asked decide.
+    #[serde(default)]
+    pub mail: Option<bool>,
     /// Who asked for it. A user id (UUID); null where nobody asked.
     #[serde(default)]
     pub requested_by: Option<UserId>,

@@ -56,6 +56,7 @@ rule-too-many-points =
         [many] يعطي أكثر من { $points } نقطة؛ اطلب نقاطًا أوسع أو أيامًا أقل أو مجموعات أقل
        *[other] يعطي أكثر من { $points } نقطة؛ اطلب نقاطًا أوسع أو أيامًا أقل أو مجموعات أقل
     }
+rule-control-characters = يجب ألا يحتوي على رموز تحكم
 rule-too-many-values =
     { $values ->
         [zero] لا يقبل أي قيمة
@@ -77,6 +78,7 @@ rule-too-many-people =
     }
 rule-cursor = يجب أن يكون nextCursor من هذا العنوان
 rule-only-for-format = خاص بصيغة { $format }
+rule-not-for-format = لا ينطبق على صيغة { $format }
 rule-no-personal-data = يجب تركه: ليس في هذا التقرير بيانات شخصية
 rule-used-before = استُخدم لطلب آخر؛ اجعل لكل طلب مفتاحًا خاصًا به
 rule-wrong-password = ليست كلمة مرورك

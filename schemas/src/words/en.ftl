@@ -44,6 +44,7 @@ rule-too-many-points =
         [one] gives more than one point; ask for wider points, fewer days or fewer groups
        *[other] gives more than { $points } points; ask for wider points, fewer days or fewer groups
     }
+rule-control-characters = must have no control characters
 rule-too-many-values =
     { $values ->
         [one] is given more than once
@@ -57,6 +58,7 @@ rule-too-many-people =
     }
 rule-cursor = must be a nextCursor of this route
 rule-only-for-format = is only for { $format }
+rule-not-for-format = is not for { $format }
 rule-no-personal-data = must be left out: this report has no personal data
 rule-used-before = was used for another request; give each one a key of its own
 rule-wrong-password = is not your password

@@ -65,6 +65,8 @@ rules! {
     "too-many-days" too_many_days(days: i64);
     /// It gives more than `points` points.
     "too-many-points" too_many_points(points: i64);
+    /// It has control characters.
+    "control-characters" control_characters();
     /// It has more than `values` values.
     "too-many-values" too_many_values(values: i64);
     /// It has no word to look for.
@@ -75,6 +77,8 @@ rules! {
     "cursor" cursor();
     /// It is only for `format`.
     "only-for-format" only_for_format(format: &str);
+    /// It is not for `format`.
+    "not-for-format" not_for_format(format: &str);
     /// The report has no personal data.
     "no-personal-data" no_personal_data();
     /// It was used for another request.

@@ -18,10 +18,10 @@ use crate::world::World;
 pub const CUSTOMERS: i64 = 50_000;
 /// Products of a store.
 pub const PRODUCTS: u64 = 1_000;
-/// Every so manieth customer has a name that is sealed.
+/// One customer of so many has a name that is sealed.
 const NAMED: usize = 50;
 /// How many of these share a word of their names.
-const NAMESAKES: usize = 400;
+const NAMESAKES: i64 = 400;
 /// A word that is in many names.
 pub const SHARED_NAME: &str = "السعيد";
 
@@ -102,16 +102,13 @@ pub async fn fill_read_models(owner: &PgPool, keys: &dyn KeyStore, of: Of, rows:
     let made = keys.keys_for_sealing(merchant, &subjects).await?;
     let key_of = |id: &i64| made.get(&customer(*id)).context("a key");
     let names: Vec<String> =
-        known.iter().map(|id| Ok(key_of(id)?.seal(&format!("أحمد السعيد {id}")))).collect::<Result<_>>()?;
+        known.iter().map(|id| Ok(key_of(id)?.seal(&name(*id)))).collect::<Result<_>>()?;
     let contacts: Vec<(i64, Contact)> = known
         .iter()
         .map(|id| Ok((key_of(id)?.live_id().context("alive")?, Contact::Phone(phone(*id)))))
         .collect::<Result<_>>()?;
-    let namesakes = contacts.iter().take(NAMESAKES).map(|(key, _)| *key);
-    let shared: Vec<(i64, Contact)> =
-        namesakes.flat_map(|key| Contact::name_words(SHARED_NAME).map(move |word| (key, word))).collect();
+    // The words of names are digested by the system itself, as for every store that it finds without them.
     keys.remember(merchant, &contacts).await?;
-    keys.remember(merchant, &shared).await?;
     sqlx::query(
         "INSERT INTO products (merchant_id, product_id, revision, connection_id, store_id, created_list, read_at, name, sku, status,
              price, currency, quantity, categories)
@@ -170,6 +167,12 @@ pub async fn fill_read_models(owner: &PgPool, keys: &dyn KeyStore, of: Of, rows:
 /// When the `n`th order was made, in milliseconds since the Unix epoch.
 pub fn created_at_ms(n: u64) -> i64 {
     (1_700_000_000 + n * 30).cast_signed() * 1_000
+}
+
+/// The name of a customer: the first of those who have one share a word.
+fn name(customer: i64) -> String {
+    let shared = if customer < NAMESAKES * NAMED as i64 { SHARED_NAME } else { "القحطاني" };
+    format!("أحمد {shared} {customer}")
 }
 
 /// The phone of a customer.

@@ -1,14 +1,16 @@
 //! Exports: from a click to a file that holds what the store holds, and to the end of its link.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{Cursor, Read, Write};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use bytes::Bytes;
+use calamine::{DataType, Reader};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::RowAccessor;
+use qafila_proving::deliveries::Deliveries;
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
@@ -189,10 +191,132 @@ fn every_format_and_compression_holds_the_same_rows() {
             let expected: Vec<i64> = orders.iter().filter_map(|order| order["orderId"].as_i64()).collect();
             ensure!(ids == expected, "Parquet");
         }
-        for report in ["sales-trend", "order-items", "products"] {
+        for report in ["sales-trend", "order-items", "products", "order-status", "top-products"] {
             let done = export(merchant, &json!({"reportType": report, "format": "ndjson"})).await?;
             let rows = String::from_utf8(download(&done).await?)?.lines().count();
             ensure!(rows > 0 && done["rows"] == rows, "{report}: {done}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_workbook_holds_the_same_cells_and_reads_from_the_right_in_arabic() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let asked = |format: &str| json!({"reportType": "orders", "format": format});
+        let lines = String::from_utf8(download(&export(merchant, &asked("ndjson")).await?).await?)?;
+        let workbook = download(&export(merchant, &asked("xlsx")).await?).await?;
+        let mut workbook: calamine::Xlsx<_> = calamine::open_workbook_from_rs(Cursor::new(workbook))?;
+        let sheet = workbook.worksheet_range_at(0).context("a sheet")??;
+        let headings: Vec<String> =
+            sheet.rows().next().context("headings")?.iter().map(ToString::to_string).collect();
+        let place =
+            |heading: &str| headings.iter().position(|one| one == heading).context(heading.to_owned());
+        let (id, total) = (place("معرّف الطلب")?, place("الإجمالي")?);
+        let (created, name) = (place("تاريخ الإنشاء")?, place("اسم العميل")?);
+        let rows: Vec<&[calamine::Data]> = sheet.rows().skip(1).collect();
+        let orders: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        ensure!(rows.len() == orders.len(), "{} rows of {}", rows.len(), orders.len());
+        for (row, order) in rows.iter().zip(&orders) {
+            let amount: f64 = order["total"].as_str().context("a total")?.parse()?;
+            ensure!(row[id].as_f64() == order["orderId"].as_f64(), "{order}");
+            ensure!(
+                row[total].as_f64().is_some_and(|told| (told - amount).abs() < 1e-9),
+                "{order}: {:?}",
+                row[total]
+            );
+            ensure!(row[name].get_string() == order["customerName"].as_str(), "{order}");
+            let at: chrono::DateTime<chrono::Utc> = order["createdAt"].as_str().context("a time")?.parse()?;
+            let local = at.with_timezone(&chrono_tz::Asia::Riyadh).naive_local();
+            let told = row[created].as_datetime().context("a time")?;
+            ensure!((told - local).num_milliseconds().abs() < 1_000, "{told} is not {local}");
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn files_of_orders_by_status_and_of_top_products_agree_with_their_reports_and_say_what_they_are() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let to = chrono::Utc::now().date_naive() + chrono::Days::new(1);
+        let from = to - chrono::Days::new(1_800);
+        let rows = |report: &'static str| async move {
+            let done = export(merchant, &json!({"reportType": report, "format": "ndjson"})).await?;
+            let lines = String::from_utf8(download(&done).await?)?;
+            let rows: Vec<Value> = lines.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+            anyhow::Ok((done, rows))
+        };
+        let report = |name: &'static str| async move {
+            let path = format!("/api/v1/reports/{name}?from={from}&to={to}&limit=100");
+            expect(merchant.get(&path).await?, StatusCode::OK).await
+        };
+        let (done, statuses) = rows("order-status").await?;
+        let told = report("order-status").await?;
+        let groups = told["groups"].as_array().context("groups")?;
+        ensure!(groups.len() == statuses.len() && !groups.is_empty(), "{statuses:?} is not {told}");
+        for row in &statuses {
+            let same = groups.iter().find(|one| {
+                one["key"] == row["status"] && one["figures"]["sales"]["currency"] == row["currency"]
+            });
+            let same = same.with_context(|| format!("{row} in {told}"))?;
+            ensure!(
+                same["figures"]["orders"] == row["orders"] && same["name"] == row["statusName"],
+                "{row} is not {same}"
+            );
+            ensure!(same["figures"]["sales"]["amount"] == row["sales"], "{row} is not {same}");
+        }
+        let manifest = reqwest::get(done["manifestLink"].as_str().context("a manifest")?).await?;
+        let manifest = expect(manifest, StatusCode::OK).await?;
+        ensure!(manifest["report"] == "order-status" && manifest["sha256"] == done["sha256"], "{manifest}");
+        let (_, products) = rows("top-products").await?;
+        let told = report("top-products").await?;
+        let ranked = told["products"].as_array().context("products")?;
+        ensure!(ranked.len() == products.len() && !ranked.is_empty(), "{products:?} is not {told}");
+        for (row, ranked) in products.iter().zip(ranked) {
+            ensure!(
+                ranked["sales"]["amount"] == row["sales"] && ranked["quantity"] == row["quantity"],
+                "{row} is not {ranked}"
+            );
+            ensure!(
+                ranked["name"] == row["name"] && ranked["productId"] == row["productId"],
+                "{row} is not {ranked}"
+            );
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn carts_are_a_file_and_a_mail_comes_only_where_it_is_wanted() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let (merchant, store) = imported().await?;
+        let sample = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../salla-sim/samples/webhook.abandoned.cart.json");
+        let mut cart: Value = serde_json::from_str(&std::fs::read_to_string(sample)?)?;
+        cart["merchant"] = json!(store);
+        Deliveries::to(world).deliver(&cart).await?;
+        let id = cart["data"]["id"].to_string();
+        let loaded = || async {
+            let query = "SELECT count() FROM carts FINAL WHERE store_id = ?";
+            Ok(world.clickhouse().query(query).bind(store.cast_signed()).fetch_one::<u64>().await?)
+        };
+        until(loaded, |count| *count == 1).await?;
+        for (mail, expected) in [(Some(false), false), (Some(true), true), (None, true)] {
+            let body = json!({"reportType": "carts", "format": "csv", "byteOrderMark": false, "mail": mail});
+            let done = export(merchant, &body).await?;
+            let rows = csv_rows(&download(&done).await?)?;
+            ensure!(rows.len() == 1 && rows[0].values().any(|cell| *cell == id), "{rows:?}");
+            let noted =
+                || async { expect(merchant.get("/api/v1/notifications").await?, StatusCode::OK).await };
+            let of_job = |page: &Value| -> Option<Value> {
+                page["items"].as_array()?.iter().find(|note| note["jobId"] == done["jobId"]).cloned()
+            };
+            let page = until(noted, |page| of_job(page).is_some()).await?;
+            let note = of_job(&page).context("a notification")?;
+            ensure!(note["mail"].is_string() == expected, "{mail:?}: {note}");
         }
         Ok(())
     });
@@ -299,7 +423,7 @@ fn a_file_whose_time_is_over_is_removed_and_its_link_tells_people_so_in_words() 
 }
 
 #[test]
-#[ignore = "needs LibreOffice and pyarrow: apt-get install libreoffice-calc-nogui, pip install pyarrow"]
+#[ignore = "needs LibreOffice and pyarrow: apt-get install libreoffice-calc-nogui, pip install pyarrow openpyxl"]
 fn libreoffice_and_pyarrow_read_the_same_cells() {
     SHARED.run(async {
         let (merchant, _) = imported().await?;
@@ -321,6 +445,33 @@ fn libreoffice_and_pyarrow_read_the_same_cells() {
         let again = std::fs::read(folder.path().join("out").join("orders.csv"))?;
         let again = again.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&again);
         ensure!(csv_rows(again)? == csv_rows(&csv[3..])?, "LibreOffice reads other cells");
+        let workbook = folder.path().join("orders.xlsx");
+        std::fs::write(&workbook, download(&export(merchant, &asked("xlsx")).await?).await?)?;
+        let status = Command::new("soffice")
+            .args(["--headless", "--convert-to", "csv:Text - txt - csv (StarCalc):44,34,76", "--outdir"])
+            .arg(folder.path().join("sheet"))
+            .arg(&workbook)
+            .status()?;
+        ensure!(status.success(), "LibreOffice: {status}");
+        let sheet = std::fs::read(folder.path().join("sheet").join("orders.csv"))?;
+        let script = "import csv,io,sys,openpyxl,datetime\n\
+                      out=io.StringIO(); w=csv.writer(out,lineterminator='\\n')\n\
+                      s=openpyxl.load_workbook(sys.argv[1],read_only=False).active\n\
+                      assert s.sheet_view.rightToLeft\n\
+                      def amount(n):\n\
+                      \x20 whole, part = f'{n:,.4f}'.split('.'); return whole + '.' + part[:2] + part[2:].rstrip('0')\n\
+                      def text(c):\n\
+                      \x20 if c.value is None: return ''\n\
+                      \x20 if isinstance(c.value, datetime.datetime): return c.value.isoformat(' ')\n\
+                      \x20 if c.number_format == '#,##0.00##': return amount(c.value)\n\
+                      \x20 return str(int(c.value)) if isinstance(c.value, (int, float)) else c.value\n\
+                      [w.writerow([text(c) for c in r]) for r in s.iter_rows()]\n\
+                      sys.stdout.buffer.write(out.getvalue().encode())";
+        let output = Command::new("python3").args(["-c", script]).arg(&workbook).output()?;
+        ensure!(output.status.success(), "openpyxl: {}", String::from_utf8_lossy(&output.stderr));
+        let (by_office, by_python) = (csv_rows(&sheet)?, csv_rows(&output.stdout)?);
+        ensure!(by_office.len() == ORDERS, "LibreOffice reads {} rows", by_office.len());
+        ensure!(by_office == by_python, "{:?} is not {:?}", by_office[0], by_python[0]);
         let parquet = download(&export(merchant, &asked("parquet")).await?).await?;
         let path = folder.path().join("orders.parquet");
         std::fs::write(&path, parquet)?;

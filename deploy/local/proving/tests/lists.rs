@@ -454,6 +454,38 @@ fn products_are_found_while_somebody_types_and_sorted_by_price() {
 }
 
 #[test]
+fn the_history_of_an_order_is_fetched_once_and_its_notes_are_sealed() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let world = SHARED.world().await?;
+        let (id, status, made) = of_store(|store| {
+            let order = &store.orders[50];
+            (order.id, STATUSES[order.status].2, order.created_at)
+        })
+        .await?;
+        let path = format!("orders/{id}/histories");
+        let first = get(merchant, &path).await?;
+        let entries = first["entries"].as_array().context("entries")?;
+        ensure!(entries.len() == 2 && entries[1]["status"] == status, "{first}");
+        let at: chrono::DateTime<Utc> = entries[0]["at"].as_str().context("a time")?.parse()?;
+        ensure!((at - made).num_seconds() == 0 && entries[0]["note"] == "تم إنشاء الطلب", "{first}");
+        ensure!(first["isCurrent"] == true && get(merchant, &path).await? == first, "it is kept");
+        let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let kept: Value = sqlx::query_scalar("SELECT entries FROM order_histories WHERE order_id = $1")
+            .bind(id.cast_signed())
+            .fetch_one(&owner)
+            .await?;
+        ensure!(kept[0]["note"].as_str().is_some_and(|note| note.starts_with("pii:1:")), "{kept}");
+        expect(merchant.get("/api/v1/orders/1/histories").await?, StatusCode::NOT_FOUND).await?;
+        let stranger = Merchant::register(&world.gateway).await?;
+        expect(stranger.get(&format!("/api/v1/{path}")).await?, StatusCode::NOT_FOUND).await?;
+        let order = get(merchant, &format!("orders/{id}")).await?;
+        ensure!(order["sums"]["other"]["amount"].is_string(), "{order}");
+        Ok(())
+    });
+}
+
+#[test]
 fn a_key_reads_what_its_scopes_name_until_it_is_revoked() {
     SHARED.run(async {
         let (merchant, _) = imported().await?;

@@ -68,6 +68,10 @@ fn route(world: &mut World, store: u64, scope: &str, path: &str, call: &Call) ->
                 odd::items_of(store, order.id, shapes::order_items(store, order))
             })
         }
+        (&Method::GET, ["orders", id, "histories"]) => {
+            let found = world.stores.get(&store).and_then(|s| s.order(id.parse().ok()?));
+            found.map_or_else(not_found, |order| json_answer(StatusCode::OK, &shapes::order_histories(order)))
+        }
         (&Method::GET, ["orders", id]) => {
             let full = world.switches.full_details;
             let shape = |store: &Store, order: &Order| {

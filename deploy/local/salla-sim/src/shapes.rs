@@ -174,6 +174,19 @@ pub fn order_items(store: &Store, order: &Order) -> Value {
     order.lines.iter().enumerate().map(|(index, line)| item(store, order, index, line)).collect()
 }
 
+/// The whole answer of `GET /orders/{id}/histories`, newest first: how it was placed, and its present status.
+pub fn order_histories(order: &Order) -> Value {
+    let entry = |number: u64, status: usize, at: DateTime<Utc>, note: &str| json!({"id": order.id * 10 + number, "status": STATUSES[status].2, "note": note, "created_at": date(at)});
+    let placed = entry(1, 0, order.created_at, "تم إنشاء الطلب");
+    let present = entry(2, order.status, order.updated_at, "تم تحديث الطلب");
+    json!({
+        "status": 200,
+        "success": true,
+        "data": [present, placed],
+        "pagination": {"count": 2, "total": 2, "perPage": 50, "currentPage": 1, "totalPages": 1, "links": []},
+    })
+}
+
 /// A row of `GET /customers`, and `GET /customers/{id}`.
 pub fn customer(customer: &Customer, details: bool) -> Value {
     let mut shape = json!({

@@ -13,8 +13,8 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 use super::{
-    Answer, api_keys, auth, carts, customers, downloads, exports, jobs, me, notifications, operations,
-    orders, passwords, products, reconciliations, reports, salla, sync, webhooks,
+    Answer, api_keys, auth, carts, customers, downloads, exports, histories, jobs, me, notifications,
+    operations, orders, passwords, products, reconciliations, reports, salla, sync, webhooks,
 };
 use crate::app::App;
 use crate::auth::sessions::COOKIE;
@@ -33,7 +33,7 @@ use crate::values::{
         sync::initial, sync::restart, sync::cancel, sync::status::status, sync::runs::list, sync::estimate::estimate,
         notifications::list, notifications::read, notifications::read_all, reports::summary::summary, reports::trend::sales_trend,
         reports::rankings::top_products, reports::rankings::customers, reports::groups::order_status, reports::groups::by_city,
-        reports::groups::by_payment, reports::groups::by_channel, reports::hours::by_hour, reports::product::product, exports::request, exports::list, exports::show, exports::revoke, downloads::download, carts::list, carts::facets, carts::show, orders::list, orders::facets, orders::show,
+        reports::groups::by_payment, reports::groups::by_channel, reports::hours::by_hour, reports::product::product, exports::request, exports::list, exports::show, exports::revoke, downloads::download, downloads::manifest, carts::list, carts::facets, carts::show, orders::list, orders::facets, orders::show, histories::show,
         customers::list, customers::facets, customers::show, products::list, products::facets, products::show, api_keys::list, api_keys::make, api_keys::revoke, reconciliations::list, jobs::initiate, jobs::status, webhooks::salla, operations::live, operations::ready, operations::metrics
     ),
     components(schemas(

@@ -44,12 +44,17 @@ const OF_OPERATIONS: &[(&str, &[Code])] = &[
     ("makeApiKey", &[Code::TooManyKeys]),
     ("revokeApiKey", &[Code::UnknownApiKey]),
     ("getOrder", &[Code::UnknownOrder]),
+    (
+        "getOrderHistories",
+        &[Code::UnknownOrder, Code::NotConnected, Code::ReauthorisationNeeded, Code::SallaFailed],
+    ),
     ("getCustomer", &[Code::UnknownCustomer]),
     ("getProduct", &[Code::UnknownProduct]),
     ("requestExport", &[Code::NotConnected, Code::TooManyExports]),
     ("getExport", &[Code::UnknownExport]),
     ("revokeExport", &[Code::UnknownExport, Code::ExportConflict]),
     ("downloadFile", &[Code::UnknownLink, Code::LinkExpired, Code::NoSuchRange, Code::Unavailable]),
+    ("downloadManifest", &[Code::UnknownLink, Code::LinkExpired, Code::Unavailable]),
     ("initiateSyncJob", &[Code::SyncConflict, Code::NotConnected, Code::UnknownMerchant]),
     ("getSyncJobStatus", &[Code::UnknownMerchant]),
     (

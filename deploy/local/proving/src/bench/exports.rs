@@ -1,4 +1,4 @@
-//! `export_csv`, `export_csv_5m`, `export_parquet`: a file of so many orders beside ClickHouse's own, of the same query, streamed
+//! `export_csv`, `export_csv_5m`, `export_parquet`, `export_xlsx`: a file of so many orders beside ClickHouse's own, of the same query, streamed
 //! into a file; with and without personal fields. `export_request`: how long a click takes under 50 users, beside
 //! `GET /health/live`.
 
@@ -54,6 +54,14 @@ pub async fn export_csv_5m() -> Result<Vec<Measurement>> {
 pub async fn export_parquet() -> Result<Vec<Measurement>> {
     let bench = Bench::make(ROWS).await?;
     let plain = bench.duel("export_parquet", "parquet", false, ROUNDS).await?;
+    bench.world.remove().await?;
+    Ok(vec![plain])
+}
+
+/// A million orders as a workbook, beside ClickHouse's own CSV of them.
+pub async fn export_xlsx() -> Result<Vec<Measurement>> {
+    let bench = Bench::make(ROWS).await?;
+    let plain = bench.duel("export_xlsx", "xlsx", false, 1).await?;
     bench.world.remove().await?;
     Ok(vec![plain])
 }
@@ -116,7 +124,7 @@ impl Bench {
     /// ClickHouse's own file of the same query.
     async fn bare(&self, selection: &Selection, format: &str) -> Result<Round> {
         let path = self.world.exports().join("bare");
-        let format = if format == "csv" { "CSVWithNames" } else { "Parquet" };
+        let format = if format == "parquet" { "Parquet" } else { "CSVWithNames" };
         let (cpu, started) = (cpu_seconds()?, Instant::now());
         let mut file = tokio::fs::File::create(&path).await?;
         let mut answer = selection.rows(&self.maker.clickhouse).fetch_bytes(format)?;

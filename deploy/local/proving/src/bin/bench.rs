@@ -9,7 +9,7 @@ use qafila_proving::bench::{
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 23] = [
+const SCENARIOS: [&str; 24] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -31,6 +31,7 @@ const SCENARIOS: [&str; 23] = [
     "export_csv",
     "export_csv_5m",
     "export_parquet",
+    "export_xlsx",
     "reports",
     "lists",
 ];
@@ -94,6 +95,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "reports" => return reports::reports().await,
         "lists" => return lists::lists().await,
         "export_parquet" => return exports::export_parquet().await,
+        "export_xlsx" => return exports::export_xlsx().await,
         "onboard_odd" => import::onboard_odd().await?,
         "import_500k" => sync::import_500k().await?,
         _ => import::import_50k().await?,
