@@ -119,6 +119,9 @@ pub async fn find(
     after: Option<Place>,
     limit: i64,
 ) -> Result<Vec<Place>, sqlx::Error> {
+    if wanted.is_of_nobody() {
+        return Ok(vec![]);
+    }
     let mut scope = for_merchant(pool, merchant).await?;
     let finding = Finding { merchant, store_id, list, wanted, after };
     if wanted.has_terms() {
@@ -148,6 +151,9 @@ pub async fn count(
     wanted: &Wanted,
     limit: i64,
 ) -> Result<i64, sqlx::Error> {
+    if wanted.is_of_nobody() {
+        return Ok(0);
+    }
     let mut scope = for_merchant(pool, merchant).await?;
     let finding = Finding { merchant, store_id, list, wanted, after: None };
     if wanted.has_terms() {
@@ -180,6 +186,11 @@ impl LookedUp {
 }
 
 impl Wanted {
+    /// Whether people are asked for whom nobody is: an empty list of ids would be looked for in the whole store.
+    fn is_of_nobody(&self) -> bool {
+        self.people.as_ref().is_some_and(|people| people.customers.is_empty() && people.rows.is_empty())
+    }
+
     /// Whether rows are looked up by terms, whose index knows no order.
     fn has_terms(&self) -> bool {
         !self.every.is_empty() || !self.any_of.is_empty()
