@@ -8,12 +8,13 @@ use sqlx::{Connection, Executor, PgConnection};
 use crate::config::{Config, DATABASE_ROLES};
 
 static POSTGRES: sqlx::migrate::Migrator = sqlx::migrate!("migrations/postgres");
-const CLICKHOUSE: [(&str, &str); 5] = [
+const CLICKHOUSE: [(&str, &str); 6] = [
     ("0001_facts", include_str!("../migrations/clickhouse/0001_facts.sql")),
     ("0002_carts", include_str!("../migrations/clickhouse/0002_carts.sql")),
     ("0003_exchange_rates", include_str!("../migrations/clickhouse/0003_exchange_rates.sql")),
     ("0004_loaded_at", include_str!("../migrations/clickhouse/0004_loaded_at.sql")),
     ("0005_sold_lines", include_str!("../migrations/clickhouse/0005_sold_lines.sql")),
+    ("0006_product_images", include_str!("../migrations/clickhouse/0006_product_images.sql")),
 ];
 
 /// Brings Postgres and ClickHouse up to this version.
@@ -93,4 +94,22 @@ fn statements(script: &str) -> Vec<String> {
         .map(|line| format!("{line}\n"))
         .collect();
     code.split(';').map(|s| s.trim().replace('?', "??")).filter(|s| !s.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_migration_of_clickhouse_is_applied_in_order() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/clickhouse");
+        let mut files: Vec<String> = std::fs::read_dir(directory)
+            .expect("the migrations")
+            .map(|entry| {
+                entry.expect("a file").file_name().to_string_lossy().trim_end_matches(".sql").to_owned()
+            })
+            .collect();
+        files.sort_unstable();
+        assert_eq!(files, CLICKHOUSE.map(|(name, _)| name));
+    }
 }

@@ -62,7 +62,7 @@ pub fn has(person: Known<'_>, contacts: &[Contact], market: Market) -> bool {
     })
 }
 
-/// Who has or had all of the contacts, in this store; of the merchant's people at most `limit` are looked at, newest first.
+/// People of a store who have or had all of the contacts, at most `limit`, newest first.
 pub async fn subject_ids_with(
     keys: &dyn KeyStore,
     merchant: MerchantId,
@@ -70,9 +70,9 @@ pub async fn subject_ids_with(
     contacts: &[Contact],
     limit: i64,
 ) -> Result<Vec<SubjectId>, Problem> {
-    let subjects = keys.subjects_with(merchant, contacts, limit).await;
+    let subjects = keys.subjects_with(merchant, store_id, contacts, limit).await;
     let subjects = subjects.map_err(|error| Problem::unavailable("keys", &error))?;
-    Ok(subjects.into_iter().filter(|of| of.store_id == store_id).map(|of| of.id).collect())
+    Ok(subjects.into_iter().map(|of| of.id).collect())
 }
 
 #[cfg(test)]

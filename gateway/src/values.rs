@@ -5,7 +5,7 @@ use qafila_aggregates::export::{COMPRESSIONS, DELIMITERS, FORMATS, REPORTS};
 use qafila_ingest::sync::progress::PHASES;
 use qafila_projections::notify::bell::kind::MAY_BE_UNWANTED;
 use qafila_schemas::words::cause::{
-    OF_COMPLETENESS, OF_CONNECTION, OF_EXPORT, OF_FAILED_SYNC, OF_PAUSED_SYNC, OF_RECONCILIATION,
+    OF_COMPLETENESS, OF_CONNECTION, OF_EXPORT, OF_FAILED_SYNC, OF_PAUSED_SYNC, OF_RECONCILIATION, OF_WEBHOOKS,
 };
 use qafila_schemas::words::rule::Rule;
 use utoipa::openapi::schema::AnyOfBuilder;
@@ -129,6 +129,8 @@ open! {
     ConnectionCause "KnownConnectionCause" OF_CONNECTION.codes().iter().copied();
     /// Whether the store's events reach us; where they fail, some changes come only with the next night.
     WebhooksState "KnownWebhooksState" ["pending", "complete", "failing"];
+    /// Why some events of the store do not reach us, as a stable code.
+    WebhooksCause "KnownWebhooksCause" OF_WEBHOOKS.codes().iter().copied();
     /// What the store has of the app.
     AppKind "KnownAppKind" ["trial", "subscription"];
     /// What became of the store's subscription to the app.

@@ -63,10 +63,11 @@ impl Contacts {
         Ok(())
     }
 
-    /// Who has all of `digests`, newest keys first, at most `limit`; nobody whose key was destroyed.
+    /// People of a store who have all of `digests`, newest keys first, at most `limit`; none whose key was destroyed.
     pub(crate) async fn find(
         &self,
         merchant: MerchantId,
+        store_id: i64,
         digests: &[Digest],
         limit: i64,
     ) -> Result<Vec<Subject>, sqlx::Error> {
@@ -74,7 +75,7 @@ impl Contacts {
         let others: Vec<&[u8]> = others.iter().map(|digest| &digest[..]).collect();
         let names: Vec<String> = sqlx::query_scalar(
             "SELECT k.subject FROM contact_digests c JOIN subject_keys k USING (merchant_id, subject_key_id)
-             WHERE c.merchant_id = $1 AND c.digest = $2 AND k.wrapped IS NOT NULL
+             WHERE c.merchant_id = $1 AND c.digest = $2 AND k.wrapped IS NOT NULL AND starts_with(k.subject, $5)
                AND NOT EXISTS (SELECT FROM unnest($4::bytea[]) AS other (digest)
                    WHERE NOT EXISTS (SELECT FROM contact_digests o
                        WHERE o.merchant_id = $1 AND o.digest = other.digest AND o.subject_key_id = c.subject_key_id))
@@ -84,6 +85,7 @@ impl Contacts {
         .bind(&first[..])
         .bind(limit)
         .bind(&others)
+        .bind(format!("{store_id}:"))
         .fetch_all(&self.pool)
         .await?;
         Ok(names.iter().filter_map(|name| name.parse().ok()).collect())

@@ -180,12 +180,13 @@ impl KeyStore for PostgresKeys {
     async fn subjects_with(
         &self,
         merchant: MerchantId,
+        store_id: i64,
         contacts: &[Contact],
         limit: i64,
     ) -> Result<Vec<Subject>, KeyStoreError> {
         let look_up = LookUpKey::of(&self.merchant_key(merchant).await?);
         let digests: Vec<_> = contacts.iter().map(|contact| look_up.digest(contact)).collect();
-        self.contacts.find(merchant, &digests, limit).await.map_err(unavailable)
+        self.contacts.find(merchant, store_id, &digests, limit).await.map_err(unavailable)
     }
 }
 

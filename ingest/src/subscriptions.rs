@@ -55,14 +55,35 @@ pub struct SubscriptionState {
     pub wanted: i32,
     /// When they were looked at last.
     pub checked_at: Option<DateTime<Utc>>,
-    /// Why some are missing, in Salla's words or ours.
+    /// Why some are missing, as a stable code.
+    pub cause: Option<String>,
+    /// The same in Salla's words or ours.
     pub fault: Option<String>,
+}
+
+impl SubscriptionState {
+    /// Nobody has looked yet.
+    pub fn pending() -> Self {
+        Self { state: "pending".into(), subscribed: 0, wanted: 0, checked_at: None, cause: None, fault: None }
+    }
+}
+
+/// Why some subscriptions are missing.
+struct Missing {
+    cause: &'static str,
+    fault: String,
+}
+
+impl Missing {
+    fn of(error: &SallaError) -> Self {
+        Self { cause: error.cause(), fault: error.to_string() }
+    }
 }
 
 /// The subscriptions of a merchant's live connection; none where nobody looked yet.
 pub async fn state(pool: &PgPool, merchant: MerchantId) -> Result<Option<SubscriptionState>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT s.state, s.subscribed, s.wanted, s.checked_at, s.fault FROM webhook_subscriptions s
+        "SELECT s.state, s.subscribed, s.wanted, s.checked_at, s.cause, s.fault FROM webhook_subscriptions s
          JOIN salla_connections c USING (connection_id) WHERE c.merchant_id = $1 AND c.wiped_at IS NULL
          ORDER BY c.connected_at DESC LIMIT 1",
     )
@@ -209,16 +230,19 @@ impl Subscriptions {
         let mut look = Look::default();
         let mending =
             tokio::time::timeout(A_LOOK_TAKES, self.mend(&client, due.same_target, &mut look)).await;
-        let (fault, all_made) = match mending {
+        let (missing, all_made) = match mending {
             Ok(Ok(refused)) => (refused, true),
-            Ok(Err(error)) => (Some(error.to_string()), false),
-            Err(_) => (Some(format!("Salla let us make too few calls within {A_LOOK_TAKES:?}")), false),
+            Ok(Err(error)) => (Some(Missing::of(&error)), false),
+            Err(_) => {
+                let fault = format!("Salla let us make too few calls within {A_LOOK_TAKES:?}");
+                (Some(Missing { cause: "salla_blocks_us", fault }), false)
+            }
         };
-        if let Some(fault) = &fault {
+        if let Some(Missing { cause, fault }) = &missing {
             tracing::warn!(event = "subscriptions missing", connectionId = %due.connection_id,
-                missing = STORE_EVENTS.len() - look.there.len(), fault);
+                missing = STORE_EVENTS.len() - look.there.len(), cause, fault);
         }
-        if let Err(error) = self.note(&due, &look, fault, all_made).await {
+        if let Err(error) = self.note(&due, &look, missing, all_made).await {
             tracing::warn!(event = "subscriptions not noted", connectionId = %due.connection_id, error = %error);
         }
     }
@@ -228,11 +252,11 @@ impl Subscriptions {
         &self,
         due: &Due,
         look: &Look,
-        fault: Option<String>,
+        missing: Option<Missing>,
         all_made: bool,
     ) -> Result<(), sqlx::Error> {
         sqlx::query(&format!(
-            "UPDATE webhook_subscriptions SET subscribed = $2, wanted = $3, fault = $4, checked_at = now(),
+            "UPDATE webhook_subscriptions SET subscribed = $2, wanted = $3, fault = $4, cause = $9, checked_at = now(),
                  state = CASE WHEN $4 IS NULL THEN 'complete' ELSE 'failing' END,
                  complete_since = CASE WHEN $8 AND $4 IS NULL THEN now() WHEN $8 THEN NULL
                      WHEN $4 IS NULL THEN coalesce(complete_since, now()) ELSE complete_since END,
@@ -244,11 +268,12 @@ impl Subscriptions {
         .bind(due.connection_id)
         .bind(look.there.len() as i32)
         .bind(STORE_EVENTS.len() as i32)
-        .bind(fault)
+        .bind(missing.as_ref().map(|missing| missing.fault.as_str()))
         .bind(self.target_hash())
         .bind(all_made)
         .bind(due.claimed_until)
         .bind(look.some_were_missing)
+        .bind(missing.as_ref().map(|missing| missing.cause))
         .execute(&self.pool)
         .await
         .map(drop)
@@ -261,7 +286,7 @@ impl Subscriptions {
         client: &SallaClient,
         same_target: bool,
         look: &mut Look,
-    ) -> Result<Option<String>, SallaError> {
+    ) -> Result<Option<Missing>, SallaError> {
         let ours = self.listed(client).await?;
         let mut refused = None;
         for (event, _) in STORE_EVENTS {
@@ -281,7 +306,7 @@ impl Subscriptions {
                     Ok(_) => {}
                     Err(SallaError::Refused { .. }) if OPTIONAL.contains(&event) => continue,
                     Err(error) if is_final(&error) => {
-                        refused = Some(format!("{event}: {error}"));
+                        refused = Some(Missing { cause: error.cause(), fault: format!("{event}: {error}") });
                         continue;
                     }
                     Err(error) => return Err(error),

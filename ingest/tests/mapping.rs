@@ -65,6 +65,7 @@ impl KeyStore for Keys {
     async fn subjects_with(
         &self,
         _: MerchantId,
+        _: i64,
         _: &[Contact],
         _: i64,
     ) -> Result<Vec<Subject>, KeyStoreError> {

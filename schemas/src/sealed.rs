@@ -183,10 +183,11 @@ pub trait KeyStore: Send + Sync {
     /// Lets contacts be looked up, each beside the id of its subject's key.
     async fn remember(&self, merchant: MerchantId, contacts: &[(i64, Contact)]) -> Result<(), KeyStoreError>;
 
-    /// Who has or had all of `contacts`, newest keys first, at most `limit`; nobody of another merchant, and nobody who was erased.
+    /// People of a store who have or had all of `contacts`, newest keys first, at most `limit`. People who were erased are not found.
     async fn subjects_with(
         &self,
         merchant: MerchantId,
+        store_id: i64,
         contacts: &[Contact],
         limit: i64,
     ) -> Result<Vec<Subject>, KeyStoreError>;

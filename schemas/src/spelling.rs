@@ -25,7 +25,7 @@ pub fn words(text: &str) -> Vec<String> {
 }
 
 /// A text in one spelling.
-pub fn spelt(text: &str) -> String {
+fn spelt(text: &str) -> String {
     let decomposed = DecomposingNormalizerBorrowed::new_nfkd().normalize(text);
     decomposed.chars().filter(|letter| !is_mark(*letter)).flat_map(char::to_lowercase).map(letter).collect()
 }

@@ -30,7 +30,7 @@ pub struct RequestExport {
     pub formula_guard: Option<bool>,
     /// Whether personal fields are in the file, opened; none where the report has none.
     pub personal_data: Option<bool>,
-    /// Whether a mail is wanted when it is ready; none where the settings of whoever asks decide.
+    /// Whether a mail is wanted when it is ready; none where the settings of the requester decide.
     pub mail: Option<bool>,
     /// Who asks.
     pub requested_by: Option<UserId>,

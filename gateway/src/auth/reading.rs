@@ -53,6 +53,8 @@ pub struct Reader {
     pub merchant_id: MerchantId,
     /// Whether personal data is shown.
     pub sees_people: bool,
+    /// Whether it is a tool.
+    pub is_key: bool,
 }
 
 /// A key as its merchant sees it.
@@ -82,14 +84,16 @@ impl ReadingKeys {
         Self { pool }
     }
 
-    /// Who sends this request, which reads what `scope` names: 401 where nobody does, 403 where the key may not.
+    /// The sender of a request that reads what `scope` names: 401 without valid credentials, 403 where the key lacks the scope.
     pub async fn reader(&self, tokens: &AccessTokens, call: &Call, scope: Scope) -> Result<Reader, Problem> {
         let bearer = call.header(AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
         let Some(key) = bearer.filter(|bearer| bearer.starts_with(PREFIX)) else {
-            return Ok(Reader { merchant_id: tokens.identify(call)?.merchant_id, sees_people: true });
+            let merchant_id = tokens.identify(call)?.merchant_id;
+            return Ok(Reader { merchant_id, sees_people: true, is_key: false });
         };
         let found: Option<(Uuid, Uuid, Vec<String>, bool)> = sqlx::query_as(
-            "SELECT key_id, merchant_id, scopes, coalesce(last_used_at < now() - interval '1 minute', true) FROM reading_keys WHERE sha256 = $1",
+            "SELECT k.key_id, k.merchant_id, k.scopes, coalesce(k.last_used_at < now() - interval '1 minute', true)
+             FROM reading_keys k JOIN users u ON u.user_id = k.made_by WHERE k.sha256 = $1 AND u.status = 'active'",
         )
         .bind(&Sha256::digest(key)[..])
         .fetch_optional(&self.pool)
@@ -103,7 +107,7 @@ impl ReadingKeys {
             let used = "UPDATE reading_keys SET last_used_at = now() WHERE key_id = $1";
             sqlx::query(used).bind(key_id).execute(&self.pool).await?;
         }
-        Ok(Reader { merchant_id: MerchantId(merchant), sees_people: has(Scope::People) })
+        Ok(Reader { merchant_id: MerchantId(merchant), sees_people: has(Scope::People), is_key: true })
     }
 
     /// A new key, which is shown this once; none where the merchant has as many as there may be.
@@ -124,7 +128,10 @@ impl ReadingKeys {
             .await?;
         let made: Option<ReadingKey> = sqlx::query_as(
             "INSERT INTO reading_keys (key_id, merchant_id, name, sha256, scopes, made_by)
-             SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM reading_keys WHERE merchant_id = $2) < $7
+             SELECT $1, $2, $3, $4, $5, u.user_id FROM users u
+             WHERE u.user_id = $6 AND u.status = 'active' AND (u.password_set_at IS NULL OR floor(extract(epoch FROM u.password_set_at)) <= $8)
+                 AND (SELECT count(*) FROM reading_keys WHERE merchant_id = $2) < $7
+             FOR SHARE OF u
              RETURNING key_id, name, scopes, created_at, last_used_at",
         )
         .bind(Uuid::now_v7())
@@ -134,6 +141,8 @@ impl ReadingKeys {
         .bind(scopes)
         .bind(by.user_id.0)
         .bind(MAX_KEYS)
+        // A reset of the password meanwhile ends the access token that this was asked with.
+        .bind(by.issued_at)
         .fetch_optional(&mut *transaction)
         .await?;
         transaction.commit().await?;

@@ -107,6 +107,11 @@ impl PasswordResets {
             .execute(&mut *transaction)
             .await?;
         end_sessions(&mut transaction, user, None).await?;
+        // A stranger who had the old password may have made them.
+        sqlx::query("DELETE FROM reading_keys WHERE made_by = $1")
+            .bind(user)
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query("DELETE FROM password_resets WHERE user_id = $1")
             .bind(user)
             .execute(&mut *transaction)

@@ -6,6 +6,7 @@ use chrono::NaiveDate;
 use chrono_tz::Tz;
 use qafila_ingest::mapping::market::Market;
 use qafila_projections::lists::find::{Place, Sort, Wanted};
+use qafila_projections::lists::row::MAX_VALUE;
 use qafila_projections::lists::terms::Terms;
 use qafila_projections::olap::reports::start_of_day;
 use qafila_schemas::amount::Amount;
@@ -23,8 +24,6 @@ use crate::problem::Problem;
 
 const DEFAULT_LIMIT: i64 = 20;
 const MAX_LIMIT: i64 = 100;
-/// Bytes of a value.
-const MAX_LENGTH: usize = 400;
 /// Values of one filter.
 const MAX_VALUES: usize = 20;
 
@@ -130,8 +129,8 @@ impl<'l> Reading<'l> {
                 days::day(value).map(|day| self.wanted.until = Some(end(day)))
             }
             name if !self.listing.filters.contains(&name) => Err(Rule::unknown_parameter()),
-            _ if !(1..=MAX_LENGTH).contains(&value.len()) => Err(Rule::length(1, 100)),
-            // Postgres takes no NUL, and nobody types the others.
+            _ if !(1..=MAX_VALUE).contains(&value.chars().count()) => Err(Rule::length(1, MAX_VALUE as i64)),
+            // Postgres takes no NUL.
             _ if value.chars().any(char::is_control) => Err(Rule::control_characters()),
             _ => self.filter(name, value),
         }
@@ -233,7 +232,8 @@ impl<'l> Reading<'l> {
             format!("-{name}")
         });
         let cursor = parameters.iter().find(|(name, _)| name == "cursor");
-        let after = cursor.map(|(_, text)| parse_cursor(text, &sort));
+        let key = self.wanted.sort.key;
+        let after = cursor.map(|(_, text)| parse_cursor(text, &sort).filter(|place| key.can_be(place.key)));
         if after == Some(None) {
             self.broken.add("cursor", Rule::cursor());
         }
@@ -367,5 +367,11 @@ mod tests {
         assert_eq!(read(&format!("cursor={cursor}")).expect("good").after, Some(place));
         assert_eq!(broken(&format!("cursor={cursor}&sort=createdAt")), [("cursor".into(), "cursor")]);
         assert_eq!(broken("cursor=bm9uZQ"), [("cursor".into(), "cursor")]);
+        let never = show_cursor(&Place { key: i64::MAX, id: 1 }, "-createdAt");
+        assert_eq!(
+            broken(&format!("cursor={never}")),
+            [("cursor".into(), "cursor")],
+            "no time of a calendar"
+        );
     }
 }

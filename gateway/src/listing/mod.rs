@@ -124,7 +124,7 @@ impl Listing {
         Ok(store.map(|store| (store, asked)))
     }
 
-    /// The page of rows that was asked for.
+    /// The page of rows that was asked for. People are looked up by their contacts unless the list has narrowed them itself.
     pub async fn find(
         &self,
         app: &App,
@@ -132,7 +132,7 @@ impl Listing {
         store: i64,
         asked: &mut Asked,
     ) -> Result<Found, Problem> {
-        if !asked.contacts.is_empty() {
+        if asked.wanted.people.is_none() && !asked.contacts.is_empty() {
             asked.wanted.people = Some(self.people(app, merchant, store, &asked.contacts).await?);
         }
         let (pool, wanted) = (&app.query_pool, &asked.wanted);
@@ -165,8 +165,8 @@ impl Listing {
         Ok(json(StatusCode::OK, &FacetsBody { facets: FacetBody::all(found) }))
     }
 
-    /// Whoever has or had all of these contacts.
-    async fn people(
+    /// People who have or had all of these contacts.
+    pub async fn people(
         &self,
         app: &App,
         merchant: MerchantId,

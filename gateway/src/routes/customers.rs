@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
+use qafila_ingest::mapping::market::Market;
 use qafila_projections::lists::List;
-use qafila_projections::lists::find::SortKey;
+use qafila_projections::lists::find::{People, SortKey};
 use qafila_projections::oltp::customers::{self, Bought, Customer};
+use qafila_schemas::sealed::Contact;
 use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::{Answer, numbered, present_store};
 use crate::app::App;
-use crate::auth::reading::Scope;
+use crate::auth::reading::{Reader, Scope};
 use crate::call::{Call, json};
 use crate::listing::{FacetsBody, Found, Listing, TotalBody, in_order};
 use crate::money::MoneyBody;
@@ -60,7 +62,7 @@ pub struct CustomerBody {
     groups: Vec<i64>,
     /// Orders of theirs that count as sales.
     orders: i64,
-    /// What they bought for, in the currency of the store; orders whose exchange rate Salla does not say are not in it.
+    /// What they bought for, in the currency of the store; orders whose exchange rate Salla does not say count as they are.
     sales: MoneyBody,
     /// When the first of these orders was made, UTC; null where there is none.
     first_order_at: Option<DateTime<Utc>>,
@@ -119,15 +121,33 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let Some((store, mut asked)) = CUSTOMERS.asked(&app, &call, market, reader).await? else {
         return Ok(json(StatusCode::OK, &CustomersBody::default()));
     };
+    if !asked.contacts.is_empty() {
+        asked.wanted.people = Some(present_people(&app, reader, store, &asked.contacts, market).await?);
+    }
     let Found { ids, next_cursor, total } = CUSTOMERS.find(&app, merchant, store, &mut asked).await?;
     let found = customers::by_ids(&app.query_pool, merchant, store, &ids).await?;
     let mut found = in_order(&ids, found, |customer| customer.customer_id);
     open(&*app.keys, reader, found.iter_mut().flat_map(personal).collect()).await?;
-    // Whoever had it once and has another now is not the one who is looked for.
-    found.retain(|customer| people::has(known(customer), &asked.contacts, market));
     let currency = market.currency().code;
     let items = found.into_iter().map(|customer| CustomerBody::of(customer, &currency)).collect();
     Ok(json(StatusCode::OK, &CustomersBody { items, next_cursor, total }))
+}
+
+/// Customers who have all of these contacts now: a customer who had one once and has another now is not the one who is looked for.
+async fn present_people(
+    app: &App,
+    reader: Reader,
+    store: i64,
+    contacts: &[Contact],
+    market: Market,
+) -> Result<People, Problem> {
+    let merchant = reader.merchant_id;
+    let found = CUSTOMERS.people(app, merchant, store, contacts).await?;
+    let mut customers = customers::by_ids(&app.query_pool, merchant, store, &found.rows).await?;
+    open(&*app.keys, reader, customers.iter_mut().flat_map(personal).collect()).await?;
+    customers.retain(|customer| people::has(known(customer), contacts, market));
+    let rows = customers.iter().map(|customer| customer.customer_id).collect();
+    Ok(People { rows, ..People::default() })
 }
 
 /// Values that customers can be filtered by, each with how many customers have it.

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use http::StatusCode;
 use qafila_ingest::access::AccessError;
 use qafila_ingest::order_histories::{History, HistoryError, OrderOf};
+use qafila_ingest::salla::budget::Urgency;
 use qafila_ingest::salla::client::SallaError;
 use qafila_projections::oltp::orders;
 use serde::Serialize;
@@ -58,12 +59,14 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let order_id = numbered(&id).ok_or_else(unknown)?;
     let store_id = present_store(&app, merchant).await?.ok_or_else(unknown)?;
     let order = orders::find(&app.query_pool, merchant, store_id, order_id).await?.ok_or_else(unknown)?.order;
-    let changed_at = order.salla_updated_at.unwrap_or(order.created_at);
-    let of = OrderOf { merchant, store_id, order_id, customer_id: order.customer_id, changed_at };
-    let kept = app.order_histories.kept(of).await?;
+    // A change that lies ahead of our clock has happened.
+    let changed_at = order.salla_updated_at.unwrap_or(order.created_at).min(Utc::now());
+    let (customer_id, status) = (order.customer_id, order.status_slug);
+    let of = OrderOf { merchant, store_id, order_id, customer_id, changed_at, status };
+    let kept = app.order_histories.kept(&of).await?;
     let (history, is_current) = match kept {
-        Some(kept) if kept.is_fresh(changed_at, Utc::now()) => (kept, true),
-        kept => match fetched(&app, of).await {
+        Some(kept) if kept.is_fresh(&of, Utc::now()) => (kept, true),
+        kept => match fetched(&app, of, reader.is_key).await {
             Ok(fetched) => (fetched, true),
             Err(problem) => (kept.ok_or(problem)?, false),
         },
@@ -79,13 +82,22 @@ pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     Ok(json(StatusCode::OK, &body))
 }
 
-async fn fetched(app: &App, of: OrderOf) -> Result<History, Problem> {
+async fn fetched(app: &App, of: OrderOf, is_key: bool) -> Result<History, Problem> {
     let merchant = app.merchants.load(&of.merchant.to_string()).await;
     let (merchant, _) = merchant.map_err(|error| Problem::unavailable("event store", &error))?;
-    let connection = merchant.connection().ok_or_else(not_connected)?;
-    let asked = tokio::time::timeout(MAX_WAIT, app.order_histories.fetch(of, connection.connection_id)).await;
-    let asked = asked.map_err(|_| Problem::unavailable("salla", &"Salla did not answer in time"))?;
-    asked.map_err(|error| match error {
+    // The read model may still show the store that was connected before.
+    let connection = merchant.connection().filter(|connection| connection.store_id == of.store_id);
+    let connection = connection.ok_or_else(not_connected)?;
+    // What a person waits for may use all of the store's calls; a tool leaves some.
+    let urgency = if is_key { Urgency::Background } else { Urgency::Urgent };
+    let (merchant, order_id) = (of.merchant, of.order_id);
+    // It goes on where it takes longer, so that whoever asks again finds it.
+    let (histories, connection) = (app.order_histories.clone(), connection.connection_id);
+    let fetching = tokio::spawn(async move { histories.fetch(&of, connection, urgency).await });
+    let fetched = tokio::time::timeout(MAX_WAIT, fetching).await;
+    let fetched = fetched.map_err(|_| Problem::unavailable("salla", &"Salla did not answer in time"))?;
+    let fetched = fetched.map_err(|error| Problem::unavailable("order history", &error))?;
+    fetched.map_err(|error| match error {
         HistoryError::Database(error) => error.into(),
         HistoryError::Keys(error) => Problem::unavailable("keys", &error),
         HistoryError::Salla(SallaError::NotFound) => Problem::new(Code::UnknownOrder),
@@ -96,8 +108,9 @@ async fn fetched(app: &App, of: OrderOf) -> Result<History, Problem> {
         HistoryError::Salla(
             error @ (SallaError::Access(_) | SallaError::Unavailable { .. } | SallaError::Throttled),
         ) => Problem::unavailable("salla", &error),
+        error @ HistoryError::Busy => Problem::unavailable("salla", &error),
         HistoryError::Salla(error) => {
-            tracing::warn!(event = "order history refused", merchantId = %of.merchant, orderId = of.order_id, error = %error);
+            tracing::warn!(event = "order history refused", merchantId = %merchant, orderId = order_id, error = %error);
             Problem::new(Code::SallaFailed)
         }
     })

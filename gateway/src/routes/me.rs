@@ -13,7 +13,7 @@ use qafila_ingest::subscriptions::SubscriptionState;
 use qafila_projections::notify::bell::kind::MAY_BE_UNWANTED;
 use qafila_projections::oltp::merchants;
 use qafila_schemas::words::Language;
-use qafila_schemas::words::cause::OF_CONNECTION;
+use qafila_schemas::words::cause::{OF_CONNECTION, OF_WEBHOOKS};
 use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -25,7 +25,7 @@ use crate::auth::rules::{self, Broken};
 use crate::auth::tokens::Identity;
 use crate::call::{Call, json, with_header};
 use crate::problem::Problem;
-use crate::values::{Access, AppKind, AppStatus, ConnectionCause, Locale, WebhooksState};
+use crate::values::{Access, AppKind, AppStatus, ConnectionCause, Locale, WebhooksCause, WebhooksState};
 use crate::wait;
 
 /// User, merchant and connection.
@@ -104,16 +104,21 @@ pub struct WebhooksBody {
     wanted: i32,
     /// When they were looked at last, UTC.
     checked_at: Option<DateTime<Utc>>,
-    /// Why some are missing: technical detail for support, in English.
+    /// Why some are missing; null where none is.
+    #[schema(value_type = Option<WebhooksCause>)]
+    cause: Option<String>,
+    /// What to do about it, in the language that was asked for.
+    advice: Option<String>,
+    /// Technical detail for support, in English.
     fault: Option<String>,
 }
 
 impl WebhooksBody {
-    fn of(state: Option<SubscriptionState>) -> Self {
-        let (subscribed, wanted) = state.as_ref().map_or((0, 0), |s| (s.subscribed, s.wanted));
-        let (checked_at, fault) = state.as_ref().map_or((None, None), |s| (s.checked_at, s.fault.clone()));
-        let state = state.map_or_else(|| "pending".to_owned(), |s| s.state);
-        Self { state, subscribed, wanted, checked_at, fault }
+    fn of(state: Option<SubscriptionState>, language: Language) -> Self {
+        let SubscriptionState { state, subscribed, wanted, checked_at, cause, fault } =
+            state.unwrap_or_else(SubscriptionState::pending);
+        let advice = cause.as_deref().and_then(|cause| OF_WEBHOOKS.advice(language, cause));
+        Self { state, subscribed, wanted, checked_at, cause, advice, fault }
     }
 }
 
@@ -225,7 +230,7 @@ async fn body(app: &App, identity: Identity, language: Language) -> Result<MeBod
         ),
         None => (None, None),
     };
-    let webhooks = WebhooksBody::of(subscriptions);
+    let webhooks = WebhooksBody::of(subscriptions, language);
     let connection = view.and_then(|view| view.connection).map(|c| {
         // Access that ends soon works until then.
         let is_lost = c.access_lost.as_ref().is_some_and(|(cause, _)| cause != ACCESS_ENDS_SOON);

@@ -12,6 +12,7 @@ use rust_decimal::Decimal;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::reports::product::{RecentSalesBody, recent_sales};
 use super::{Answer, numbered, present_store};
 use crate::app::App;
 use crate::auth::reading::Scope;
@@ -59,7 +60,19 @@ pub struct ProductBody {
     is_available: Option<bool>,
     sold_quantity: Option<i64>,
     brand: Option<String>,
+    /// Address (https) of the main image, at Salla; null where there is none.
+    image: Option<String>,
     categories: Vec<String>,
+}
+
+/// A product, and what was sold of it lately.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProductWithSalesBody {
+    #[serde(flatten)]
+    product: ProductBody,
+    /// Null where the reports do not answer now.
+    recent_sales: Option<RecentSalesBody>,
 }
 
 /// The list.
@@ -110,16 +123,17 @@ pub async fn facets(app: Arc<App>, call: Call) -> Answer {
 /// One product.
 #[utoipa::path(get, operation_id = "getProduct", path = "/api/v1/products/{id}", tag = "products", security(("bearer" = []), ("merchantKey" = [])),
     params(("id" = i64, Path, description = "Salla's id")),
-    responses((status = 200, body = ProductBody)))]
+    responses((status = 200, body = ProductWithSalesBody)))]
 pub async fn show(app: Arc<App>, call: Call, id: String) -> Answer {
     let reader = app.reader(&call, Scope::Lists).await?;
     let merchant = reader.merchant_id;
-    let found = match (numbered(&id), present_store(&app, merchant).await?) {
-        (Some(id), Some(store)) => products::find(&app.query_pool, merchant, store, id).await?,
-        _ => None,
+    let (Some(id), Some(store)) = (numbered(&id), present_store(&app, merchant).await?) else {
+        return Err(Problem::new(Code::UnknownProduct));
     };
-    let found = found.ok_or_else(|| Problem::new(Code::UnknownProduct))?;
-    Ok(json(StatusCode::OK, &ProductBody::from(found)))
+    let found = products::find(&app.query_pool, merchant, store, id).await?;
+    let product = ProductBody::from(found.ok_or_else(|| Problem::new(Code::UnknownProduct))?);
+    let recent_sales = recent_sales(&app, merchant, store, id).await;
+    Ok(json(StatusCode::OK, &ProductWithSalesBody { product, recent_sales }))
 }
 
 impl From<Product> for ProductBody {
@@ -143,6 +157,7 @@ impl From<Product> for ProductBody {
             is_available: product.is_available,
             sold_quantity: product.sold_quantity,
             brand: product.brand,
+            image: product.image,
             categories: product.categories,
         }
     }

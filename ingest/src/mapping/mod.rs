@@ -184,7 +184,7 @@ pub fn row_id(row: &str) -> Option<i64> {
 
 /// The document without NUL characters, which JSON may spell and Postgres cannot hold, and with a replacement character for each half of a
 /// surrogate pair that stands alone.
-fn without_nul(row: &str) -> Cow<'_, str> {
+pub(crate) fn without_nul(row: &str) -> Cow<'_, str> {
     const NUL: &str = "\\u0000";
     if !row.contains("\\u") {
         return Cow::Borrowed(row);

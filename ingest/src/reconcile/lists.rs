@@ -201,7 +201,7 @@ impl<'r> Lists<'r> {
     ) -> Result<Option<HashSet<i64>>, Failure> {
         let mut doubt = String::new();
         for scan in 0..MOST_SCANS {
-            let (mut listed, mut number) = (HashSet::new(), 1);
+            let (mut listed, mut number, mut rows) = (HashSet::new(), 1, 0_i64);
             let total = loop {
                 let page = self.run.page(resource, number, query.to_vec()).await?;
                 if !self.run.client.config().shows(resource, page.total) {
@@ -212,7 +212,10 @@ impl<'r> Lists<'r> {
                 if scan == 0 {
                     self.take(resource, &page, |_| true).await?;
                 }
-                if !page.has_next || page.rows.is_empty() {
+                let of_page = page.rows.len() as i64;
+                rows += of_page;
+                // More rows than there are: the same pages come again, and would for ever.
+                if !page.has_next || page.rows.is_empty() || rows > page.total.saturating_add(of_page) {
                     break page.total;
                 }
                 number += 1;

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use crate::access::AccessError;
 use crate::salla::client::SallaError;
 
 /// Rows of one resource, by what became of them.
@@ -89,17 +88,8 @@ impl Failure {
     pub fn cause(&self) -> &'static str {
         match self {
             Self::Lost | Self::Ours(_) => "internal_trouble",
-            Self::NotConnected | Self::Salla(SallaError::Access(AccessError::NotConnected)) => {
-                "not_connected"
-            }
-            Self::Salla(SallaError::Access(access)) => {
-                access.needs_merchant().map_or("internal_trouble", |(cause, _)| cause)
-            }
-            Self::Salla(SallaError::ScopeMissing(_)) => "scope_missing",
-            Self::Salla(SallaError::Throttled) => "salla_blocks_us",
-            Self::Salla(SallaError::Unavailable { .. }) => "salla_unavailable",
-            Self::Salla(SallaError::Unreadable(_)) => "salla_unreadable",
-            Self::Salla(SallaError::Refused { .. } | SallaError::NotFound) => "salla_refused",
+            Self::NotConnected => "not_connected",
+            Self::Salla(error) => error.cause(),
             Self::Disagrees(_) => "source_disagrees",
             Self::TooManyDeletions { .. } => "too_many_deletions",
             Self::TooManyUnmappable { .. } => "too_many_invalid_rows",

@@ -71,6 +71,21 @@ pub enum SallaError {
     },
 }
 
+impl SallaError {
+    /// Stable code, as causes of reconciliations and of missing subscriptions have it.
+    pub fn cause(&self) -> &'static str {
+        match self {
+            Self::Access(AccessError::NotConnected) => "not_connected",
+            Self::Access(access) => access.needs_merchant().map_or("internal_trouble", |(cause, _)| cause),
+            Self::ScopeMissing(_) => "scope_missing",
+            Self::Throttled => "salla_blocks_us",
+            Self::Unavailable { .. } => "salla_unavailable",
+            Self::Unreadable(_) => "salla_unreadable",
+            Self::Refused { .. } | Self::NotFound => "salla_refused",
+        }
+    }
+}
+
 /// A list's page, its rows not yet read.
 #[derive(Debug)]
 pub struct Page {

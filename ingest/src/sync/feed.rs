@@ -38,6 +38,7 @@ pub async fn run(
         max_records: 500,
         max_bytes: 4 << 20,
         max_age: Duration::from_millis(5),
+        fetch_min_bytes: 1,
         offsets: OffsetKeeper::Store(Arc::new(Offsets { pool: pool.clone(), runtime: Handle::current() })),
     };
     let decode = DecodeEvents(SyncJobEventDecoders::new(&contract.registry)?);

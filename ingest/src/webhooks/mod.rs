@@ -93,6 +93,7 @@ pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), R
         max_records: BATCH_RECORDS,
         max_bytes: BATCH_BYTES,
         max_age: BATCH_AGE,
+        fetch_min_bytes: 1,
         offsets: OffsetKeeper::Broker,
     };
     let contract = role.contract;

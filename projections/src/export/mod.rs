@@ -159,11 +159,15 @@ impl Cleaner {
                 Err(error) => return Err(CleanError::Command(error.to_string())),
             }
         }
+        // Files that cannot be removed keep nobody else's.
+        let mut failed = Ok(());
         for over in self.work.to_clean().await? {
-            self.store.remove(over.merchant(), over.job()).await?;
-            self.work.cleaned(&over).await?;
+            match self.store.remove(over.merchant(), over.job()).await {
+                Ok(()) => self.work.cleaned(&over).await?,
+                Err(error) => failed = Err(error.into()),
+            }
         }
-        Ok(())
+        failed
     }
 
     async fn sweep(&self) -> Result<(), CleanError> {

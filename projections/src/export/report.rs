@@ -409,7 +409,7 @@ impl Selection {
             Report::TopProducts => format!(
                 "(SELECT key, currency, argMaxIf(line_sku, created_at, isNotNull(line_sku)) AS newest_sku,
                      argMaxIf(line_name, created_at, isNotNull(line_name)) AS newest_name, sum(first) AS orders_count,
-                     sum(units) AS units_sum, sum(line_sales) AS sales_sum
+                     sum(toInt128(units)) AS units_sum, sum(toInt128(line_sales)) AS sales_sum
                  FROM (SELECT created_at, currency, sold_key, sold_first, sold_units, sold_for, lines_sku, lines_name
                      FROM orders FINAL WHERE {condition} AND {IS_SALE} AND lines_complete = 1)
                  ARRAY JOIN sold_key AS key, sold_first AS first, sold_units AS units, sold_for AS line_sales, lines_sku AS line_sku,

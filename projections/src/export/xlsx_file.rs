@@ -14,8 +14,8 @@ use super::rows::{Block, Cell};
 
 /// Rows of a sheet, the headings among them: what Excel reads.
 const MAX_ROWS: u32 = 1_048_576;
-/// Characters of a cell.
-const MAX_CHARACTERS: usize = 32_767;
+/// UTF-16 units of a cell.
+const MAX_UNITS: usize = 32_767;
 /// Excel counts with 15 digits; a number with more is written as text, so that none is lost.
 const MAX_EXACT: i64 = 999_999_999_999_999;
 /// Days from 1899-12-30, where Excel begins to count, to the Unix epoch.
@@ -172,7 +172,12 @@ fn serial(millis: i64, zone: Tz) -> Option<f64> {
 
 /// As much of a text as a cell holds.
 fn shortened(text: &str) -> &str {
-    text.char_indices().nth(MAX_CHARACTERS).map_or(text, |(end, _)| &text[..end])
+    let mut units = 0;
+    let end = text.char_indices().find(|(_, letter)| {
+        units += letter.len_utf16();
+        units > MAX_UNITS
+    });
+    end.map_or(text, |(end, _)| &text[..end])
 }
 
 /// A packed file, to be read piece by piece.
@@ -237,6 +242,7 @@ mod tests {
         assert_eq!(serial(-4_000_000_000_000, Asia::Riyadh), None);
         assert!(is_exact(MAX_EXACT) && !is_exact(MAX_EXACT + 1));
         assert_eq!(decimal(-12_345), "-1.2345");
-        assert_eq!(shortened(&"ش".repeat(40_000)).chars().count(), MAX_CHARACTERS);
+        assert_eq!(shortened(&"ش".repeat(40_000)).chars().count(), MAX_UNITS);
+        assert_eq!(shortened(&"🐪".repeat(20_000)).chars().count(), MAX_UNITS / 2, "a camel is two units");
     }
 }

@@ -1,19 +1,25 @@
 //! Finding rows of a list: filtered, sorted, a page at a time.
 //!
-//! Rows are found along an index that is in the wanted order. Where terms are asked for, only a bounded walk goes along it: a term of many
-//! rows has some among the first, and one of few is looked up.
+//! Rows are found along an index that is in the wanted order. Where what is asked for has another index (terms, days, amounts), a bounded walk
+//! goes along the order first: what many rows have is found there. What few have is then looked up by its own index, and sorted.
 
-use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+use chrono::{DateTime, Datelike, Utc};
 use qafila_schemas::ids::MerchantId;
 use sqlx::{FromRow, PgPool, Postgres, QueryBuilder};
 
 use super::List;
-use crate::oltp::scope::for_merchant;
+use crate::oltp::scope::for_merchant_within;
 
+/// A query of a list takes no longer: all merchants share the connections.
+const MAX_TIME: Duration = Duration::from_secs(10);
 /// Rows that a walk looks at.
 const WALK: i64 = 1_000;
-/// Rows that are looked up by their terms: terms that more have are conditions of a walk without an end.
+/// Rows that are looked up: what more have is a condition of a walk without an end.
 const MAX_LOOKED_UP: i64 = 5_000;
+/// Rows with the terms among those of a walk from which on the terms are of many rows: to look these up would be in vain.
+const MANY_OF_A_WALK: i64 = 20;
 
 /// What a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -122,20 +128,27 @@ pub async fn find(
     if wanted.is_of_nobody() {
         return Ok(vec![]);
     }
-    let mut scope = for_merchant(pool, merchant).await?;
+    let mut scope = for_merchant_within(pool, merchant, MAX_TIME).await?;
     let finding = Finding { merchant, store_id, list, wanted, after };
-    if wanted.has_terms() {
+    if wanted.has_terms() || wanted.has_range_across_order() {
+        let mut is_of_many = false;
         if !wanted.is_rare {
             let mut walk = finding.walk(limit);
-            let found: Vec<Place> = walk.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
-            if found.len() as i64 == limit {
+            let walked: Vec<Walked> = walk.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
+            let is_whole_list = walked.iter().all(|row| row.walked < WALK);
+            is_of_many = walked.iter().all(|row| row.with_terms >= MANY_OF_A_WALK);
+            let found: Vec<Place> = walked.into_iter().filter_map(Walked::place).collect();
+            if found.len() as i64 == limit || is_whole_list {
                 return Ok(found);
             }
         }
-        let mut look_up = finding.look_up(limit);
-        let found: Vec<LookedUp> = look_up.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
-        if found.iter().all(|row| row.looked_up <= MAX_LOOKED_UP) {
-            return Ok(found.into_iter().filter_map(LookedUp::place).collect());
+        if !(wanted.has_terms() && is_of_many) {
+            let mut look_up = finding.look_up(limit);
+            let found: Vec<LookedUp> =
+                look_up.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
+            if found.iter().all(|row| row.looked_up <= MAX_LOOKED_UP) {
+                return Ok(found.into_iter().filter_map(LookedUp::place).collect());
+            }
         }
     }
     // Which conditions hold is known only with the values: a plan that was made without them would walk the whole store.
@@ -154,7 +167,7 @@ pub async fn count(
     if wanted.is_of_nobody() {
         return Ok(0);
     }
-    let mut scope = for_merchant(pool, merchant).await?;
+    let mut scope = for_merchant_within(pool, merchant, MAX_TIME).await?;
     let finding = Finding { merchant, store_id, list, wanted, after: None };
     if wanted.has_terms() {
         let mut look_up = finding.look_up(MAX_LOOKED_UP);
@@ -171,7 +184,22 @@ pub async fn count(
     sql.build_query_scalar().persistent(false).fetch_one(&mut *scope).await
 }
 
-/// A row that was looked up by its terms, or none, and how many rows have the terms.
+/// A row that a walk found, or none; how many rows it looked at, and how many of these have the terms.
+#[derive(FromRow)]
+struct Walked {
+    walked: i64,
+    with_terms: i64,
+    key: Option<i64>,
+    id: Option<i64>,
+}
+
+impl Walked {
+    fn place(self) -> Option<Place> {
+        Some(Place { key: self.key?, id: self.id? })
+    }
+}
+
+/// A row that was looked up, or none, and how many rows there are of the kind.
 #[derive(FromRow)]
 struct LookedUp {
     looked_up: i64,
@@ -196,6 +224,13 @@ impl Wanted {
         !self.every.is_empty() || !self.any_of.is_empty()
     }
 
+    /// Whether days or amounts are asked for that the order knows nothing of.
+    fn has_range_across_order(&self) -> bool {
+        let has_days = self.from.is_some() || self.until.is_some();
+        let has_amounts = self.amount_from.is_some() || self.amount_to.is_some();
+        (has_days && self.sort.key != SortKey::Created) || (has_amounts && self.sort.key != SortKey::Amount)
+    }
+
     /// A filter of several values whose index is in the order of creation: each value is then read along it.
     fn several(&self) -> Option<(&'static str, &[String])> {
         let all = [
@@ -218,6 +253,12 @@ impl SortKey {
             Self::Units => "units",
             Self::Last => "last_at",
         }
+    }
+
+    /// Whether a row may have this [key](Place::key): times are within what Postgres and its readers know.
+    pub fn can_be(self, key: i64) -> bool {
+        !self.is_time()
+            || DateTime::from_timestamp_micros(key).is_some_and(|at| (1900..=2200).contains(&at.year()))
     }
 
     fn is_time(self) -> bool {
@@ -266,28 +307,37 @@ impl<'w> Finding<'w> {
 
     /// Those of the wanted rows that are among the first in order.
     fn walk(&self, limit: i64) -> QueryBuilder<'w, Postgres> {
-        let mut sql =
-            QueryBuilder::new(format!("SELECT {} AS key, id FROM (SELECT * FROM ", self.key().selected()));
+        let mut sql = QueryBuilder::new("WITH l AS MATERIALIZED (SELECT * FROM ");
         sql.push(self.list.table()).push(" AS l WHERE ");
         self.scope(&mut sql);
         self.behind(&mut sql);
         self.order(&mut sql, WALK);
-        sql.push(") AS l");
+        sql.push(") SELECT counted.walked, counted.with_terms, found.key, found.id FROM (SELECT count(*) AS walked, count(*) FILTER (WHERE true");
+        self.terms(&mut sql);
+        sql.push(") AS with_terms FROM l) AS counted LEFT JOIN LATERAL (");
+        sql.push(format!("SELECT {} AS key, id FROM l", self.key().selected()));
         self.conditions(&mut sql, None);
         self.terms(&mut sql);
         self.order(&mut sql, limit);
+        sql.push(") AS found ON true");
         sql
     }
 
-    /// The wanted among the rows that have the terms, unless there are too many of these.
+    /// The wanted among the rows that have the terms, or that are within days and amounts, unless there are too many of these.
     fn look_up(&self, limit: i64) -> QueryBuilder<'w, Postgres> {
         let (table, wanted) = (self.list.table(), self.wanted);
-        let mut sql = QueryBuilder::new(format!("WITH l AS MATERIALIZED (SELECT * FROM {table}_with_terms("));
-        sql.push_bind(self.store_id).push(", ").push_bind(&wanted.every).push(", ");
-        sql.push_bind(wanted.any_of.first().map_or(&[][..], Vec::as_slice))
-            .push(", ")
-            .push_bind(MAX_LOOKED_UP + 1);
-        sql.push(")) SELECT counted.looked_up, found.key, found.id FROM (SELECT count(*) AS looked_up FROM l) AS counted LEFT JOIN LATERAL (");
+        let mut sql = QueryBuilder::new("WITH l AS MATERIALIZED (SELECT * FROM ");
+        if wanted.has_terms() {
+            sql.push(format!("{table}_with_terms(")).push_bind(self.store_id);
+            sql.push(", ").push_bind(&wanted.every).push(", ");
+            sql.push_bind(wanted.any_of.first().map_or(&[][..], Vec::as_slice));
+            sql.push(", ").push_bind(MAX_LOOKED_UP + 1).push(")");
+        } else {
+            sql.push(format!("{table} AS l"));
+            self.conditions(&mut sql, None);
+            sql.push(" LIMIT ").push_bind(MAX_LOOKED_UP + 1);
+        }
+        sql.push(") SELECT counted.looked_up, found.key, found.id FROM (SELECT count(*) AS looked_up FROM l) AS counted LEFT JOIN LATERAL (");
         sql.push(format!("SELECT {} AS key, id FROM l", self.key().selected()));
         self.conditions(&mut sql, None);
         self.behind(&mut sql);
@@ -443,5 +493,13 @@ mod tests {
         assert_eq!(look_up.matches("terms && ").count(), 1, "the first group is looked up");
         assert_eq!(sql(&wanted).matches("terms && ").count(), 2);
         assert!(wanted.has_terms() && !Wanted::default().has_terms());
+
+        let mut in_days = Wanted { from: Some(Utc::now()), ..Wanted::default() };
+        assert!(!in_days.has_range_across_order(), "days are in the order of creation");
+        in_days.sort.key = SortKey::Amount;
+        assert!(in_days.has_range_across_order());
+        let finding = Finding { wanted: &in_days, ..finding };
+        let look_up = finding.look_up(21).sql().to_owned();
+        assert!(look_up.contains("FROM order_list AS l WHERE") && !look_up.contains("with_terms("));
     }
 }

@@ -28,9 +28,6 @@ pub enum List {
 }
 
 impl List {
-    /// All of them.
-    pub const ALL: [Self; 4] = [Self::Orders, Self::Customers, Self::Products, Self::Carts];
-
     /// Name, as facets have it.
     pub fn name(self) -> &'static str {
         match self {

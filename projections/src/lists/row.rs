@@ -12,6 +12,9 @@ use super::terms::{Terms, distinct};
 use crate::olap::load::Tombstone;
 use crate::olap::standing::{Standing, standing};
 
+/// Characters of a value that rows are filtered by: an index of Postgres takes no row of 2.7 kB, and filters take no longer ones.
+pub const MAX_VALUE: usize = 100;
+
 /// Merchant, store, Salla's id.
 pub type Key = (MerchantId, i64, i64);
 
@@ -102,7 +105,9 @@ impl ListRow {
     /// With these values to filter by, and all that it is found by besides.
     fn found_by(mut self, facets: Vec<Facet>, others: impl IntoIterator<Item = i64>) -> Self {
         self.terms = distinct(facets.iter().map(|facet| facet.term).chain(others).collect());
+        // One that is not kept would be counted anew with each change.
         self.facets = facets;
+        self.facets.retain(|facet| self.terms.binary_search(&facet.term).is_ok());
         self
     }
 }
@@ -129,10 +134,10 @@ impl Listed for OrderFact {
             revision: self.revision,
             created_at: self.created_at,
             amount: in_store(self),
-            status: self.status_slug.clone(),
-            payment_method: self.payment_method.clone(),
-            channel: self.channel.clone(),
-            city: self.city.clone(),
+            status: filtered_by(self.status_slug.as_deref()),
+            payment_method: filtered_by(self.payment_method.as_deref()),
+            channel: filtered_by(self.channel.as_deref()),
+            city: filtered_by(self.city.as_deref()),
             customer_id: self.customer_id,
             is_sale: standing(self.status_slug.as_deref(), self.is_pending_payment == Some(true))
                 == Standing::Sale,
@@ -152,7 +157,7 @@ impl Listed for CustomerFact {
         let row = ListRow {
             revision: self.revision,
             created_at: self.created_at.unwrap_or(Millis(0)),
-            city: self.city.clone(),
+            city: filtered_by(self.city.as_deref()),
             ..ListRow::empty((self.merchant_id, self.store_id, self.customer_id))
         };
         row.found_by(facets, groups)
@@ -167,19 +172,20 @@ impl Listed for ProductFact {
         let own = [("status", &self.status, None), ("kind", &self.kind, None), ("brand", &self.brand, None)];
         let mut facets = facets(&of, own);
         facets.extend(self.categories.iter().filter_map(|name| facet(&of, "category", name, None)));
+        // What many variants have comes last: there may be more terms than a row keeps.
         let skus = || self.sku.iter().chain(&self.variant_skus);
         let exactly = skus().map(|sku| of.value("sku", sku));
-        let texts = skus().chain(&self.name).chain(&self.brand);
-        let words = texts.flat_map(|text| of.beginnings(text));
+        let names = self.name.iter().chain(&self.brand).flat_map(|text| of.beginnings(text));
+        let parts = skus().flat_map(|sku| of.beginnings(sku));
         let row = ListRow {
             revision: self.revision,
             created_at: self.created_at.unwrap_or(Millis(0)),
             amount: self.price,
             units: self.sold_quantity.unwrap_or(0),
-            status: self.status.clone(),
+            status: filtered_by(self.status.as_deref()),
             ..ListRow::empty((self.merchant_id, self.store_id, self.product_id))
         };
-        row.found_by(facets, exactly.chain(words))
+        row.found_by(facets, names.chain(exactly).chain(parts))
     }
 }
 
@@ -194,13 +200,22 @@ impl Listed for CartFact {
             revision: self.revision,
             created_at: self.created_at.unwrap_or(Millis(0)),
             amount: self.total,
-            status: self.status.clone(),
-            city: self.city.clone(),
+            status: filtered_by(self.status.as_deref()),
+            city: filtered_by(self.city.as_deref()),
             customer_id: self.customer_id,
             ..ListRow::empty((self.merchant_id, self.store_id, self.cart_id))
         };
         row.found_by(facets, products)
     }
+}
+
+/// A value that rows are filtered by; one that is too long is none.
+fn filtered_by(value: Option<&str>) -> Option<String> {
+    value.filter(|value| is_short(value)).map(str::to_owned)
+}
+
+fn is_short(value: &str) -> bool {
+    value.chars().count() <= MAX_VALUE
 }
 
 /// The total of an order in the currency of the store: by its own rate, and as it is where it has none.
@@ -220,7 +235,28 @@ fn facets<const N: usize>(
     known.collect()
 }
 
-/// None of a value that is empty.
+/// None of a value that is empty, or too long.
 fn facet(of: &Terms, field: &'static str, value: &str, label: Option<String>) -> Option<Facet> {
-    (!value.is_empty()).then(|| Facet { term: of.value(field, value), field, value: value.to_owned(), label })
+    (!value.is_empty() && is_short(value)).then(|| Facet {
+        term: of.value(field, value),
+        field,
+        value: value.to_owned(),
+        label,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_value_that_no_index_takes_is_left_out_and_costs_its_row_nothing_else() {
+        let of = Terms::of(MerchantId::default(), 1);
+        let long = "x".repeat(MAX_VALUE + 1);
+        let found = facets(&of, [("status", &Some("new".into()), None), ("city", &Some(long.clone()), None)]);
+        assert_eq!(found.iter().map(|facet| facet.field).collect::<Vec<_>>(), ["status"]);
+        assert_eq!(filtered_by(Some(&long)), None);
+        let longest = "ش".repeat(MAX_VALUE);
+        assert_eq!(filtered_by(Some(&longest)).as_ref(), Some(&longest));
+    }
 }

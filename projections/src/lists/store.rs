@@ -1,5 +1,5 @@
-//! Writing rows of lists: what is stored, what changed, and what is counted of it. Everybody locks in the order of the keys: rows, then
-//! facets, then customers.
+//! Writing rows of lists: what is stored, what changed, and what is counted of it. One transaction at a time writes the lists of a store: the
+//! lists of orders and of customers write rows of the same customers.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -28,12 +28,13 @@ struct Bought {
     amount: i64,
 }
 
-/// Stores rows, one of each key and in the order of the keys, unless a newer one is there; counts them among facets and customers.
+/// Stores rows, one of each key, unless a newer one is there; counts them among facets and customers. Their stores are
+/// [locked](lock_stores).
 pub async fn store(connection: &mut PgConnection, list: List, rows: Vec<ListRow>) -> Result<(), sqlx::Error> {
     if rows.is_empty() {
         return Ok(());
     }
-    let known = lock(connection, list, &rows).await?;
+    let known = load(connection, list, &rows).await?;
     let is_newer = |row: &ListRow| known.get(&row.key).is_none_or(|known| known.revision < row.revision);
     let rows: Vec<ListRow> = rows.into_iter().filter(is_newer).collect();
     write(connection, list, &rows).await?;
@@ -44,7 +45,17 @@ pub async fn store(connection: &mut PgConnection, list: List, rows: Vec<ListRow>
     Ok(())
 }
 
-async fn lock(
+/// Waits until no other transaction writes lists of these stores. All take the locks in one order.
+pub(super) async fn lock_stores(connection: &mut PgConnection, rows: &[ListRow]) -> Result<(), sqlx::Error> {
+    let stores: BTreeSet<String> =
+        rows.iter().map(|row| format!("lists of {}:{}", row.key.0, row.key.1)).collect();
+    let stores: Vec<String> = stores.into_iter().collect();
+    let locking = "SELECT pg_advisory_xact_lock(key) FROM (
+        SELECT DISTINCT hashtextextended(store, 0) AS key FROM unnest($1::text[]) AS s (store) ORDER BY key) AS keys";
+    sqlx::query(locking).bind(stores).execute(connection).await.map(drop)
+}
+
+async fn load(
     connection: &mut PgConnection,
     list: List,
     rows: &[ListRow],
@@ -52,8 +63,7 @@ async fn lock(
     let sql = format!(
         "SELECT t.merchant_id, t.store_id, t.id, t.revision, t.is_listed, t.terms, t.customer_id, t.is_sale, t.created_at, t.amount
          FROM {} t JOIN unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS k (m, s, i)
-             ON t.merchant_id = k.m AND t.store_id = k.s AND t.id = k.i
-         ORDER BY t.merchant_id, t.store_id, t.id FOR UPDATE OF t",
+             ON t.merchant_id = k.m AND t.store_id = k.s AND t.id = k.i",
         list.table()
     );
     let (merchants, stores, ids) = keys(rows.iter().map(|row| row.key));
@@ -141,7 +151,10 @@ fn facet_changes<'r>(
         let before: BTreeSet<i64> = before.iter().flat_map(|known| known.terms.iter().copied()).collect();
         let facets = if row.is_listed { row.facets.as_slice() } else { &[] };
         let now: BTreeMap<i64, &Facet> = facets.iter().map(|facet| (facet.term, facet)).collect();
-        for gone in before.iter().filter(|term| !now.contains_key(*term)) {
+        // Most terms are words: what the row still has is gone from no facet.
+        let has =
+            |term: &i64| now.contains_key(term) || row.is_listed && row.terms.binary_search(term).is_ok();
+        for gone in before.iter().filter(|term| !has(term)) {
             changes.entry((merchant, store, *gone)).or_default().0 -= 1;
         }
         for (term, facet) in now.iter().filter(|(term, _)| !before.contains(*term)) {
@@ -166,12 +179,6 @@ async fn count_facets(
     }
     let (merchants, stores, terms) = keys(changes.keys().copied());
     // A term that is gone may be no facet at all; then nothing is counted of it.
-    let locked =
-        "SELECT FROM list_facets f JOIN unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS k (m, s, t)
-            ON f.merchant_id = k.m AND f.store_id = k.s AND f.list = $4 AND f.term = k.t
-        ORDER BY f.merchant_id, f.store_id, f.term FOR UPDATE OF f";
-    let locking = sqlx::query(locked).bind(&merchants).bind(&stores).bind(&terms).bind(list.name());
-    locking.execute(&mut *connection).await?;
     let counts: Vec<i64> = changes.values().map(|(rows, _)| *rows).collect();
     let counted = "UPDATE list_facets f SET rows = f.rows + k.n
         FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $5::bigint[]) AS k (m, s, t, n)
@@ -279,7 +286,7 @@ async fn count_sales(
     look_up_ends(connection, changes.iter().filter(|(_, change)| change.is_less).map(|(key, _)| *key)).await
 }
 
-/// Looks up the first and the last sale of customers. Their rows are locked by now, so this sees what whoever held them before has written.
+/// Looks up the first and the last sale of customers.
 async fn look_up_ends(
     connection: &mut PgConnection,
     customers: impl Iterator<Item = Key>,

@@ -1,5 +1,7 @@
 //! Terms: hashes that a row is found by. A term holds the merchant and the store, so that one index serves all of them and never mixes two.
 
+use std::collections::HashSet;
+
 use qafila_schemas::ids::MerchantId;
 use qafila_schemas::spelling;
 use sha2::{Digest, Sha256};
@@ -62,11 +64,12 @@ impl Terms {
     }
 }
 
-/// Each term once, in order, and not too many.
+/// Each term once, in order, and not too many: the first are kept.
 pub fn distinct(mut terms: Vec<i64>) -> Vec<i64> {
+    let mut seen = HashSet::new();
+    terms.retain(|term| seen.insert(*term));
     terms.truncate(MAX_TERMS);
     terms.sort_unstable();
-    terms.dedup();
     terms
 }
 
@@ -88,6 +91,14 @@ mod tests {
         assert_ne!(of.word("7"), terms(1, 3).word("7"));
         assert_ne!(of.word("7"), of.id("product", 7));
         assert_ne!(of.value("status", "7"), of.value("city", "7"));
+    }
+
+    #[test]
+    fn of_too_many_terms_the_first_are_kept_and_what_is_repeated_takes_no_place() {
+        let many: Vec<i64> = std::iter::repeat_n(5, MAX_TERMS).chain((0..1_000).rev()).collect();
+        let kept = distinct(many);
+        assert_eq!(kept.len(), MAX_TERMS);
+        assert!(kept.is_sorted() && kept.contains(&5) && kept.contains(&999) && !kept.contains(&0));
     }
 
     #[test]

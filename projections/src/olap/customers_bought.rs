@@ -6,7 +6,7 @@ use clickhouse::Row;
 use qafila_schemas::amount::Amount;
 use serde::Deserialize;
 
-use super::reports::{CURRENCY, OF_WINDOW, ReportError, Reports, SETTINGS, Window, amount, amount_of, lines};
+use super::reports::{CURRENCY, OF_WINDOW, ReportError, Reports, SETTINGS, Window, amount, lines};
 use super::standing::IS_SALE;
 
 /// Customers of a window.
@@ -66,11 +66,11 @@ struct GroupLine {
     currency: String,
     customers: u64,
     new_customers: u64,
-    new_sales: i64,
-    returning_sales: i64,
-    unknown_sales: i64,
-    /// Sales in ten-thousandths, customer, orders, last order in ms.
-    top: Vec<(i64, i64, u64, i64)>,
+    new_sales: String,
+    returning_sales: String,
+    unknown_sales: String,
+    /// Sales, customer, orders, last order in ms.
+    top: Vec<(String, i64, u64, i64)>,
 }
 
 #[derive(Row, Deserialize)]
@@ -105,7 +105,7 @@ impl Reports<'_> {
                     customer_id,
                     currency: group.currency.clone(),
                     orders,
-                    sales: amount_of(sales)?,
+                    sales: amount(&sales)?,
                     last_order_at: DateTime::from_timestamp_millis(last).unwrap_or_default(),
                 });
             }
@@ -113,9 +113,9 @@ impl Reports<'_> {
                 currency: Some(group.currency),
                 customers: group.customers,
                 new_customers: group.new_customers,
-                new_sales: amount_of(group.new_sales)?,
-                returning_sales: amount_of(group.returning_sales)?,
-                unknown_sales: amount_of(group.unknown_sales)?,
+                new_sales: amount(&group.new_sales)?,
+                returning_sales: amount(&group.returning_sales)?,
+                unknown_sales: amount(&group.unknown_sales)?,
             };
             counts.push(CustomerCounts { currency: None, ..of_currency.clone() });
             counts.push(of_currency);
@@ -188,13 +188,13 @@ impl Reports<'_> {
 fn by_customer() -> String {
     format!(
         "SELECT reinterpretAsString(cur) AS currency, countIf(customer != 0 AND orders > 0) AS customers,
-             countIf(customer != 0 AND orders > 0 AND is_new) AS new_customers, sumIf(sales, customer != 0 AND is_new) AS new_sales,
-             sumIf(sales, customer != 0 AND NOT is_new) AS returning_sales, sumIf(sales, customer = 0) AS unknown_sales,
-             arrayMap(one -> (one.1, -one.2, one.3, toUnixTimestamp64Milli(one.4)), arraySlice(arrayPartialReverseSort(
+             countIf(customer != 0 AND orders > 0 AND is_new) AS new_customers, toString(sumIf(sales, customer != 0 AND is_new)) AS new_sales,
+             toString(sumIf(sales, customer != 0 AND NOT is_new)) AS returning_sales, toString(sumIf(sales, customer = 0)) AS unknown_sales,
+             arrayMap(one -> (toString(one.1), -one.2, one.3, toUnixTimestamp64Milli(one.4)), arraySlice(arrayPartialReverseSort(
                  {{limit:UInt32}}, groupArrayIf((sales, -customer, orders, last), customer != 0 AND orders > 0)), 1, {{limit:UInt32}})) AS top
          FROM (
              SELECT ifNull(customer_id, 0) AS customer, currency_key AS cur, countIf(is_inside) AS orders,
-                 sumIf(reinterpretAsInt64(ifNull(total, toDecimal64(0, 4))), is_inside) AS sales, maxIf(created_at, is_inside) AS last,
+                 sumIf(ifNull(total, 0), is_inside) AS sales, maxIf(created_at, is_inside) AS last,
                  min(created_at) >= fromUnixTimestamp64Milli({{known:Int64}}, 'UTC') AS is_new
              FROM (
                  SELECT customer_id, currency_key, total, created_at, created_at >= fromUnixTimestamp64Milli({{from:Int64}}, 'UTC') AS is_inside

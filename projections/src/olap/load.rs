@@ -84,6 +84,7 @@ pub async fn run<R: FactRow>(role: OlapRole, shutdown: CancellationToken) -> Res
         max_records: BATCH_ROWS,
         max_bytes: 32 << 20,
         max_age: BATCH_AGE,
+        fetch_min_bytes: 1,
         offsets: OffsetKeeper::Broker,
     };
     let decode = DecodeFacts::<R::Fact>::new(role.contract.registry.decoder()?);

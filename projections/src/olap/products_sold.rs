@@ -69,8 +69,8 @@ struct Line {
     key: i64,
     currency: String,
     orders: u64,
-    quantity: i64,
-    sales: i64,
+    quantity: String,
+    sales: String,
 }
 
 impl Reports<'_> {
@@ -105,35 +105,39 @@ impl Reports<'_> {
         Sold::of(lines(query).await?)
     }
 
-    /// How lines call these products, by their keys.
-    pub async fn names_of_products(&self, keys: Vec<i64>) -> Result<Vec<ProductNames>, ReportError> {
+    /// How lines of a window call these products, by their keys.
+    pub async fn names_of_products(
+        &self,
+        window: Window,
+        keys: Vec<i64>,
+    ) -> Result<Vec<ProductNames>, ReportError> {
         // Lines that have not come have one key, whatever number of names: they are left out before arrays are joined.
         let sql = format!(
             "SELECT key, ifNull(argMaxIf(sku, created_at, isNotNull(sku)), '') AS sku,
                  ifNull(argMaxIf(name, created_at, isNotNull(name)), '') AS name
              FROM (SELECT created_at, sold_key, lines_sku, lines_name FROM orders FINAL
-                 WHERE merchant_id = {{merchant:UUID}} AND store_id = {{store:Int64}} AND lines_complete = 1
+                 WHERE {OF_WINDOW} AND lines_complete = 1
                    AND hasAny(sold_key, {{keys:Array(Int64)}}))
              ARRAY JOIN sold_key AS key, lines_sku AS sku, lines_name AS name
              WHERE key IN {{keys:Array(Int64)}} GROUP BY key {SETTINGS}"
         );
-        lines(self.of_store(&sql).param("keys", keys)).await
+        lines(self.over(&sql, window).param("keys", keys)).await
     }
 }
 
 /// Sales by the start of a point, by product and currency, of the lines that `these` holds of; most first.
 fn sold(start: &str, these: &str, limit: &str) -> String {
     format!(
-        "SELECT start, key, reinterpretAsString(cur) AS currency, orders, quantity, sales FROM (
-             SELECT {start} AS start, key, currency_key AS cur, sum(first) AS orders, sum(units) AS quantity, sum(line_sales) AS sales,
+        "SELECT start, key, reinterpretAsString(cur) AS currency, orders, toString(quantity) AS quantity, toString(sales) AS sales FROM (
+             SELECT {start} AS start, key, currency_key AS cur, sum(first) AS orders, sum(toInt128(units)) AS quantity, sum(toInt128(line_sales)) AS sales,
                  key != {NOT_KNOWN} AS is_known
              FROM orders FINAL
              ARRAY JOIN sold_key AS key, sold_first AS first, sold_units AS units, sold_for AS line_sales
              WHERE {OF_WINDOW} AND {IS_SALE} AND {these}
              GROUP BY start, key, cur
              ORDER BY start, cur, is_known, sales DESC, key
-             {limit})
-         ORDER BY start, currency, sales DESC, key {SETTINGS}"
+             {limit}) AS sold
+         ORDER BY start, currency, sold.sales DESC, key {SETTINGS}"
     )
 }
 
@@ -148,8 +152,8 @@ impl Sold<ProductPoint> {
                     key: line.key,
                     currency: line.currency,
                     orders: line.orders,
-                    quantity: amount_of(line.quantity)?,
-                    sales: amount_of(line.sales)?,
+                    quantity: amount_of(&line.quantity)?,
+                    sales: amount_of(&line.sales)?,
                 },
             })
         });

@@ -262,7 +262,7 @@ impl<'c> Reports<'c> {
     }
 
     /// A query about the store's `{merchant:UUID}`, `{store:Int64}`.
-    pub(super) fn of_store(&self, sql: &str) -> Query {
+    fn of_store(&self, sql: &str) -> Query {
         self.client.query(sql).param("merchant", self.merchant.to_string()).param("store", self.store)
     }
 
@@ -285,9 +285,10 @@ where
         .map_err(Into::into)
 }
 
-/// A sum in ten-thousandths.
-pub(super) fn amount_of(mantissa: i64) -> Result<Amount, ReportError> {
-    Amount::from_mantissa(mantissa).map_err(|_| ReportError::TooLarge(mantissa.to_string()))
+/// A sum of ten-thousandths that ClickHouse spells; it may be longer than any amount.
+pub(super) fn amount_of(mantissa: &str) -> Result<Amount, ReportError> {
+    let amount = mantissa.parse().ok().and_then(|mantissa| Amount::from_mantissa(mantissa).ok());
+    amount.ok_or_else(|| ReportError::TooLarge(mantissa.to_owned()))
 }
 
 /// A sum that ClickHouse spells.

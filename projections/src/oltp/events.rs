@@ -148,6 +148,7 @@ where
         max_records: 500,
         max_bytes: 4 << 20,
         max_age: Duration::from_millis(2),
+        fetch_min_bytes: 1,
         offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), projection))),
     };
     let decode = DecodeEvents(D::new(&role.contract.registry)?);

@@ -54,6 +54,9 @@ pub enum ProjectionError {
     /// Rows of a batch were changed by somebody else, again and again.
     #[error("rows of a batch keep changing under the merge: another process merges the same partitions")]
     Contended,
+    /// Rows of a list could not be made: a bug of ours.
+    #[error("making the rows of a list: {0}")]
+    Rows(String),
     /// The thread that publishes facts has panicked.
     #[error("the thread that publishes facts has ended")]
     PublisherEnded,

@@ -44,21 +44,22 @@ pub async fn advance(
     projection: &str,
     spans: &[Span],
 ) -> Result<bool, sqlx::Error> {
-    for span in spans {
-        let moved = sqlx::query(
-            "INSERT INTO projection_offsets AS known (projection, topic, partition, next_offset) VALUES ($1, $2, $3, $4)
-             ON CONFLICT (projection, topic, partition) DO UPDATE SET next_offset = $4 WHERE known.next_offset <= $5",
-        )
-        .bind(projection)
-        .bind(&span.topic)
-        .bind(span.partition)
-        .bind(span.last + 1)
-        .bind(span.first)
-        .execute(&mut *connection)
-        .await?;
-        if moved.rows_affected() == 0 {
-            return Ok(false);
-        }
-    }
-    Ok(true)
+    // Every caller takes the rows in one order.
+    let mut spans: Vec<&Span> = spans.iter().collect();
+    spans.sort_unstable_by_key(|span| (&span.topic, span.partition));
+    let moved = sqlx::query(
+        "INSERT INTO projection_offsets AS known (projection, topic, partition, next_offset)
+         SELECT $1, s.topic, s.partition, s.next FROM unnest($2::text[], $3::int[], $4::bigint[]) AS s (topic, partition, next)
+         ON CONFLICT (projection, topic, partition) DO UPDATE SET next_offset = EXCLUDED.next_offset
+         WHERE known.next_offset <= (SELECT s.first FROM unnest($2::text[], $3::int[], $5::bigint[]) AS s (topic, partition, first)
+             WHERE s.topic = known.topic AND s.partition = known.partition)",
+    )
+    .bind(projection)
+    .bind(spans.iter().map(|span| span.topic.as_str()).collect::<Vec<_>>())
+    .bind(spans.iter().map(|span| span.partition).collect::<Vec<_>>())
+    .bind(spans.iter().map(|span| span.last + 1).collect::<Vec<_>>())
+    .bind(spans.iter().map(|span| span.first).collect::<Vec<_>>())
+    .execute(connection)
+    .await?;
+    Ok(moved.rows_affected() == spans.len() as u64)
 }

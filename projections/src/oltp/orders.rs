@@ -109,12 +109,12 @@ pub async fn names_of_customers(
     customers: &[i64],
 ) -> Result<Vec<(i64, Option<String>)>, sqlx::Error> {
     let mut scope = for_merchant(pool, merchant).await?;
-    sqlx::query_as(
+    sqlx::query_as(&format!(
         "SELECT asked.id, newest.customer_name FROM unnest($3::bigint[]) AS asked (id) CROSS JOIN LATERAL (
              SELECT customer_name FROM orders
-             WHERE merchant_id = $1 AND store_id = $2 AND customer_id = asked.id AND customer_name IS NOT NULL
-             ORDER BY created_at DESC NULLS LAST LIMIT 1) AS newest",
-    )
+             WHERE merchant_id = $1 AND store_id = $2 AND customer_id = asked.id AND customer_name IS NOT NULL AND {IS_THERE}
+             ORDER BY created_at DESC NULLS LAST LIMIT 1) AS newest"
+    ))
     .bind(merchant.0)
     .bind(store_id)
     .bind(customers)

@@ -44,12 +44,14 @@ pub struct Product {
     pub sold_quantity: Option<i64>,
     /// Brand.
     pub brand: Option<String>,
+    /// Address (https) of the main image.
+    pub image: Option<String>,
     /// Names of categories.
     pub categories: Vec<String>,
 }
 
 const COLUMNS: &str = "product_id, created_at, salla_updated_at, name, sku, kind, status, price, regular_price, sale_price, cost_price, currency,
-    quantity, unlimited_quantity, is_available, sold_quantity, brand, categories";
+    quantity, unlimited_quantity, is_available, sold_quantity, brand, image, categories";
 
 /// The products of a merchant's store with these ids, in no order. `pool` is the query role's.
 pub async fn by_ids(

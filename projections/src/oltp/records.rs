@@ -33,6 +33,7 @@ pub(super) async fn follow_records<T: AvroRecord>(
         max_records: 500,
         max_bytes: 4 << 20,
         max_age: BATCH_AGE,
+        fetch_min_bytes: 1,
         offsets: OffsetKeeper::Store(Arc::new(ProjectionOffsets::new(role.pool.clone(), projection))),
     };
     let decode = DecodeRecords(role.contract.registry.decoder()?);

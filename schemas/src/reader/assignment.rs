@@ -261,6 +261,7 @@ mod tests {
             max_records: 10,
             max_bytes: 1 << 20,
             max_age: Duration::from_millis(20),
+            fetch_min_bytes: 1,
             offsets: OffsetKeeper::Broker,
         };
         write(&kafka, "first").await;

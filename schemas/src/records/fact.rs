@@ -273,6 +273,9 @@ pub struct ProductFact {
     /// Units sold so far, as Salla counts.
     #[serde(default)]
     pub sold_quantity: Option<i64>,
+    /// Address (https) of the main image; null where unknown or absent.
+    #[serde(default)]
+    pub image: Option<String>,
     /// Name of the brand.
     #[serde(default)]
     pub brand: Option<String>,

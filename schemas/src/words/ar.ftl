@@ -191,6 +191,16 @@ cause-reconciliation-too-many-deletions = سجلات كثيرة لم تعد مو
 cause-reconciliation-too-many-invalid-rows = تعذّرت قراءة سجلات كثيرة وهي محفوظة. تواصل مع الدعم.
 cause-reconciliation-internal-trouble = حدث عطل عندنا. لا يلزمك شيء: نعيد المحاولة الليلة القادمة.
 
+cause-webhooks-not-connected = لا يوجد متجر مرتبط. اربط متجرك على سلة من جديد.
+cause-webhooks-access-refused = لم تعد سلة تقبل وصولنا. اربط متجرك على سلة من جديد.
+cause-webhooks-refresh-answer-lost = ضاع رد سلة على تجديد وصولنا. اربط متجرك على سلة من جديد.
+cause-webhooks-scope-missing = لم تمنحنا سلة كل الصلاحيات. اربط متجرك من جديد ووافق على كل ما يُطلب.
+cause-webhooks-salla-blocks-us = لم تسمح سلة إلا بطلبات قليلة. لا يلزمك شيء: نعيد المحاولة خلال ساعة، وتصل التغييرات كل ليلة حتى ذلك الحين.
+cause-webhooks-salla-unavailable = لم تستجب سلة. لا يلزمك شيء: نعيد المحاولة خلال ساعة، وتصل التغييرات كل ليلة حتى ذلك الحين.
+cause-webhooks-salla-unreadable = أرسلت سلة ردًا بشكل لا نستطيع قراءته. نعيد المحاولة، وتصل التغييرات كل ليلة حتى ذلك الحين؛ وإن استمر ذلك فتواصل مع الدعم.
+cause-webhooks-salla-refused = ترفض سلة إرسال بعض أحداث متجرك. تصل التغييرات كل ليلة؛ وإن استمر ذلك فتواصل مع الدعم.
+cause-webhooks-internal-trouble = تعطل شيء لدينا. لا يلزمك شيء: نعيد المحاولة خلال ساعة.
+
 cause-completeness-rows-unread = تعذّرت قراءة بعض السجلات. هي محفوظة ونعيد قراءتها كل ليلة.
 cause-completeness-not-stored-yet = ما قُرئ ما زال يُحفظ. لا يلزمك شيء.
 cause-completeness-webhooks-failing = لا تصلنا أحداث المتجر. نقرأ كل ليلة ما كانت ستخبرنا به.

@@ -61,6 +61,22 @@ pub const OF_RECONCILIATION: Causes = Causes {
     ],
 };
 
+/// Why events of a store do not reach us.
+pub const OF_WEBHOOKS: Causes = Causes {
+    family: "webhooks",
+    codes: &[
+        "not_connected",
+        "access_refused",
+        "refresh_answer_lost",
+        "scope_missing",
+        "salla_blocks_us",
+        "salla_unavailable",
+        "salla_unreadable",
+        "salla_refused",
+        "internal_trouble",
+    ],
+};
+
 /// Why completeness stands still.
 pub const OF_COMPLETENESS: Causes = Causes {
     family: "completeness",
@@ -126,9 +142,15 @@ mod tests {
 
     #[test]
     fn every_cause_has_advice_in_both_languages_and_another_has_none() {
-        for family in
-            [OF_PAUSED_SYNC, OF_FAILED_SYNC, OF_CONNECTION, OF_RECONCILIATION, OF_COMPLETENESS, OF_EXPORT]
-        {
+        for family in [
+            OF_PAUSED_SYNC,
+            OF_FAILED_SYNC,
+            OF_CONNECTION,
+            OF_RECONCILIATION,
+            OF_WEBHOOKS,
+            OF_COMPLETENESS,
+            OF_EXPORT,
+        ] {
             for code in family.codes() {
                 let [arabic, english] =
                     [Language::Arabic, Language::English].map(|language| family.advice(language, code));

@@ -167,6 +167,16 @@ cause-reconciliation-too-many-deletions = Many rows are no longer at Salla. Noth
 cause-reconciliation-too-many-invalid-rows = Too many rows could not be read. They are kept: contact support.
 cause-reconciliation-internal-trouble = Something of ours did not work. Nothing is needed: it is tried again the next night.
 
+cause-webhooks-not-connected = No store is connected. Connect your Salla store again.
+cause-webhooks-access-refused = Salla no longer accepts our access. Connect your Salla store again.
+cause-webhooks-refresh-answer-lost = Salla's answer to a renewal of our access was lost. Connect your Salla store again.
+cause-webhooks-scope-missing = Salla did not grant us everything. Connect your store again and approve all that is asked for.
+cause-webhooks-salla-blocks-us = Salla let too few calls through. Nothing is needed: it is tried again within the hour, and changes come every night until then.
+cause-webhooks-salla-unavailable = Salla did not answer. Nothing is needed: it is tried again within the hour, and changes come every night until then.
+cause-webhooks-salla-unreadable = Salla's answer had a shape that we cannot read. It is tried again, and changes come every night until then; if it stays, contact support.
+cause-webhooks-salla-refused = Salla refuses some of your store's events. Changes come every night; if it stays, contact support.
+cause-webhooks-internal-trouble = Something of ours did not work. Nothing is needed: it is tried again within the hour.
+
 cause-completeness-rows-unread = Some rows could not be read. They are kept, and read again every night.
 cause-completeness-not-stored-yet = What was read is still being stored. Nothing is needed.
 cause-completeness-webhooks-failing = The store's events do not reach us. What they would have told is read every night.

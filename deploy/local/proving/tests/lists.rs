@@ -454,6 +454,51 @@ fn products_are_found_while_somebody_types_and_sorted_by_price() {
 }
 
 #[test]
+fn a_product_shows_its_image_and_what_was_sold_of_it_lately() {
+    SHARED.run(async {
+        let (merchant, _) = imported().await?;
+        let riyadh = |at: chrono::DateTime<Utc>| at.with_timezone(&chrono_tz::Asia::Riyadh).date_naive();
+        let from = riyadh(Utc::now()) - chrono::Days::new(29);
+        // Orders and units by currency, of the product that most sales of these days have.
+        let (id, sold) = of_store(|store| {
+            let mut all: BTreeMap<usize, BTreeMap<&'static str, (u64, u64)>> = BTreeMap::new();
+            for order in store.orders.iter().filter(|one| is_sale(one) && riyadh(one.created_at) >= from) {
+                let products: BTreeSet<usize> = order.lines.iter().map(|line| line.product).collect();
+                for product in products {
+                    let lines = order.lines.iter().filter(|line| line.product == product);
+                    let of_currency = all.entry(product).or_default().entry(order.currency).or_default();
+                    of_currency.0 += 1;
+                    of_currency.1 += lines.map(|line| u64::from(line.quantity)).sum::<u64>();
+                }
+            }
+            let most = all.into_iter().max_by_key(|(_, sold)| sold.values().map(|one| one.0).sum::<u64>());
+            most.map(|(product, sold)| (store.products[product].id, sold))
+        })
+        .await?
+        .context("a sale within 30 days")?;
+        let told = |shown: &Value| -> BTreeMap<String, (u64, String)> {
+            let sales = shown["recentSales"]["sales"].as_array().into_iter().flatten();
+            let one = |one: &Value| {
+                let currency = one["sales"]["currency"].as_str()?.to_owned();
+                Some((currency, (one["orders"].as_u64()?, one["quantity"].as_str()?.to_owned())))
+            };
+            sales.filter_map(one).collect()
+        };
+        let sold: BTreeMap<String, (u64, String)> = sold
+            .into_iter()
+            .map(|(currency, (orders, units))| (currency.to_owned(), (orders, format!("{units}.0000"))))
+            .collect();
+        let path = format!("products/{id}");
+        let shown = until(|| get(merchant, &path), |shown| told(shown) == sold).await?;
+        ensure!(shown["image"] == format!("https://cdn.example.com/p/{id}.jpg"), "{shown}");
+        ensure!(shown["recentSales"]["from"] == from.to_string(), "{shown}");
+        let page = get(merchant, "products?limit=100").await?;
+        ensure!(items(&page).iter().all(|item| item["image"].is_string()), "{page}");
+        Ok(())
+    });
+}
+
+#[test]
 fn the_history_of_an_order_is_fetched_once_and_its_notes_are_sealed() {
     SHARED.run(async {
         let (merchant, _) = imported().await?;

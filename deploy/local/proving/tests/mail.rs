@@ -197,9 +197,17 @@ fn a_forgotten_password_is_set_anew_once_by_the_link_of_a_mail_and_ends_all_sess
         until(|| async { Ok(Utc::now().timestamp()) }, |now| *now > registered).await?;
         let weak = post("password/reset", json!({"token": token, "password": "short"})).await?;
         ensure!(weak.status() == StatusCode::UNPROCESSABLE_ENTITY, "{}", weak.status());
+        let made = merchant.post("/api/v1/api-keys", &json!({"name": "BI", "scopes": ["lists"]})).await?;
+        let key = expect(made, StatusCode::CREATED).await?["key"].as_str().context("a key")?.to_owned();
+        let reads = || async {
+            let orders = format!("{}/api/v1/orders", world.gateway);
+            anyhow::Ok(reqwest::Client::new().get(orders).bearer_auth(&key).send().await?.status())
+        };
+        ensure!(reads().await? == StatusCode::OK, "the key reads");
         let reset = || post("password/reset", json!({"token": token, "password": "New-Horse-77-x"}));
         ensure!(reset().await?.status() == StatusCode::NO_CONTENT, "a new password");
         ensure!(reset().await?.status() == StatusCode::BAD_REQUEST, "once");
+        ensure!(reads().await? == StatusCode::UNAUTHORIZED, "keys of the old password's time have ended");
         ensure!(login(PASSWORD).await?.status() == StatusCode::UNAUTHORIZED, "the old one");
         ensure!(login("New-Horse-77-x").await?.status() == StatusCode::OK, "the new one");
         let refreshed = http.post(format!("{}/api/v1/auth/refresh", world.gateway)).header("cookie", cookie);

@@ -84,6 +84,7 @@ fn member(world: &World, topic: &str, slot: &str) -> Result<Reader<String>> {
         max_records: 10,
         max_bytes: 1 << 20,
         max_age: Duration::from_millis(20),
+        fetch_min_bytes: 1,
         offsets: OffsetKeeper::Broker,
     };
     Ok(Reader::start(&world.kafka()?, &world.registry()?, config, Text)?)
@@ -179,6 +180,7 @@ fn a_registry_that_is_down_holds_the_reader_up_and_costs_nothing() {
             max_records: 100,
             max_bytes: 1 << 20,
             max_age: Duration::from_millis(20),
+            fetch_min_bytes: 1,
             offsets: OffsetKeeper::Broker,
         };
         // Nobody listens there.

@@ -119,6 +119,14 @@ impl Asked {
         }
     }
 
+    /// The days of a report that nobody gave days: the last 30 of Riyadh.
+    pub(super) fn of_recent_days() -> Self {
+        let zone = Tz::Asia__Riyadh;
+        let to = Utc::now().with_timezone(&zone).date_naive();
+        let from = to.checked_sub_days(Days::new(DEFAULT_DAYS - 1)).unwrap_or(to);
+        Self { from, to, zone, granularity: None, limit: DEFAULT_ROWS, compare: None }
+    }
+
     /// The window.
     pub(super) fn window(&self) -> Window {
         between(self.from, self.to, self.zone)

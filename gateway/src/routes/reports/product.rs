@@ -2,12 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use chrono::NaiveDate;
 use chrono_tz::Tz;
 use http::StatusCode;
 use qafila_projections::olap::products_sold::ProductPoint;
+use qafila_projections::olap::reports::{Granularity, Reports};
 use qafila_schemas::amount::Amount;
+use qafila_schemas::ids::MerchantId;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -20,6 +23,9 @@ use crate::money::MoneyBody;
 use crate::problem::{Code, Problem};
 use crate::routes::{Answer, numbered};
 use crate::values::{ComparisonName, GranularityName};
+
+/// The details of a product wait this long for its sales.
+const SALES_TAKE: Duration = Duration::from_secs(3);
 
 /// What was sold of a product.
 #[derive(Debug, Serialize, ToSchema)]
@@ -71,6 +77,50 @@ pub struct PreviousProductBody {
     to: NaiveDate,
     sales: Vec<ProductFiguresBody>,
     points: Vec<ProductPointBody>,
+}
+
+/// What was sold of a product in the last 30 days of Riyadh.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct RecentSalesBody {
+    /// First day.
+    from: NaiveDate,
+    /// Last day: today.
+    to: NaiveDate,
+    /// By currency; empty where nothing was sold.
+    sales: Vec<ProductFiguresBody>,
+    /// Sales whose lines are not known yet: they are in no figure above. 0 once the import is complete.
+    orders_without_lines: u64,
+}
+
+/// What was sold of a product lately; none where the reports do not answer soon: the rest of a product does not wait for them.
+pub async fn recent_sales(
+    app: &App,
+    merchant: MerchantId,
+    store: i64,
+    product_id: i64,
+) -> Option<RecentSalesBody> {
+    let asked = Asked::of_recent_days();
+    let read = async {
+        let currency = app.connector.market(merchant).await?.currency().code;
+        let reports = Reports::of(&app.clickhouse, merchant, store, &currency);
+        let found = reports.product_points(asked.window(), product_id, Granularity::Month, asked.zone.name());
+        found.await.map_err(unavailable)
+    };
+    let found = match tokio::time::timeout(SALES_TAKE, read).await {
+        Ok(Ok(found)) => found,
+        Ok(Err(problem)) => {
+            tracing::warn!(event = "failed to read the sales of a product", merchantId = %merchant, problem = ?problem.code);
+            return None;
+        }
+        Err(_) => {
+            tracing::warn!(event = "failed to read the sales of a product", merchantId = %merchant, problem = "timeout");
+            return None;
+        }
+    };
+    let (from, to) = asked.days();
+    let (sales, orders_without_lines) = (sums(&found.sold), found.orders_without_lines);
+    Some(RecentSalesBody { from, to, sales, orders_without_lines })
 }
 
 /// What was sold of one product by day, week or month.

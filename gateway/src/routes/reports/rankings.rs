@@ -7,6 +7,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use http::StatusCode;
 use qafila_projections::olap::customers_bought::{CustomerCounts, CustomerSales};
 use qafila_projections::olap::products_sold::ProductSales;
+use qafila_projections::olap::reports::Window;
 use qafila_projections::oltp::{orders, products};
 use qafila_schemas::amount::Amount;
 use qafila_schemas::ids::MerchantId;
@@ -161,7 +162,7 @@ pub async fn top_products(app: Arc<App>, call: Call) -> Answer {
         }
         None => None,
     };
-    let named = names(&app, reader.merchant_id, &source, &found.sold).await?;
+    let named = names(&app, reader.merchant_id, &source, asked.window(), &found.sold).await?;
     let products = found.sold.iter().map(|product| {
         let names = named.get(&product.key).cloned().unwrap_or_default();
         let previous = before.as_ref().map(|(_, before)| {
@@ -203,6 +204,7 @@ async fn names(
     app: &App,
     merchant: MerchantId,
     source: &Source<'_>,
+    window: Window,
     sold: &[ProductSales],
 ) -> Result<BTreeMap<i64, Names>, Problem> {
     let ids: Vec<i64> = sold.iter().filter_map(ProductSales::product_id).collect();
@@ -214,7 +216,7 @@ async fn names(
     others.sort_unstable();
     others.dedup();
     if !others.is_empty() {
-        let told = source.reports.names_of_products(others).await.map_err(unavailable)?;
+        let told = source.reports.names_of_products(window, others).await.map_err(unavailable)?;
         named.extend(
             told.into_iter()
                 .map(|one| (one.key, Names { sku: known_text(one.sku), name: known_text(one.name) })),

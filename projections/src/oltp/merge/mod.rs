@@ -68,6 +68,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         max_bytes: 16 << 20,
         // Each batch is a Kafka transaction, whose cost is the same for one record and for thousands.
         max_age: Duration::from_millis(80),
+        fetch_min_bytes: 1,
         offsets: OffsetKeeper::Broker,
     };
     let decode = DecodeObservations(role.contract.registry.decoder()?);

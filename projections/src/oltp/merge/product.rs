@@ -27,6 +27,8 @@ pub struct Product {
     fields: Fields,
     categories: Register<Vec<String>>,
     variant_skus: Register<Vec<String>>,
+    /// After the lists: what was seen of a field is stored by its place, and rows of before have none here.
+    image: Register<String>,
     /// The latest that any source told.
     salla_updated_at: Option<Millis>,
 }
@@ -66,7 +68,12 @@ impl MergedRow for Product {
     type Fact = ProductFact;
 
     fn columns() -> Vec<(&'static str, &'static str)> {
-        let own = [("categories", "text[]"), ("variant_skus", "text[]"), ("salla_updated_at", "timestamptz")];
+        let own = [
+            ("categories", "text[]"),
+            ("variant_skus", "text[]"),
+            ("image", "text"),
+            ("salla_updated_at", "timestamptz"),
+        ];
         LAYOUT.columns().into_iter().chain(own).collect()
     }
 
@@ -76,6 +83,7 @@ impl MergedRow for Product {
             fields: Fields::blank(LAYOUT),
             categories: Register::default(),
             variant_skus: Register::default(),
+            image: Register::default(),
             salla_updated_at: None,
         }
     }
@@ -101,24 +109,30 @@ impl MergedRow for Product {
         if let Some(skus) = seen.variant_skus.take() {
             changed |= self.variant_skus.observe(Some(skus), stamp, rules);
         }
+        let image = seen.image.take();
+        if image.is_some() || empty.iter().any(|field| field == "image") {
+            changed |= self.image.observe(image, stamp, rules);
+        }
         changed | self.fields.observe(claims(seen, unreadable_of(&unreadable), empty, assumed), stamp, rules)
     }
 
     fn doubt(&self, rules: Rules) -> Option<Millis> {
         let lists = self.categories.seen().doubt(rules).max(self.variant_skus.seen().doubt(rules));
+        // Sources may name one image by several addresses: that is no reason to read the product again.
         self.fields.doubt(rules, &["unreadable"]).max(lists)
     }
 
     fn remember(&mut self, rules: Rules) {
-        let lists = [self.categories.seen(), self.variant_skus.seen()];
-        self.base.ledger.remember(self.fields.seen().chain(lists), rules);
+        let own = [self.categories.seen(), self.variant_skus.seen(), self.image.seen()];
+        self.base.ledger.remember(self.fields.seen().chain(own), rules);
     }
 
     fn into_fact(self, rules: Rules) -> Option<ProductFact> {
         let mut observed = self.fields.observed(rules);
         observed.add("categories", self.categories.stamp(rules));
         observed.add("variant_skus", self.variant_skus.stamp(rules));
-        let Self { base, fields, categories, variant_skus, salla_updated_at } = self;
+        observed.add("image", self.image.stamp(rules));
+        let Self { base, fields, categories, variant_skus, image, salla_updated_at } = self;
         let mut values = fields.into_values();
         Some(ProductFact {
             merchant_id: base.key.0,
@@ -145,6 +159,7 @@ impl MergedRow for Product {
             is_available: values.flag(),
             categories: categories.into_value().unwrap_or_default(),
             variant_skus: variant_skus.into_value().unwrap_or_default(),
+            image: image.into_value(),
             salla_updated_at,
             observed: observed.into_fact(),
         })
@@ -164,6 +179,7 @@ impl MergedRow for Product {
                 rows.iter().map(|row| text_array(list(row).value().map_or(&[], Vec::as_slice))).collect();
             add_texts(into, texts.iter().map(|text| Some(text.as_str())))?;
         }
+        add_texts(into, rows.iter().map(|row| row.image.value().map(String::as_str)))?;
         add(into, rows.iter().map(|row| time(row.salla_updated_at)).collect::<Vec<_>>())
     }
 
@@ -178,6 +194,7 @@ impl MergedRow for Product {
             Ok(Register::stored((seen != Sightings::default()).then_some(texts), seen))
         };
         let (categories, variant_skus) = (list()?, list()?);
-        Ok(Self { base, fields, categories, variant_skus, salla_updated_at: columns.time()? })
+        let image = Register::stored(columns.take()?, seen.next().unwrap_or_default());
+        Ok(Self { base, fields, categories, variant_skus, image, salla_updated_at: columns.time()? })
     }
 }
