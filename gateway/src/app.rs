@@ -37,6 +37,7 @@ use crate::problem::Problem;
 use crate::route_names::RouteNames;
 use crate::routes;
 use crate::routes::reports::freshness::Freshness;
+use crate::routes::reports::sharing::Sharing;
 use crate::server::{Front, serve};
 use crate::webhooks::WebhookIntake;
 
@@ -127,6 +128,8 @@ pub struct App {
     pub webhooks: WebhookIntake,
     /// Of which time reports are.
     pub freshness: Freshness,
+    /// Reports that are being made.
+    pub sharing: Sharing,
     /// Opens personal texts.
     pub keys: Arc<dyn KeyStore>,
     /// Signs and reads links to files.
@@ -179,6 +182,7 @@ pub async fn run(
         api_keys: role.api_keys,
         webhooks: role.webhooks,
         freshness: Freshness::default(),
+        sharing: Sharing::default(),
         keys: role.keys,
         query_pool: role.query_pool,
         clickhouse: role.clickhouse,

@@ -131,6 +131,11 @@ pub fn json<T: Serialize>(status: StatusCode, value: &T) -> Response {
         Ok(body) => body,
         Err(error) => return Problem::unavailable("json", &error).into_response(),
     };
+    json_bytes(status, body.into())
+}
+
+/// What is JSON already.
+pub fn json_bytes(status: StatusCode, body: Bytes) -> Response {
     let mut response = Response::new(body.into());
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));

@@ -31,6 +31,7 @@ use warp::reject::{MethodNotAllowed, Rejection};
 use warp::reply::{Reply, Response};
 use warp::{Filter, path};
 
+use self::reports::sharing::{shared, shared_of};
 use crate::app::App;
 use crate::call::{Call, call};
 use crate::problem::{Code, Problem};
@@ -125,24 +126,24 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         .boxed();
     let reporting = path!("api" / "v1" / "reports" / ..)
         .and(
-            get(path!("summary"), &app, reports::summary::summary)
-                .or(get(path!("sales-trend"), &app, reports::trend::sales_trend))
+            get(path!("summary"), &app, shared("summary", reports::summary::summary))
+                .or(get(path!("sales-trend"), &app, shared("sales-trend", reports::trend::sales_trend)))
                 .unify()
-                .or(get(path!("top-products"), &app, reports::rankings::top_products))
+                .or(get(path!("top-products"), &app, shared("top-products", reports::rankings::top_products)))
                 .unify()
-                .or(get(path!("customers"), &app, reports::rankings::customers))
+                .or(get(path!("customers"), &app, shared("customers", reports::rankings::customers)))
                 .unify()
-                .or(get(path!("order-status"), &app, reports::groups::order_status))
+                .or(get(path!("order-status"), &app, shared("order-status", reports::groups::order_status)))
                 .unify()
-                .or(get(path!("by-city"), &app, reports::groups::by_city))
+                .or(get(path!("by-city"), &app, shared("by-city", reports::groups::by_city)))
                 .unify()
-                .or(get(path!("by-payment"), &app, reports::groups::by_payment))
+                .or(get(path!("by-payment"), &app, shared("by-payment", reports::groups::by_payment)))
                 .unify()
-                .or(get(path!("by-channel"), &app, reports::groups::by_channel))
+                .or(get(path!("by-channel"), &app, shared("by-channel", reports::groups::by_channel)))
                 .unify()
-                .or(get(path!("by-hour"), &app, reports::hours::by_hour))
+                .or(get(path!("by-hour"), &app, shared("by-hour", reports::hours::by_hour)))
                 .unify()
-                .or(get_of(path!("product" / String), &app, reports::product::product))
+                .or(get_of(path!("product" / String), &app, shared_of("product", reports::product::product)))
                 .unify(),
         )
         .boxed();

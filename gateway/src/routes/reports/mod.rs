@@ -10,6 +10,7 @@ pub(crate) mod occasions;
 mod points;
 pub mod product;
 pub mod rankings;
+pub mod sharing;
 pub mod summary;
 pub mod trend;
 

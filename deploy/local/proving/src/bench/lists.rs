@@ -29,7 +29,7 @@ pub async fn lists() -> Result<Vec<Measurement>> {
         ("product", "products/700".to_owned()),
     ];
     let named = paths.map(|(name, path)| (format!("list_{name}"), format!("/api/v1/{path}")));
-    let mut measured = measure("bench_lists", named.to_vec()).await?;
+    let mut measured = measure("bench_lists", named.to_vec(), vec![]).await?;
     measured.push(of_a_million().await?);
     Ok(measured)
 }

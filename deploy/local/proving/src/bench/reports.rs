@@ -1,6 +1,6 @@
 //! `report_<name>`: the 95th percentile of each report over 100,000 orders of a merchant, asked for by four users at once, and, as
-//! `…_alone`, by one; beside `GET /health/live`. `reports` is the slowest of these reports with four users,
-//! `reports_1m` the slowest over 1,000,000 orders with one.
+//! `…_alone`, by one; beside `GET /health/live`. `reports` is the slowest of these reports with four users, `reports_apart` where each of the four
+//! asks for other days, so that nothing is shared, and `reports_1m` the slowest over 1,000,000 orders with one.
 
 use std::time::Instant;
 
@@ -36,11 +36,23 @@ pub async fn reports() -> Result<Vec<Measurement>> {
     // All orders of `fill`: 35 days.
     let path = |report| format!("/api/v1/reports/{report}?from=2023-11-14&to=2023-12-21");
     let named = |report: &str| format!("report_{}", report.replace(['-', '/'], "_"));
-    let mut measured =
-        measure("bench_reports", REPORTS.map(|report| (named(report), path(report))).to_vec()).await?;
-    let with_all = measured.iter().filter(|one| !one.name.ends_with("_alone"));
-    let slowest = with_all.max_by(|one, other| one.ours.total_cmp(&other.ours)).cloned();
-    measured.extend(slowest.map(|slowest| Measurement { name: "reports".into(), ..slowest }));
+    let apart = |report: &str| {
+        let of_user = |user| format!("/api/v1/reports/{report}?from=2023-11-{}&to=2023-12-21", 14 + user);
+        (format!("apart_{}", named(report)), (0..USERS).map(of_user).collect())
+    };
+    let apart = REPORTS.iter().map(|report| apart(report)).collect();
+    let paths = REPORTS.map(|report| (named(report), path(report))).to_vec();
+    let mut measured = measure("bench_reports", paths, apart).await?;
+    let (apart, mut kept): (Vec<_>, Vec<_>) =
+        measured.drain(..).partition(|one| one.name.starts_with("apart_"));
+    let slowest = |of: &mut dyn Iterator<Item = &Measurement>, name: &str| {
+        let slowest = of.max_by(|one, other| one.ours.total_cmp(&other.ours)).cloned();
+        slowest.map(|slowest| Measurement { name: name.into(), ..slowest })
+    };
+    let of_all = slowest(&mut kept.iter().filter(|one| !one.name.ends_with("_alone")), "reports");
+    kept.extend(of_all);
+    kept.extend(slowest(&mut apart.iter(), "reports_apart"));
+    let mut measured = kept;
     measured.push(of_a_million().await?);
     Ok(measured)
 }
@@ -68,29 +80,40 @@ async fn of_a_million() -> Result<Measurement> {
     measurement("reports_1m", slowest, live, "ms p95", cpu, rss)
 }
 
-pub(super) async fn measure(world: &str, paths: Vec<(String, String)>) -> Result<Vec<Measurement>> {
+/// Each of `paths` by all users and by one; each of `apart` by as many users as it has paths.
+pub(super) async fn measure(
+    world: &str,
+    paths: Vec<(String, String)>,
+    apart: Vec<(String, Vec<String>)>,
+) -> Result<Vec<Measurement>> {
     let mut world = World::make(world).await?;
     world.start()?;
     world.ready().await?;
     let merchant = merchant_with_orders(&world, 5_001, ORDERS).await?;
     let pid = world.pid().context("a process")?.to_string();
     let live = p95(&merchant, "/health/live", USERS).await?;
+    let by_all_and_one = paths.into_iter().flat_map(|(name, path)| {
+        [(name.clone(), vec![path.clone(); USERS]), (format!("{name}_alone"), vec![path])]
+    });
     let mut measured = vec![];
-    for (name, path) in paths {
-        for (name, users) in [(name.clone(), USERS), (format!("{name}_alone"), 1)] {
-            let cpu = super::cpu_seconds_of(&pid)?;
-            let ours = p95(&merchant, &path, users).await?;
-            let cpu = super::cpu_seconds_of(&pid)? - cpu;
-            println!("  {name} p95 {ours:.1} ms");
-            measured.push(measurement(&name, ours, live, "ms p95", cpu, super::peak_rss_mb(&pid)?)?);
-        }
+    for (name, paths) in by_all_and_one.chain(apart) {
+        let cpu = super::cpu_seconds_of(&pid)?;
+        let ours = p95_of(&merchant, &paths).await?;
+        let cpu = super::cpu_seconds_of(&pid)? - cpu;
+        println!("  {name} p95 {ours:.1} ms");
+        measured.push(measurement(&name, ours, live, "ms p95", cpu, super::peak_rss_mb(&pid)?)?);
     }
     world.remove().await?;
     Ok(measured)
 }
 
 pub(super) async fn p95(merchant: &Merchant, path: &str, users: usize) -> Result<f64> {
-    let of_user = (0..users).map(|_| async move {
+    p95_of(merchant, &vec![path.to_owned(); users]).await
+}
+
+/// Of one user for each path.
+async fn p95_of(merchant: &Merchant, paths: &[String]) -> Result<f64> {
+    let of_user = paths.iter().map(|path| async move {
         let mut waits = Vec::with_capacity(CALLS);
         for _ in 0..CALLS {
             let started = Instant::now();
