@@ -37,6 +37,9 @@ status: ## What runs, and where it logs
 reset: ## Stops the local stack and deletes its data
 	@if [ -x target/release/qafila-stack ]; then target/release/qafila-stack reset; elif [ -x target/debug/qafila-stack ]; then target/debug/qafila-stack reset; fi
 
+fmt: ## Formats the code
+	cargo fmt --all
+
 check: ## Format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings

@@ -37,7 +37,8 @@ pub struct Asked {
     pub(super) sort: String,
     pub(super) after: Option<Place>,
     pub(super) limit: i64,
-    pub(super) is_counted: bool,
+    /// Whether rows are counted.
+    pub is_counted: bool,
 }
 
 impl Listing {

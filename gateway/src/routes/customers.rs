@@ -17,7 +17,7 @@ use super::{Answer, numbered, present_store};
 use crate::app::App;
 use crate::auth::reading::{Reader, Scope};
 use crate::call::{Call, json};
-use crate::listing::{FacetsBody, Found, Listing, TotalBody, in_order};
+use crate::listing::{Asked, FacetsBody, Found, Listing, TotalBody, in_order};
 use crate::money::MoneyBody;
 use crate::opening::open;
 use crate::people;
@@ -121,16 +121,46 @@ pub async fn list(app: Arc<App>, call: Call) -> Answer {
     let Some((store, mut asked)) = CUSTOMERS.asked(&app, &call, market, reader).await? else {
         return Ok(json(StatusCode::OK, &CustomersBody::default()));
     };
-    if !asked.contacts.is_empty() {
-        asked.wanted.people = Some(present_people(&app, reader, store, &asked.contacts, market).await?);
-    }
-    let Found { ids, next_cursor, total } = CUSTOMERS.find(&app, merchant, store, &mut asked).await?;
-    let found = customers::by_ids(&app.query_pool, merchant, store, &ids).await?;
-    let mut found = in_order(&ids, found, |customer| customer.customer_id);
-    open(&*app.keys, reader, found.iter_mut().flat_map(personal).collect()).await?;
+    let (page, found) = page(&app, reader, store, &mut asked, market).await?;
+    let Found { next_cursor, total, .. } = page;
     let currency = market.currency().code;
     let items = found.into_iter().map(|customer| CustomerBody::of(customer, &currency)).collect();
     Ok(json(StatusCode::OK, &CustomersBody { items, next_cursor, total }))
+}
+
+/// The page that was asked for, and its customers. Few had another contact once, so that all who had one are opened only where somebody of the page
+/// has it no more, or where rows are counted.
+async fn page(
+    app: &App,
+    reader: Reader,
+    store: i64,
+    asked: &mut Asked,
+    market: Market,
+) -> Result<(Found, Vec<Customer>), Problem> {
+    if !asked.contacts.is_empty() && asked.is_counted {
+        asked.wanted.people = Some(present_people(app, reader, store, &asked.contacts, market).await?);
+        return opened_page(app, reader, store, asked).await;
+    }
+    let (page, found) = opened_page(app, reader, store, asked).await?;
+    if found.iter().all(|customer| people::has(known(customer), &asked.contacts, market)) {
+        return Ok((page, found));
+    }
+    asked.wanted.people = Some(present_people(app, reader, store, &asked.contacts, market).await?);
+    opened_page(app, reader, store, asked).await
+}
+
+async fn opened_page(
+    app: &App,
+    reader: Reader,
+    store: i64,
+    asked: &mut Asked,
+) -> Result<(Found, Vec<Customer>), Problem> {
+    let merchant = reader.merchant_id;
+    let page = CUSTOMERS.find(app, merchant, store, asked).await?;
+    let found = customers::by_ids(&app.query_pool, merchant, store, &page.ids).await?;
+    let mut found = in_order(&page.ids, found, |customer| customer.customer_id);
+    open(&*app.keys, reader, found.iter_mut().flat_map(personal).collect()).await?;
+    Ok((page, found))
 }
 
 /// Customers who have all of these contacts now: a customer who had one once and has another now is not the one who is looked for.

@@ -15,11 +15,13 @@ use crate::oltp::scope::for_merchant_within;
 /// A query of a list takes no longer: all merchants share the connections.
 const MAX_TIME: Duration = Duration::from_secs(10);
 /// Rows that a walk looks at.
-const WALK: i64 = 1_000;
+const WALK: i64 = 400;
 /// Rows that are looked up: what more have is a condition of a walk without an end.
 const MAX_LOOKED_UP: i64 = 5_000;
+/// Rows within days or amounts that are looked up: these are read along an index, each for less.
+const MAX_WITHIN: i64 = 10_000;
 /// Rows with the terms among those of a walk from which on the terms are of many rows: to look these up would be in vain.
-const MANY_OF_A_WALK: i64 = 20;
+const MANY_OF_A_WALK: i64 = 8;
 
 /// What a list is sorted by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,7 +148,7 @@ pub async fn find(
             let mut look_up = finding.look_up(limit);
             let found: Vec<LookedUp> =
                 look_up.build_query_as().persistent(false).fetch_all(&mut *scope).await?;
-            if found.iter().all(|row| row.looked_up <= MAX_LOOKED_UP) {
+            if found.iter().all(|row| row.looked_up <= wanted.max_looked_up()) {
                 return Ok(found.into_iter().filter_map(LookedUp::place).collect());
             }
         }
@@ -226,9 +228,19 @@ impl Wanted {
 
     /// Whether days or amounts are asked for that the order knows nothing of.
     fn has_range_across_order(&self) -> bool {
+        self.range_across_order().is_some()
+    }
+
+    /// What such a range is of.
+    fn range_across_order(&self) -> Option<SortKey> {
         let has_days = self.from.is_some() || self.until.is_some();
         let has_amounts = self.amount_from.is_some() || self.amount_to.is_some();
-        (has_days && self.sort.key != SortKey::Created) || (has_amounts && self.sort.key != SortKey::Amount)
+        let ranges = [(has_days, SortKey::Created), (has_amounts, SortKey::Amount)];
+        ranges.into_iter().find(|(is_there, of)| *is_there && *of != self.sort.key).map(|(_, of)| of)
+    }
+
+    fn max_looked_up(&self) -> i64 {
+        if self.has_terms() { MAX_LOOKED_UP } else { MAX_WITHIN }
     }
 
     /// A filter of several values whose index is in the order of creation: each value is then read along it.
@@ -333,9 +345,15 @@ impl<'w> Finding<'w> {
             sql.push_bind(wanted.any_of.first().map_or(&[][..], Vec::as_slice));
             sql.push(", ").push_bind(MAX_LOOKED_UP + 1).push(")");
         } else {
-            sql.push(format!("{table} AS l"));
-            self.conditions(&mut sql, None);
-            sql.push(" LIMIT ").push_bind(MAX_LOOKED_UP + 1);
+            // In the order of the range: its index is the one that is read, whatever else is asked for.
+            let of = wanted.range_across_order().unwrap_or(self.key());
+            sql.push(format!("{table} AS l WHERE "));
+            self.scope(&mut sql);
+            match of {
+                SortKey::Created => self.within_days(&mut sql),
+                _ => self.within_amounts(&mut sql),
+            }
+            sql.push(format!(" ORDER BY {}, id LIMIT ", of.column())).push_bind(MAX_WITHIN + 1);
         }
         sql.push(") SELECT counted.looked_up, found.key, found.id FROM (SELECT count(*) AS looked_up FROM l) AS counted LEFT JOIN LATERAL (");
         sql.push(format!("SELECT {} AS key, id FROM l", self.key().selected()));
@@ -400,21 +418,29 @@ impl<'w> Finding<'w> {
                 }
             };
         }
-        if let Some(from) = wanted.from {
+        self.within_days(sql);
+        self.within_amounts(sql);
+        for terms in wanted.any_of.iter().skip(1) {
+            sql.push(" AND terms && ").push_bind(terms);
+        }
+    }
+
+    fn within_days(&self, sql: &mut QueryBuilder<'w, Postgres>) {
+        if let Some(from) = self.wanted.from {
             sql.push(" AND created_at >= ").push_bind(from);
         }
-        if let Some(until) = wanted.until {
+        if let Some(until) = self.wanted.until {
             // What was made at a time that nobody knows was not made before another.
             sql.push(" AND created_at > 'epoch' AND created_at < ").push_bind(until);
         }
-        if let Some(amount) = wanted.amount_from {
+    }
+
+    fn within_amounts(&self, sql: &mut QueryBuilder<'w, Postgres>) {
+        if let Some(amount) = self.wanted.amount_from {
             sql.push(" AND has_amount AND amount >= ").push_bind(amount);
         }
-        if let Some(amount) = wanted.amount_to {
+        if let Some(amount) = self.wanted.amount_to {
             sql.push(" AND has_amount AND amount <= ").push_bind(amount);
-        }
-        for terms in wanted.any_of.iter().skip(1) {
-            sql.push(" AND terms && ").push_bind(terms);
         }
     }
 

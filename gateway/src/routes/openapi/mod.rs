@@ -26,7 +26,7 @@ use crate::values::{
 
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json."),
+    info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json; `Accept-Language` (`ar`, `en`) is the language of their texts and of all advice. The web app is served from the gateway's own origin: there is no CORS. Log in, keep `accessToken` in memory (15 minutes); on 401 ask `POST /api/v1/auth/refresh`, whose cookie is HttpOnly, SameSite=Strict and of the path /api/v1/auth, and repeat once."),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, passwords::forgot, passwords::reset, passwords::change, me::show, me::change, salla::authorization_url,
         salla::callback, salla::claim, salla::disconnect,
