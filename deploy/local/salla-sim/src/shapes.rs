@@ -227,9 +227,7 @@ fn set_product(product: &Product, shape: &mut Value) {
     shape["quantity"] = json!(product.quantity);
     shape["unlimited_quantity"] = json!(false);
     shape["is_available"] = json!(product.status == "sale");
-    for image in ["main_image", "thumbnail"] {
-        shape[image] = json!(format!("https://cdn.example.com/p/{}.jpg", product.id));
-    }
+    shape["main_image"] = json!(format!("https://cdn.example.com/p/{}.jpg", product.id));
     for field in ["price", "taxed_price", "pre_tax_price", "regular_price"] {
         shape[field] = price.clone();
     }
