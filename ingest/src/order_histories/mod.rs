@@ -122,7 +122,7 @@ impl OrderHistories {
         urgency: Urgency,
     ) -> Result<History, HistoryError> {
         let asked_at = Millis::now().to_utc();
-        let _held = match self.under_way.enter((of.merchant, of.store_id), of.order_id) {
+        let _held = match self.under_way.enter((of.merchant, of.store_id), of.order_id, urgency) {
             Turn::First(held) => held,
             Turn::Second(mut first) => {
                 // Its end is told by an error: nothing is ever sent.
