@@ -1,0 +1,55 @@
+/** A field that breaks a rule, as the server says it. */
+export interface FieldProblem {
+  /** JSON pointer, such as `/email`, or the name of a parameter. */
+  pointer: string;
+  code: string;
+  /** The end of a sentence that begins with the field's name, in the page's language. */
+  detail: string;
+}
+
+/** Parameters of a problem's text. */
+export type ProblemParams = Record<string, string | number>;
+
+/** An answer that is no success (RFC 9457). Its texts are in the page's language: the server has one catalogue of them for pages and mails. */
+export class ApiProblem extends Error {
+  constructor(
+    readonly status: number,
+    readonly code: string,
+    readonly detail: string,
+    readonly params: ProblemParams = {},
+    readonly errors: FieldProblem[] = [],
+    readonly requestId: string | null = null,
+    /** Milliseconds after which it may be asked for again, where the server says so. */
+    readonly retryAfter: number | null = null,
+  ) {
+    super(`${status} ${code}`);
+  }
+}
+
+/** No answer came, or one that is not ours. */
+export const UNREACHABLE = 'unreachable';
+
+/** Whether the same request may do better a little later. */
+export const isPassing = (error: unknown): boolean =>
+  error instanceof ApiProblem && (error.code === UNREACHABLE || error.status === 503 || error.status === 504);
+
+/** The code of a problem; none of what is no problem of the API's. */
+export const codeOf = (error: unknown): string | undefined => (error instanceof ApiProblem ? error.code : undefined);
+
+/** Milliseconds before the nth attempt after a failure, from 0: as the server asks, else 2, 4, 8 s. */
+export const delayBefore = (attempt: number, error: unknown): number =>
+  (error instanceof ApiProblem ? error.retryAfter : null) ?? 2_000 * 2 ** attempt;
+
+/** Reads an answer that is no success. */
+export const readProblem = async (answer: Response): Promise<ApiProblem> => {
+  const retryAfter = Number(answer.headers.get('retry-after')) * 1000 || null;
+  try {
+    const body = (await answer.json()) as Partial<ApiProblem>;
+    if (typeof body.code !== 'string') throw new TypeError('no problem');
+    const { code, detail = '', params = {}, errors = [], requestId = null } = body;
+    return new ApiProblem(answer.status, code, detail, params, errors, requestId, retryAfter);
+  } catch {
+    const id = answer.headers.get('x-request-id');
+    return new ApiProblem(answer.status, UNREACHABLE, '', {}, [], id, retryAfter);
+  }
+};

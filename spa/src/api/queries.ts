@@ -1,0 +1,65 @@
+import { QueryClient, queryOptions } from '@tanstack/react-query';
+
+import { getMe, getSyncStatus, listNotifications } from './generated/client';
+import type { SyncStatusBody } from './generated/client.schemas';
+import { ApiProblem, delayBefore, isPassing } from './problem';
+
+/** A failed query is repeated so often, where waiting can help. */
+const REPEATS = 3;
+/** Answers count as fresh so long (ms). */
+const FRESH = 30_000;
+/** How often (ms) a page asks where an import stands. */
+export const POLL = { running: 3_000, waiting: 30_000 };
+const MAX_BACK_OFF = 30_000;
+
+export const makeQueryClient = (): QueryClient =>
+  new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: FRESH,
+        retry: (failures, error) => failures < REPEATS && isPassing(error),
+        retryDelay: delayBefore,
+      },
+      mutations: { networkMode: 'always' },
+    },
+  });
+
+/** Who is logged in, and the store. */
+export const meQuery = () => queryOptions({ queryKey: ['me'], queryFn: ({ signal }) => getMe({ signal }), staleTime: FRESH });
+
+/** Whether an import is under way. */
+export const isUnderWay = (status: string): boolean => ['requested', 'running', 'paused'].includes(status);
+
+/** How long (ms) to the next question about an import; none where it has ended. After errors twice as long each time. */
+export const pollInterval = (status: string | undefined, failures: number): number | false => {
+  if (status !== undefined && !isUnderWay(status)) return false;
+  const step = status === 'paused' ? POLL.waiting : POLL.running;
+  return failures > 0 ? Math.min(MAX_BACK_OFF, Math.max(step, POLL.running * 2 ** failures)) : step;
+};
+
+/** Where the import stands; polled while it is under way and the page is visible. */
+export const syncQuery = () =>
+  queryOptions({
+    queryKey: ['sync'],
+    queryFn: ({ signal }) => getSyncStatus({ signal }),
+    staleTime: POLL.running,
+    retry: false,
+    refetchInterval: (query) => pollInterval(query.state.data?.status, query.state.fetchFailureCount),
+    refetchOnWindowFocus: 'always',
+  });
+
+/** Whether all orders are known with total, status and date: the dashboard is of use. */
+export const isUseful = ({ status, phases }: Pick<SyncStatusBody, 'status' | 'phases'>): boolean => {
+  const orders = phases.find((phase) => phase.name === 'list' && phase.resource === 'orders');
+  return status === 'completed' || (orders !== undefined && orders.total !== null && orders.done >= orders.total);
+};
+
+export const notificationsQuery = () =>
+  queryOptions({
+    queryKey: ['notifications'],
+    queryFn: ({ signal }) => listNotifications({ limit: 10 }, { signal }),
+    refetchInterval: 60_000,
+  });
+
+/** Whether a query failed because no store is connected. */
+export const isWithoutStore = (error: unknown): boolean => error instanceof ApiProblem && error.code === 'not-connected';

@@ -1,0 +1,47 @@
+import { session } from '../session/current';
+import { readLocale } from '../words/locale';
+import { lastPosition } from './position';
+import { ApiProblem, readProblem, UNREACHABLE } from './problem';
+
+/** Queries that show what commands did, and wait for it. */
+const WAITING = /^\/api\/v1\/(me|sync\/status|sync\/runs|reports\/exports|notifications)(\/|\?|$)/;
+
+/** Sends a request of the generated client; resolves with the body of a success, else rejects with an {@link ApiProblem}. */
+export const transport = async <T>(url: string, options: RequestInit): Promise<T> => {
+  const token = await session.token();
+  let answer = await send(url, options, token);
+  if (answer.status === 401 && token !== undefined) {
+    const newer = await session.renewed(token);
+    if (newer !== undefined) answer = await send(url, options, newer);
+  }
+  if (!answer.ok) throw await readProblem(answer);
+  const body = await read(answer);
+  if (options.method !== 'GET') remember(answer, body);
+  return body as T;
+};
+
+const send = async (url: string, options: RequestInit, token: string | undefined): Promise<Response> => {
+  const headers = new Headers(options.headers);
+  headers.set('accept-language', readLocale());
+  if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
+  if (options.method === 'GET' && WAITING.test(url)) {
+    for (const [name, value] of Object.entries(lastPosition.headers())) headers.set(name, value);
+  }
+  try {
+    return await fetch(url, { ...options, headers });
+  } catch (error) {
+    if (options.signal?.aborted) throw error;
+    throw new ApiProblem(0, UNREACHABLE, '');
+  }
+};
+
+const read = async (answer: Response): Promise<unknown> => {
+  const text = await answer.text();
+  const isJson = answer.headers.get('content-type')?.includes('json') ?? false;
+  return isJson ? (JSON.parse(text) as unknown) : text || undefined;
+};
+
+const remember = (answer: Response, body: unknown): void => {
+  const position = answer.headers.get('x-qafila-position') ?? (body as { position?: unknown } | undefined)?.position;
+  if (typeof position === 'string') lastPosition.remember(position);
+};

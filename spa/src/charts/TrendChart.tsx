@@ -1,0 +1,91 @@
+import { type Theme, useTheme } from '@mui/material/styles';
+import { ChartsReferenceLine } from '@mui/x-charts/ChartsReferenceLine';
+import { LineChart } from '@mui/x-charts/LineChart';
+import type { ReactElement } from 'react';
+
+import type { Granularity } from '../pages/dashboard/search';
+import { compact } from '../format/numbers';
+import { dayOf, monthOf, shortDayOf } from '../format/times';
+import { useLocale } from '../words/locale';
+import { useSay } from '../words/words';
+import type { TrendLines } from './trend';
+
+/** A day that is marked. */
+export interface Mark {
+  day: string;
+  name: string;
+}
+
+interface TrendChartProps {
+  title: string;
+  lines: TrendLines;
+  granularity: Granularity;
+  marks: Mark[];
+  /** A value in words. */
+  show: (value: number) => string;
+  height: number;
+}
+
+/** A trend: solid where nothing is missing, dashed where it may grow, dotted for the days before. Time runs from left to right in both languages. */
+const TrendChart = ({ title, lines, granularity, marks, show, height }: TrendChartProps): ReactElement => {
+  const say = useSay();
+  const locale = useLocale();
+  const theme = useTheme<Theme>();
+  // Variables of both schemes: a colour by its value would stay light in the dark.
+  const { palette } = theme.vars ?? theme;
+  const line = { curve: 'linear', showMark: false, connectNulls: false } as const;
+  const valueFormatter = (value: number | null): string | null => (value === null ? null : show(value));
+  const tick = granularity === 'month' ? monthOf : shortDayOf;
+  const hasPrevious = lines.previous.some((value) => value !== null);
+  const hasGrowing = lines.growing.some((value) => value !== null);
+  return (
+    <LineChart
+      title={title}
+      height={height}
+      skipAnimation
+      margin={{ top: 16, bottom: 8, left: 8, right: 8 }}
+      grid={{ horizontal: true }}
+      xAxis={[
+        {
+          id: 'days',
+          data: lines.days,
+          scaleType: 'point',
+          height: 34,
+          valueFormatter: (day: string, { location }) => (location === 'tick' ? tick(locale, day) : dayOf(locale, day)),
+          tickLabelStyle: { fontSize: 12 },
+        },
+      ]}
+      yAxis={[{ min: 0, width: 64, position: locale === 'ar' ? 'right' : 'left', valueFormatter: (value: number) => compact(locale, value) }]}
+      series={[
+        { ...line, id: 'complete', label: say('trend.this'), data: lines.complete, color: palette.primary.main, area: true, valueFormatter },
+        ...(hasGrowing
+          ? [{ ...line, id: 'growing', label: say('trend.growing'), data: lines.growing, color: palette.primary.main, valueFormatter }]
+          : []),
+        ...(hasPrevious
+          ? [{ ...line, id: 'previous', label: say('trend.previous'), data: lines.previous, color: palette.text.secondary, valueFormatter }]
+          : []),
+      ]}
+      sx={{
+        '& [data-series="growing"]': { strokeDasharray: '6 5' },
+        '& [data-series="previous"]': { strokeDasharray: '2 4' },
+        '& .MuiLineChart-area': { fillOpacity: 0.12 },
+        '& .MuiLineChart-line': { strokeWidth: 2 },
+        '& .MuiChartsAxis-tickLabel': { fontFamily: 'inherit' },
+      }}
+    >
+      {marks.map((mark) => (
+        <ChartsReferenceLine
+          key={mark.day + mark.name}
+          axisId="days"
+          x={mark.day}
+          label={mark.name}
+          labelAlign="start"
+          lineStyle={{ strokeDasharray: '1 3', stroke: palette.secondary.main }}
+          labelStyle={{ fontSize: 12, fill: palette.secondary.main, fontFamily: 'inherit' }}
+        />
+      ))}
+    </LineChart>
+  );
+};
+
+export default TrendChart;

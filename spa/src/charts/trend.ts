@@ -1,0 +1,49 @@
+import { addDays, calendarDay } from '../format/times';
+
+/** A value of one part of the window. */
+export interface TrendPoint {
+  /** First day of the part. */
+  from: string;
+  value: number;
+}
+
+/** What a trend draws: three lines over the same days. */
+export interface TrendLines {
+  days: string[];
+  /** Solid: nothing is missing. */
+  complete: (number | null)[];
+  /** Dashed: may still grow. It begins where the solid line ends, so that no gap is seen. */
+  growing: (number | null)[];
+  /** Dotted: the days it is compared with, by their place in the window. */
+  previous: (number | null)[];
+}
+
+/** How far a window reaches, and its figures. */
+interface Extent {
+  /** Nothing is missing up to this moment. */
+  completeTo: string | null;
+  /** Last day, included. */
+  to: string;
+}
+
+/** The part of a window after which figures may still grow: the day on which they end to be complete, or today. */
+const firstGrowing = (days: string[], { completeTo, to }: Extent, now: Date): number => {
+  const today = calendarDay(now);
+  const ends = completeTo === null ? '' : calendarDay(new Date(completeTo));
+  const limit = ends < today ? ends : today;
+  // The part in which the limit lies is not whole yet.
+  const after = days.findIndex((_, index) => (days[index + 1] ?? addDays(to, 1)) > limit);
+  return after === -1 ? days.length : after;
+};
+
+/** Cuts a trend where its figures may still grow. */
+export const trendLines = (points: TrendPoint[], previous: TrendPoint[], extent: Extent, now = new Date()): TrendLines => {
+  const days = points.map((point) => point.from);
+  const cut = firstGrowing(days, extent, now);
+  return {
+    days,
+    complete: points.map((point, index) => (index < cut ? point.value : null)),
+    growing: points.map((point, index) => (index >= cut - 1 && cut < points.length ? point.value : null)),
+    previous: points.map((_, index) => previous[index]?.value ?? null),
+  };
+};

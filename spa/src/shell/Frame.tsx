@@ -1,0 +1,78 @@
+import Box from '@mui/material/Box';
+import Drawer from '@mui/material/Drawer';
+import Toolbar from '@mui/material/Toolbar';
+import Typography from '@mui/material/Typography';
+import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { type ReactElement, useEffect, useState } from 'react';
+
+import { useSession } from '../session/current';
+import { safeNext } from '../session/next';
+import { Sentence } from '../words/words';
+import { Banners } from './Banners';
+import { CrashGuard } from './Crash';
+import { Menu } from './Menu';
+import { TopBar } from './TopBar';
+import { useEndOfImport } from './useEndOfImport';
+
+/** Pixels. */
+const MENU = 232;
+
+/** What every page of a merchant stands in: the bar, the menu, and what concerns all pages. */
+export const Frame = (): ReactElement => {
+  const [isMenuOpen, setMenuOpen] = useState(false);
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  useLeaveWithSession();
+  useEndOfImport();
+  useEffect(() => setMenuOpen(false), [path]);
+  return (
+    <Box sx={{ display: 'flex', minHeight: '100dvh' }}>
+      <SkipLink />
+      <Drawer variant="permanent" sx={{ display: { xs: 'none', md: 'block' }, width: MENU, flexShrink: 0, '& .MuiDrawer-paper': { width: MENU, border: 0, borderInlineEnd: 1, borderInlineEndStyle: 'solid', borderColor: 'divider', borderRadius: 0 }, '@media print': { display: 'none' } }}>
+        <Brand />
+        <Menu />
+      </Drawer>
+      <Drawer open={isMenuOpen} onClose={() => setMenuOpen(false)} sx={{ display: { md: 'none' }, '& .MuiDrawer-paper': { width: MENU, borderRadius: 0 } }}>
+        <Brand />
+        <Menu />
+      </Drawer>
+      <Box sx={{ flexGrow: 1, minWidth: 0 }}>
+        <TopBar openMenu={() => setMenuOpen(true)} />
+        <Banners />
+        <Box component="main" id="content" tabIndex={-1} sx={{ '&:focus': { outline: 'none' } }}>
+          <CrashGuard key={path.split('/')[1]}>
+            <Outlet />
+          </CrashGuard>
+        </Box>
+      </Box>
+    </Box>
+  );
+};
+
+const Brand = (): ReactElement => (
+  <Toolbar>
+    <Typography component="p" variant="h4" sx={{ color: 'primary.main' }}>
+      <Sentence id="app.name" />
+    </Typography>
+  </Toolbar>
+);
+
+/** The first thing that the keyboard reaches. */
+const SkipLink = (): ReactElement => (
+  <Box
+    component="a"
+    href="#content"
+    sx={{ position: 'fixed', insetBlockStart: 8, insetInlineStart: 8, zIndex: 'tooltip', padding: 1, backgroundColor: 'background.paper', '&:not(:focus)': { clipPath: 'inset(50%)' } }}
+  >
+    <Sentence id="skip.toContent" />
+  </Box>
+);
+
+/** When the session ends, log-in follows, and leads back. */
+const useLeaveWithSession = (): void => {
+  const session = useSession();
+  const navigate = useNavigate();
+  const href = useRouterState({ select: (state) => state.location.href });
+  useEffect(() => {
+    if (session.kind === 'out') void navigate({ to: '/login', search: { next: safeNext(href) }, replace: true });
+  }, [session.kind, navigate, href]);
+};

@@ -1,0 +1,32 @@
+import type { Locale } from '../format/locale';
+
+/** A status as Salla tells it. */
+interface Status {
+  slug: string | null;
+  /** Salla's word, in Arabic. */
+  name: string | null;
+  /** The store's own word. */
+  customName: string | null;
+}
+
+/** Our English words for statuses that every store has. */
+const english: Record<string, string> = {
+  payment_pending: 'Waiting for payment',
+  under_review: 'Under review',
+  in_progress: 'In progress',
+  completed: 'Completed',
+  delivering: 'Being delivered',
+  delivered: 'Delivered',
+  shipped: 'Shipped',
+  canceled: 'Cancelled',
+  cancelled: 'Cancelled',
+  restored: 'Returned',
+  restoring: 'Being returned',
+  request_quote: 'Quote requested',
+};
+
+/** The store's own word, else Salla's in Arabic and ours in English; the bare slug only where nobody has a word. */
+export const statusName = (locale: Locale, { slug, name, customName }: Status): string | null => {
+  const ours = slug === null ? undefined : english[slug];
+  return customName ?? (locale === 'en' ? ours : undefined) ?? name ?? ours ?? slug;
+};
