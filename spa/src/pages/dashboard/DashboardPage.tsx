@@ -1,0 +1,58 @@
+import Box from '@mui/material/Box';
+import { useQuery } from '@tanstack/react-query';
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { type ReactElement, useCallback } from 'react';
+
+import { isWithoutStore } from '../../api/queries';
+import { NoStore } from '../../shell/NoStore';
+import { Page } from '../../shell/Page';
+import { useSay } from '../../words/words';
+import { AsOf } from './AsOf';
+import { Controls } from './Controls';
+import { CustomersCard } from './CustomersCard';
+import { GroupsCard, StatusCard } from './GroupCards';
+import { HoursCard } from './HoursCard';
+import { Kpis } from './Kpis';
+import { ProductsCard } from './ProductsCard';
+import { SinceLastVisit } from './SinceLastVisit';
+import { TrendCard } from './TrendCard';
+import { shownCurrency } from './currencies';
+import { summaryQuery } from './reports';
+import type { DashboardSearch } from './search';
+
+/** The business at one look: period and comparison stand in the address. */
+const DashboardPage = (): ReactElement => {
+  const say = useSay();
+  const search: DashboardSearch = useSearch({ from: '/inside/' });
+  const navigate = useNavigate();
+  const change = useCallback(
+    (changed: Partial<DashboardSearch>) => void navigate({ to: '/', search: { ...search, ...changed }, resetScroll: false }),
+    [navigate, search],
+  );
+  const summary = useQuery(summaryQuery(search));
+  if (isWithoutStore(summary.error)) return <NoStore title={say('page.dashboard')} />;
+  const store = summary.data?.total.currency ?? 'SAR';
+  const found = summary.data?.figures.map((one) => one.currency) ?? [];
+  const currency = shownCurrency(search.currency, found, store);
+  return (
+    <Page title={say('page.dashboard')} actions={<Controls search={search} change={change} currencies={found} currency={currency} />}>
+      <AsOf query={summary} />
+      <SinceLastVisit currency={currency} />
+      <Kpis query={summary} search={search} currency={currency} />
+      <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: { xs: 'minmax(0, 1fr)', md: 'minmax(0, 2fr) minmax(0, 1fr)' } }}>
+        <TrendCard search={search} currency={currency} change={change} />
+        <StatusCard search={search} />
+        <ProductsCard search={search} currency={currency} />
+        <CustomersCard search={search} currency={currency} />
+        <HoursCard search={search} />
+        <GroupsCard grouping="city" search={search} currency={currency} />
+        <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: { xs: 'minmax(0, 1fr)', sm: '1fr 1fr' }, gridColumn: { md: '1 / -1' } }}>
+          <GroupsCard grouping="payment" search={search} currency={currency} />
+          <GroupsCard grouping="channel" search={search} currency={currency} />
+        </Box>
+      </Box>
+    </Page>
+  );
+};
+
+export default DashboardPage;

@@ -1,0 +1,114 @@
+import Typography from '@mui/material/Typography';
+import { useQuery } from '@tanstack/react-query';
+import type { ReactElement } from 'react';
+
+import type { GroupBody, GroupsBody } from '../../api/generated/client.schemas';
+import { type Ranked, RankedBars } from '../../charts/RankedBars';
+import { count } from '../../format/numbers';
+import { Count, Name, RoundMoney } from '../../format/shown';
+import { Loaded } from '../../shell/Loaded';
+import { Section } from '../../shell/Section';
+import { useLocale } from '../../words/locale';
+import { Sentence, useSay, type WordId } from '../../words/words';
+import { statusName } from '../../words/statuses';
+import { type Grouping, groupsQuery, orderStatusQuery } from './reports';
+import type { DashboardSearch } from './search';
+
+/** Pixels that a ranking of six takes. */
+const HEIGHT = 340;
+
+/** How many orders have which status. */
+export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElement => {
+  const say = useSay();
+  const locale = useLocale();
+  const query = useQuery(orderStatusQuery(search));
+  const title = say('status.title');
+  return (
+    <Section title={title}>
+      <Loaded query={query} height={HEIGHT}>
+        {(groups) => {
+          const rows = merged(groups.groups).map(
+            (group): Ranked => ({
+              key: group.key ?? '',
+              name: <Name>{statusName(locale, { slug: group.key, name: group.name, customName: group.name }) ?? say('groups.unknown')}</Name>,
+              value: group.orders,
+              shown: <Count of={group.orders} />,
+            }),
+          );
+          return <Ranking label={title} rows={[...rows, ...othersOf(groups, (n) => say('groups.others', { n }))]} />;
+        }}
+      </Loaded>
+    </Section>
+  );
+};
+
+/** Orders are counted whatever their currency: groups of the same key are one. */
+const merged = (groups: GroupBody[]): { key: string | null; name: string | null; orders: number }[] => {
+  const all = new Map<string | null, { key: string | null; name: string | null; orders: number }>();
+  for (const group of groups) {
+    const known = all.get(group.key) ?? { key: group.key, name: group.name, orders: 0 };
+    all.set(group.key, { ...known, orders: known.orders + group.figures.orders });
+  }
+  return [...all.values()].sort((one, other) => other.orders - one.orders);
+};
+
+const othersOf = (groups: GroupsBody, name: (n: number) => string): Ranked[] => {
+  const orders = groups.others.reduce((sum, one) => sum + one.figures.orders, 0);
+  const number = Math.max(0, ...groups.others.map((one) => one.groups));
+  return orders === 0 ? [] : [{ key: 'others', name: name(number), value: orders, shown: <Count of={orders} /> }];
+};
+
+const titles: Record<Grouping, WordId> = { city: 'city.title', payment: 'payment.title', channel: 'channel.title' };
+
+interface GroupsCardProps {
+  grouping: Grouping;
+  search: DashboardSearch;
+  currency: string;
+}
+
+/** Sales by city, way of paying or channel. */
+export const GroupsCard = ({ grouping, search, currency }: GroupsCardProps): ReactElement => {
+  const say = useSay();
+  const locale = useLocale();
+  const query = useQuery(groupsQuery(grouping, search));
+  const title = say(titles[grouping]);
+  return (
+    <Section title={title}>
+      <Loaded query={query} height={HEIGHT}>
+        {(groups) => {
+          const rows = groups.groups
+            .filter((group) => group.figures.sales.currency === currency)
+            .map(
+              (group): Ranked => ({
+                key: group.key ?? '',
+                name: <Name>{group.key ?? say('groups.unknown')}</Name>,
+                value: Number(group.figures.sales.amount),
+                shown: <RoundMoney of={group.figures.sales} />,
+                aside: say('orders.n', { n: group.figures.orders }),
+              }),
+            );
+          const others = groups.others.filter((one) => one.figures.sales.currency === currency && one.groups > 0);
+          const rest = others.map(
+            (one): Ranked => ({
+              key: 'others',
+              name: say('groups.others', { n: one.groups }),
+              value: Number(one.figures.sales.amount),
+              shown: <RoundMoney of={one.figures.sales} />,
+              aside: count(locale, one.figures.orders),
+            }),
+          );
+          return <Ranking label={title} rows={[...rows, ...rest]} />;
+        }}
+      </Loaded>
+    </Section>
+  );
+};
+
+const Ranking = ({ label, rows }: { label: string; rows: Ranked[] }): ReactElement =>
+  rows.length === 0 ? (
+    <Typography variant="body2" sx={{ color: 'text.secondary' }}>
+      <Sentence id="groups.none" />
+    </Typography>
+  ) : (
+    <RankedBars label={label} rows={rows} />
+  );

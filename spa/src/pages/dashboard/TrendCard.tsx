@@ -1,0 +1,157 @@
+import Box from '@mui/material/Box';
+import Button from '@mui/material/Button';
+import Table from '@mui/material/Table';
+import TableBody from '@mui/material/TableBody';
+import TableCell from '@mui/material/TableCell';
+import TableHead from '@mui/material/TableHead';
+import TableRow from '@mui/material/TableRow';
+import ToggleButton from '@mui/material/ToggleButton';
+import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
+import Typography from '@mui/material/Typography';
+import useMediaQuery from '@mui/material/useMediaQuery';
+import { useQuery } from '@tanstack/react-query';
+import { lazy, type ReactElement, Suspense } from 'react';
+
+import type { PointBody, TrendBody } from '../../api/generated/client.schemas';
+import { type TrendPoint, trendLines } from '../../charts/trend';
+import { money } from '../../format/numbers';
+import { Count, Day, Money } from '../../format/shown';
+import { rangeOf } from '../../format/times';
+import { Loaded, Waiting } from '../../shell/Loaded';
+import { Section } from '../../shell/Section';
+import { useLocale } from '../../words/locale';
+import { Sentence, type Say, useSay, type WordId } from '../../words/words';
+import { trendQuery } from './reports';
+import { type DashboardSearch, granularities, type Granularity } from './search';
+
+const TrendChart = lazy(() => import('../../charts/TrendChart'));
+
+interface TrendCardProps {
+  search: DashboardSearch;
+  currency: string;
+  change: (search: Partial<DashboardSearch>) => void;
+}
+
+/** Sales over time, with the days they are compared with. */
+export const TrendCard = ({ search, currency, change }: TrendCardProps): ReactElement => {
+  const say = useSay();
+  const query = useQuery(trendQuery(search));
+  const height = useMediaQuery('(max-width: 699px)') ? 260 : 300;
+  const granularity = query.data?.granularity ?? 'day';
+  const title = say(`trend.title.${granularity}` as WordId);
+  return (
+    <Section title={title} aside={<GranularityChoice chosen={granularity} change={(one) => change({ granularity: one })} />}>
+      <Loaded query={query} height={height + 40}>
+        {(trend) => <Drawn trend={trend} currency={currency} height={height} title={title} change={change} />}
+      </Loaded>
+    </Section>
+  );
+};
+
+const GranularityChoice = ({ chosen, change }: { chosen: Granularity; change: (one: Granularity) => void }): ReactElement => {
+  const say = useSay();
+  return (
+    <ToggleButtonGroup size="small" exclusive value={chosen} aria-label={say('granularity.label')} onChange={(_event, one: Granularity | null) => one && change(one)} sx={{ '@media print': { display: 'none' } }}>
+      {granularities.map((one) => (
+        <ToggleButton key={one} value={one} sx={{ minHeight: 36 }}>
+          {say(`granularity.${one}`)}
+        </ToggleButton>
+      ))}
+    </ToggleButtonGroup>
+  );
+};
+
+interface DrawnProps {
+  trend: TrendBody;
+  currency: string;
+  height: number;
+  title: string;
+  change: TrendCardProps['change'];
+}
+
+const valuesOf = (points: PointBody[], currency: string): TrendPoint[] =>
+  points.filter((point) => point.figures.currency === currency).map((point) => ({ from: point.from, value: Number(point.figures.sales.amount) }));
+
+const Drawn = ({ trend, currency, height, title, change }: DrawnProps): ReactElement => {
+  const say = useSay();
+  const locale = useLocale();
+  const points = valuesOf(trend.points, currency);
+  const hasOrders = trend.points.some((point) => point.figures.orders > 0);
+  if (!hasOrders) {
+    return (
+      <Box sx={{ height: height + 40, display: 'grid', placeContent: 'center', justifyItems: 'center', gap: 2, textAlign: 'center' }}>
+        <Typography>
+          <Sentence id="trend.none" values={{ range: <bdi key="range">{rangeOf(locale, trend.window.from, trend.window.to)}</bdi> }} />
+        </Typography>
+        <Button variant="outlined" onClick={() => change({ period: '12m', from: undefined, to: undefined })}>
+          <Sentence id="trend.wider" />
+        </Button>
+      </Box>
+    );
+  }
+  const lines = trendLines(points, valuesOf(trend.previous?.points ?? [], currency), { completeTo: trend.completeTo, to: trend.window.to });
+  return (
+    <>
+      <Suspense fallback={<Waiting height={height} />}>
+        <TrendChart
+          title={title}
+          lines={lines}
+          granularity={trend.granularity}
+          marks={marksOf(trend, lines.days, say)}
+          show={(value) => money(locale, { amount: String(value), currency })}
+          height={height}
+        />
+      </Suspense>
+      <AsTable points={trend.points.filter((point) => point.figures.currency === currency)} />
+    </>
+  );
+};
+
+/** Occasions that begin within the window, at the part that they begin in. */
+const marksOf = (trend: TrendBody, days: string[], say: Say): { day: string; name: string }[] =>
+  trend.occasions.flatMap((occasion) => {
+    const day = days.filter((one) => one <= occasion.from).at(-1) ?? (occasion.to >= (days[0] ?? '') ? days[0] : undefined);
+    const word = `occasion.${occasion.name}` as WordId;
+    return day === undefined ? [] : [{ day, name: known.has(occasion.name) ? say(word) : occasion.name }];
+  });
+
+const known = new Set(['ramadan', 'eid_al_fitr', 'eid_al_adha', 'founding_day', 'flag_day', 'national_day', 'white_friday']);
+
+/** The same rows for who would rather read them. */
+const AsTable = ({ points }: { points: PointBody[] }): ReactElement => (
+  <Box component="details" sx={{ '& summary': { cursor: 'pointer', minHeight: 40, display: 'inline-flex', alignItems: 'center', color: 'primary.main', fontSize: '.875rem' } }}>
+    <summary>
+      <Sentence id="trend.table" />
+    </summary>
+    <Table size="small">
+      <TableHead>
+        <TableRow>
+          <TableCell>
+            <Sentence id="trend.table.day" />
+          </TableCell>
+          <TableCell align="right">
+            <Sentence id="trend.table.sales" />
+          </TableCell>
+          <TableCell align="right">
+            <Sentence id="trend.table.orders" />
+          </TableCell>
+        </TableRow>
+      </TableHead>
+      <TableBody>
+        {points.map((point) => (
+          <TableRow key={point.from}>
+            <TableCell>
+              <Day of={point.from} />
+            </TableCell>
+            <TableCell align="right">
+              <Money of={point.figures.sales} />
+            </TableCell>
+            <TableCell align="right">
+              <Count of={point.figures.orders} />
+            </TableCell>
+          </TableRow>
+        ))}
+      </TableBody>
+    </Table>
+  </Box>
+);

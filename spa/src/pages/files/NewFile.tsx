@@ -1,0 +1,113 @@
+import Alert from '@mui/material/Alert';
+import Button from '@mui/material/Button';
+import Checkbox from '@mui/material/Checkbox';
+import Dialog from '@mui/material/Dialog';
+import DialogActions from '@mui/material/DialogActions';
+import DialogContent from '@mui/material/DialogContent';
+import DialogTitle from '@mui/material/DialogTitle';
+import FormControlLabel from '@mui/material/FormControlLabel';
+import MenuItem from '@mui/material/MenuItem';
+import TextField from '@mui/material/TextField';
+import { useMutation, useQueryClient } from '@tanstack/react-query';
+import { type ReactElement, useId, useState } from 'react';
+
+import { requestExport } from '../../api/generated/client';
+import { ExportFormat, ExportReport } from '../../api/generated/client.schemas';
+import { BusyButton } from '../../shell/BusyButton';
+import { problemText } from '../../shell/problemText';
+import { toast } from '../../shell/toasts';
+import { Sentence, useSay } from '../../words/words';
+import { daysOf, type Period, periods } from '../dashboard/search';
+import type { FilesSearch } from './search';
+
+interface NewFileProps {
+  wanted: FilesSearch & { report: ExportReport };
+  close: () => void;
+}
+
+/** Reports that are of days; the others hold all that is known. */
+const ofDays: ExportReport[] = ['sales-trend', 'order-status', 'top-products', 'orders', 'order-items', 'carts'];
+/** Reports in which people are named. */
+const ofPeople: ExportReport[] = ['orders', 'order-items', 'customers', 'carts'];
+
+/** Asks for a file; a second press asks for the same one. */
+export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
+  const say = useSay();
+  const title = useId();
+  const client = useQueryClient();
+  const [key] = useState(() => crypto.randomUUID());
+  const [report, setReport] = useState<ExportReport>(wanted.report);
+  const [format, setFormat] = useState<ExportFormat>('xlsx');
+  const [period, setPeriod] = useState<Period | 'asked'>(wanted.from ? 'asked' : '12m');
+  const [hasPeople, setPeople] = useState(true);
+  const [isMailed, setMailed] = useState(true);
+  const days = period === 'asked' ? { from: wanted.from ?? '', to: wanted.to ?? '' } : daysOf({ period });
+  const asking = useMutation({
+    mutationFn: () =>
+      requestExport(
+        {
+          reportType: report,
+          format,
+          mail: isMailed,
+          ...(ofDays.includes(report) ? { filters: days } : {}),
+          ...(ofPeople.includes(report) ? { personalData: hasPeople } : {}),
+        },
+        { headers: { 'idempotency-key': key } },
+      ),
+    onSuccess: async () => {
+      close();
+      toast(say('files.accepted'));
+      await client.invalidateQueries({ queryKey: ['exports'] });
+    },
+  });
+  return (
+    <Dialog open onClose={close} fullWidth maxWidth="sm" aria-labelledby={title}>
+      <DialogTitle id={title}>
+        <Sentence id="files.new" />
+      </DialogTitle>
+      <DialogContent sx={{ display: 'grid', gap: 2 }}>
+        <TextField select sx={{ marginBlockStart: 1 }} label={say('files.report')} value={report} onChange={(event) => setReport(event.target.value as ExportReport)}>
+          {Object.values(ExportReport).map((one) => (
+            <MenuItem key={one} value={one}>
+              {say(`files.report.${one}`)}
+            </MenuItem>
+          ))}
+        </TextField>
+        <TextField select label={say('files.format')} value={format} helperText={say(`files.format.${format}`)} onChange={(event) => setFormat(event.target.value as ExportFormat)}>
+          {Object.values(ExportFormat).map((one) => (
+            <MenuItem key={one} value={one}>
+              <bdi dir="ltr">{one.toUpperCase()}</bdi>
+            </MenuItem>
+          ))}
+        </TextField>
+        {ofDays.includes(report) && (
+          <TextField select label={say('period.label')} value={period} onChange={(event) => setPeriod(event.target.value as Period)}>
+            {wanted.from && <MenuItem value="asked">{say('files.period.asked')}</MenuItem>}
+            {periods.map((one) => (
+              <MenuItem key={one} value={one}>
+                {say(`period.${one}`)}
+              </MenuItem>
+            ))}
+          </TextField>
+        )}
+        {ofPeople.includes(report) && (
+          <FormControlLabel control={<Checkbox checked={hasPeople} onChange={(_event, checked) => setPeople(checked)} />} label={say('files.people')} />
+        )}
+        <FormControlLabel control={<Checkbox checked={isMailed} onChange={(_event, checked) => setMailed(checked)} />} label={say('files.mail')} />
+        {asking.isError && (
+          <Alert severity="error" variant="outlined" role="alert">
+            {problemText(asking.error, say)}
+          </Alert>
+        )}
+      </DialogContent>
+      <DialogActions>
+        <Button onClick={close}>
+          <Sentence id="cancel" />
+        </Button>
+        <BusyButton variant="contained" isBusy={asking.isPending} onClick={() => asking.mutate()}>
+          <Sentence id="files.submit" />
+        </BusyButton>
+      </DialogActions>
+    </Dialog>
+  );
+};

@@ -1,0 +1,22 @@
+import { useMutation, type UseMutationResult, useQueryClient } from '@tanstack/react-query';
+
+import { problemText } from '../../shell/problemText';
+import { toast } from '../../shell/toasts';
+import { useSay } from '../../words/words';
+
+/** A command to the import; what is shown of it is read again after it. */
+export const useImportCommand = (command: () => Promise<unknown>, done: () => void): UseMutationResult<unknown, Error, void> => {
+  const client = useQueryClient();
+  const say = useSay();
+  return useMutation({
+    mutationFn: command,
+    onSuccess: async () => {
+      await client.invalidateQueries({ queryKey: ['sync'] });
+      done();
+    },
+    onError: async (error) => {
+      toast(problemText(error, say), 'error');
+      await client.invalidateQueries({ queryKey: ['sync'] });
+    },
+  });
+};
