@@ -2,13 +2,14 @@ import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
 import { compressed } from './build/compressed.ts';
+import { keptAssets } from './build/keptAssets.ts';
 import { preloadedFonts } from './build/preloadedFonts.ts';
 
 /** The gateway that `make spa-dev` talks to. */
 const gateway = process.env.QAFILA_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [react(), preloadedFonts(), compressed()],
+  plugins: [react(), keptAssets(), preloadedFonts(), compressed()],
   build: {
     target: ['chrome117', 'edge121', 'firefox121', 'safari17'],
     manifest: true,
@@ -17,5 +18,5 @@ export default defineConfig({
     chunkSizeWarningLimit: 700,
   },
   server: { proxy: { '/api': gateway, '/download': gateway, '/health': gateway } },
-  test: { environment: 'happy-dom', include: ['src/**/*.test.{ts,tsx}'], setupFiles: ['src/testing.ts'] },
+  test: { environment: 'happy-dom', include: ['{src,build}/**/*.test.{ts,tsx}'], setupFiles: ['src/testing.ts'] },
 });

@@ -49,7 +49,7 @@ const merged = (groups: GroupBody[]): { key: string | null; name: string | null;
     const known = all.get(group.key) ?? { key: group.key, name: group.name, orders: 0 };
     all.set(group.key, { ...known, orders: known.orders + group.figures.orders });
   }
-  return [...all.values()].sort((one, other) => other.orders - one.orders);
+  return [...all.values()].toSorted((one, other) => other.orders - one.orders);
 };
 
 const othersOf = (groups: GroupsBody, name: (n: number) => string): Ranked[] => {

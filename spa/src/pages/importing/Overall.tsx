@@ -1,6 +1,6 @@
 import Box from '@mui/material/Box';
 import Typography from '@mui/material/Typography';
-import { type ReactElement, useEffect, useRef, useState } from 'react';
+import { type ReactElement, useEffect, useState } from 'react';
 
 import type { SyncStatusBody } from '../../api/generated/client.schemas';
 import { Count } from '../../format/shown';
@@ -43,7 +43,7 @@ export const Overall = ({ status, steps, before, isSilent }: OverallProps): Reac
           <Sentence id="import.fell" values={{ total: <Count key="total" of={total} /> }} />
         </Typography>
       )}
-      <Spoken percent={status.progressPercentage} text={percent} />
+      <Spoken percent={status.progressPercentage} />
     </Box>
   );
 };
@@ -75,13 +75,11 @@ const useIsLate = (isWaiting: boolean): boolean => {
 };
 
 /** What a screen reader hears: every tenth percent and not every poll. */
-const Spoken = ({ percent, text }: { percent: number; text: string }): ReactElement => {
-  const spoken = useRef({ step: -1, text: '' });
-  const step = Math.floor(percent / SPOKEN);
-  if (step !== spoken.current.step) spoken.current = { step, text };
+const Spoken = ({ percent }: { percent: number }): ReactElement => {
+  const locale = useLocale();
   return (
     <Box role="status" sx={{ position: 'absolute', width: '1px', height: '1px', overflow: 'hidden', clipPath: 'inset(50%)' }}>
-      {spoken.current.text}
+      {flooredPercent(locale, Math.floor(percent / SPOKEN) * SPOKEN)}
     </Box>
   );
 };

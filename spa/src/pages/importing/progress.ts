@@ -26,7 +26,7 @@ const of = (phases: PhaseBody[], name: string): Counted[] =>
   phases
     .filter((phase) => phase.name === name)
     .map(({ resource, done, total }) => ({ resource, done, total }))
-    .sort((one, other) => order.indexOf(one.resource) - order.indexOf(other.resource));
+    .toSorted((one, other) => order.indexOf(one.resource) - order.indexOf(other.resource));
 
 /** The steps of an import. */
 export const stepsOf = ({ status, phases }: Pick<SyncStatusBody, 'status' | 'phases'>): Steps => {
