@@ -1,0 +1,51 @@
+import { readFile } from 'node:fs/promises';
+
+import { expectHealthy } from './health';
+import { logIn } from './people';
+import { say } from './say';
+import { settledMerchant } from './settled';
+import { expect, test } from './watched';
+
+test('a file is asked for from a report, made, downloaded and deleted', async ({ page, locale }) => {
+  await logIn(page, locale, await settledMerchant());
+  await page.goto('/?period=12m');
+  await page.getByRole('link', { name: say(locale, 'export') }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog).toBeVisible();
+  await expectHealthy(page);
+  await dialog.getByRole('combobox').nth(1).click();
+  await page.getByRole('option', { name: 'CSV' }).click();
+  await dialog.getByRole('button', { name: say(locale, 'files.submit') }).click();
+  await expect(dialog).toBeHidden();
+  const link = page.getByRole('link', { name: say(locale, 'files.download') }).first();
+  await expect(link).toBeVisible({ timeout: 60_000 });
+  await expectHealthy(page);
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  expect((await readFile(await download.path(), 'utf8')).split('\n').length).toBeGreaterThan(10);
+  await page.getByRole('button', { name: say(locale, 'delete') }).first().click();
+  await page.getByRole('dialog').getByRole('button', { name: say(locale, 'delete') }).click();
+  await expect(page.getByText(say(locale, 'files.state.revoked')).first()).toBeVisible();
+});
+
+test('what happened is on the bell, and opens its page', async ({ page, locale }) => {
+  await logIn(page, locale, await settledMerchant());
+  await page.goto('/settings');
+  const bell = page.getByRole('button', { name: new RegExp(say(locale, 'bell.label', { n: 0 })) });
+  await bell.click();
+  await expect(page.getByRole('dialog').getByRole('button').first()).toBeVisible();
+  await expectHealthy(page);
+});
+
+test('a key for tools is made, shown once, and revoked', async ({ page, locale }) => {
+  await logIn(page, locale, await settledMerchant());
+  await page.goto('/settings');
+  await page.getByLabel(say(locale, 'keys.name')).fill('Power BI');
+  await page.getByRole('button', { name: say(locale, 'keys.make') }).click();
+  await expect(page.getByText(/qafila_key_/)).toBeVisible();
+  await expectHealthy(page);
+  await page.reload();
+  await expect(page.getByText('Power BI')).toBeVisible();
+  await expect(page.getByText(/qafila_key_/)).toHaveCount(0);
+  await page.getByRole('button', { name: say(locale, 'keys.revoke.named', { name: 'Power BI' }) }).click();
+  await expect(page.getByText('Power BI', { exact: true })).toHaveCount(0);
+});

@@ -1,0 +1,34 @@
+import { expect, test as base } from '@playwright/test';
+
+import type { Locale } from '../src/format/locale';
+import { localeOf } from './say';
+
+/** What browsers say of answers that are no success: pages deal with these. */
+const ANSWERS = /the server responded with a status of|net::ERR_|NetworkError|Failed to load resource/;
+
+interface Watched {
+  locale: Locale;
+  /** What went wrong in any page; a test that means it to empties this. */
+  complaints: string[];
+}
+
+/** A test whose pages make no error, write none to the console, and break no rule of the policy. */
+export const test = base.extend<Watched>({
+  locale: async ({}, use, info) => use(localeOf(info.project.name)),
+  complaints: [
+    async ({ context }, use) => {
+      const complaints: string[] = [];
+      context.on('console', (message) => {
+        if (message.type() === 'error' && !ANSWERS.test(message.text())) complaints.push(message.text());
+      });
+      context.on('weberror', (error) => complaints.push(String(error.error())));
+      await context.addInitScript(() => {
+        document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
+      });
+      await use(complaints);
+      expect(complaints).toEqual([]);
+    },
+    { auto: true },
+  ],
+});
+export { expect };
