@@ -1,8 +1,11 @@
 # The index of commands. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench torture up down status reset check fmt deny prerequisites build
+.PHONY: help demo test bench torture up down status reset check fmt deny spa spa-dev spa-check spa-test journeys screenshots prerequisites build rust
 
 PREREQUISITES := deploy/local/prerequisites.sh
+SPA_SOURCES := $(shell find spa/src spa/build spa/public -type f -not -path '*/generated/*') $(wildcard spa/*.json spa/*.ts spa/*.mjs spa/*.html)
+# Node of the lock file: Debian's is too old. Where there is none for this machine, the system's.
+NODE = $$(if [ -x node_modules/.bin/node ]; then echo node_modules/.bin/node; else command -v node; fi)
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -10,12 +13,31 @@ help: ## Lists the commands
 demo: build ## One merchant's history through the whole system, checked against the source
 	@target/release/qafila-demo
 
-test: prerequisites check ## All tests, against the real servers of the local stack
+test: prerequisites check spa-test ## All tests, against the real servers of the local stack
 	cargo build --locked --workspace --all-targets
 	target/debug/qafila-stack up
 	@rm -f target/answers.json
 	cargo test --workspace --all-targets --no-fail-fast
 	@awk -F'[:,}]' '{ checked += $$2; outside += $$4 } END { printf "answers held against the OpenAPI document: %d, outside it: %d\n", checked, outside }' target/answers.json
+	@$(PREREQUISITES) chromium
+	target/debug/qafila-demo --orders 100
+	cd spa && $(NODE) --run journey -- --project=chromium-ar journey.spec.ts connects.spec.ts
+
+spa: spa/dist/index.html ## Builds the web app into spa/dist
+
+spa-dev: prerequisites spa/node_modules/.package-lock.json ## The web app as it is edited, against a gateway (QAFILA_URL, http://127.0.0.1:8080)
+	@cd spa && $(NODE) --run dev
+
+journeys: ONLY ?= --project='chromium-*' --project='firefox-*'
+journeys: build ## The web app in Chromium and Firefox, with a picture of every page under target/journeys; ONLY="--project=chromium-ar connects" a part
+	@$(PREREQUISITES) browsers
+	@target/release/qafila-demo --orders 100
+	@cd spa && $(NODE) --run journey -- $(ONLY)
+
+screenshots: build ## The README's pictures, of the running system
+	@$(PREREQUISITES) chromium
+	@target/release/qafila-demo --orders 100
+	@cd spa && $(NODE) --run journey -- --project='pictures-*'
 
 bench: build ## Speed beside a bare limit; NAMES="a b" picks scenarios; appends to target/bench.json
 	@target/release/qafila-stack up
@@ -40,15 +62,32 @@ reset: ## Stops the local stack and deletes its data
 fmt: ## Formats the code
 	cargo fmt --all
 
-check: ## Format and lints
+check: spa-check ## Format and lints
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets -- -D warnings
 
 deny: prerequisites ## Licences, sources and advisories of dependencies; builds cargo-deny once
 	@deploy/local/deny.sh
 
+# Rust and the web app side by side: most of the time one of them waits.
 build: prerequisites
+	@$(MAKE) --no-print-directory -j2 rust spa
+
+rust: prerequisites
 	@cargo build --locked --release --workspace
+
+spa/node_modules/.package-lock.json: spa/package-lock.json spa/package.json | prerequisites
+	@cd spa && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+
+spa/dist/index.html: spa/node_modules/.package-lock.json $(SPA_SOURCES)
+	@mkdir -p target
+	@cd spa && $(NODE) --run build > ../target/spa.log 2>&1 || { cat ../target/spa.log; exit 1; }
+
+spa-test: prerequisites spa/dist/index.html
+	cd spa && $(NODE) --run test
+
+spa-check: prerequisites spa/dist/index.html
+	@cd spa && $(NODE) --run check
 
 prerequisites:
 	@$(PREREQUISITES)

@@ -35,11 +35,13 @@ export default defineConfig({
   reporter: [['list'], ['json', { outputFile: '../target/journeys.json' }]],
   use: { baseURL: process.env.QAFILA_URL ?? 'http://127.0.0.1:18080', trace: 'retain-on-failure', ...arabic },
   projects: [
-    { name: 'chromium-ar', use: { ...chromium, ...desktop, ...arabic } },
+    { name: 'chromium-ar', use: { ...chromium, ...desktop, ...arabic }, testIgnore: /pictures/ },
     { name: 'chromium-ar-phone', use: { ...chromium, ...phone, ...arabic }, testMatch: /journey|pages/ },
     { name: 'chromium-en', use: { ...chromium, ...desktop, ...english }, testMatch: /journey|pages/ },
     { name: 'chromium-en-phone', use: { ...chromium, ...phone, ...english }, testMatch: /journey|pages/ },
-    { name: 'firefox-ar', use: { ...firefox, ...desktop, ...arabic } },
+    { name: 'firefox-ar', use: { ...firefox, ...desktop, ...arabic }, testIgnore: /pictures/ },
+    { name: 'pictures-ar', use: { ...chromium, viewport: { width: 1280, height: 860 }, ...arabic }, testMatch: /pictures/ },
+    { name: 'pictures-en', use: { ...chromium, viewport: { width: 1280, height: 860 }, ...english }, testMatch: /pictures/ },
     { name: 'firefox-en', use: { ...firefox, ...desktop, ...english }, testMatch: /journey|pages/ },
   ],
 });

@@ -11,6 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ipnet::IpNet;
 use qafila_gateway::auth::api_keys::ApiKeys;
+use qafila_gateway::web_app::WebApp;
 use qafila_gateway::webhooks::WebhookSecrets;
 use qafila_ingest::reconcile::schedule::NightSchedule;
 use qafila_ingest::salla::{SallaConfig, Secret};
@@ -89,6 +90,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// `QAFILA_INSECURE_COOKIES`.
     pub insecure_cookies: bool,
+    /// `QAFILA_WEB_APP`: folder of the built web app; without it none is served.
+    pub web_app: Option<WebApp>,
 }
 
 /// All that is wrong with the environment.
@@ -196,6 +199,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let slot = self.optional("QAFILA_SLOT").unwrap_or_else(|| "0".into());
         let insecure_cookies =
             self.parsed("QAFILA_INSECURE_COOKIES", "true or false", "false", |t| t.parse().ok());
+        let web_app = self.web_app();
         Some(Config {
             owner_url: owner_url?,
             role_urls,
@@ -223,7 +227,13 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             api_keys: api_keys?,
             trusted_proxies: trusted_proxies?,
             insecure_cookies: insecure_cookies?,
+            web_app,
         })
+    }
+
+    fn web_app(&mut self) -> Option<WebApp> {
+        let folder = self.optional("QAFILA_WEB_APP")?;
+        WebApp::open(folder.as_ref()).map_err(|error| self.problems.push(format!("QAFILA_WEB_APP: {error}"))).ok()
     }
 
     fn salla(&mut self) -> Option<SallaConfig> {

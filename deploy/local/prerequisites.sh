@@ -1,6 +1,6 @@
 #!/bin/sh
-# What cannot come from a lock file: a compiler, make, cmake, perl, npm, Maven, Python. As root on Debian it is installed;
-# elsewhere it is named with the command that installs it.
+# What cannot come from a lock file: a compiler, make, cmake, perl, npm, Maven, Python; with the argument `chromium` or `browsers` also what the
+# web app's journeys run in. As root on Debian it is installed; elsewhere it is named with the command that installs it.
 set -eu
 
 missing=""
@@ -17,6 +17,13 @@ need npm npm
 need mvn maven
 need python3 python3
 need tar tar
+case "${1:-}" in
+    chromium) need chromium chromium ;;
+    browsers)
+        need chromium chromium
+        command -v firefox >/dev/null 2>&1 || need firefox-esr firefox-esr
+        ;;
+esac
 [ -f /usr/include/zlib.h ] || [ -f /usr/local/include/zlib.h ] || missing="$missing zlib1g-dev"
 python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"
 

@@ -39,6 +39,7 @@ use crate::routes;
 use crate::routes::reports::freshness::Freshness;
 use crate::routes::reports::sharing::Sharing;
 use crate::server::{Front, serve};
+use crate::web_app::WebApp;
 use crate::webhooks::WebhookIntake;
 
 const WARM_UP_PAUSE: Duration = Duration::from_secs(2);
@@ -88,6 +89,8 @@ pub struct GatewayRole {
     pub trusted_proxies: TrustedProxies,
     /// Prometheus' view of this process.
     pub metrics: PrometheusHandle,
+    /// The web app; none where it is served elsewhere.
+    pub web_app: Option<WebApp>,
 }
 
 /// What handlers share.
@@ -201,7 +204,7 @@ pub async fn run(
     let warming = tokio::spawn(warm_up(Arc::clone(&app), shutdown.clone()));
     let sweeping = tokio::spawn(sweep(Arc::clone(&app), shutdown.clone()));
     let telling = tokio::spawn(tell_uptime(Arc::clone(&app), role.uptime, shutdown.clone()));
-    let front = Front::new(role.trusted_proxies, RouteNames::new(routes::openapi::routes()));
+    let front = Front::new(role.trusted_proxies, RouteNames::new(routes::openapi::routes()), role.web_app);
     serve(listener, routes::all(app), Arc::new(front), shutdown).await;
     for task in [watching, sweeping, warming, telling] {
         if let Err(error) = task.await {

@@ -19,6 +19,7 @@ pub mod routes;
 pub mod server;
 pub mod values;
 pub mod wait;
+pub mod web_app;
 pub mod webhooks;
 
 pub use app::{App, GatewayRole, run};

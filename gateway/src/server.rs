@@ -33,6 +33,7 @@ use crate::large_bodies::{LargeBodies, Room};
 use crate::problem::{Code, Problem};
 use crate::route_names::{RouteNames, method_name};
 use crate::routes::webhooks;
+use crate::web_app::{Named, WebApp};
 
 const MOST_CONNECTIONS: usize = 4_096;
 const HEADER_DEADLINE: Duration = Duration::from_secs(10);
@@ -46,7 +47,10 @@ const REQUEST_ID: &str = "x-request-id";
 
 type Reply0 = (warp::reply::Response,);
 type Body = Either<Full<Bytes>, StreamedBody>;
-type StreamedBody = http_body_util::combinators::UnsyncBoxBody<Bytes, warp::Error>;
+type StreamedBody = http_body_util::combinators::UnsyncBoxBody<Bytes, BodyError>;
+
+/// Why an answer ended before its end.
+pub type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Marks an answer that is handed on piece by piece: a file, which need not fit into memory.
 #[derive(Debug, Clone, Copy)]
@@ -57,12 +61,13 @@ pub struct Front {
     trusted_proxies: TrustedProxies,
     routes: RouteNames,
     large_bodies: LargeBodies,
+    web_app: Option<WebApp>,
 }
 
 impl Front {
-    /// A front that believes `trusted_proxies` and names routes as `routes`.
-    pub fn new(trusted_proxies: TrustedProxies, routes: RouteNames) -> Self {
-        Self { trusted_proxies, routes, large_bodies: LargeBodies::default() }
+    /// A front that believes `trusted_proxies`, names routes as `routes`, and serves `web_app` at all addresses that are not the API's.
+    pub fn new(trusted_proxies: TrustedProxies, routes: RouteNames, web_app: Option<WebApp>) -> Self {
+        Self { trusted_proxies, routes, large_bodies: LargeBodies::default(), web_app }
     }
 }
 
@@ -132,6 +137,12 @@ async fn answer(
     let request_id = uuid::Uuid::now_v7().simple().to_string();
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let asked = Asked { method: method.clone(), headers: request.headers().clone() };
+    if let (Some(web_app), Some(named)) = (&front.web_app, Named::by(&method, &path)) {
+        let mut response = web_app.answer(named, &method, &path, &asked.headers).await;
+        mark(response.headers_mut(), &request_id);
+        observe(&method, named.route(), response.status(), started);
+        return Ok(response.map(Either::Right));
+    }
     let client = front.trusted_proxies.client(peer.ip(), request.headers());
     let mut reply = match read(request, client, &front.large_bodies).await {
         Ok((request, _room)) => {
@@ -210,12 +221,10 @@ struct Asked {
 async fn finish(reply: warp::reply::Response, asked: &Asked, request_id: &str) -> Response<Body> {
     let (mut head, body) = reply.into_parts();
     let is_streamed = head.extensions.remove::<Streamed>().is_some();
-    if let Ok(id) = HeaderValue::from_str(request_id) {
-        head.headers.insert(REQUEST_ID, id);
-    }
-    head.headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    mark(&mut head.headers, request_id);
     head.headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if is_streamed {
+        let body = body.map_err(|error| Box::new(error) as BodyError);
         return Response::from_parts(head, Either::Right(body.boxed_unsync()));
     }
     let mut body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
@@ -240,6 +249,14 @@ async fn finish(reply: warp::reply::Response, asked: &Asked, request_id: &str) -
     head.headers.append(header::VARY, HeaderValue::from_static("accept-language"));
     head.headers.remove(header::CONTENT_LENGTH);
     Response::from_parts(head, Either::Left(Full::new(body)))
+}
+
+/// What every answer has, whatever it is of.
+fn mark(headers: &mut HeaderMap, request_id: &str) {
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(REQUEST_ID, id);
+    }
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
 }
 
 fn observe(method: &Method, route: &str, status: StatusCode, started: Instant) {

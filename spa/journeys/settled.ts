@@ -2,16 +2,17 @@ import { newPerson, type Person } from './people';
 import { freshSeed, makeStore } from './salla';
 
 const gateway = process.env.QAFILA_URL ?? 'http://127.0.0.1:18080';
+/** Enough for several pages of every list. */
 const ORDERS = 400;
 
 let known: Promise<Person> | undefined;
 
 /** A merchant whose import is complete, made once for all tests of a worker; over the API, as the pages of it have tests of their own. */
-export const settledMerchant = (): Promise<Person> => (known ??= make());
+export const settledMerchant = (orders = ORDERS): Promise<Person> => (known ??= make(orders));
 
-const make = async (): Promise<Person> => {
+const make = async (orders: number): Promise<Person> => {
   const person = newPerson();
-  const store = await makeStore({ seed: freshSeed(), orders: ORDERS, products: 30 });
+  const store = await makeStore({ seed: freshSeed(), orders, products: 30 });
   const { accessToken } = await call<{ accessToken: string }>('POST', 'auth/register', { ...person, locale: 'ar' });
   const { authorizationUrl } = await call<{ authorizationUrl: string }>('GET', 'salla/auth/url', undefined, accessToken);
   const approved = await fetch(`${authorizationUrl}&sim_store=${store.id}&sim_decision=approve`, { redirect: 'manual' });

@@ -160,7 +160,9 @@ pub async fn logout(app: Arc<App>, call: Call) -> Answer {
     if let Some(token) = call.cookie(COOKIE) {
         app.sessions.end(token).await?;
     }
-    Ok(with_header(no_content(), "set-cookie", &clearing_cookie()))
+    let answer = with_header(no_content(), "set-cookie", &clearing_cookie());
+    // Browsers keep answers on disk, to ask whether they still hold.
+    Ok(with_header(answer, "clear-site-data", "\"cache\""))
 }
 
 async fn session_answer(

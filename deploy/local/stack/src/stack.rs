@@ -214,6 +214,10 @@ impl Stack {
             ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
             ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
         ];
+        let web_app = self.layout.root.join("spa/dist");
+        if web_app.join("index.html").is_file() {
+            ours.insert("QAFILA_WEB_APP".to_owned(), web_app.display().to_string());
+        }
         ours.extend(addresses.into_iter().chain(others).map(|(name, value)| (name.to_owned(), value)));
         let named: Vec<&str> = ours.keys().map(String::as_str).chain(PASSED_ON).collect();
         let given: Vec<(String, String)> =

@@ -130,6 +130,13 @@ mod tests {
     }
 
     #[test]
+    fn the_web_apps_client_is_generated_of_this_document() {
+        let kept = include_str!("../../../../spa/openapi.json");
+        let is_same = kept.trim_end() == format!("{:#}", super::described());
+        assert!(is_same, "run: target/release/qafila openapi > spa/openapi.json");
+    }
+
+    #[test]
     fn whatever_the_document_refers_to_is_in_it() {
         let mut found = vec![];
         references(&DOCUMENT, &mut found);

@@ -116,7 +116,7 @@ async fn start(intake: WebhookIntake, verifier: WebhookVerifier) -> Result<(Sock
         std::future::ready(Ok::<_, std::convert::Infallible>((answer(Err("no route".into())),)))
     };
     let routes = acknowledge.or(verify).unify().or_else(refused).boxed();
-    let front = Front::new(TrustedProxies::default(), RouteNames::new(vec![]));
+    let front = Front::new(TrustedProxies::default(), RouteNames::new(vec![]), None);
     let shutdown = CancellationToken::new();
     tokio::spawn(serve(listener, routes, Arc::new(front), shutdown.clone()));
     Ok((address, shutdown))

@@ -96,6 +96,7 @@ async fn demo(cli: Cli) -> Result<()> {
         "It took {:.0} s. Qafila goes on running; `make down` stops everything.\n",
         began.elapsed().as_secs_f64()
     );
+    println!("  Web app      {gateway}/   log in with {} and {PASSWORD}", merchant.email);
     println!("  API          {gateway}/api/docs");
     println!("  Health       {gateway}/health/ready");
     println!("  Metrics      {gateway}/metrics");
