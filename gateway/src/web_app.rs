@@ -17,12 +17,12 @@ const NOT_PAGES: [&str; 5] = ["api", "download", "health", "metrics", "topics"];
 const ASSETS: &str = "/assets/";
 const PAGE: &str = "index.html";
 
-/// What a page may do. The hash is that of the empty text: the styles' library makes an empty `<style>` and fills it by a way that no policy
+/// What a page may do. The one trusted type is the address of the worker, which no policy of browsers takes as a text. The hash is that of the empty text: the styles' library makes an empty `<style>` and fills it by a way that no policy
 /// forbids.
 const POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; font-src 'self'; img-src 'self' data: https:; \
     connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \
-    require-trusted-types-for 'script'; trusted-types 'none'";
+    require-trusted-types-for 'script'; trusted-types qafila";
 
 /// Headers of pages. Codes and tokens stand in addresses of pages: they are told to no other site.
 const OF_PAGES: [(HeaderName, &str); 3] = [

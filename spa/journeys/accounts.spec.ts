@@ -16,7 +16,7 @@ test('an address that is registered is said at its field, with the two ways on',
   await expect(again.getByText(say(locale, 'email.taken'))).toBeVisible();
   await expect(again.getByLabel(say(locale, 'field.email'))).toBeFocused();
   await expectHealthy(again);
-  await again.getByRole('link', { name: say(locale, 'email.taken.login') }).click();
+  await again.getByRole('link', { name: say(locale, 'email.taken.login'), exact: true }).click();
   await expect(again.getByRole('heading', { level: 1, name: say(locale, 'login.title') })).toBeVisible();
   await other.close();
 });

@@ -21,7 +21,7 @@ const running: SyncStatusBody = {
     { name: 'list', resource: 'orders', done: 12_400, total: 12_400, skipped: 2 },
     { name: 'list', resource: 'customers', done: 3_000, total: 3_000, skipped: 0 },
     { name: 'list', resource: 'products', done: 240, total: 240, skipped: 0 },
-    { name: 'detail', resource: 'orders', done: 6_200, total: 12_400, skipped: 0 },
+    { name: 'hydrate', resource: 'orders', done: 6_200, total: 12_400, skipped: 0 },
   ],
   progressPercentage: 57.9,
   ratePerMinute: 118,
@@ -47,7 +47,7 @@ test('a running import says how far it is, what is usable, what is left and who 
   await expect(page.getByText(say(locale, 'import.unreadable', { n: 2 }))).toBeVisible();
   await expect(page).toHaveTitle(/57/);
   await expectHealthy(page);
-  await told(page, { phases: running.phases.map((phase) => (phase.name === 'detail' ? { ...phase, total: 15_500 } : phase)), progressPercentage: 48 });
+  await told(page, { phases: running.phases.map((phase) => (phase.name === 'hydrate' ? { ...phase, total: 15_500 } : phase)), progressPercentage: 48 });
   await expect(bar).toHaveAttribute('aria-valuenow', '48');
   await expect(page.getByText('15,500').first()).toBeVisible();
   await told(page, { phases: running.phases.map((phase) => ({ ...phase, done: phase.total ?? 0 })), progressPercentage: 99.6 });

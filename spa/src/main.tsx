@@ -9,6 +9,7 @@ import { keepSession, session } from './session/current';
 import { CrashGuard } from './shell/Crash';
 import { Toasts } from './shell/toasts';
 import { reloadOnceForNewVersion } from './shell/newVersion';
+import { registerWorker } from './shell/worker';
 import { fontsLoaded } from './theme/fonts';
 import { Theming } from './theme/Theming';
 import { applyLocale, readLocale } from './words/locale';
@@ -38,15 +39,6 @@ const start = async (): Promise<void> => {
     </Theming>,
   );
   if ('serviceWorker' in navigator && import.meta.env.PROD) void registerWorker();
-};
-
-/** The worker keeps the page for times without a connection; an app that cannot have it works all the same. */
-const registerWorker = async (): Promise<void> => {
-  try {
-    await navigator.serviceWorker.register('/worker.js');
-  } catch (error) {
-    console.warn('failed to register the worker', error);
-  }
 };
 
 void start();

@@ -10,7 +10,6 @@ import { session } from './session/current';
 import { Crashed } from './shell/Crash';
 import { Frame } from './shell/Frame';
 import { NotFound } from './shell/NotFound';
-import { Unreachable } from './shell/Unreachable';
 
 interface Context {
   queryClient: QueryClient;
@@ -62,14 +61,10 @@ const inside = createRoute({
   id: 'inside',
   component: Frame,
   beforeLoad: ({ location }) => {
-    if (session.state.kind === 'unreachable') throw new NotReached();
-    if (session.state.kind !== 'in') throw redirect({ to: '/login', search: { next: safeNext(location.href) }, replace: true });
+    // Where that could not be found out, the frame says so and asks again: it is no log-out.
+    if (session.state.kind === 'out') throw redirect({ to: '/login', search: { next: safeNext(location.href) }, replace: true });
   },
-  errorComponent: ({ error }) => (error instanceof NotReached ? <Unreachable /> : <Crashed />),
 });
-
-/** Whether there is a session could not be found out. */
-class NotReached extends Error {}
 
 /** Where a merchant begins: what is missing first, else the dashboard. */
 const dashboard = createRoute({
@@ -77,7 +72,7 @@ const dashboard = createRoute({
   path: '/',
   validateSearch: readDashboard,
   beforeLoad: async ({ context: { queryClient }, search }) => {
-    if (search.open) return;
+    if (search.open || session.state.kind !== 'in') return;
     const [me, sync] = await Promise.all([
       queryClient.ensureQueryData(meQuery()).catch(() => undefined),
       queryClient.ensureQueryData(syncQuery()).catch(() => undefined),

@@ -54,7 +54,7 @@ export const HeatMap = ({ label, cells }: { label: string; cells: HeatCell[] }):
                   key={hour}
                   component="td"
                   title={`${weekday(locale, day)} ${hourOf(locale, hour)}: ${cell?.shown ?? '0'}`}
-                  sx={{ height: 22, borderRadius: 0.5, position: 'relative', backgroundColor: 'divider', overflow: 'hidden', padding: 0 }}
+                  sx={{ height: { xs: 22, md: 38 }, borderRadius: 0.5, position: 'relative', backgroundColor: 'divider', overflow: 'hidden', padding: 0 }}
                 >
                   <Box component="span" sx={{ position: 'absolute', inset: 0, backgroundColor: 'primary.main' }} style={{ opacity: strength }} />
                   <Box component="span" sx={{ position: 'absolute', clipPath: 'inset(50%)', width: '1px', height: '1px', overflow: 'hidden' }}>

@@ -1,3 +1,4 @@
+import Box from '@mui/material/Box';
 import { type Theme, useTheme } from '@mui/material/styles';
 import { ChartsReferenceLine } from '@mui/x-charts/ChartsReferenceLine';
 import { LineChart } from '@mui/x-charts/LineChart';
@@ -8,7 +9,11 @@ import { compact } from '../format/numbers';
 import { dayOf, monthOf, shortDayOf } from '../format/times';
 import { useLocale } from '../words/locale';
 import { useSay } from '../words/words';
+import { levelsOf } from './levels';
 import type { TrendLines } from './trend';
+
+/** Pixels between names above each other. */
+const LEVEL = 16;
 
 /** A day that is marked. */
 export interface Mark {
@@ -38,53 +43,56 @@ const TrendChart = ({ title, lines, granularity, marks, show, height }: TrendCha
   const tick = granularity === 'month' ? monthOf : shortDayOf;
   const hasPrevious = lines.previous.some((value) => value !== null);
   const hasGrowing = lines.growing.some((value) => value !== null);
+  const levels = levelsOf(marks.map((mark) => lines.days.indexOf(mark.day) / Math.max(1, lines.days.length)));
   return (
-    <LineChart
-      title={title}
-      height={height}
-      skipAnimation
-      margin={{ top: 16, bottom: 8, left: 8, right: 8 }}
-      grid={{ horizontal: true }}
-      xAxis={[
-        {
-          id: 'days',
-          data: lines.days,
-          scaleType: 'point',
-          height: 34,
-          valueFormatter: (day: string, { location }) => (location === 'tick' ? tick(locale, day) : dayOf(locale, day)),
-          tickLabelStyle: { fontSize: 12 },
-        },
-      ]}
-      yAxis={[{ min: 0, width: 64, position: locale === 'ar' ? 'right' : 'left', valueFormatter: (value: number) => compact(locale, value) }]}
-      series={[
-        { ...line, id: 'complete', label: say('trend.this'), data: lines.complete, color: palette.primary.main, area: true, valueFormatter },
-        ...(hasGrowing
-          ? [{ ...line, id: 'growing', label: say('trend.growing'), data: lines.growing, color: palette.primary.main, valueFormatter }]
-          : []),
-        ...(hasPrevious
-          ? [{ ...line, id: 'previous', label: say('trend.previous'), data: lines.previous, color: palette.text.secondary, valueFormatter }]
-          : []),
-      ]}
-      sx={{
-        '& [data-series="growing"]': { strokeDasharray: '6 5' },
-        '& [data-series="previous"]': { strokeDasharray: '2 4' },
-        '& .MuiLineChart-area': { fillOpacity: 0.12 },
-        '& .MuiLineChart-line': { strokeWidth: 2 },
-        '& .MuiChartsAxis-tickLabel': { fontFamily: 'inherit' },
-      }}
-    >
-      {marks.map((mark) => (
-        <ChartsReferenceLine
-          key={mark.day + mark.name}
-          axisId="days"
-          x={mark.day}
-          label={mark.name}
-          labelAlign="start"
-          lineStyle={{ strokeDasharray: '1 3', stroke: palette.secondary.main }}
-          labelStyle={{ fontSize: 12, fill: palette.secondary.main, fontFamily: 'inherit' }}
-        />
-      ))}
-    </LineChart>
+    <Box role="figure" aria-label={title} sx={{ minWidth: 200 }}>
+      <LineChart
+        height={height}
+        skipAnimation
+        margin={{ top: 16, bottom: 8, left: 28, right: 28 }}
+        grid={{ horizontal: true }}
+        xAxis={[
+          {
+            id: 'days',
+            data: lines.days,
+            scaleType: 'point',
+            height: 34,
+            valueFormatter: (day: string, { location }) => (location === 'tick' ? tick(locale, day) : dayOf(locale, day)),
+            tickLabelStyle: { fontSize: 12 },
+          },
+        ]}
+        yAxis={[{ min: 0, width: 64, position: locale === 'ar' ? 'right' : 'left', valueFormatter: (value: number) => compact(locale, value) }]}
+        series={[
+          { ...line, id: 'complete', label: say('trend.this'), data: lines.complete, color: palette.primary.main, area: true, valueFormatter },
+          ...(hasGrowing
+            ? [{ ...line, id: 'growing', label: say('trend.growing'), data: lines.growing, color: palette.primary.main, valueFormatter }]
+            : []),
+          ...(hasPrevious
+            ? [{ ...line, id: 'previous', label: say('trend.previous'), data: lines.previous, color: palette.text.secondary, valueFormatter }]
+            : []),
+        ]}
+        sx={{
+          '& [data-series="growing"]': { strokeDasharray: '6 5' },
+          '& [data-series="previous"]': { strokeDasharray: '2 4' },
+          '& .MuiLineChart-area': { fillOpacity: 0.12 },
+          '& .MuiLineChart-line': { strokeWidth: 2 },
+          '& .MuiChartsAxis-tickLabel': { fontFamily: 'inherit' },
+        }}
+      >
+        {marks.map((mark, index) => (
+          <ChartsReferenceLine
+            key={mark.day + mark.name}
+            axisId="days"
+            x={mark.day}
+            label={levels[index] === undefined ? '' : mark.name}
+            labelAlign="start"
+            spacing={{ x: 4, y: 4 + LEVEL * (levels[index] ?? 0) }}
+            lineStyle={{ strokeDasharray: '1 3', stroke: palette.secondary.main }}
+            labelStyle={{ fontSize: 12, fill: palette.secondary.main, fontFamily: 'inherit' }}
+          />
+        ))}
+      </LineChart>
+    </Box>
   );
 };
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 
 import { latinDigits } from './digits';
-import { bytes, change, compact, flooredPercent, money, roundMoney } from './numbers';
+import { bytes, change, compact, flooredPercent, money, quantity, roundMoney } from './numbers';
 import { addDays, calendarDay, dayOf, daysBetween, moment, rangeOf, weekday } from './times';
 import { duration, roundTimeLeft } from './timeLeft';
 
@@ -11,6 +11,10 @@ const plain = (text: string): string => text.replace(/[\u200e\u200f\u061c]/g, ''
 describe('formats', () => {
   it('typed digits of either Arabic kind become 0–9', () => {
     expect(latinDigits('٠١٢٣٤٥٦٧٨٩ ۰۹ x7')).toBe('0123456789 09 x7');
+  });
+
+  it('a quantity has the decimals that it needs and no more', () => {
+    expect([quantity('en', '2.0000'), quantity('ar', '1.5000'), quantity('en', '1200')]).toEqual(['2', '1.5', '1,200']);
   });
 
   it('money has the decimals of its currency and no float is made of it', () => {

@@ -36,6 +36,9 @@ export const compact = (locale: Locale, value: number): string =>
 
 export const count = (locale: Locale, value: number): string => formatter(locale, {}).format(value);
 
+/** `2` or `1.5`: a quantity as the API has it, decimal digits as a text. */
+export const quantity = (locale: Locale, digits: string): string => formatter(locale, { maximumFractionDigits: 4 }).format(exact(digits));
+
 /** `+12.4%` of 0.124. */
 export const change = (locale: Locale, ratio: number): string =>
   formatter(locale, { style: 'percent', maximumFractionDigits: 1, signDisplay: 'exceptZero' }).format(ratio);

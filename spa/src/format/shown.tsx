@@ -2,7 +2,7 @@ import Tooltip from '@mui/material/Tooltip';
 import type { ReactElement } from 'react';
 
 import { useLocale } from '../words/locale';
-import { type Amount, count, money, roundMoney } from './numbers';
+import { type Amount, count, money, quantity, roundMoney } from './numbers';
 import { ago, dayOf, moment } from './times';
 
 /** An amount with all its decimals. Isolated: its digits and its currency keep their order in any sentence. */
@@ -19,6 +19,9 @@ export const RoundMoney = ({ of }: { of: Amount }): ReactElement => {
 };
 
 export const Count = ({ of }: { of: number }): ReactElement => <bdi className="figure">{count(useLocale(), of)}</bdi>;
+
+/** A quantity, of decimal digits as a text. */
+export const Quantity = ({ of }: { of: string }): ReactElement => <bdi className="figure">{quantity(useLocale(), of)}</bdi>;
 
 /** A moment, in Riyadh's time. */
 export const Moment = ({ at }: { at: string }): ReactElement => (

@@ -12,7 +12,8 @@ import { Banners } from './Banners';
 import { CrashGuard } from './Crash';
 import { Menu } from './Menu';
 import { TopBar } from './TopBar';
-import { useEndOfImport } from './useEndOfImport';
+import { Unreachable } from './Unreachable';
+import { EndOfImport } from './EndOfImport';
 
 /** Pixels. */
 const MENU = 232;
@@ -21,9 +22,10 @@ const MENU = 232;
 export const Frame = (): ReactElement => {
   const [isMenuOpen, setMenuOpen] = useState(false);
   const path = useRouterState({ select: (state) => state.location.pathname });
+  const { kind } = useSession();
   useLeaveWithSession();
-  useEndOfImport();
   useEffect(() => setMenuOpen(false), [path]);
+  if (kind === 'unreachable') return <Unreachable />;
   return (
     <Box sx={{ display: 'flex', minHeight: '100dvh' }}>
       <SkipLink />
@@ -36,6 +38,7 @@ export const Frame = (): ReactElement => {
         <Menu />
       </Drawer>
       <Box sx={{ flexGrow: 1, minWidth: 0 }}>
+        <EndOfImport />
         <TopBar openMenu={() => setMenuOpen(true)} />
         <Banners />
         <Box component="main" id="content" tabIndex={-1} sx={{ '&:focus': { outline: 'none' } }}>

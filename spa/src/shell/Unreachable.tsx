@@ -3,7 +3,7 @@ import { type ReactElement, useEffect } from 'react';
 import Typography from '@mui/material/Typography';
 import Button from '@mui/material/Button';
 
-import { session, useSession } from '../session/current';
+import { session } from '../session/current';
 import { Sentence, useSay } from '../words/words';
 import { Outside } from './Outside';
 
@@ -14,14 +14,14 @@ const EVERY = 5_000;
 export const Unreachable = (): ReactElement => {
   const say = useSay();
   const router = useRouter();
-  const { kind } = useSession();
   useEffect(() => {
     const timer = setInterval(() => void session.start(), EVERY);
-    return () => clearInterval(timer);
-  }, []);
-  useEffect(() => {
-    if (kind !== 'unreachable') void router.invalidate();
-  }, [kind, router]);
+    return () => {
+      clearInterval(timer);
+      // What a page decides before it opens was not decided.
+      void router.invalidate();
+    };
+  }, [router]);
   return (
     <Outside title={say('unreachable.title')}>
       <Typography role="status">

@@ -4,12 +4,13 @@ import type { ReactElement } from 'react';
 
 import type { GroupBody, GroupsBody } from '../../api/generated/client.schemas';
 import { type Ranked, RankedBars } from '../../charts/RankedBars';
-import { count } from '../../format/numbers';
+import type { Locale } from '../../format/locale';
 import { Count, Name, RoundMoney } from '../../format/shown';
 import { Loaded } from '../../shell/Loaded';
 import { Section } from '../../shell/Section';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay, type WordId } from '../../words/words';
+import { channelName, paymentName } from '../../words/slugs';
 import { statusName } from '../../words/statuses';
 import { type Grouping, groupsQuery, orderStatusQuery } from './reports';
 import type { DashboardSearch } from './search';
@@ -58,6 +59,7 @@ const othersOf = (groups: GroupsBody, name: (n: number) => string): Ranked[] => 
   return orders === 0 ? [] : [{ key: 'others', name: name(number), value: orders, shown: <Count of={orders} /> }];
 };
 
+const names: Record<Grouping, (locale: Locale, key: string) => string> = { city: (_, key) => key, payment: paymentName, channel: channelName };
 const titles: Record<Grouping, WordId> = { city: 'city.title', payment: 'payment.title', channel: 'channel.title' };
 
 interface GroupsCardProps {
@@ -81,12 +83,13 @@ export const GroupsCard = ({ grouping, search, currency }: GroupsCardProps): Rea
             .map(
               (group): Ranked => ({
                 key: group.key ?? '',
-                name: <Name>{group.key ?? say('groups.unknown')}</Name>,
+                name: <Name>{group.key === null ? say('groups.unknown') : names[grouping](locale, group.key)}</Name>,
                 value: Number(group.figures.sales.amount),
                 shown: <RoundMoney of={group.figures.sales} />,
                 aside: say('orders.n', { n: group.figures.orders }),
               }),
-            );
+            )
+            .toSorted((one, other) => other.value - one.value);
           const others = groups.others.filter((one) => one.figures.sales.currency === currency && one.groups > 0);
           const rest = others.map(
             (one): Ranked => ({
@@ -94,7 +97,7 @@ export const GroupsCard = ({ grouping, search, currency }: GroupsCardProps): Rea
               name: say('groups.others', { n: one.groups }),
               value: Number(one.figures.sales.amount),
               shown: <RoundMoney of={one.figures.sales} />,
-              aside: count(locale, one.figures.orders),
+              aside: say('orders.n', { n: one.figures.orders }),
             }),
           );
           return <Ranking label={title} rows={[...rows, ...rest]} />;

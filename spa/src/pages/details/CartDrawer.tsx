@@ -6,7 +6,7 @@ import type { ReactElement } from 'react';
 
 import { getCart, getProduct } from '../../api/generated/client';
 import type { CartBody } from '../../api/generated/client.schemas';
-import { Latin, Moment, Money, Name } from '../../format/shown';
+import { Latin, Moment, Money, Name, Quantity } from '../../format/shown';
 import { TextLink } from '../../shell/links';
 import { Sentence, useSay } from '../../words/words';
 import { CartStatus } from '../lists/CartsPage';
@@ -109,7 +109,11 @@ const Lines = ({ cart }: { cart: CartBody }): ReactElement => {
                 {shown}
               </TextLink>
             )}
-            {line.quantity !== null && <bdi>{`× ${line.quantity}`}</bdi>}
+            {line.quantity !== null && (
+              <bdi>
+                × <Quantity of={line.quantity} />
+              </bdi>
+            )}
           </Box>
         );
       })}

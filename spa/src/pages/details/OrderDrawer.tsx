@@ -6,10 +6,11 @@ import type { ReactElement } from 'react';
 
 import { getOrder, getOrderHistories } from '../../api/generated/client';
 import type { OrderLineBody, OrderWithLinesBody } from '../../api/generated/client.schemas';
-import { Latin, Moment, Money, Name } from '../../format/shown';
+import { Latin, Moment, Money, Name, Quantity } from '../../format/shown';
 import { TextLink } from '../../shell/links';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
+import { channelName, paymentName } from '../../words/slugs';
 import { statusName } from '../../words/statuses';
 import { OrderNumber, PersonName, Status } from '../lists/OrdersPage';
 import { Detail, Facts, Part } from './Detail';
@@ -101,7 +102,7 @@ const Line = ({ line }: { line: OrderLineBody }): ReactElement => {
         {line.total !== null && <Money of={line.total} />}
         {line.quantity !== null && line.unitPrice !== null && (
           <Typography variant="body2" component="div" sx={{ color: 'text.secondary' }}>
-            <Sentence id="order.times" values={{ quantity: <bdi key="quantity">{line.quantity}</bdi>, price: <Money key="price" of={line.unitPrice} /> }} />
+            <Sentence id="order.times" values={{ quantity: <Quantity key="quantity" of={line.quantity} />, price: <Money key="price" of={line.unitPrice} /> }} />
           </Typography>
         )}
       </Box>
@@ -142,6 +143,7 @@ const Sums = ({ order }: { order: OrderWithLinesBody }): ReactElement => {
 const negated = (amount: string): string => (amount.startsWith('-') ? amount.slice(1) : `-${amount}`);
 
 const People = ({ order }: { order: OrderWithLinesBody }): ReactElement => {
+  const locale = useLocale();
   const { customer, receiver } = order;
   const name = <PersonName name={customer.name} />;
   const hasReceiver = receiver.name !== null && receiver.name !== customer.name;
@@ -162,8 +164,8 @@ const People = ({ order }: { order: OrderWithLinesBody }): ReactElement => {
         [null, customer.email !== null && <Latin>{customer.email}</Latin>],
         [<Sentence key="r" id="order.receiver" />, hasReceiver && <PersonName name={receiver.name} />],
         [<Sentence key="y" id="column.city" />, order.city !== null && <Name>{order.city}</Name>],
-        [<Sentence key="b" id="order.paidBy" />, order.paymentMethod !== null && <Name>{order.paymentMethod}</Name>],
-        [<Sentence key="h" id="order.channel" />, order.channel !== null && <Name>{order.channel}</Name>],
+        [<Sentence key="b" id="order.paidBy" />, order.paymentMethod !== null && <Name>{paymentName(locale, order.paymentMethod)}</Name>],
+        [<Sentence key="h" id="order.channel" />, order.channel !== null && <Name>{channelName(locale, order.channel)}</Name>],
       ]}
     />
   );

@@ -11,6 +11,7 @@ import { Latin, Money, Name } from '../../format/shown';
 import { addDays, calendarDay } from '../../format/times';
 import { Loaded } from '../../shell/Loaded';
 import { Sentence, useSay } from '../../words/words';
+import { ProductImage } from '../lists/ProductImage';
 import { ProductName, ProductStatus, Stock } from '../lists/ProductsPage';
 import { Detail, Facts, Part } from './Detail';
 import { OrdersOf } from './OrdersOf';
@@ -43,7 +44,7 @@ const ProductDrawer = (): ReactElement => {
 
 const Head = ({ of }: { of: ProductWithSalesBody }): ReactElement => (
   <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: of.image ? { xs: '1fr', sm: '160px minmax(0, 1fr)' } : '1fr' }}>
-    {of.image && <Box component="img" src={of.image} alt="" width={160} height={160} sx={{ borderRadius: 1, objectFit: 'cover' }} />}
+    {of.image && <ProductImage src={of.image} size={160} />}
     <Facts
       rows={[
         [<Sentence key="st" id="column.status" />, of.status && <ProductStatus of={of} />],

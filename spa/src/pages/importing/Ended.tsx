@@ -91,7 +91,7 @@ const Result = ({ severity, title, action, steps, children }: ResultProps): Reac
         )}
       </Alert>
       <div>{action}</div>
-      {steps && steps.lists.length > 0 && <StepList steps={steps} />}
+      {steps && steps.lists.length > 0 && <StepList steps={steps} isComplete={severity === 'success'} />}
     </Box>
   </Section>
 );

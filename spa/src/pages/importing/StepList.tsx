@@ -18,7 +18,7 @@ const names: Record<string, WordId> = {
 };
 
 /** The three steps of an import. */
-export const StepList = ({ steps }: { steps: Steps }): ReactElement => (
+export const StepList = ({ steps, isComplete = false }: { steps: Steps; isComplete?: boolean }): ReactElement => (
   <Box component="ol" sx={{ listStyle: 'none', margin: 0, padding: 0, display: 'grid', gap: 2 }}>
     <Step number={1} title="import.step.lists">
       {steps.lists.map((one) => (
@@ -31,7 +31,8 @@ export const StepList = ({ steps }: { steps: Steps }): ReactElement => (
     <Step number={3} title="import.step.count">
       <Typography variant="body2" sx={{ color: steps.isCounting ? 'text.primary' : 'text.secondary', display: 'flex', gap: 1, alignItems: 'center' }}>
         {steps.isCounting && <HourglassEmpty fontSize="small" color="primary" />}
-        <Sentence id={steps.isCounting ? 'import.step.count.active' : 'import.step.count.waits'} />
+        {isComplete && <Check fontSize="small" color="success" />}
+        <Sentence id={isComplete ? 'import.step.count.done' : steps.isCounting ? 'import.step.count.active' : 'import.step.count.waits'} />
       </Typography>
     </Step>
   </Box>
@@ -61,7 +62,7 @@ const Row = ({ of }: { of: Counted }): ReactElement => {
           {label}
           {isDone && <Check fontSize="small" color="success" titleAccess={say('import.step.done')} />}
         </Box>
-        {of.total === null ? <Count of={of.done} /> : <Sentence id="import.step.of" values={{ done: <Count key="done" of={of.done} />, total: <Count key="total" of={of.total} /> }} />}
+        <span>{of.total === null ? <Count of={of.done} /> : <Sentence id="import.step.of" values={{ done: <Count key="done" of={of.done} />, total: <Count key="total" of={of.total} /> }} />}</span>
       </Typography>
       {share !== undefined && (
         <Bar label={label} share={share} text={`${percentOf(locale, share)}, ${say('import.step.of', { done: count(locale, of.done), total: count(locale, of.total ?? 0) })}`} />

@@ -16,6 +16,7 @@ import { count } from '../../format/numbers';
 import { rangeOf } from '../../format/times';
 import { useLocale } from '../../words/locale';
 import { Sentence, type Say, useSay, type WordId } from '../../words/words';
+import { channelName, paymentName } from '../../words/slugs';
 import { statusName } from '../../words/statuses';
 import { DaysChoice } from './DaysChoice';
 import type { ListKind } from './ListPage';
@@ -85,8 +86,11 @@ const isChosen = (name: string): name is ChosenFilter => (chosenFilters as reado
 /** What a value is called: as the store names it, else in the page's words, else as it is. */
 const useValueName = () => {
   const locale = useLocale();
-  return (filter: string, value: string, label: string | null | undefined): string =>
-    filter === 'status' ? (statusName(locale, { slug: value, name: label ?? null, customName: null }) ?? value) : (label ?? value);
+  return (filter: string, value: string, label: string | null | undefined): string => {
+    if (filter === 'status') return statusName(locale, { slug: value, name: label ?? null, customName: null }) ?? value;
+    if (filter === 'paymentMethod') return paymentName(locale, value);
+    return filter === 'channel' ? channelName(locale, value) : (label ?? value);
+  };
 };
 
 const FacetChoice = ({ facet, search, change }: { facet: FacetBody; search: ListSearch; change: FiltersProps<unknown>['change'] }): ReactElement => {

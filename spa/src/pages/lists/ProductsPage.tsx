@@ -8,6 +8,7 @@ import { type ProductBody, ProductSort } from '../../api/generated/client.schema
 import { Count, Latin, Money, Name } from '../../format/shown';
 import { Sentence } from '../../words/words';
 import { type ListKind, ListPage } from './ListPage';
+import { ProductImage } from './ProductImage';
 
 export const ProductName = ({ of }: { of: Pick<ProductBody, 'name'> }): ReactElement =>
   of.name === null ? <Sentence id="unnamed" /> : <Name>{of.name}</Name>;
@@ -29,7 +30,7 @@ export const ProductStatus = ({ of }: { of: ProductBody }): ReactElement | null 
 /** A product's image beside its name; it is decoration, the name says the same. */
 const Pictured = ({ of }: { of: ProductBody }): ReactElement => (
   <Box component="span" sx={{ display: 'inline-flex', gap: 1, alignItems: 'center' }}>
-    {of.image !== null && <Box component="img" src={of.image} alt="" loading="lazy" width={32} height={32} sx={{ borderRadius: 1, objectFit: 'cover', flexShrink: 0 }} />}
+    {of.image !== null && <ProductImage src={of.image} size={32} />}
     <ProductName of={of} />
   </Box>
 );

@@ -20,7 +20,7 @@ export default {
   'field.required': 'يجب ألا يكون فارغًا',
   'password.show': 'أظهر كلمة المرور',
   'password.hide': 'أخفِ كلمة المرور',
-  'password.rules': 'كلمة المرور',
+  'password.rules': 'شروط كلمة المرور',
   'password.length': 'طولها من 12 إلى 128 محرفًا',
   'password.classes': 'تمزج ثلاثة من: أحرف صغيرة، أحرف كبيرة، أرقام، محارف أخرى',
   'password.notName': 'لا تحتوي على اسم عنوان البريد',

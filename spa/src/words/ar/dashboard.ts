@@ -86,7 +86,7 @@ export default {
   'customers.returning': 'عائدون',
   'customers.best': 'أفضل العملاء',
   'customers.erased': 'محذوف',
-  'customers.counts': '{new} جدد من {all}',
+  'customers.counts': 'الجدد: {new} من {all}',
   'city.title': 'المبيعات حسب المدينة',
   'payment.title': 'المبيعات حسب الدفع',
   'channel.title': 'المبيعات حسب القناة',

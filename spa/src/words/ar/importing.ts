@@ -17,6 +17,7 @@ export default {
   'import.step.count': 'العدّ الأخير',
   'import.step.count.active': 'قُرئ كل شيء. نعدّ مرة أخيرة لنتأكد أن شيئًا لم ينقص.',
   'import.step.count.waits': 'في النهاية نعدّ مرة أخيرة.',
+  'import.step.count.done': 'عُدّ كل شيء: لم ينقص شيء.',
   'import.step.of': '{done} من {total}',
   'import.step.done': 'تم',
   'import.resource.orders': 'الطلبات',

@@ -17,7 +17,7 @@ export default {
   'field.required': 'must not be empty',
   'password.show': 'Show the password',
   'password.hide': 'Hide the password',
-  'password.rules': 'The password',
+  'password.rules': 'Rules of the password',
   'password.length': 'has 12 to 128 characters',
   'password.classes': 'mixes three of: small letters, capital letters, digits, others',
   'password.notName': 'does not contain the name of the address',

@@ -79,7 +79,7 @@ export default {
   'customers.returning': 'Returning',
   'customers.best': 'Best customers',
   'customers.erased': 'erased',
-  'customers.counts': '{new} new of {all}',
+  'customers.counts': 'New: {new} of {all}',
   'city.title': 'Sales by city',
   'payment.title': 'Sales by payment',
   'channel.title': 'Sales by channel',

@@ -15,6 +15,7 @@ export default {
   'import.step.count': 'Final count',
   'import.step.count.active': 'Everything is read. We count once more to be sure nothing is missing.',
   'import.step.count.waits': 'At the end we count once more.',
+  'import.step.count.done': 'Counted: nothing is missing.',
   'import.step.of': '{done} of {total}',
   'import.step.done': 'done',
   'import.resource.orders': 'Orders',

@@ -6,7 +6,7 @@ import { useSay } from '../words/words';
 import { toast } from './toasts';
 
 /** When an import ends, it is said on every page, and all figures are read again. */
-export const useEndOfImport = (): void => {
+export const EndOfImport = (): null => {
   const { data } = useQuery(syncQuery());
   const client = useQueryClient();
   const say = useSay();
@@ -20,4 +20,5 @@ export const useEndOfImport = (): void => {
     if (status === 'failed') toast(say('import.failed'), 'error');
     void client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'sync' });
   }, [status, client, say]);
+  return null;
 };
