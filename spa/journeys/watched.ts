@@ -4,7 +4,7 @@ import type { Locale } from '../src/format/locale';
 import { localeOf } from './say';
 
 /** What browsers say of answers that are no success: pages deal with these. */
-const ANSWERS = /the server responded with a status of|net::ERR_|NetworkError|Failed to load resource|TrustedScriptURL|TrustedTypePolicy|trusted-types|worker.js/;
+const ANSWERS = /the server responded with a status of|net::ERR_|NetworkError|Failed to load resource/;
 
 interface Watched {
   locale: Locale;

@@ -1,3 +1,5 @@
+import type { KnownProblemCode } from './generated/client.schemas';
+
 /** A field that breaks a rule, as the server says it. */
 export interface FieldProblem {
   /** JSON pointer, such as `/email`, or the name of a parameter. */
@@ -33,8 +35,11 @@ export const UNREACHABLE = 'unreachable';
 export const isPassing = (error: unknown): boolean =>
   error instanceof ApiProblem && (error.code === UNREACHABLE || error.status === 503 || error.status === 504);
 
+/** Codes that pages know. Others may come, and are like none of them. */
+export type Code = KnownProblemCode | typeof UNREACHABLE;
+
 /** The code of a problem; none of what is no problem of the API's. */
-export const codeOf = (error: unknown): string | undefined => (error instanceof ApiProblem ? error.code : undefined);
+export const codeOf = (error: unknown): Code | undefined => (error instanceof ApiProblem ? (error.code as Code) : undefined);
 
 /** Milliseconds before the nth attempt after a failure, from 0: as the server asks, else 2, 4, 8 s. */
 export const delayBefore = (attempt: number, error: unknown): number =>

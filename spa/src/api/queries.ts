@@ -2,7 +2,7 @@ import { QueryClient, queryOptions } from '@tanstack/react-query';
 
 import { getMe, getSyncStatus, listNotifications } from './generated/client';
 import type { SyncStatusBody } from './generated/client.schemas';
-import { ApiProblem, delayBefore, isPassing } from './problem';
+import { codeOf, delayBefore, isPassing } from './problem';
 
 /** A failed query is repeated so often, where waiting can help. */
 const REPEATS = 3;
@@ -62,4 +62,4 @@ export const notificationsQuery = () =>
   });
 
 /** Whether a query failed because no store is connected. */
-export const isWithoutStore = (error: unknown): boolean => error instanceof ApiProblem && error.code === 'not-connected';
+export const isWithoutStore = (error: unknown): boolean => codeOf(error) === 'not-connected';

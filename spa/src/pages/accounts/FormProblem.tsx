@@ -1,7 +1,7 @@
 import Alert from '@mui/material/Alert';
 import type { ReactElement } from 'react';
 
-import { ApiProblem, isPassing } from '../../api/problem';
+import { ApiProblem, codeOf, isPassing } from '../../api/problem';
 import { Sentence, useSay } from '../../words/words';
 
 /** What went wrong with a whole form. */
@@ -16,7 +16,8 @@ export const FormProblem = ({ error }: { error: unknown }): ReactElement | null 
 };
 
 const wordsOf = (error: ApiProblem, say: ReturnType<typeof useSay>): string => {
-  if (error.code === 'wrong-credentials') return say('login.wrong');
-  if (error.code === 'too-many-attempts') return say('tooMany', { n: Number(error.params.minutes ?? 15) });
+  const code = codeOf(error);
+  if (code === 'wrong-credentials') return say('login.wrong');
+  if (code === 'too-many-attempts') return say('tooMany', { n: Number(error.params.minutes ?? 15) });
   return error.detail;
 };

@@ -1,16 +1,15 @@
 import FileDownloadOutlined from '@mui/icons-material/FileDownloadOutlined';
 import PrintOutlined from '@mui/icons-material/PrintOutlined';
 import IconButton from '@mui/material/IconButton';
-import MenuItem from '@mui/material/MenuItem';
-import TextField from '@mui/material/TextField';
 import Tooltip from '@mui/material/Tooltip';
 import { lazy, type ReactElement, Suspense, useState } from 'react';
 
 import { rangeOf } from '../../format/times';
+import { Choice } from '../../shell/Choice';
 import { ButtonLink } from '../../shell/links';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
-import { chosenPeriod, type Comparison, comparisons, type DashboardSearch, daysOf, type Period, periods } from './search';
+import { chosenPeriod, comparisons, type DashboardSearch, daysOf, type Period, periods } from './search';
 
 const CustomDays = lazy(() => import('./CustomDays'));
 
@@ -29,37 +28,34 @@ export const Controls = ({ search, change, currencies, currency }: ControlsProps
   const [isChoosing, setChoosing] = useState(false);
   const days = daysOf(search);
   const period = chosenPeriod(search);
-  const choose = (value: string): void => {
+  const choose = (value: Period | 'custom'): void => {
     if (value === 'custom') setChoosing(true);
-    else change({ period: value as Period, from: undefined, to: undefined, granularity: undefined });
+    else change({ period: value, from: undefined, to: undefined, granularity: undefined });
   };
   return (
     <>
-      <TextField select size="small" fullWidth={false} label={say('period.label')} value={period ?? 'custom'} onChange={(event) => choose(event.target.value)} slotProps={{ select: { renderValue: () => (period ? say(`period.${period}`) : <bdi>{rangeOf(locale, days.from, days.to)}</bdi>) } }}>
-        {periods.map((one) => (
-          <MenuItem key={one} value={one}>
-            {say(`period.${one}`)}
-          </MenuItem>
-        ))}
-        <MenuItem value="custom" onClick={() => setChoosing(true)}>
-          {say('period.custom')}
-        </MenuItem>
-      </TextField>
-      <TextField select size="small" fullWidth={false} label={say('compare.label')} value={search.compare ?? 'previous'} onChange={(event) => change({ compare: event.target.value as Comparison })}>
-        {comparisons.map((one) => (
-          <MenuItem key={one} value={one}>
-            {say(`compare.${one}`)}
-          </MenuItem>
-        ))}
-      </TextField>
+      <Choice
+        label={say('period.label')}
+        shown={period ? say(`period.${period}`) : <bdi>{rangeOf(locale, days.from, days.to)}</bdi>}
+        value={period ?? 'custom'}
+        options={[...periods, 'custom' as const].map((one) => ({ value: one, shown: say(`period.${one}`) }))}
+        choose={choose}
+      />
+      <Choice
+        label={say('compare.label')}
+        shown={say(`compare.${search.compare ?? 'previous'}`)}
+        value={search.compare ?? 'previous'}
+        options={comparisons.map((one) => ({ value: one, shown: say(`compare.${one}`) }))}
+        choose={(compare) => change({ compare })}
+      />
       {currencies.length > 1 && (
-        <TextField select size="small" fullWidth={false} label={say('currency.label')} value={currency} onChange={(event) => change({ currency: event.target.value })}>
-          {currencies.map((one) => (
-            <MenuItem key={one} value={one}>
-              <bdi dir="ltr">{one}</bdi>
-            </MenuItem>
-          ))}
-        </TextField>
+        <Choice
+          label={say('currency.label')}
+          shown={<bdi dir="ltr">{currency}</bdi>}
+          value={currency}
+          options={currencies.map((one) => ({ value: one, shown: <bdi dir="ltr">{one}</bdi> }))}
+          choose={(one) => change({ currency: one })}
+        />
       )}
       <ButtonLink to="/reports" search={{ report: 'sales-trend', ...days }} variant="outlined" startIcon={<FileDownloadOutlined />}>
         <Sentence id="export" />

@@ -7,7 +7,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { type ReactElement, useEffect } from 'react';
 
 import { finishAuthorization } from '../../api/generated/client';
-import { codeOf, isPassing } from '../../api/problem';
+import { type Code, codeOf, isPassing } from '../../api/problem';
 import { secretOfAddress } from '../../session/addressSecrets';
 import { session } from '../../session/current';
 import { BusyButton } from '../../shell/BusyButton';
@@ -19,7 +19,7 @@ import { ConnectButton } from './ConnectButton';
 import { logOutAndGo } from '../../session/logOut';
 
 /** Problems whose words the page knows better than the API: it has the button. */
-const words: Record<string, WordId> = {
+const words: Partial<Record<Code, WordId>> = {
   'access-denied': 'callback.denied',
   'state-refused': 'callback.stateRefused',
   'state-unknown': 'callback.stateUnknown',

@@ -47,7 +47,7 @@ const ClaimPage = (): ReactElement => {
     );
   }
   const problem = codeOf(claiming.error);
-  if (token === undefined || problem === 'link-spent') {
+  if (token === undefined || problem === 'claim-spent') {
     return (
       <Page title={title} width={640}>
         <Alert severity="warning" variant="outlined" role="alert">
