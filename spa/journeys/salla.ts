@@ -17,7 +17,7 @@ export interface Store {
 export const makeStore = (plan: { seed: number; orders: number; customers?: number; products?: number; plan?: string }): Promise<Store> =>
   call('POST', 'stores', { customers: Math.ceil(plan.orders / 4) + 1, products: 20, ...plan });
 
-export const ownTotals = (store: number): Promise<{ orders: { count: number } }> => call('GET', `stores/${store}/totals`);
+export const ownTotals = (store: number): Promise<{ orders: number; customers: number; products: number }> => call('GET', `stores/${store}/totals`);
 
 /** The next calls fail as is asked for; `{}` ends it. */
 export const setFaults = (faults: Record<string, number>): Promise<unknown> => call('PUT', 'faults', faults);

@@ -2,6 +2,7 @@ import type { QueryClient } from '@tanstack/react-query';
 import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
 
 import { isUnderWay, isUseful, meQuery, syncQuery } from './api/queries';
+import { summaryQuery, trendQuery } from './pages/dashboard/reports';
 import { readDashboard } from './pages/dashboard/search';
 import { readFiles } from './pages/files/search';
 import { readLists } from './pages/lists/search';
@@ -81,6 +82,13 @@ const dashboard = createRoute({
     if (sync === undefined) return;
     if (sync.status === 'not_started') throw redirect({ to: '/welcome', replace: true });
     if (isUnderWay(sync.status) && sync.status !== 'paused' && !isUseful(sync)) throw redirect({ to: '/import', replace: true });
+  },
+  loaderDeps: ({ search }) => search,
+  // The first figures are on their way while the page's scripts are.
+  loader: ({ context: { queryClient }, deps }) => {
+    if (session.state.kind !== 'in') return;
+    void queryClient.prefetchQuery(summaryQuery(deps));
+    void queryClient.prefetchQuery(trendQuery(deps));
   },
   component: lazyRouteComponent(() => import('./pages/dashboard/DashboardPage')),
 });

@@ -30,12 +30,16 @@ export const meQuery = () => queryOptions({ queryKey: ['me'], queryFn: ({ signal
 /** Whether an import is under way. */
 export const isUnderWay = (status: string): boolean => ['requested', 'running', 'paused'].includes(status);
 
-/** How long (ms) to the next question about an import; none where it has ended. After errors twice as long each time. */
-export const pollInterval = (status: string | undefined, failures: number): number | false => {
+/** How long (ms) to the next question about an import; none where it has ended. While it fails, as long again as it has failed, up to a bound. */
+export const pollInterval = (status: string | undefined, failingFor: number): number | false => {
   if (status !== undefined && !isUnderWay(status)) return false;
   const step = status === 'paused' ? POLL.waiting : POLL.running;
-  return failures > 0 ? Math.min(MAX_BACK_OFF, Math.max(step, POLL.running * 2 ** failures)) : step;
+  return Math.min(Math.max(MAX_BACK_OFF, step), Math.max(step, failingFor));
 };
+
+/** For how long (ms) a query has had no answer: 0 where the last question was answered. */
+export const failingFor = ({ status, errorUpdatedAt, dataUpdatedAt }: { status: string; errorUpdatedAt: number; dataUpdatedAt: number }): number =>
+  status === 'error' && dataUpdatedAt > 0 ? Math.max(0, errorUpdatedAt - dataUpdatedAt) : 0;
 
 /** Where the import stands; polled while it is under way and the page is visible. */
 export const syncQuery = () =>
@@ -44,7 +48,7 @@ export const syncQuery = () =>
     queryFn: ({ signal }) => getSyncStatus({ signal }),
     staleTime: POLL.running,
     retry: false,
-    refetchInterval: (query) => pollInterval(query.state.data?.status, query.state.fetchFailureCount),
+    refetchInterval: (query) => pollInterval(query.state.data?.status, failingFor(query.state)),
     refetchOnWindowFocus: 'always',
   });
 

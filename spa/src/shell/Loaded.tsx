@@ -16,10 +16,13 @@ const SOON = 150;
 /** What takes longer is said to (ms). */
 const LONG = 8_000;
 
+/** Pixels, on a phone and above. */
+type Height = number | { xs: number; md: number };
+
 interface LoadedProps<T> {
   query: UseQueryResult<T>;
   /** Pixels that the content will take: nothing moves when it comes. */
-  height: number;
+  height: Height;
   children: (data: T) => ReactNode;
 }
 
@@ -42,13 +45,13 @@ export const Loaded = <T,>({ query, height, children }: LoadedProps<T>): ReactEl
 };
 
 /** A skeleton; it says so where it takes long. */
-export const Waiting = ({ height }: { height: number }): ReactElement => {
+export const Waiting = ({ height }: { height: Height }): ReactElement => {
   const isLate = useAfter(SOON);
   const isLong = useAfter(LONG);
   const say = useSay();
   return (
     <Box sx={{ height, position: 'relative' }} role="status" aria-label={say('loading')}>
-      {isLate && <Skeleton variant="rounded" animation={false} height={height} />}
+      {isLate && <Skeleton variant="rounded" animation={false} sx={{ height: '100%' }} />}
       {isLong && (
         <Typography variant="body2" sx={{ position: 'absolute', inset: 0, display: 'grid', placeItems: 'center' }}>
           <Sentence id="loading.slow" />

@@ -10,6 +10,8 @@ import { useNavigate } from '@tanstack/react-router';
 import { type ReactElement, useId, useState } from 'react';
 
 import { disconnectStore } from '../../api/generated/client';
+import { meQuery } from '../../api/queries';
+import { readUntil } from '../../api/readUntil';
 import { Name } from '../../format/shown';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
@@ -28,7 +30,8 @@ export const Disconnect = ({ storeName }: { storeName: string }): ReactElement =
     mutationFn: () => disconnectStore(),
     onSuccess: async () => {
       toast(say('disconnect.done'));
-      await client.invalidateQueries();
+      await readUntil(client, meQuery(), ({ connection }) => connection === null);
+      await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
       await navigate({ to: '/welcome' });
     },
     onError: (error) => toast(problemText(error, say), 'error'),

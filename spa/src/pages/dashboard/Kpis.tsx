@@ -21,6 +21,9 @@ import type { DashboardSearch } from './search';
 
 const words: Record<Kpi['name'], WordId> = { sales: 'kpi.sales', orders: 'kpi.orders', average: 'kpi.average', lost: 'kpi.lost' };
 
+/** Pixels of two rows of cards on a phone, of one above, and of the notes below. */
+const HEIGHT = { xs: 432, md: 190 };
+
 interface KpisProps {
   query: UseQueryResult<SummaryBody>;
   search: DashboardSearch;
@@ -31,16 +34,16 @@ interface KpisProps {
 export const Kpis = ({ query, search, currency }: KpisProps): ReactElement => {
   const trend = useQuery(trendQuery(search));
   return (
-    <Loaded query={query} height={150}>
+    <Loaded query={query} height={HEIGHT}>
       {(summary) => (
-        <>
+        <Box sx={{ minHeight: HEIGHT }}>
           <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: { xs: 'repeat(2, minmax(0, 1fr))', md: 'repeat(4, minmax(0, 1fr))' } }}>
             {kpisOf(summary, currency).map((kpi) => (
               <Card key={kpi.name} kpi={kpi} previous={summary.previous} spark={sparkOf(trend.data, currency, kpi.name)} />
             ))}
           </Box>
           <Notes summary={summary} currency={currency} />
-        </>
+        </Box>
       )}
     </Loaded>
   );

@@ -5,6 +5,7 @@ import type { ReactElement, ReactNode } from 'react';
 
 import { resumeImport } from '../../api/generated/client';
 import type { SyncStatusBody } from '../../api/generated/client.schemas';
+import { isUnderWay } from '../../api/queries';
 import { Latin } from '../../format/shown';
 import { BusyButton } from '../../shell/BusyButton';
 import { ButtonLink } from '../../shell/links';
@@ -54,7 +55,7 @@ const Restart = (): ReactElement => (
 
 const AfterFailure = ({ cause }: { cause: string | null }): ReactElement => {
   const say = useSay();
-  const resuming = useImportCommand(resumeImport, () => toast(say('import.resumed')));
+  const resuming = useImportCommand(resumeImport, isUnderWay, () => toast(say('import.resumed')));
   if (cause !== null && NEEDS_CONNECTION.includes(cause)) {
     return (
       <ButtonLink to="/connection" variant="contained">

@@ -4,7 +4,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type ReactElement, useEffect, useState } from 'react';
 
 import type { SyncStatusBody } from '../../api/generated/client.schemas';
-import { isUseful, syncQuery } from '../../api/queries';
+import { failingFor, isUseful, POLL, syncQuery } from '../../api/queries';
 import { Ago, Moment } from '../../format/shown';
 import { flooredPercent } from '../../format/numbers';
 import { ButtonLink } from '../../shell/links';
@@ -20,14 +20,15 @@ import { StopButton } from './StopButton';
 import { stepsOf, type Steps } from './progress';
 import { SoFar } from './SoFar';
 
-/** So many questions in a row without an answer are said. */
-const SILENT_AFTER = 3;
+/** An import of which nothing was heard for as long as three polls (ms) says so. */
+const SILENT_AFTER = 3 * POLL.running;
 
 /** Where the import stands, what it waits for, and what to do. */
 const ImportPage = (): ReactElement => {
   const say = useSay();
   const locale = useLocale();
   const sync = useQuery(syncQuery());
+  const isSilent = failingFor(sync) >= SILENT_AFTER;
   const store = sync.data?.store?.name;
   const percent = flooredPercent(locale, sync.data?.progressPercentage ?? 0);
   const isRunning = sync.data?.status === 'running';
@@ -37,12 +38,12 @@ const ImportPage = (): ReactElement => {
       <Loaded query={{ ...sync, isError: sync.isError && sync.data === undefined } as typeof sync} height={420}>
         {(status) => (
           <>
-            {sync.failureCount >= SILENT_AFTER && (
+            {isSilent && (
               <Alert severity="info" variant="outlined">
                 <Sentence id="import.silent" values={{ ago: <Ago key="ago" at={new Date(sync.dataUpdatedAt).toISOString()} /> }} />
               </Alert>
             )}
-            <Standing status={status} isSilent={sync.failureCount >= SILENT_AFTER} />
+            <Standing status={status} isSilent={isSilent} />
           </>
         )}
       </Loaded>

@@ -7,6 +7,7 @@ import DialogTitle from '@mui/material/DialogTitle';
 import { type ReactElement, useId, useState } from 'react';
 
 import { cancelImport } from '../../api/generated/client';
+import { isUnderWay } from '../../api/queries';
 import { BusyButton } from '../../shell/BusyButton';
 import { toast } from '../../shell/toasts';
 import { Sentence, useSay } from '../../words/words';
@@ -17,7 +18,7 @@ export const StopButton = (): ReactElement => {
   const say = useSay();
   const title = useId();
   const [isAsking, setAsking] = useState(false);
-  const stopping = useImportCommand(cancelImport, () => {
+  const stopping = useImportCommand(cancelImport, (status) => !isUnderWay(status), () => {
     setAsking(false);
     toast(say('import.stopped'));
   });

@@ -40,7 +40,7 @@ describe('steps of an import', () => {
 describe('polling', () => {
   it('stops at an end state, waits while paused, and backs off after errors', () => {
     expect([pollInterval('running', 0), pollInterval('paused', 0), pollInterval('completed', 0)]).toEqual([3_000, 30_000, false]);
-    expect([1, 2, 3, 9].map((failures) => pollInterval('running', failures))).toEqual([6_000, 12_000, 24_000, 30_000]);
+    expect([3_000, 6_000, 12_000, 90_000].map((failing) => pollInterval('running', failing))).toEqual([3_000, 6_000, 12_000, 30_000]);
     expect(pollInterval(undefined, 0), 'nothing was heard yet').toBe(3_000);
   });
 });

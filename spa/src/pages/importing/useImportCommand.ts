@@ -1,17 +1,19 @@
 import { useMutation, type UseMutationResult, useQueryClient } from '@tanstack/react-query';
 
+import { syncQuery } from '../../api/queries';
+import { readUntil } from '../../api/readUntil';
 import { problemText } from '../../shell/problemText';
 import { toast } from '../../shell/toasts';
 import { useSay } from '../../words/words';
 
 /** A command to the import; what is shown of it is read again after it. */
-export const useImportCommand = (command: () => Promise<unknown>, done: () => void): UseMutationResult<unknown, Error, void> => {
+export const useImportCommand = (command: () => Promise<unknown>, isShown: (status: string) => boolean, done: () => void): UseMutationResult<unknown, Error, void> => {
   const client = useQueryClient();
   const say = useSay();
   return useMutation({
     mutationFn: command,
     onSuccess: async () => {
-      await client.invalidateQueries({ queryKey: ['sync'] });
+      await readUntil(client, syncQuery(), ({ status }) => isShown(status));
       done();
     },
     onError: async (error) => {

@@ -8,6 +8,8 @@ import { type ReactElement, useEffect } from 'react';
 
 import { finishAuthorization } from '../../api/generated/client';
 import { type Code, codeOf, isPassing } from '../../api/problem';
+import { meQuery } from '../../api/queries';
+import { readUntil } from '../../api/readUntil';
 import { secretOfAddress } from '../../session/addressSecrets';
 import { session } from '../../session/current';
 import { BusyButton } from '../../shell/BusyButton';
@@ -36,8 +38,9 @@ const CallbackPage = (): ReactElement => {
   const [state, code, denied] = ['state', 'code', 'error'].map(secretOfAddress);
   const finishing = useMutation({
     mutationFn: () => finishAuthorization({ state: state ?? '', ...(denied ? { error: denied } : { code: code ?? '' }) }),
-    onSuccess: async () => {
-      await client.invalidateQueries();
+    onSuccess: async ({ store }) => {
+      await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
+      await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
       await navigate({ to: '/', replace: true });
     },
   });

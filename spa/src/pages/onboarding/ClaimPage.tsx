@@ -6,6 +6,7 @@ import type { ReactElement } from 'react';
 import { claimStore } from '../../api/generated/client';
 import { codeOf } from '../../api/problem';
 import { meQuery } from '../../api/queries';
+import { readUntil } from '../../api/readUntil';
 import { Latin, Name } from '../../format/shown';
 import { forgetSecrets, secretOfAddress } from '../../session/addressSecrets';
 import { session } from '../../session/current';
@@ -26,9 +27,10 @@ const ClaimPage = (): ReactElement => {
   const token = secretOfAddress('token');
   const claiming = useMutation({
     mutationFn: (held: string) => claimStore({ token: held }),
-    onSuccess: async () => {
+    onSuccess: async ({ store }) => {
       forgetSecrets();
-      await client.invalidateQueries();
+      await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id);
+      await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
     },
   });
   const title = say('claim.title');

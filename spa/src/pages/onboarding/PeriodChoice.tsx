@@ -12,6 +12,8 @@ import { type ReactElement, useState } from 'react';
 import { estimateImport, startImport } from '../../api/generated/client';
 import type { EstimateBody } from '../../api/generated/client.schemas';
 import { codeOf } from '../../api/problem';
+import { isUnderWay, syncQuery } from '../../api/queries';
+import { readUntil } from '../../api/readUntil';
 import { duration, roundTimeLeft } from '../../format/timeLeft';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
@@ -31,10 +33,10 @@ export const PeriodChoice = ({ storeName }: { storeName: string }): ReactElement
   const [depth, setDepth] = useState<Depth>(24);
   const starting = useMutation({
     mutationFn: () => startImport({ depthInMonths: depth }),
-    onSettled: async (_body, error) => {
+    onSettled: async (body, error) => {
       // An import that runs already is the one that was asked for.
       if (error && codeOf(error) !== 'sync-conflict') return;
-      await client.invalidateQueries({ queryKey: ['sync'] });
+      await readUntil(client, syncQuery(), ({ runId, status }) => (body ? runId === body.runId : isUnderWay(status)));
       await navigate({ to: '/import' });
     },
   });
