@@ -233,7 +233,9 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
 
     fn web_app(&mut self) -> Option<WebApp> {
         let folder = self.optional("QAFILA_WEB_APP")?;
-        WebApp::open(folder.as_ref()).map_err(|error| self.problems.push(format!("QAFILA_WEB_APP: {error}"))).ok()
+        WebApp::open(folder.as_ref())
+            .map_err(|error| self.problems.push(format!("QAFILA_WEB_APP: {error}")))
+            .ok()
     }
 
     fn salla(&mut self) -> Option<SallaConfig> {

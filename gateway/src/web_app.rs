@@ -106,7 +106,13 @@ impl WebApp {
     }
 
     /// Answers with what an address names. A file that is gone is 404 and never a page: a browser would take that for a script.
-    pub async fn answer(&self, named: Named, method: &Method, path: &str, headers: &HeaderMap) -> Response<File> {
+    pub async fn answer(
+        &self,
+        named: Named,
+        method: &Method,
+        path: &str,
+        headers: &HeaderMap,
+    ) -> Response<File> {
         let mut request = Request::new(Empty::<Bytes>::new());
         *request.method_mut() = method.clone();
         *request.headers_mut() = headers.clone();
@@ -121,7 +127,9 @@ impl WebApp {
             Err(_) => return empty(StatusCode::NOT_FOUND),
         };
         let mut answer = match found {
-            Ok(answer) => answer.map(|body| body.map_err(|error| Box::new(error) as BodyError).boxed_unsync()),
+            Ok(answer) => {
+                answer.map(|body| body.map_err(|error| Box::new(error) as BodyError).boxed_unsync())
+            }
             Err(error) => {
                 tracing::error!(event = "failed to read a file of the web app", cause = %error);
                 return empty(StatusCode::INTERNAL_SERVER_ERROR);
@@ -168,7 +176,8 @@ mod tests {
     }
 
     async fn get(app: &WebApp, path: &str, encodings: &str) -> (StatusCode, HeaderMap, String) {
-        let headers = HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_str(encodings).unwrap())]);
+        let headers =
+            HeaderMap::from_iter([(header::ACCEPT_ENCODING, HeaderValue::from_str(encodings).unwrap())]);
         let named = Named::by(&Method::GET, path).unwrap();
         let (head, body) = app.answer(named, &Method::GET, path, &headers).await.into_parts();
         let body = body.collect().await.unwrap().to_bytes();
@@ -194,7 +203,9 @@ mod tests {
             let (status, headers, body) = get(&app, path, "").await;
             assert_eq!((status, body.as_str()), (StatusCode::OK, "<page>"), "{path}");
             assert_eq!(headers[header::CACHE_CONTROL], "no-cache");
-            assert!(headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("default-src 'none'"));
+            assert!(
+                headers[header::CONTENT_SECURITY_POLICY].to_str().unwrap().contains("default-src 'none'")
+            );
             assert_eq!(headers[header::REFERRER_POLICY], "no-referrer");
         }
     }
@@ -213,7 +224,9 @@ mod tests {
     async fn a_file_that_is_gone_is_not_found_and_no_page_and_nothing_outside_is_served() {
         let (folder, app) = app();
         fs::write(folder.path().parent().unwrap().join("outside.txt"), "secret").ok();
-        for path in ["/assets/gone.js", "/gone.png", "/assets/../../outside.txt", "/assets/%2e%2e/%2e%2e/outside.txt"] {
+        for path in
+            ["/assets/gone.js", "/gone.png", "/assets/../../outside.txt", "/assets/%2e%2e/%2e%2e/outside.txt"]
+        {
             let (status, headers, body) = get(&app, path, "").await;
             assert_eq!((status, body.as_str()), (StatusCode::NOT_FOUND, ""), "{path}");
             assert!(!headers.contains_key(header::CACHE_CONTROL), "{path}");
