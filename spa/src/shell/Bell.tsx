@@ -46,7 +46,7 @@ export const Bell = (): ReactElement => {
   return (
     <>
       <IconButton aria-label={say('bell.label', { n: unread })} aria-haspopup="dialog" onClick={(event) => setAnchor(event.currentTarget)}>
-        <Badge badgeContent={unread} max={99} color="primary">
+        <Badge badgeContent={unread} max={99} color="primary" slotProps={{ badge: { 'aria-hidden': true } }}>
           <NotificationsOutlined />
         </Badge>
       </IconButton>
