@@ -1,4 +1,5 @@
 import { expectHealthy } from './health';
+import { mailTo } from './mailbox';
 import { logIn, newPerson, register } from './people';
 import { say } from './say';
 import { expect, test } from './watched';
@@ -47,6 +48,23 @@ test('a forgotten password is asked for, whoever asks', async ({ page, locale })
   await page.getByRole('button', { name: say(locale, 'forgot.submit') }).click();
   await expect(page.getByText(say(locale, 'forgot.sent'))).toBeVisible();
   await expectHealthy(page);
+});
+
+test('a forgotten password is set anew with the link of the mail, once', async ({ page, context, locale }) => {
+  const person = newPerson();
+  await register(page, locale, person);
+  await context.clearCookies();
+  await page.goto('/forgot-password');
+  await page.getByLabel(say(locale, 'field.email')).fill(person.email);
+  await page.getByRole('button', { name: say(locale, 'forgot.submit') }).click();
+  const link = /http\S+reset-password#token=\S+/.exec(await mailTo(person.email, /reset-password#token=/))?.[0] ?? '';
+  await page.goto(link);
+  await expect(page).toHaveURL(/reset-password$/);
+  const password = 'Caravan-of-1003-dates';
+  await page.getByLabel(say(locale, 'field.newPassword')).fill(password);
+  await page.getByRole('button', { name: say(locale, 'reset.submit') }).click();
+  await expect(page.getByText(say(locale, 'reset.done'))).toBeVisible();
+  await logIn(page, locale, { ...person, password });
 });
 
 test('a link that was used, or lacks its code, leads to another', async ({ page, locale }) => {

@@ -1,13 +1,15 @@
 import { readFile } from 'node:fs/promises';
 
 import { expectHealthy } from './health';
+import { mailTo } from './mailbox';
 import { logIn } from './people';
 import { say } from './say';
 import { settledMerchant } from './settled';
 import { expect, test } from './watched';
 
-test('a file is asked for from a report, made, downloaded and deleted', async ({ page, locale }) => {
-  await logIn(page, locale, await settledMerchant());
+test('a file is asked for from a report, made, mailed, downloaded and deleted', async ({ page, locale }) => {
+  const person = await settledMerchant();
+  await logIn(page, locale, person);
   await page.goto('/?period=12m');
   await page.getByRole('link', { name: say(locale, 'export') }).click();
   const dialog = page.getByRole('dialog');
@@ -22,6 +24,7 @@ test('a file is asked for from a report, made, downloaded and deleted', async ({
   await expectHealthy(page);
   const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
   expect((await readFile(await download.path(), 'utf8')).split('\n').length).toBeGreaterThan(10);
+  expect(await mailTo(person.email, /\/download\/|\/reports/)).toBeTruthy();
   await page.getByRole('button', { name: say(locale, 'delete') }).first().click();
   await page.getByRole('dialog').getByRole('button', { name: say(locale, 'delete') }).click();
   await expect(page.getByRole('link', { name: say(locale, 'files.download') })).toHaveCount(0);
@@ -48,4 +51,21 @@ test('a key for tools is made, shown once, and revoked', async ({ page, locale }
   await expect(page.getByText(/qafila_key_/)).toHaveCount(0);
   await page.getByRole('button', { name: say(locale, 'keys.revoke.named', { name: 'Power BI' }) }).click();
   await expect(page.getByText('Power BI', { exact: true })).toHaveCount(0);
+});
+
+test('Ctrl K goes to a page, an order, a product and a customer, by keys alone', async ({ page, locale }) => {
+  await logIn(page, locale, await settledMerchant());
+  await page.goto('/settings');
+  await expect(page.getByRole('heading', { level: 1, name: say(locale, 'page.settings') })).toBeVisible();
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill(say(locale, 'page.orders'));
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('heading', { level: 1, name: say(locale, 'orders.title') })).toBeVisible();
+  const number = (await page.locator('tbody a').first().innerText()).replace(/\D/g, '');
+  await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill(number.replace(/\d/g, (digit) => '٠١٢٣٤٥٦٧٨٩'[Number(digit)] ?? digit));
+  await expect(page.getByRole('option', { name: `#${number}` })).toBeVisible();
+  await expectHealthy(page);
+  await page.keyboard.press('Enter');
+  await expect(page.getByRole('dialog').getByRole('heading', { name: `#${number}` })).toBeVisible();
 });

@@ -3,6 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { useRouterState } from '@tanstack/react-router';
 import { type ReactElement, useSyncExternalStore } from 'react';
 
+import type { ConnectionBody } from '../api/generated/client.schemas';
 import { meQuery, syncQuery } from '../api/queries';
 import { flooredPercent } from '../format/numbers';
 import { useLocale } from '../words/locale';
@@ -45,7 +46,26 @@ export const Banners = (): ReactElement => {
         </Alert>
       )}
       <Importing path={path} />
+      {connection && path === '/' && <Quiet connection={connection} />}
     </div>
+  );
+};
+
+/** What a merchant should know and need not hurry for: events that do not reach us, a subscription that has ended. */
+const Quiet = ({ connection }: { connection: ConnectionBody }): ReactElement => {
+  const isOver = connection.app !== null && ['expired', 'canceled'].includes(connection.app.status);
+  const lines = [
+    connection.webhooks.state === 'failing' && (connection.webhooks.advice ?? <Sentence key="webhooks" id="banner.webhooks" />),
+    isOver && <Sentence key="app" id="banner.app" />,
+  ].filter(Boolean);
+  return (
+    <>
+      {lines.map((line, index) => (
+        <Alert key={index} severity="warning" variant="outlined" square sx={{ border: 0 }}>
+          {line}
+        </Alert>
+      ))}
+    </>
   );
 };
 

@@ -44,7 +44,7 @@ const Finder = ({ close }: { close: () => void }): ReactElement => {
     if (event.key === 'Enter') found[active]?.go();
   };
   return (
-    <Dialog open onClose={close} fullWidth maxWidth="sm" aria-label={say('search.open')} sx={{ '& .MuiDialog-container': { alignItems: 'flex-start' } }}>
+    <Dialog open onClose={close} fullWidth maxWidth="sm" slotProps={{ paper: { 'aria-label': say('search.open'), 'aria-labelledby': undefined } }} sx={{ '& .MuiDialog-container': { alignItems: 'flex-start' } }}>
       <Box sx={{ display: 'flex', alignItems: 'center', gap: 1, padding: 2, borderBlockEnd: 1, borderBlockEndStyle: 'solid', borderColor: 'divider' }}>
         <Search sx={{ color: 'text.secondary' }} />
         <InputBase

@@ -22,7 +22,7 @@ import type { DashboardSearch } from './search';
 const words: Record<Kpi['name'], WordId> = { sales: 'kpi.sales', orders: 'kpi.orders', average: 'kpi.average', lost: 'kpi.lost' };
 
 /** Pixels of two rows of cards on a phone, of one above, and of the notes below. */
-const HEIGHT = { xs: 432, md: 190 };
+const HEIGHT = { xs: 412, md: 190 };
 
 interface KpisProps {
   query: UseQueryResult<SummaryBody>;
