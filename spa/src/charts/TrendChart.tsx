@@ -26,13 +26,18 @@ interface TrendChartProps {
   lines: TrendLines;
   granularity: Granularity;
   marks: Mark[];
+  /** What the days before are called. */
+  previousName: string;
   /** A value in words. */
   show: (value: number) => string;
   height: number;
 }
 
+/** Whether a name that follows its line in reading direction would leave the chart: then it stands before it. */
+const isAtEnd = (place: number, isArabic: boolean): boolean => (isArabic ? place < 0.2 : place > 0.8);
+
 /** A trend: solid where nothing is missing, dashed where it may grow, dotted for the days before. Time runs from left to right in both languages. */
-const TrendChart = ({ title, lines, granularity, marks, show, height }: TrendChartProps): ReactElement => {
+const TrendChart = ({ title, lines, granularity, marks, previousName, show, height }: TrendChartProps): ReactElement => {
   const say = useSay();
   const locale = useLocale();
   const theme = useTheme<Theme>();
@@ -43,13 +48,15 @@ const TrendChart = ({ title, lines, granularity, marks, show, height }: TrendCha
   const tick = granularity === 'month' ? monthOf : shortDayOf;
   const hasPrevious = lines.previous.some((value) => value !== null);
   const hasGrowing = lines.growing.some((value) => value !== null);
-  const levels = levelsOf(marks.map((mark) => lines.days.indexOf(mark.day) / Math.max(1, lines.days.length)));
+  const places = marks.map((mark) => lines.days.indexOf(mark.day) / Math.max(1, lines.days.length - 1));
+  const levels = levelsOf(places);
+  const isArabic = locale === 'ar';
   return (
     <Box role="figure" aria-label={title} sx={{ minWidth: 200 }}>
       <LineChart
         height={height}
         skipAnimation
-        margin={{ top: 16, bottom: 8, left: 28, right: 28 }}
+        margin={{ top: 16, bottom: 8, left: isArabic ? 40 : 12, right: isArabic ? 12 : 40 }}
         grid={{ horizontal: true }}
         xAxis={[
           {
@@ -61,14 +68,14 @@ const TrendChart = ({ title, lines, granularity, marks, show, height }: TrendCha
             tickLabelStyle: { fontSize: 12 },
           },
         ]}
-        yAxis={[{ min: 0, width: 64, position: locale === 'ar' ? 'right' : 'left', valueFormatter: (value: number) => compact(locale, value) }]}
+        yAxis={[{ min: 0, width: 64, position: isArabic ? 'right' : 'left', valueFormatter: (value: number) => compact(locale, value) }]}
         series={[
           { ...line, id: 'complete', label: say('trend.this'), data: lines.complete, color: palette.primary.main, area: true, valueFormatter },
           ...(hasGrowing
             ? [{ ...line, id: 'growing', label: say('trend.growing'), data: lines.growing, color: palette.primary.main, valueFormatter }]
             : []),
           ...(hasPrevious
-            ? [{ ...line, id: 'previous', label: say('trend.previous'), data: lines.previous, color: palette.text.secondary, valueFormatter }]
+            ? [{ ...line, id: 'previous', label: previousName, data: lines.previous, color: palette.text.secondary, valueFormatter }]
             : []),
         ]}
         sx={{
@@ -86,9 +93,9 @@ const TrendChart = ({ title, lines, granularity, marks, show, height }: TrendCha
             x={mark.day}
             label={levels[index] === undefined ? '' : mark.name}
             labelAlign="start"
-            spacing={{ x: 4, y: 4 + LEVEL * (levels[index] ?? 0) }}
+            spacing={{ x: isAtEnd(places[index] ?? 0, isArabic) === isArabic ? 4 : -4, y: 4 + LEVEL * (levels[index] ?? 0) }}
             lineStyle={{ strokeDasharray: '1 3', stroke: palette.secondary.main }}
-            labelStyle={{ fontSize: 12, fill: palette.secondary.main, fontFamily: 'inherit' }}
+            labelStyle={{ fontSize: 12, fill: palette.secondary.main, fontFamily: 'inherit', textAnchor: isAtEnd(places[index] ?? 0, isArabic) ? 'end' : 'start' }}
           />
         ))}
       </LineChart>

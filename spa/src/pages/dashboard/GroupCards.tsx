@@ -31,7 +31,7 @@ export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElemen
           const rows = merged(groups.groups).map(
             (group): Ranked => ({
               key: group.key ?? '',
-              name: <Name>{statusName(locale, { slug: group.key, name: group.name, customName: group.name }) ?? say('groups.unknown')}</Name>,
+              name: <Name>{statusName(locale, { slug: group.key, name: group.name, customName: null }) ?? say('groups.unknown')}</Name>,
               value: group.orders,
               shown: <Count of={group.orders} />,
             }),

@@ -9,6 +9,7 @@ import type { ReactElement } from 'react';
 
 import type { FiguresBody, SummaryBody, TrendBody } from '../../api/generated/client.schemas';
 import { Spark } from '../../charts/Spark';
+import { trendLines } from '../../charts/trend';
 import { change as percent, money } from '../../format/numbers';
 import { Count, RoundMoney } from '../../format/shown';
 import { rangeOf } from '../../format/times';
@@ -56,8 +57,14 @@ const read: Record<Kpi['name'], (figures: FiguresBody) => number> = {
   lost: (figures) => figures.cancelledCount + figures.returnedCount,
 };
 
-const sparkOf = (trend: TrendBody | undefined, currency: string, name: Kpi['name']): number[] =>
-  (trend?.points ?? []).filter((point) => point.figures.currency === currency).map((point) => read[name](point.figures));
+/** A small trend of what is complete: a day that has just begun would look like a fall. */
+const sparkOf = (trend: TrendBody | undefined, currency: string, name: Kpi['name']): number[] => {
+  if (trend === undefined) return [];
+  const points = trend.points.filter((point) => point.figures.currency === currency).map((point) => ({ from: point.from, value: read[name](point.figures) }));
+  const { complete } = trendLines(points, [], { completeTo: trend.completeTo, to: trend.window.to });
+  const known = complete.filter((value) => value !== null);
+  return known.length > 1 ? known : points.map((point) => point.value);
+};
 
 const Card = ({ kpi, previous, spark }: { kpi: Kpi; previous: SummaryBody['previous']; spark: number[] }): ReactElement => (
   <Paper component="section" sx={{ padding: { xs: 1.5, sm: 2 }, minHeight: 150, display: 'grid', gridTemplateRows: 'auto auto auto 1fr', alignContent: 'start' }}>

@@ -42,7 +42,7 @@ export const TrendCard = ({ search, currency, change }: TrendCardProps): ReactEl
   return (
     <Section title={title} aside={<GranularityChoice chosen={granularity} change={(one) => change({ granularity: one })} />}>
       <Loaded query={query} height={height + 40}>
-        {(trend) => <Drawn trend={trend} currency={currency} height={height} title={title} change={change} />}
+        {(trend) => <Drawn trend={trend} currency={currency} height={height} title={title} previousName={say(`compare.${search.compare ?? 'previous'}`)} change={change} />}
       </Loaded>
     </Section>
   );
@@ -66,13 +66,14 @@ interface DrawnProps {
   currency: string;
   height: number;
   title: string;
+  previousName: string;
   change: TrendCardProps['change'];
 }
 
 const valuesOf = (points: PointBody[], currency: string): TrendPoint[] =>
   points.filter((point) => point.figures.currency === currency).map((point) => ({ from: point.from, value: Number(point.figures.sales.amount) }));
 
-const Drawn = ({ trend, currency, height, title, change }: DrawnProps): ReactElement => {
+const Drawn = ({ trend, currency, height, title, previousName, change }: DrawnProps): ReactElement => {
   const say = useSay();
   const locale = useLocale();
   const points = valuesOf(trend.points, currency);
@@ -98,6 +99,7 @@ const Drawn = ({ trend, currency, height, title, change }: DrawnProps): ReactEle
           lines={lines}
           granularity={trend.granularity}
           marks={marksOf(trend, lines.days, say)}
+          previousName={previousName}
           show={(value) => money(locale, { amount: String(value), currency })}
           height={height}
         />

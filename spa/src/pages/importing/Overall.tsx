@@ -55,7 +55,7 @@ const Standing = ({ status }: { status: SyncStatusBody }): ReactElement => {
   const isLate = useIsLate(status.status === 'requested');
   if (status.status === 'requested') return <>{say(isLate ? 'import.waiting' : 'import.starting')}</>;
   const left = status.etaSeconds === null ? null : timeLeft(say, locale, status.etaSeconds);
-  const rate = status.ratePerMinute === null ? null : say('import.rate', { rate: count(locale, Math.round(status.ratePerMinute)) });
+  const rate = status.ratePerMinute === null || status.ratePerMinute < 1 ? null : say('import.rate', { rate: count(locale, Math.round(status.ratePerMinute)) });
   return <>{[left, rate].filter(Boolean).join(' · ')}</>;
 };
 

@@ -57,7 +57,6 @@ export default {
   'trend.title.month': 'المبيعات شهرًا بشهر',
   'trend.this': 'هذه المدة',
   'trend.growing': 'قد تزيد',
-  'trend.previous': 'للمقارنة',
   'trend.table': 'كجدول',
   'trend.table.day': 'من',
   'trend.table.sales': 'المبيعات',

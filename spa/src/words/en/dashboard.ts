@@ -52,7 +52,6 @@ export default {
   'trend.title.month': 'Sales by month',
   'trend.this': 'This period',
   'trend.growing': 'May still grow',
-  'trend.previous': 'Compared with',
   'trend.table': 'As a table',
   'trend.table.day': 'From',
   'trend.table.sales': 'Sales',
