@@ -87,7 +87,7 @@ spa-test: prerequisites spa/dist/index.html
 	cd spa && $(NODE) --run test
 
 spa-check: prerequisites spa/dist/index.html
-	@cd spa && $(NODE) --run check
+	@cd spa && $(NODE) --run check && $(NODE) --run budgets
 
 prerequisites:
 	@$(PREREQUISITES)
