@@ -35,13 +35,14 @@ export default defineConfig({
   reporter: [['list'], ['json', { outputFile: '../target/journeys.json' }]],
   use: { baseURL: process.env.QAFILA_URL ?? 'http://127.0.0.1:18080', trace: 'retain-on-failure', ...arabic },
   projects: [
-    { name: 'chromium-ar', use: { ...chromium, ...desktop, ...arabic }, testIgnore: '**/pictures.spec.ts' },
+    { name: 'chromium-ar', use: { ...chromium, ...desktop, ...arabic }, testIgnore: '**/{pictures,large}.spec.ts' },
     { name: 'chromium-ar-phone', use: { ...chromium, ...phone, ...arabic }, testMatch: '**/{journey,pages}.spec.ts' },
     { name: 'chromium-en', use: { ...chromium, ...desktop, ...english }, testMatch: '**/{journey,pages}.spec.ts' },
     { name: 'chromium-en-phone', use: { ...chromium, ...phone, ...english }, testMatch: '**/{journey,pages}.spec.ts' },
-    { name: 'firefox-ar', use: { ...firefox, ...desktop, ...arabic }, testIgnore: '**/pictures.spec.ts' },
+    { name: 'firefox-ar', use: { ...firefox, ...desktop, ...arabic }, testIgnore: '**/{pictures,large}.spec.ts' },
     { name: 'pictures-ar', use: { ...chromium, viewport: { width: 1280, height: 860 }, ...arabic }, testMatch: '**/pictures.spec.ts' },
     { name: 'pictures-en', use: { ...chromium, viewport: { width: 1280, height: 860 }, ...english }, testMatch: '**/pictures.spec.ts' },
+    { name: 'large', use: { ...chromium, ...desktop, ...arabic }, testMatch: '**/large.spec.ts' },
     { name: 'firefox-en', use: { ...firefox, ...desktop, ...english }, testMatch: '**/{journey,pages}.spec.ts' },
   ],
 });

@@ -19,7 +19,7 @@ const make = async (orders: number): Promise<Person> => {
   const back = new URL(approved.headers.get('location') ?? '').searchParams;
   await call('POST', 'salla/auth/callback', { code: back.get('code'), state: back.get('state') }, accessToken);
   await call('POST', 'sync/initial', { depthInMonths: 24 }, accessToken);
-  const deadline = Date.now() + 100_000;
+  const deadline = Date.now() + 100_000 + 10 * orders;
   for (;;) {
     const { status } = await call<{ status: string }>('GET', 'sync/status', undefined, accessToken);
     if (status === 'completed') return person;

@@ -37,9 +37,29 @@ export const pollInterval = (status: string | undefined, failingFor: number): nu
   return Math.min(Math.max(MAX_BACK_OFF, step), Math.max(step, failingFor));
 };
 
-/** For how long (ms) a query has had no answer: 0 where the last question was answered. */
-export const failingFor = ({ status, errorUpdatedAt, dataUpdatedAt }: { status: string; errorUpdatedAt: number; dataUpdatedAt: number }): number =>
-  status === 'error' && dataUpdatedAt > 0 ? Math.max(0, errorUpdatedAt - dataUpdatedAt) : 0;
+/** For how long (ms) a query has had no answer: 0 where the last question was answered; where none ever was, by the number of questions. */
+export const failingFor = ({ status, errorUpdatedAt, dataUpdatedAt, errorUpdateCount }: Failing): number => {
+  if (dataUpdatedAt === 0) return errorUpdateCount === 0 ? 0 : POLL.running * 2 ** Math.min(errorUpdateCount, 10);
+  return status === 'error' ? Math.max(0, errorUpdatedAt - dataUpdatedAt) : 0;
+};
+
+interface Failing {
+  status: string;
+  errorUpdatedAt: number;
+  dataUpdatedAt: number;
+  errorUpdateCount: number;
+}
+
+/** After a command, an import that has ended may begin: it is asked for so long (ms) until it does. */
+const EXPECTED_FOR = 600_000;
+let expectedUntil = 0;
+
+/** A command was accepted whose effect is not seen yet. */
+export const expectNews = (): void => {
+  expectedUntil = Date.now() + EXPECTED_FOR;
+};
+
+const isNewsExpected = (): boolean => Date.now() < expectedUntil;
 
 /** Where the import stands; polled while it is under way and the page is visible. */
 export const syncQuery = () =>
@@ -48,7 +68,7 @@ export const syncQuery = () =>
     queryFn: ({ signal }) => getSyncStatus({ signal }),
     staleTime: POLL.running,
     retry: false,
-    refetchInterval: (query) => pollInterval(query.state.data?.status, failingFor(query.state)),
+    refetchInterval: (query) => pollInterval(query.state.data?.status, failingFor(query.state)) || (isNewsExpected() && POLL.running),
     refetchOnWindowFocus: 'always',
   });
 

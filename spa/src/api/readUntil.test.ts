@@ -20,13 +20,13 @@ describe('what a command did', () => {
   it('is asked for until an answer shows it, errors between', async () => {
     const client = new QueryClient();
     const { query, asked } = answering([0, new Error('503'), 7]);
-    await readUntil(client, query, (data) => data === 7);
-    expect([asked(), client.getQueryData(['n'])]).toEqual([3, 7]);
+    const isShown = await readUntil(client, query, (data) => data === 7);
+    expect([isShown, asked(), client.getQueryData(['n'])]).toEqual([true, 3, 7]);
   });
 
   it('is not waited for without end', async () => {
     let clock = 0;
     const { query } = answering([0]);
-    await readUntil(new QueryClient(), query, (data) => data === 7, () => (clock += 20_000));
+    expect(await readUntil(new QueryClient(), query, (data) => data === 7, () => (clock += 20_000))).toBe(false);
   });
 });

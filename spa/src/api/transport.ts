@@ -3,6 +3,9 @@ import { readLocale } from '../words/locale';
 import { lastPosition } from './position';
 import { ApiProblem, readProblem, UNREACHABLE } from './problem';
 
+/** An answer that does not begin within this time (ms) counts as none: an import of which nothing is heard must say so. */
+const ANSWER = 30_000;
+
 /** Queries that show what commands did, and wait for it. */
 const WAITING = /^\/api\/v1\/(me|sync\/status|sync\/runs|reports\/exports|notifications)(\/|\?|$)/;
 
@@ -27,11 +30,18 @@ const send = async (url: string, options: RequestInit, token: string | undefined
   if (options.method === 'GET' && WAITING.test(url)) {
     for (const [name, value] of Object.entries(lastPosition.headers())) headers.set(name, value);
   }
+  const cut = new AbortController();
+  const cancel = (): void => cut.abort();
+  options.signal?.addEventListener('abort', cancel);
+  const timer = setTimeout(cancel, ANSWER);
   try {
-    return await fetch(url, { ...options, headers });
+    return await fetch(url, { ...options, headers, signal: cut.signal });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new ApiProblem(0, UNREACHABLE, '');
+  } finally {
+    clearTimeout(timer);
+    options.signal?.removeEventListener('abort', cancel);
   }
 };
 

@@ -7,34 +7,39 @@ const days = (values: number[]) => values.map((value, index) => ({ from: `2026-1
 
 describe('lines of a trend', () => {
   it('today is dashed, and the dashes begin at the last complete day', () => {
-    const lines = trendLines(days([1, 2, 3, 4, 5]), [], { completeTo: '2026-11-05T10:00:00Z', to: '2026-11-05' }, now);
+    const lines = trendLines(days([1, 2, 3, 4, 5]), [], { completeFrom: null, completeTo: '2026-11-05T10:00:00Z', to: '2026-11-05' }, now);
     expect(lines.complete).toEqual([1, 2, 3, 4, null]);
     expect(lines.growing).toEqual([null, null, null, 4, 5]);
   });
 
   it('all after the day to which figures are complete is dashed', () => {
-    const lines = trendLines(days([1, 2, 3, 4, 5]), [], { completeTo: '2026-11-03T09:00:00Z', to: '2026-11-05' }, now);
+    const lines = trendLines(days([1, 2, 3, 4, 5]), [], { completeFrom: null, completeTo: '2026-11-03T09:00:00Z', to: '2026-11-05' }, now);
     expect(lines.complete).toEqual([1, 2, null, null, null]);
     expect(lines.growing).toEqual([null, 2, 3, 4, 5]);
   });
 
   it('where completeness is not known nothing is solid', () => {
-    const lines = trendLines(days([1, 2]), [], { completeTo: null, to: '2026-11-02' }, now);
+    const lines = trendLines(days([1, 2]), [], { completeFrom: null, completeTo: null, to: '2026-11-02' }, now);
     expect([lines.complete, lines.growing]).toEqual([[null, null], [1, 2]]);
   });
 
   it('of days that are over are solid to the end', () => {
-    const lines = trendLines(days([1, 2]), [], { completeTo: '2026-11-05T10:00:00Z', to: '2026-11-02' }, now);
+    const lines = trendLines(days([1, 2]), [], { completeFrom: null, completeTo: '2026-11-05T10:00:00Z', to: '2026-11-02' }, now);
     expect([lines.complete, lines.growing]).toEqual([[1, 2], [null, null]]);
   });
 
   it('a week or a month in which it ends is dashed', () => {
     const months = [{ from: '2026-09-01', value: 1 }, { from: '2026-10-01', value: 2 }, { from: '2026-11-01', value: 3 }];
-    expect(trendLines(months, [], { completeTo: '2026-11-05T10:00:00Z', to: '2026-11-30' }, now).complete).toEqual([1, 2, null]);
+    expect(trendLines(months, [], { completeFrom: null, completeTo: '2026-11-05T10:00:00Z', to: '2026-11-30' }, now).complete).toEqual([1, 2, null]);
   });
 
   it('the previous days stand by their place in the window', () => {
-    const lines = trendLines(days([1, 2, 3]), days([7, 8]), { completeTo: null, to: '2026-11-03' }, now);
+    const lines = trendLines(days([1, 2, 3]), days([7, 8]), { completeFrom: null, completeTo: null, to: '2026-11-03' }, now);
     expect(lines.previous).toEqual([7, 8, null]);
+  });
+
+  it('days before the import have no line', () => {
+    const lines = trendLines(days([0, 0, 3]), [], { completeFrom: '2026-11-02T21:00:00Z', completeTo: '2026-11-05T10:00:00Z', to: '2026-11-03' }, now);
+    expect(lines.complete).toEqual([null, null, 3]);
   });
 });

@@ -20,6 +20,8 @@ export interface TrendLines {
 
 /** How far a window reaches, and its figures. */
 interface Extent {
+  /** Nothing is missing from this moment; null: from the first order. */
+  completeFrom: string | null;
   /** Nothing is missing up to this moment. */
   completeTo: string | null;
   /** Last day, included. */
@@ -40,10 +42,13 @@ const firstGrowing = (days: string[], { completeTo, to }: Extent, now: Date): nu
 export const trendLines = (points: TrendPoint[], previous: TrendPoint[], extent: Extent, now = new Date()): TrendLines => {
   const days = points.map((point) => point.from);
   const cut = firstGrowing(days, extent, now);
+  // Of days before the import nothing is known: no line is drawn there, rather than one at zero.
+  const first = extent.completeFrom === null ? '' : calendarDay(new Date(extent.completeFrom));
+  const isRead = (from: string): boolean => from >= first;
   return {
     days,
-    complete: points.map((point, index) => (index < cut ? point.value : null)),
-    growing: points.map((point, index) => (index >= cut - 1 && cut < points.length ? point.value : null)),
+    complete: points.map((point, index) => (index < cut && isRead(point.from) ? point.value : null)),
+    growing: points.map((point, index) => (index >= cut - 1 && cut < points.length && isRead(point.from) ? point.value : null)),
     previous: points.map((_, index) => previous[index]?.value ?? null),
   };
 };

@@ -5,10 +5,13 @@ const NAME = 'qafila-session';
 /** A tab waits so long (ms) for its turn. */
 const TURN = 10_000;
 
+/** An answer that takes longer (ms) is lost; the server forgives a second request within 30 s. */
+const ANSWER = 10_000;
+
 /** One request, with the cookie that only the browser sees. A page that closes meanwhile does not lose the new cookie. */
 const refresh = async (): Promise<RefreshAnswer> => {
   try {
-    const answer = await fetch('/api/v1/auth/refresh', { method: 'POST', keepalive: true });
+    const answer = await fetch('/api/v1/auth/refresh', { method: 'POST', keepalive: true, signal: AbortSignal.timeout(ANSWER) });
     if (answer.status === 200) return { kind: 'in', body: (await answer.json()) as SessionBody };
     return answer.status === 401 ? { kind: 'out' } : { kind: 'unreachable' };
   } catch {

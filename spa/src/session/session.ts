@@ -68,6 +68,11 @@ export class Session {
     if (this.current.kind !== 'in') await this.refresh(undefined);
   }
 
+  /** Nothing was heard yet, and pages are to say so; what comes later counts all the same. */
+  giveUpWaiting(): void {
+    if (this.current.kind === 'starting') this.change({ kind: 'unreachable' });
+  }
+
   /** The token for a request; none where nobody is logged in. One that has ended, as after a laptop's sleep, is renewed first. */
   async token(): Promise<string | undefined> {
     if (this.current.kind === 'in' && this.current.held.expiresAt <= this.world.now()) {

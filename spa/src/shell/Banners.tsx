@@ -55,6 +55,7 @@ export const Banners = (): ReactElement => {
 const Quiet = ({ connection }: { connection: ConnectionBody }): ReactElement => {
   const isOver = connection.app !== null && ['expired', 'canceled'].includes(connection.app.status);
   const lines = [
+    connection.access === 'working' && connection.cause !== null && connection.advice,
     connection.webhooks.state === 'failing' && (connection.webhooks.advice ?? <Sentence key="webhooks" id="banner.webhooks" />),
     isOver && <Sentence key="app" id="banner.app" />,
   ].filter(Boolean);

@@ -31,7 +31,7 @@ export const Bell = (): ReactElement => {
   const say = useSay();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const { data } = useQuery(notificationsQuery());
+  const { data, isError } = useQuery(notificationsQuery());
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   const reread = (): Promise<void> => client.invalidateQueries({ queryKey: ['notifications'] });
   const reading = useMutation({ mutationFn: (id: string) => readNotification(id), onSettled: reread });
@@ -68,6 +68,11 @@ export const Bell = (): ReactElement => {
             </Button>
           )}
         </Box>
+        {data === undefined && (
+          <Typography sx={{ padding: 2, color: 'text.secondary' }}>
+            <Sentence id={isError ? 'unreachable.title' : 'loading'} />
+          </Typography>
+        )}
         {data?.items.length === 0 && (
           <Typography sx={{ padding: 2, color: 'text.secondary' }}>
             <Sentence id="bell.none" />

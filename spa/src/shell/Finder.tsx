@@ -3,7 +3,7 @@ import Box from '@mui/material/Box';
 import Dialog from '@mui/material/Dialog';
 import InputBase from '@mui/material/InputBase';
 import Typography from '@mui/material/Typography';
-import { keepPreviousData, useQuery } from '@tanstack/react-query';
+import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useId, useState } from 'react';
 
@@ -33,7 +33,8 @@ const Finder = ({ close }: { close: () => void }): ReactElement => {
   const id = useId();
   const [typed, setTyped] = useState('');
   const [chosen, setChosen] = useState(0);
-  const found = [...usePages(typed, close), ...useRows(typed, close)];
+  const rows = useRows(typed, close);
+  const found = [...usePages(typed, close), ...rows.found];
   const active = Math.min(chosen, found.length - 1);
   const press = (event: KeyboardEvent): void => {
     const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
@@ -69,9 +70,9 @@ const Finder = ({ close }: { close: () => void }): ReactElement => {
         />
       </Box>
       <Box role="listbox" id={id} aria-label={say('search.open')} sx={{ padding: 1, minHeight: 320 }}>
-        {found.length === 0 && (
-          <Typography sx={{ padding: 2, color: 'text.secondary' }}>
-            <Sentence id="search.nothing" />
+        {(found.length === 0 || rows.state === 'failed') && (
+          <Typography role="status" sx={{ padding: 2, color: 'text.secondary' }}>
+            <Sentence id={words[rows.state]} />
           </Typography>
         )}
         {found.map((one, index) => (
@@ -98,6 +99,8 @@ const Finder = ({ close }: { close: () => void }): ReactElement => {
   );
 };
 
+const words = { asking: 'loading', failed: 'unreachable.title', answered: 'search.nothing' } as const satisfies Record<string, WordId>;
+
 const usePages = (typed: string, close: () => void): Found[] => {
   const say = useSay();
   const navigate = useNavigate();
@@ -120,8 +123,13 @@ const usePages = (typed: string, close: () => void): Found[] => {
     }));
 };
 
-/** Rows of lists that what is typed may mean. */
-const useRows = (typed: string, close: () => void): Found[] => {
+interface Rows {
+  found: Found[];
+  state: keyof typeof words;
+}
+
+/** Rows of lists that what is typed may mean; none of what was typed before. */
+const useRows = (typed: string, close: () => void): Rows => {
   const navigate = useNavigate();
   const wanted = useSettled(latinDigits(typed).trim());
   const isAsking = wanted.length >= 2;
@@ -129,20 +137,22 @@ const useRows = (typed: string, close: () => void): Found[] => {
     queryKey: ['finder', name, wanted],
     queryFn: async ({ signal }: { signal: AbortSignal }) => (await read({ signal })).items,
     enabled: isAsking && enabled,
-    placeholderData: keepPreviousData,
     retry: false,
   });
   const order = seek('orders', wanted);
   const orders = useQuery(query('orders', (options) => listOrders({ number: order.number, limit: ROWS }, options), order.number !== undefined));
   const products = useQuery(query('products', (options) => listProducts({ q: wanted, limit: ROWS }, options)));
   const customers = useQuery(query('customers', (options) => listCustomers({ ...seek('customers', wanted), limit: ROWS }, options)));
-  if (!isAsking) return [];
+  const asked = [orders, products, customers];
+  const isSettled = wanted === latinDigits(typed).trim();
+  if (!isAsking || !isSettled) return { found: [], state: isSettled ? 'answered' : 'asking' };
   const goTo = (to: '/orders/$id' | '/products/$id' | '/customers/$id', id: number) => (): void => {
     close();
     void navigate({ to, params: { id: String(id) } });
   };
   const isOrder = order.number !== undefined;
-  return [
+  const state = asked.some((one) => one.isFetching) ? 'asking' : asked.some((one) => one.isError) ? 'failed' : 'answered';
+  const found: Found[] = [
     ...(isOrder ? (orders.data ?? []) : []).map((one): Found => ({ key: `o${one.id}`, group: 'search.orders', shown: <Latin>{`#${one.number ?? one.id}`}</Latin>, go: goTo('/orders/$id', one.id) })),
     ...(products.data ?? []).map((one): Found => ({ key: `p${one.id}`, group: 'search.products', shown: one.name === null ? <Sentence id="unnamed" /> : <Name>{one.name}</Name>, go: goTo('/products/$id', one.id) })),
     ...(customers.data ?? []).map((one): Found => ({
@@ -152,6 +162,7 @@ const useRows = (typed: string, close: () => void): Found[] => {
       go: goTo('/customers/$id', one.id),
     })),
   ];
+  return { found, state };
 };
 
 /** A text, a moment after it changed last. */

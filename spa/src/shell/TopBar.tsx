@@ -14,12 +14,11 @@ import { lazy, type ReactElement, Suspense, useEffect, useState } from 'react';
 
 import { meQuery } from '../api/queries';
 import { Latin, Name } from '../format/shown';
-import { session } from '../session/current';
-import { logOutAndGo } from '../session/logOut';
 import { useLocale } from '../words/locale';
 import { Sentence, useSay } from '../words/words';
 import { Bell } from './Bell';
 import { changeLanguage } from './language';
+import { useLogOut } from './useLogOut';
 
 const Finder = lazy(() => import('./Finder'));
 
@@ -80,6 +79,7 @@ const useShortcut = (open: () => void): void => {
 const Account = ({ email }: { email: string }): ReactElement => {
   const say = useSay();
   const other = useLocale() === 'ar' ? 'en' : 'ar';
+  const logOut = useLogOut();
   const [anchor, setAnchor] = useState<HTMLElement | null>(null);
   return (
     <>
@@ -93,7 +93,7 @@ const Account = ({ email }: { email: string }): ReactElement => {
         <MenuItem lang={other} onClick={() => changeLanguage(other)}>
           {say('language.other')}
         </MenuItem>
-        <MenuItem onClick={() => void logOutAndGo(session, '/login')}>{say('logOut')}</MenuItem>
+        <MenuItem onClick={logOut}>{say('logOut')}</MenuItem>
       </MuiMenu>
     </>
   );

@@ -39,6 +39,11 @@ const Connected = ({ connection }: { connection: ConnectionBody }): ReactElement
           {connection.advice ?? <Sentence id="banner.accessLost" />}
         </Alert>
       )}
+      {connection.access === 'working' && connection.cause !== null && (
+        <Alert severity="warning" variant="outlined">
+          {connection.advice ?? connection.cause}
+        </Alert>
+      )}
       <Section title={say('connection.store')}>
         <Facts
           rows={[

@@ -4,11 +4,11 @@ import type { UseQueryResult } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 
 import type { SummaryBody } from '../../api/generated/client.schemas';
-import { rangeOf } from '../../format/times';
-import { Moment } from '../../format/shown';
+import { calendarDay, rangeOf } from '../../format/times';
+import { Day, Moment } from '../../format/shown';
 import { useLocale } from '../../words/locale';
 import { Sentence } from '../../words/words';
-import { isPartial } from './completeness';
+import { isBeforeImport, isPartial } from './completeness';
 
 /** Of which days and of what time the figures are, and how far nothing is missing. */
 export const AsOf = ({ query }: { query: UseQueryResult<SummaryBody> }): ReactElement => {
@@ -22,6 +22,12 @@ export const AsOf = ({ query }: { query: UseQueryResult<SummaryBody> }): ReactEl
             <bdi>{rangeOf(locale, data.window.from, data.window.to)}</bdi>
             {' · '}
             <Standing asOf={data.asOf} completeTo={data.completeTo} />
+            {data.completeFrom !== null && isBeforeImport(data.window.from, data.completeFrom) && (
+              <>
+                {' · '}
+                <Sentence id="figures.from" values={{ day: <Day key="from" of={calendarDay(new Date(data.completeFrom))} /> }} />
+              </>
+            )}
           </>
         )}
       </Typography>

@@ -5,11 +5,12 @@ import type { ReactElement } from 'react';
 
 import type { CustomersReportBody } from '../../api/generated/client.schemas';
 import { RankedBars } from '../../charts/RankedBars';
-import { Count, Name, RoundMoney } from '../../format/shown';
+import { Count, RoundMoney } from '../../format/shown';
 import { Loaded } from '../../shell/Loaded';
 import { TextLink } from '../../shell/links';
 import { Section } from '../../shell/Section';
 import { Sentence, useSay } from '../../words/words';
+import { PersonName } from '../lists/OrdersPage';
 import { inCurrency } from './currencies';
 import { customersQuery } from './reports';
 import type { DashboardSearch } from './search';
@@ -36,7 +37,7 @@ export const CustomersCard = ({ search, currency }: { search: DashboardSearch; c
                   key: String(customer.customerId),
                   name: (
                     <TextLink to="/customers/$id" params={{ id: String(customer.customerId) }} color="inherit" underline="hover">
-                      <Name>{customer.name ?? say('customers.erased')}</Name>
+                      <PersonName of={{ id: customer.customerId, name: customer.name }} />
                     </TextLink>
                   ),
                   value: Number(customer.sales.amount),

@@ -1,9 +1,9 @@
 import Box from '@mui/material/Box';
-import { useQuery } from '@tanstack/react-query';
+import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { type ReactElement, useCallback } from 'react';
+import { type ReactElement, useCallback, useEffect } from 'react';
 
-import { isWithoutStore } from '../../api/queries';
+import { isUnderWay, isWithoutStore, syncQuery } from '../../api/queries';
 import { NoStore } from '../../shell/NoStore';
 import { Page } from '../../shell/Page';
 import { useSay } from '../../words/words';
@@ -30,6 +30,7 @@ const DashboardPage = (): ReactElement => {
     [navigate, search],
   );
   const summary = useQuery(summaryQuery(search));
+  useFreshWhileImporting();
   if (isWithoutStore(summary.error)) return <NoStore title={say('page.dashboard')} />;
   const store = summary.data?.total.currency ?? 'SAR';
   const found = summary.data?.figures.map((one) => one.currency) ?? [];
@@ -53,6 +54,20 @@ const DashboardPage = (): ReactElement => {
       </Box>
     </Page>
   );
+};
+
+/** While an import is under way, figures are read again so often (ms). */
+const EVERY = 60_000;
+
+const useFreshWhileImporting = (): void => {
+  const client = useQueryClient();
+  const { data } = useQuery(syncQuery());
+  const isGrowing = data !== undefined && isUnderWay(data.status);
+  useEffect(() => {
+    if (!isGrowing) return;
+    const timer = setInterval(() => void client.invalidateQueries({ queryKey: ['report'] }), EVERY);
+    return () => clearInterval(timer);
+  }, [client, isGrowing]);
 };
 
 export default DashboardPage;

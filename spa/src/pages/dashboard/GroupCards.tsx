@@ -17,6 +17,8 @@ import type { DashboardSearch } from './search';
 
 /** Pixels that a ranking of six takes. */
 const HEIGHT = 340;
+/** Statuses that have a bar of their own. */
+const SHOWN = 6;
 
 /** How many orders have which status. */
 export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElement => {
@@ -28,7 +30,9 @@ export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElemen
     <Section title={title}>
       <Loaded query={query} height={HEIGHT}>
         {(groups) => {
-          const rows = merged(groups.groups).map(
+          const all = merged(groups.groups);
+          const rest = all.slice(SHOWN);
+          const rows = all.slice(0, SHOWN).map(
             (group): Ranked => ({
               key: group.key ?? '',
               name: <Name>{statusName(locale, { slug: group.key, name: group.name, customName: null }) ?? say('groups.unknown')}</Name>,
@@ -36,7 +40,7 @@ export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElemen
               shown: <Count of={group.orders} />,
             }),
           );
-          return <Ranking label={title} rows={[...rows, ...othersOf(groups, (n) => say('groups.others', { n }))]} />;
+          return <Ranking label={title} rows={[...rows, ...othersOf(groups, rest, (n) => say('groups.others', { n }))]} />;
         }}
       </Loaded>
     </Section>
@@ -53,9 +57,10 @@ const merged = (groups: GroupBody[]): { key: string | null; name: string | null;
   return [...all.values()].toSorted((one, other) => other.orders - one.orders);
 };
 
-const othersOf = (groups: GroupsBody, name: (n: number) => string): Ranked[] => {
-  const orders = groups.others.reduce((sum, one) => sum + one.figures.orders, 0);
-  const number = Math.max(0, ...groups.others.map((one) => one.groups));
+const othersOf = (groups: GroupsBody, rest: { orders: number }[], name: (n: number) => string): Ranked[] => {
+  const beyond = groups.others.reduce((sum, one) => sum + one.figures.orders, 0);
+  const orders = rest.reduce((sum, one) => sum + one.orders, beyond);
+  const number = rest.length + Math.max(0, ...groups.others.map((one) => one.groups));
   return orders === 0 ? [] : [{ key: 'others', name: name(number), value: orders, shown: <Count of={orders} /> }];
 };
 

@@ -61,7 +61,7 @@ const read: Record<Kpi['name'], (figures: FiguresBody) => number> = {
 const sparkOf = (trend: TrendBody | undefined, currency: string, name: Kpi['name']): number[] => {
   if (trend === undefined) return [];
   const points = trend.points.filter((point) => point.figures.currency === currency).map((point) => ({ from: point.from, value: read[name](point.figures) }));
-  const { complete } = trendLines(points, [], { completeTo: trend.completeTo, to: trend.window.to });
+  const { complete } = trendLines(points, [], { completeFrom: trend.completeFrom, completeTo: trend.completeTo, to: trend.window.to });
   const known = complete.filter((value) => value !== null);
   return known.length > 1 ? known : points.map((point) => point.value);
 };
@@ -114,7 +114,7 @@ const Notes = ({ summary, currency }: { summary: SummaryBody; currency: string }
   const locale = useLocale();
   const figures = summary.figures.find((one) => one.currency === currency);
   const { total } = summary;
-  const contained = figures && figures.salesContain.knownOf > 0 ? figures.salesContain : undefined;
+  const contained = figures && figures.salesContain.knownOf > 0 && figures.salesContain.knownOf >= figures.salesCount ? figures.salesContain : undefined;
   return (
     <Typography variant="caption" component="p" sx={{ color: 'text.secondary', marginBlockStart: 1 }}>
       {contained && (

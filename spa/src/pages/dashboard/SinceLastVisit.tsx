@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import { type ReactElement, useState } from 'react';
 
 import { getSummary } from '../../api/generated/client';
-import { RoundMoney } from '../../format/shown';
+import { Day, RoundMoney } from '../../format/shown';
 import { calendarDay } from '../../format/times';
 import { Sentence } from '../../words/words';
 import { inCurrency } from './currencies';
@@ -33,10 +33,10 @@ export const SinceLastVisit = ({ currency }: { currency: string }): ReactElement
     staleTime: Infinity,
   });
   const figures = data && inCurrency(data.figures, currency);
-  if (figures === undefined) return null;
+  if (figures === undefined || day === undefined) return null;
   return (
     <Typography>
-      <Sentence id="since.sentence" values={{ n: figures.orders, sales: <RoundMoney key="sales" of={figures.sales} /> }} />
+      <Sentence id="since.sentence" values={{ n: figures.orders, day: <Day key="day" of={day} />, sales: <RoundMoney key="sales" of={figures.sales} /> }} />
     </Typography>
   );
 };

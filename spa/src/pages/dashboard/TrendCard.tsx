@@ -21,6 +21,7 @@ import { Loaded, Waiting } from '../../shell/Loaded';
 import { Section } from '../../shell/Section';
 import { useLocale } from '../../words/locale';
 import { Sentence, type Say, useSay, type WordId } from '../../words/words';
+import { isNotComparable } from './completeness';
 import { trendQuery } from './reports';
 import { type DashboardSearch, granularities, type Granularity } from './search';
 
@@ -90,7 +91,9 @@ const Drawn = ({ trend, currency, height, title, previousName, change }: DrawnPr
       </Box>
     );
   }
-  const lines = trendLines(points, valuesOf(trend.previous?.points ?? [], currency), { completeTo: trend.completeTo, to: trend.window.to });
+  const isWithheld = trend.previous === null || isNotComparable(trend.previous.from, trend);
+  const before = isWithheld ? [] : valuesOf(trend.previous?.points ?? [], currency);
+  const lines = trendLines(points, before, { completeFrom: trend.completeFrom, completeTo: trend.completeTo, to: trend.window.to });
   return (
     <>
       <Suspense fallback={<Waiting height={height} />}>

@@ -16,6 +16,10 @@ export const isPartial = ({ completeTo, window }: Known, now = new Date()): bool
   return new Date(completeTo).getTime() < end - USUAL;
 };
 
+/** Whether figures of days that begin then say nothing: they were not imported, or nobody knows yet how far they were. */
+export const isNotComparable = (from: string, { completeFrom, completeTo }: { completeFrom: string | null; completeTo: string | null }): boolean =>
+  completeTo === null || isBeforeImport(from, completeFrom);
+
 /** Whether the days of a comparison begin before the first day that was imported: then figures of then say nothing. */
 export const isBeforeImport = (from: string, completeFrom: string | null): boolean =>
   completeFrom !== null && from < calendarDay(new Date(completeFrom));

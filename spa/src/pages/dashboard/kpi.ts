@@ -46,7 +46,7 @@ export const kpisOf = (summary: SummaryBody, currency: string): Kpi[] => {
   const before = previous === null ? undefined : (inCurrency(previous.figures, currency) ?? 'nothing');
   const change = (read: (figures: FiguresBody | undefined) => number, moreIs: Meaning): Change => {
     if (previous !== null && isBeforeImport(previous.from, summary.completeFrom)) return { kind: 'before-import' };
-    if (before === undefined) return { kind: 'none' };
+    if (before === undefined || summary.completeTo === null) return { kind: 'none' };
     return changeOf(read(now), before === 'nothing' ? 0 : read(before), moreIs);
   };
   const none = { amount: '0', currency };

@@ -7,6 +7,8 @@ import { type DashboardSearch, daysOf, granularityOf, reportParams } from './sea
 const FRESH = 60_000;
 /** Rows of a ranking that a card shows. */
 const ROWS = 6;
+/** Groups are of a currency: to count orders of all, all are asked for. */
+const ALL = 100;
 
 const report = <T>(name: string, search: DashboardSearch, read: (options: RequestInit) => Promise<T>, extra: object = {}) =>
   queryOptions({
@@ -31,7 +33,7 @@ export const customersQuery = (search: DashboardSearch) =>
   report('customers', search, (options) => getCustomerReport({ ...reportParams(search), limit: ROWS }, options));
 
 export const orderStatusQuery = (search: DashboardSearch) =>
-  report('order-status', search, (options) => getOrderStatus({ ...reportParams(search), limit: ROWS }, options));
+  report('order-status', search, (options) => getOrderStatus({ ...reportParams(search), limit: ALL }, options));
 
 /** What sales are grouped by. */
 export type Grouping = 'city' | 'payment' | 'channel';

@@ -145,7 +145,7 @@ const negated = (amount: string): string => (amount.startsWith('-') ? amount.sli
 const People = ({ order }: { order: OrderWithLinesBody }): ReactElement => {
   const locale = useLocale();
   const { customer, receiver } = order;
-  const name = <PersonName name={customer.name} />;
+  const name = <PersonName of={customer} />;
   const hasReceiver = receiver.name !== null && receiver.name !== customer.name;
   return (
     <Facts
@@ -162,7 +162,7 @@ const People = ({ order }: { order: OrderWithLinesBody }): ReactElement => {
         ],
         [<Sentence key="c" id="customer.contact" />, customer.phone !== null && <Latin>{customer.phone}</Latin>],
         [null, customer.email !== null && <Latin>{customer.email}</Latin>],
-        [<Sentence key="r" id="order.receiver" />, hasReceiver && <PersonName name={receiver.name} />],
+        [<Sentence key="r" id="order.receiver" />, hasReceiver && <Name>{receiver.name ?? ''}</Name>],
         [<Sentence key="y" id="column.city" />, order.city !== null && <Name>{order.city}</Name>],
         [<Sentence key="b" id="order.paidBy" />, order.paymentMethod !== null && <Name>{paymentName(locale, order.paymentMethod)}</Name>],
         [<Sentence key="h" id="order.channel" />, order.channel !== null && <Name>{channelName(locale, order.channel)}</Name>],

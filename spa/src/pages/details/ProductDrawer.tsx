@@ -70,7 +70,7 @@ const RecentSales = ({ of }: { of: ProductWithSalesBody['recentSales'] }): React
   if (of === null) return <Sentence id="product.sales30.unavailable" />;
   return (
     <>
-      {of.sales.length === 0 && <Sentence id="product.sales30.none" />}
+      {of.sales.length === 0 && of.ordersWithoutLines === 0 && <Sentence id="product.sales30.none" />}
       <Facts rows={of.sales.map((one) => [say('top.pieces', { n: Number(one.quantity) }), <Money key={one.sales.currency} of={one.sales} />])} />
       {of.ordersWithoutLines > 0 && (
         <Typography variant="body2" sx={{ color: 'text.secondary' }}>
@@ -87,7 +87,7 @@ const Trend = ({ id }: { id: number }): ReactElement => {
   const report = useQuery({ queryKey: ['productReport', id, days], queryFn: ({ signal }) => getProductReport(id, { ...days, granularity: 'week' }, { signal }) });
   return (
     <Loaded query={report} height={56}>
-      {({ points, sales }) => {
+      {({ points, sales, ordersWithoutLines }) => {
         const currency = sales[0]?.sales.currency;
         const values = points.filter((point) => point.figures.sales.currency === currency).map((point) => Number(point.figures.sales.amount));
         return (
@@ -98,7 +98,12 @@ const Trend = ({ id }: { id: number }): ReactElement => {
                 <Sentence id="product.report.sum" values={{ sales: <Money key="sales" of={one.sales} /> }} />
               </Typography>
             ))}
-            {sales.length === 0 && <Sentence id="product.report.none" />}
+            {sales.length === 0 && ordersWithoutLines === 0 && <Sentence id="product.report.none" />}
+            {ordersWithoutLines > 0 && (
+              <Typography variant="body2" sx={{ color: 'text.secondary' }}>
+                <Sentence id="top.withoutLines" values={{ n: ordersWithoutLines }} />
+              </Typography>
+            )}
           </>
         );
       }}

@@ -13,6 +13,7 @@ import { type ReactElement, useId, useState } from 'react';
 
 import { requestExport, revokeExport } from '../../api/generated/client';
 import type { ExportBody } from '../../api/generated/client.schemas';
+import { readUntil } from '../../api/readUntil';
 import { bytes, flooredPercent } from '../../format/numbers';
 import { Moment } from '../../format/shown';
 import { duration, roundTimeLeft } from '../../format/timeLeft';
@@ -23,6 +24,7 @@ import { toast } from '../../shell/toasts';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay, type WordId } from '../../words/words';
 import { Bar } from '../importing/Bar';
+import { newestExports } from './exports';
 
 const states: Record<string, WordId> = {
   requested: 'files.state.requested',
@@ -119,7 +121,10 @@ const Actions = ({ file }: { file: ExportBody }): ReactElement => {
   const onError = (error: unknown): void => toast(problemText(error, say), 'error');
   const again = useMutation({
     mutationFn: () => requestExport({ reportType: file.reportType, format: file.format, filters: file.filters, personalData: file.personalData }),
-    onSuccess: reread,
+    onSuccess: async ({ jobId }) => {
+      await readUntil(client, newestExports, ({ items }) => items.some((one) => one.jobId === jobId));
+      await reread();
+    },
     onError,
   });
   const isOver = ['failed', 'expired', 'revoked'].includes(file.status);
@@ -147,8 +152,13 @@ const Actions = ({ file }: { file: ExportBody }): ReactElement => {
 
 const Remove = ({ file, reread, onError }: { file: ExportBody; reread: () => Promise<void>; onError: (error: unknown) => void }): ReactElement => {
   const title = useId();
+  const client = useQueryClient();
   const [isAsking, setAsking] = useState(false);
-  const removing = useMutation({ mutationFn: () => revokeExport(file.jobId), onSuccess: reread, onError, onSettled: () => setAsking(false) });
+  const gone = async (): Promise<void> => {
+    await readUntil(client, newestExports, ({ items }) => items.every((one) => one.jobId !== file.jobId));
+    await reread();
+  };
+  const removing = useMutation({ mutationFn: () => revokeExport(file.jobId), onSuccess: gone, onError, onSettled: () => setAsking(false) });
   return (
     <>
       <Button size="small" color="inherit" onClick={() => setAsking(true)}>

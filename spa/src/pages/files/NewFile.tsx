@@ -9,15 +9,17 @@ import FormControlLabel from '@mui/material/FormControlLabel';
 import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type ReactElement, useId, useState } from 'react';
+import { type ReactElement, useId, useMemo, useState } from 'react';
 
 import { requestExport } from '../../api/generated/client';
 import { ExportFormat, ExportReport } from '../../api/generated/client.schemas';
+import { readUntil } from '../../api/readUntil';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
 import { toast } from '../../shell/toasts';
 import { Sentence, useSay } from '../../words/words';
 import { daysOf, type Period, periods } from '../dashboard/search';
+import { newestExports } from './exports';
 import type { FilesSearch } from './search';
 
 interface NewFileProps {
@@ -35,13 +37,15 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
   const say = useSay();
   const title = useId();
   const client = useQueryClient();
-  const [key] = useState(() => crypto.randomUUID());
   const [report, setReport] = useState<ExportReport>(wanted.report);
   const [format, setFormat] = useState<ExportFormat>('xlsx');
   const [period, setPeriod] = useState<Period | 'asked'>(wanted.from ? 'asked' : '12m');
   const [hasPeople, setPeople] = useState(true);
   const [isMailed, setMailed] = useState(true);
   const days = period === 'asked' ? { from: wanted.from ?? '', to: wanted.to ?? '' } : daysOf({ period });
+  // The same wishes are the same file, however often it is pressed.
+  const wishes = JSON.stringify([report, format, days, hasPeople, isMailed]);
+  const { key } = useMemo(() => ({ of: wishes, key: crypto.randomUUID() }), [wishes]);
   const asking = useMutation({
     mutationFn: () =>
       requestExport(
@@ -54,9 +58,10 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
         },
         { headers: { 'idempotency-key': key } },
       ),
-    onSuccess: async () => {
+    onSuccess: async ({ jobId }) => {
       close();
       toast(say('files.accepted'));
+      await readUntil(client, newestExports, ({ items }) => items.some((file) => file.jobId === jobId));
       await client.invalidateQueries({ queryKey: ['exports'] });
     },
   });

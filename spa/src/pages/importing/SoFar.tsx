@@ -22,11 +22,12 @@ export const SoFar = ({ status }: { status: SyncStatusBody }): ReactElement | nu
   const polled = { enabled, refetchInterval: EVERY, retry: false } as const;
   const first = useQuery({ queryKey: ['soFar', 'first'], queryFn: ({ signal }) => listOrders({ sort: 'createdAt', limit: 1 }, { signal }), ...polled });
   const trend = useQuery({ queryKey: ['soFar', 'trend', days], queryFn: ({ signal }) => getSalesTrend({ ...days, granularity: 'day' }, { signal }), ...polled });
-  const top = useQuery({ queryKey: ['soFar', 'top', days], queryFn: ({ signal }) => getTopProducts({ ...days, limit: 1 }, { signal }), ...polled });
+  const top = useQuery({ queryKey: ['soFar', 'top', days], queryFn: ({ signal }) => getTopProducts({ ...days, limit: 5 }, { signal }), ...polled });
   if (!enabled) return null;
   const firstOrder = first.data?.items[0];
-  const best = trend.data && bestPoint(trend.data.points);
-  const product = top.data?.products[0];
+  const currency = trend.data && mainCurrency(trend.data.points);
+  const best = trend.data && bestPoint(trend.data.points.filter((point) => point.figures.currency === currency));
+  const product = top.data?.products.find((one) => one.sales.currency === currency);
   return (
     <Section title={say('import.soFar')}>
       <Typography component="ul" sx={{ margin: 0, paddingInlineStart: 3 }}>
@@ -60,10 +61,19 @@ export const SoFar = ({ status }: { status: SyncStatusBody }): ReactElement | nu
   );
 };
 
-/** The point with the largest sales, of those in the first currency. */
-const bestPoint = <T extends { figures: { sales: { amount: string; currency: string } } }>(points: T[]): T | undefined => {
-  const currency = points[0]?.figures.sales.currency;
-  return points
-    .filter((point) => point.figures.sales.currency === currency && Number(point.figures.sales.amount) > 0)
-    .reduce<T | undefined>((best, point) => (best === undefined || Number(point.figures.sales.amount) > Number(best.figures.sales.amount) ? point : best), undefined);
+interface Point {
+  figures: { currency: string; orders: number; sales: { amount: string } };
+}
+
+/** The currency of most orders. */
+const mainCurrency = (points: Point[]): string | undefined => {
+  const orders = new Map<string, number>();
+  for (const { figures } of points) orders.set(figures.currency, (orders.get(figures.currency) ?? 0) + figures.orders);
+  return [...orders].toSorted(([, one], [, other]) => other - one)[0]?.[0];
 };
+
+/** The point with the largest sales. */
+const bestPoint = <T extends Point>(points: T[]): T | undefined =>
+  points
+    .filter((point) => Number(point.figures.sales.amount) > 0)
+    .reduce<T | undefined>((best, point) => (best === undefined || Number(point.figures.sales.amount) > Number(best.figures.sales.amount) ? point : best), undefined);

@@ -1,6 +1,6 @@
 import { useMutation, type UseMutationResult, useQueryClient } from '@tanstack/react-query';
 
-import { syncQuery } from '../../api/queries';
+import { expectNews, syncQuery } from '../../api/queries';
 import { readUntil } from '../../api/readUntil';
 import { problemText } from '../../shell/problemText';
 import { toast } from '../../shell/toasts';
@@ -13,7 +13,12 @@ export const useImportCommand = (command: () => Promise<unknown>, isShown: (stat
   return useMutation({
     mutationFn: command,
     onSuccess: async () => {
-      await readUntil(client, syncQuery(), ({ status }) => isShown(status));
+      const isSeen = await readUntil(client, syncQuery(), ({ status }) => isShown(status));
+      if (!isSeen) {
+        expectNews();
+        toast(say('onTheWay'), 'info');
+        return;
+      }
       done();
     },
     onError: async (error) => {

@@ -31,14 +31,14 @@ const kind: ListKind<CartBody> = {
   sorts: Object.values(CartSort),
   id: (cart) => cart.id,
   columns: [
-    { word: 'column.customer', show: (cart) => <PersonName name={cart.customer.name} /> },
+    { word: 'column.customer', show: (cart) => <PersonName of={cart.customer} /> },
     { word: 'column.status', show: (cart) => <CartStatus status={cart.status} /> },
     { word: 'column.age', show: (cart) => <Ago at={cart.createdAt} /> },
     { word: 'column.items', isNumber: true, show: (cart) => <Count of={cart.lines.length} /> },
     { word: 'column.total', isNumber: true, show: total },
   ],
   card: (cart) => ({
-    title: <PersonName name={cart.customer.name} />,
+    title: <PersonName of={cart.customer} />,
     line: (
       <>
         <Sentence id="column.age" /> <Ago at={cart.createdAt} />

@@ -135,7 +135,7 @@ const Amounts = ({ search, change }: { search: ListSearch; change: FiltersProps<
       label={say(`lists.filter.${name}`)}
       defaultValue={search[name] ?? ''}
       onBlur={(event) => {
-        const typed = latinDigits(event.target.value).replace(/[^\d.]/g, '');
+        const typed = latinDigits(event.target.value).replace('٫', '.').replace(/[٬,\s]/g, '');
         const isAmount = /^\d{1,12}(\.\d{1,4})?$/.test(typed);
         if ((isAmount ? typed : undefined) !== search[name]) change({ [name]: isAmount ? typed : undefined });
       }}

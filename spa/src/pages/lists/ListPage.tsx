@@ -81,7 +81,7 @@ export const ListPage = <T,>({ kind, search }: ListPageProps<T>): ReactElement =
               ) : (
                 <Rows kind={kind} items={items} search={search} />
               )}
-              <Pages cursors={search.cursors ?? []} next={nextCursor} change={(cursors) => change({ cursors })} />
+              <Pages cursors={search.cursors ?? []} next={nextCursor} isOld={rows.isPlaceholderData} change={(cursors) => change({ cursors })} />
             </>
           )}
         </Loaded>

@@ -10,6 +10,8 @@ interface PagesProps {
   /** Of the pages up to this one. */
   cursors: string[];
   next: string | null;
+  /** What is shown is still the page before: its next page was asked for already. */
+  isOld: boolean;
   change: (cursors: string[] | undefined) => void;
 }
 
@@ -17,7 +19,7 @@ interface PagesProps {
 const mirrored = { '[dir=rtl] &': { transform: 'scaleX(-1)' } };
 
 /** To the page before and the next one. */
-export const Pages = ({ cursors, next, change }: PagesProps): ReactElement | null => {
+export const Pages = ({ cursors, next, isOld, change }: PagesProps): ReactElement | null => {
   const say = useSay();
   if (cursors.length === 0 && next === null) return null;
   const back = cursors.slice(0, -1);
@@ -26,7 +28,7 @@ export const Pages = ({ cursors, next, change }: PagesProps): ReactElement | nul
       <Button variant="outlined" disabled={cursors.length === 0} startIcon={<NavigateBefore sx={mirrored} />} onClick={() => change(back.length > 0 ? back : undefined)}>
         <Sentence id="previous" />
       </Button>
-      <Button variant="outlined" disabled={next === null} endIcon={<NavigateNext sx={mirrored} />} onClick={() => next !== null && change([...cursors, next])}>
+      <Button variant="outlined" disabled={next === null || isOld} endIcon={<NavigateNext sx={mirrored} />} onClick={() => next !== null && change([...cursors, next])}>
         <Sentence id="next" />
       </Button>
     </Box>

@@ -20,7 +20,8 @@ const PAUSE = 350;
 export const SearchBox = ({ label, find, change }: SearchBoxProps): ReactElement => {
   const say = useSay();
   const [typed, setTyped] = useState(find ?? '');
-  useEffect(() => setTyped(find ?? ''), [find]);
+  // What is typed has spaces at its end that what is looked for has not: the field keeps them.
+  useEffect(() => setTyped((before) => (before.trim() === (find ?? '') ? before : (find ?? ''))), [find]);
   useEffect(() => {
     const wanted = typed.trim() === '' ? undefined : typed.trim();
     if (wanted === find) return;

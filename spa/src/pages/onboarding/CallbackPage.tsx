@@ -10,15 +10,14 @@ import { finishAuthorization } from '../../api/generated/client';
 import { type Code, codeOf, isPassing } from '../../api/problem';
 import { meQuery } from '../../api/queries';
 import { readUntil } from '../../api/readUntil';
-import { secretOfAddress } from '../../session/addressSecrets';
-import { session } from '../../session/current';
+import { forgetSecrets, secretOfAddress } from '../../session/addressSecrets';
 import { BusyButton } from '../../shell/BusyButton';
 import { Page } from '../../shell/Page';
 import { problemText } from '../../shell/problemText';
+import { useLogOut } from '../../shell/useLogOut';
 import { Section } from '../../shell/Section';
 import { Sentence, useSay, type WordId } from '../../words/words';
 import { ConnectButton } from './ConnectButton';
-import { logOutAndGo } from '../../session/logOut';
 
 /** Problems whose words the page knows better than the API: it has the button. */
 const words: Partial<Record<Code, WordId>> = {
@@ -35,10 +34,16 @@ const CallbackPage = (): ReactElement => {
   const say = useSay();
   const navigate = useNavigate();
   const client = useQueryClient();
+  const logOut = useLogOut();
   const [state, code, denied] = ['state', 'code', 'error'].map(secretOfAddress);
   const finishing = useMutation({
     mutationFn: () => finishAuthorization({ state: state ?? '', ...(denied ? { error: denied } : { code: code ?? '' }) }),
+    onError: (error) => {
+      if (codeOf(error) === 'unauthorized') posted = undefined;
+      else if (!canRepeat(error)) forgetSecrets();
+    },
     onSuccess: async ({ store }) => {
+      forgetSecrets();
       await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
       await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
       await navigate({ to: '/', replace: true });
@@ -47,11 +52,11 @@ const CallbackPage = (): ReactElement => {
   const hasAnswer = state !== undefined && (code !== undefined || denied !== undefined);
   const { mutate } = finishing;
   useEffect(() => {
-    if (!hasAnswer || hasPosted) return;
-    hasPosted = true;
+    if (!hasAnswer || posted === state) return;
+    posted = state;
     mutate();
-  }, [hasAnswer, mutate]);
-  if (hasAnswer && !finishing.isError) {
+  }, [hasAnswer, state, mutate]);
+  if (finishing.isPending || finishing.isSuccess || (hasAnswer && !finishing.isError && posted !== state)) {
     return (
       <Page title={say('callback.title')} width={640}>
         <Section>
@@ -74,10 +79,10 @@ const CallbackPage = (): ReactElement => {
       </Alert>
       <div>
         {problem === 'store-taken' ? (
-          <BusyButton variant="contained" isBusy={false} onClick={() => void logOutAndGo(session, '/login')}>
+          <BusyButton variant="contained" isBusy={false} onClick={logOut}>
             <Sentence id="callback.toLogin" />
           </BusyButton>
-        ) : isPassing(finishing.error) || problem === 'salla-unreachable' ? (
+        ) : canRepeat(finishing.error) ? (
           <BusyButton variant="contained" isBusy={finishing.isPending} onClick={() => mutate()}>
             <Sentence id="callback.again" />
           </BusyButton>
@@ -91,7 +96,10 @@ const CallbackPage = (): ReactElement => {
   );
 };
 
-/** React may run effects twice; the code is single-use. */
-let hasPosted = false;
+/** Whether the same code may be sent again: it was not used. */
+const canRepeat = (error: unknown): boolean => isPassing(error) || codeOf(error) === 'salla-unreachable';
+
+/** The attempt that was posted: effects may run twice, and the code is single-use. */
+let posted: string | undefined;
 
 export default CallbackPage;

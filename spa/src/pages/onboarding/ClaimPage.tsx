@@ -1,7 +1,7 @@
 import Alert from '@mui/material/Alert';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import type { ReactElement } from 'react';
+import { type ReactElement, useState } from 'react';
 
 import { claimStore } from '../../api/generated/client';
 import { codeOf } from '../../api/problem';
@@ -9,12 +9,11 @@ import { meQuery } from '../../api/queries';
 import { readUntil } from '../../api/readUntil';
 import { Latin, Name } from '../../format/shown';
 import { forgetSecrets, secretOfAddress } from '../../session/addressSecrets';
-import { session } from '../../session/current';
-import { logOutAndGo } from '../../session/logOut';
 import { BusyButton } from '../../shell/BusyButton';
 import { ButtonLink } from '../../shell/links';
 import { Page } from '../../shell/Page';
 import { problemText } from '../../shell/problemText';
+import { useLogOut } from '../../shell/useLogOut';
 import { Section } from '../../shell/Section';
 import { Sentence, useSay } from '../../words/words';
 import { ConnectButton } from './ConnectButton';
@@ -24,7 +23,9 @@ const ClaimPage = (): ReactElement => {
   const say = useSay();
   const client = useQueryClient();
   const me = useQuery(meQuery());
-  const token = secretOfAddress('token');
+  // Kept by the page: once it is redeemed it is forgotten everywhere else.
+  const [token] = useState(() => secretOfAddress('token'));
+  const logOut = useLogOut();
   const claiming = useMutation({
     mutationFn: (held: string) => claimStore({ token: held }),
     onSuccess: async ({ store }) => {
@@ -80,7 +81,7 @@ const ClaimPage = (): ReactElement => {
           </Alert>
         )}
         {problem === 'store-taken' ? (
-          <BusyButton variant="contained" isBusy={false} onClick={() => void logOutAndGo(session, '/login')}>
+          <BusyButton variant="contained" isBusy={false} onClick={logOut}>
             <Sentence id="callback.toLogin" />
           </BusyButton>
         ) : (

@@ -21,6 +21,7 @@ export default {
   'notFound.text': 'The address may be mistyped, or the page has moved.',
   'notFound.home': 'Go to the dashboard',
   'logOut': 'Log out',
+  'logOut.failed': 'You are still logged in: Qafila could not be reached. Try again.',
   'offline': 'You are offline. What you see stays; it is read again when the connection is back.',
   'unreachable.title': 'Qafila cannot be reached',
   'unreachable.text': 'Nothing was changed; we keep trying.',
