@@ -50,6 +50,7 @@ test('a key for tools is made, shown once, and revoked', async ({ page, locale }
   await expect(page.getByText('Power BI')).toBeVisible();
   await expect(page.getByText(/qafila_key_/)).toHaveCount(0);
   await page.getByRole('button', { name: say(locale, 'keys.revoke.named', { name: 'Power BI' }) }).click();
+  await page.getByRole('button', { name: say(locale, 'keys.revoke.sure', { name: 'Power BI' }) }).click();
   await expect(page.getByText('Power BI', { exact: true })).toHaveCount(0);
 });
 

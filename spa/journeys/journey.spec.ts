@@ -27,6 +27,6 @@ test('from the first page to the dashboard: register, connect, choose, watch, se
   await expect(page.getByRole('heading', { name: say(locale, 'kpi.sales'), exact: true })).toBeVisible();
   await page.goto('/orders');
   const { orders } = await ownTotals(store.id);
-  await expect(page.getByText(say(locale, 'lists.total', { n: orders }))).toBeVisible();
+  await expect(page.getByText(say(locale, 'lists.total.orders', { n: orders }))).toBeVisible();
   await expectHealthy(page);
 });

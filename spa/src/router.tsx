@@ -24,7 +24,7 @@ const root = createRootRouteWithContext<Context>()({
 
 /** Pages for anybody. */
 const readNext = (search: Record<string, unknown>): { next?: string } =>
-  search.next === undefined ? {} : { next: safeNext(search.next) };
+  ({ next: search.next === undefined ? undefined : safeNext(search.next) });
 
 /** Somebody who is logged in has nothing to do on these pages. */
 const onlyOutside = ({ search }: { search: { next?: string } }): void => {

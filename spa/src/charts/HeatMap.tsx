@@ -28,7 +28,7 @@ export const HeatMap = ({ label, cells }: { label: string; cells: HeatCell[] }):
     <Box component="table" aria-label={label} sx={{ width: '100%', borderCollapse: 'separate', borderSpacing: '2px', tableLayout: 'fixed', fontSize: '.75rem' }}>
       <thead>
         <tr>
-          <Box component="td" sx={{ width: 64 }} />
+          <Box component="td" sx={{ width: 88 }} />
           {hours.map((hour) => (
             <Fragment key={hour}>
               {hour % NAMED === 0 && (

@@ -12,6 +12,10 @@ import { useSay } from '../words/words';
 import { levelsOf } from './levels';
 import type { TrendLines } from './trend';
 
+/** A chart of at least so many pixels is not a phone's. */
+const TALL = 300;
+/** Of a chart's width, what a name above a line takes. */
+const SHARE = { phone: 0.36, desktop: 0.15 };
 /** Pixels between names above each other. */
 const LEVEL = 16;
 
@@ -19,6 +23,8 @@ const LEVEL = 16;
 export interface Mark {
   day: string;
   name: string;
+  /** The smaller, the more important. */
+  rank: number;
 }
 
 interface TrendChartProps {
@@ -49,7 +55,10 @@ const TrendChart = ({ title, lines, granularity, marks, previousName, show, heig
   const hasPrevious = lines.previous.some((value) => value !== null);
   const hasGrowing = lines.growing.some((value) => value !== null);
   const places = marks.map((mark) => lines.days.indexOf(mark.day) / Math.max(1, lines.days.length - 1));
-  const levels = levelsOf(places);
+  const levels = levelsOf(
+    marks.map((mark, index) => ({ place: places[index] ?? 0, rank: mark.rank })),
+    height < TALL ? SHARE.phone : SHARE.desktop,
+  );
   const isArabic = locale === 'ar';
   return (
     <Box role="figure" aria-label={title} sx={{ minWidth: 200 }}>

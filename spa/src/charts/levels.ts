@@ -1,15 +1,24 @@
-/** A name above a line takes about this share of a chart's width. */
-const SHARE = 0.15;
 /** Lines of names above each other; more would reach into the chart. */
 const LEVELS = 3;
 
-/** On which line the name of each mark stands, so that names beside each other do not lie upon each other; none where no line has room. Places are 0 to 1, in order. */
-export const levelsOf = (places: number[]): (number | undefined)[] => {
-  const ends: number[] = Array.from({ length: LEVELS }, () => -1);
-  return places.map((place) => {
-    const level = ends.findIndex((end) => end <= place);
-    if (level === -1) return undefined;
-    ends[level] = place + SHARE;
-    return level;
-  });
+/** A mark on a chart. */
+interface Placed {
+  /** 0 to 1, along the axis. */
+  place: number;
+  /** The smaller, the more important: it is named first where names have no room. */
+  rank: number;
+}
+
+/** On which line the name of each mark stands, so that names beside each other do not lie upon each other; none where no line has room for it. `share` of the width is what a name takes. */
+export const levelsOf = (marks: Placed[], share: number): (number | undefined)[] => {
+  const taken: number[][] = Array.from({ length: LEVELS }, () => []);
+  const levels = new Map<number, number>();
+  const byRank = marks.map((mark, index) => ({ ...mark, index })).toSorted((one, other) => one.rank - other.rank);
+  for (const { place, index } of byRank) {
+    const level = taken.findIndex((places) => places.every((one) => Math.abs(one - place) >= share));
+    if (level === -1) continue;
+    taken[level]?.push(place);
+    levels.set(index, level);
+  }
+  return marks.map((_, index) => levels.get(index));
 };

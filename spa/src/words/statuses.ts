@@ -28,5 +28,7 @@ const english: Record<string, string> = {
 /** The store's own word, else Salla's in Arabic and ours in English; the bare slug only where nobody has a word. */
 export const statusName = (locale: Locale, { slug, name, customName }: Status): string | null => {
   const ours = slug === null ? undefined : english[slug];
-  return customName ?? (locale === 'en' ? ours : undefined) ?? name ?? ours ?? slug;
+  // Where the store has not renamed it, Salla sends its own word twice.
+  const own = customName === name ? null : customName;
+  return own ?? (locale === 'en' ? ours : undefined) ?? name ?? ours ?? slug;
 };

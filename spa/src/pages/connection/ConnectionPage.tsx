@@ -52,11 +52,10 @@ const Connected = ({ connection }: { connection: ConnectionBody }): ReactElement
             [<Sentence key="p" id="connection.plan" />, connection.store.plan && <Name>{connection.store.plan}</Name>],
             [<Sentence key="s" id="connection.since" />, <Moment key="v" at={connection.connectedAt} />],
             [<Sentence key="a" id="connection.access" />, <Sentence key="v" id={connection.access === 'working' ? 'connection.access.working' : 'connection.access.lost'} />],
-            [<Sentence key="r" id="connection.scopes" />, connection.scopes.length > 0 && <Latin>{connection.scopes.join(', ')}</Latin>],
           ]}
         />
         <div style={{ marginBlockStart: 16 }}>
-          <ConnectButton size="medium">
+          <ConnectButton size="medium" isQuiet={connection.access === 'working'}>
             <Sentence id="connect.reconnect" />
           </ConnectButton>
         </div>

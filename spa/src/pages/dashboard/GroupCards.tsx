@@ -7,13 +7,15 @@ import { type Ranked, RankedBars } from '../../charts/RankedBars';
 import type { Locale } from '../../format/locale';
 import { Count, Name, RoundMoney } from '../../format/shown';
 import { Loaded } from '../../shell/Loaded';
+import { TextLink } from '../../shell/links';
 import { Section } from '../../shell/Section';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay, type WordId } from '../../words/words';
 import { channelName, paymentName } from '../../words/slugs';
 import { statusName } from '../../words/statuses';
 import { type Grouping, groupsQuery, orderStatusQuery } from './reports';
-import type { DashboardSearch } from './search';
+import type { ChosenFilter } from '../lists/search';
+import { type DashboardSearch, daysOf } from './search';
 
 /** Pixels that a ranking of six takes. */
 const HEIGHT = 340;
@@ -35,7 +37,7 @@ export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElemen
           const rows = all.slice(0, SHOWN).map(
             (group): Ranked => ({
               key: group.key ?? '',
-              name: <Name>{statusName(locale, { slug: group.key, name: group.name, customName: null }) ?? say('groups.unknown')}</Name>,
+              name: <Group search={search} filter="status" value={group.key} name={statusName(locale, { slug: group.key, name: group.name, customName: null }) ?? say('groups.unknown')} />,
               value: group.orders,
               shown: <Count of={group.orders} />,
             }),
@@ -65,6 +67,7 @@ const othersOf = (groups: GroupsBody, rest: { orders: number }[], name: (n: numb
 };
 
 const names: Record<Grouping, (locale: Locale, key: string) => string> = { city: (_, key) => key, payment: paymentName, channel: channelName };
+const filters: Record<Grouping, ChosenFilter> = { city: 'city', payment: 'paymentMethod', channel: 'channel' };
 const titles: Record<Grouping, WordId> = { city: 'city.title', payment: 'payment.title', channel: 'channel.title' };
 
 interface GroupsCardProps {
@@ -88,7 +91,7 @@ export const GroupsCard = ({ grouping, search, currency }: GroupsCardProps): Rea
             .map(
               (group): Ranked => ({
                 key: group.key ?? '',
-                name: <Name>{group.key === null ? say('groups.unknown') : names[grouping](locale, group.key)}</Name>,
+                name: <Group search={search} filter={filters[grouping]} value={group.key} name={group.key === null ? say('groups.unknown') : names[grouping](locale, group.key)} />,
                 value: Number(group.figures.sales.amount),
                 shown: <RoundMoney of={group.figures.sales} />,
                 aside: say('orders.n', { n: group.figures.orders }),
@@ -111,6 +114,16 @@ export const GroupsCard = ({ grouping, search, currency }: GroupsCardProps): Rea
     </Section>
   );
 };
+
+/** A group by its name, which leads to its orders of these days. */
+const Group = ({ search, filter, value, name }: { search: DashboardSearch; filter: ChosenFilter; value: string | null; name: string }): ReactElement =>
+  value === null ? (
+    <Name>{name}</Name>
+  ) : (
+    <TextLink to="/orders" search={{ ...daysOf(search), [filter]: [value] }} color="inherit" underline="hover">
+      <Name>{name}</Name>
+    </TextLink>
+  );
 
 const Ranking = ({ label, rows }: { label: string; rows: Ranked[] }): ReactElement =>
   rows.length === 0 ? (

@@ -21,7 +21,7 @@ import { Loaded, Waiting } from '../../shell/Loaded';
 import { Section } from '../../shell/Section';
 import { useLocale } from '../../words/locale';
 import { Sentence, type Say, useSay, type WordId } from '../../words/words';
-import { isNotComparable } from './completeness';
+import { isBeforeImport, isNotComparable } from './completeness';
 import { trendQuery } from './reports';
 import { type DashboardSearch, granularities, type Granularity } from './search';
 
@@ -43,11 +43,13 @@ export const TrendCard = ({ search, currency, change }: TrendCardProps): ReactEl
   return (
     <Section title={title} aside={<GranularityChoice chosen={granularity} change={(one) => change({ granularity: one })} />}>
       <Loaded query={query} height={height + 40}>
-        {(trend) => <Drawn trend={trend} currency={currency} height={height} title={title} previousName={say(`compare.${search.compare ?? 'previous'}`)} change={change} />}
+        {(trend) => <Drawn trend={trend} currency={currency} height={height} title={title} previousName={capital(say(`compare.${search.compare ?? 'previous'}`))} change={change} />}
       </Loaded>
     </Section>
   );
 };
+
+const capital = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 const GranularityChoice = ({ chosen, change }: { chosen: Granularity; change: (one: Granularity) => void }): ReactElement => {
   const say = useSay();
@@ -107,32 +109,35 @@ const Drawn = ({ trend, currency, height, title, previousName, change }: DrawnPr
           height={height}
         />
       </Suspense>
-      <AsTable points={trend.points.filter((point) => point.figures.currency === currency)} />
+      <AsTable points={trend.points.filter((point) => point.figures.currency === currency)} granularity={trend.granularity} readFrom={trend.completeFrom} />
     </>
   );
 };
 
 /** Occasions that begin within the window, at the part that they begin in. */
-const marksOf = (trend: TrendBody, days: string[], say: Say): { day: string; name: string }[] =>
+const marksOf = (trend: TrendBody, days: string[], say: Say): { day: string; name: string; rank: number }[] =>
   trend.occasions.flatMap((occasion) => {
     const day = days.filter((one) => one <= occasion.from).at(-1) ?? (occasion.to >= (days[0] ?? '') ? days[0] : undefined);
     const word = `occasion.${occasion.name}` as WordId;
-    return day === undefined ? [] : [{ day, name: known.has(occasion.name) ? say(word) : occasion.name }];
+    return day === undefined ? [] : [{ day, name: ranks.includes(occasion.name) ? say(word) : occasion.name, rank: rankOf(occasion.name) }];
   });
 
-const known = new Set(['ramadan', 'eid_al_fitr', 'eid_al_adha', 'founding_day', 'flag_day', 'national_day', 'white_friday']);
+/** Occasions that have words, the most important for trade first. */
+const ranks = ['eid_al_fitr', 'eid_al_adha', 'ramadan', 'white_friday', 'national_day', 'founding_day', 'flag_day'];
+
+const rankOf = (name: string): number => (ranks.includes(name) ? ranks.indexOf(name) : ranks.length);
 
 /** The same rows for who would rather read them. */
-const AsTable = ({ points }: { points: PointBody[] }): ReactElement => (
+const AsTable = ({ points, granularity, readFrom }: { points: PointBody[]; granularity: string; readFrom: string | null }): ReactElement => (
   <Box component="details" sx={{ '& summary': { cursor: 'pointer', minHeight: 40, display: 'inline-flex', alignItems: 'center', color: 'primary.main', fontSize: '.875rem' } }}>
     <summary>
       <Sentence id="trend.table" />
     </summary>
-    <Table size="small">
+    <Table size="small" sx={{ '& td, & th': { whiteSpace: 'nowrap', paddingInline: { xs: 0.5, sm: 2 } } }}>
       <TableHead>
         <TableRow>
           <TableCell>
-            <Sentence id="trend.table.day" />
+            <Sentence id={granularity === 'day' ? 'granularity.day' : 'trend.table.day'} />
           </TableCell>
           <TableCell align="right">
             <Sentence id="trend.table.sales" />
@@ -149,10 +154,10 @@ const AsTable = ({ points }: { points: PointBody[] }): ReactElement => (
               <Day of={point.from} />
             </TableCell>
             <TableCell align="right">
-              <Money of={point.figures.sales} />
+              {isBeforeImport(point.from, readFrom) ? <Sentence id="none" /> : <Money of={point.figures.sales} />}
             </TableCell>
             <TableCell align="right">
-              <Count of={point.figures.orders} />
+              {isBeforeImport(point.from, readFrom) ? <Sentence id="none" /> : <Count of={point.figures.orders} />}
             </TableCell>
           </TableRow>
         ))}

@@ -1,7 +1,7 @@
 import { addDays, calendarDay, daysBetween } from '../../format/times';
 
 /** Days that a merchant chooses by one word. */
-export const periods = ['7d', '30d', '90d', 'thisMonth', 'lastMonth', 'thisYear', '12m', '24m'] as const;
+export const periods = ['today', 'yesterday', '7d', '30d', '90d', 'thisMonth', 'lastMonth', 'thisYear', '12m', '24m'] as const;
 export type Period = (typeof periods)[number];
 
 export const comparisons = ['previous', 'last-year', 'hijri-last-year', 'none'] as const;
@@ -39,7 +39,8 @@ const isDay = (value: unknown): value is string => typeof value === 'string' && 
 export const readDashboard = (search: Record<string, unknown>): DashboardSearch => {
   const { from, to, currency } = search;
   const hasDays = isDay(from) && isDay(to) && from <= to;
-  const read: DashboardSearch = {
+  // What is left out is named, too: the router keeps what a page says nothing of.
+  return {
     period: hasDays ? undefined : oneOf(periods, search.period),
     from: hasDays ? from : undefined,
     to: hasDays ? to : undefined,
@@ -48,7 +49,6 @@ export const readDashboard = (search: Record<string, unknown>): DashboardSearch 
     currency: typeof currency === 'string' && /^[A-Z]{3}$/.test(currency) ? currency : undefined,
     open: search.open === true || search.open === 'true' ? true : undefined,
   };
-  return Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined));
 };
 
 /** The period that is chosen; none where the days are one's own. */
@@ -64,6 +64,10 @@ const daysOfPeriod = (period: Period, today: string): Days => {
   const month = `${today.slice(0, 7)}-01`;
   const back = (days: number): Days => ({ from: addDays(today, 1 - days), to: today });
   switch (period) {
+    case 'today':
+      return back(1);
+    case 'yesterday':
+      return { from: addDays(today, -1), to: addDays(today, -1) };
     case '7d':
       return back(7);
     case '30d':

@@ -13,5 +13,7 @@ const day = (value: unknown): string | undefined => (typeof value === 'string' &
 export const readFiles = (search: Record<string, unknown>): FilesSearch => {
   const report = Object.values(ExportReport).find((known) => known === search.report);
   const [from, to] = [day(search.from), day(search.to)];
-  return { ...(report && { report }), ...(from && to && from <= to && { from, to }) };
+  const hasDays = from !== undefined && to !== undefined && from <= to;
+  // What is left out is named, too: the router keeps what a page says nothing of.
+  return { report, from: hasDays ? from : undefined, to: hasDays ? to : undefined };
 };

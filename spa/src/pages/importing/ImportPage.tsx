@@ -75,9 +75,11 @@ const Standing = ({ status, isSilent }: { status: SyncStatusBody; isSilent: bool
         <Typography variant="body2" sx={{ color: 'text.secondary', marginBlock: 2 }}>
           <Sentence id="import.mayClose" />
         </Typography>
-        <StopButton />
       </Section>
       <SoFar status={status} />
+      <div>
+        <StopButton />
+      </div>
     </>
   );
 };

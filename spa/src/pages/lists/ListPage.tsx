@@ -75,7 +75,7 @@ export const ListPage = <T,>({ kind, search }: ListPageProps<T>): ReactElement =
         <Loaded query={rows} height={720}>
           {({ items, nextCursor, total }) => (
             <>
-              <Total total={total} />
+              <Total of={kind.name} total={total} />
               {items.length === 0 ? (
                 <Empty kind={kind.empty} isFiltered={filterCount(search) > 0 || search.find !== undefined} clear={() => void navigate({ to: `/${kind.name}`, search: {} })} />
               ) : (
@@ -107,14 +107,14 @@ const WhereChoice = ({ search, change }: { search: ListSearch; change: (changed:
   );
 };
 
-const Total = ({ total }: { total: TotalBody | null }): ReactElement | null => {
+const Total = ({ of, total }: { of: ListName; total: TotalBody | null }): ReactElement | null => {
   const say = useSay();
   const locale = useLocale();
   const sync = useQuery(syncQuery());
   if (total === null) return null;
   return (
     <Typography variant="body2" role="status" sx={{ color: 'text.secondary', paddingInline: 2, paddingBlock: 1 }}>
-      {total.isAtLeast ? say('lists.atLeast', { n: count(locale, total.count) }) : say('lists.total', { n: total.count })}
+      {total.isAtLeast ? say('lists.atLeast', { n: count(locale, total.count) }) : say(`lists.total.${of}`, { n: total.count })}
       {sync.data?.status === 'running' && ` · ${say('lists.arriving')}`}
     </Typography>
   );

@@ -39,7 +39,8 @@ const id = (value: unknown): number | undefined => (Number.isSafeInteger(Number(
 
 /** Reads an address; what it cannot mean is left out. */
 export const readLists = (search: Record<string, unknown>): ListSearch => {
-  const read: ListSearch = {
+  // What is left out is named, too: the router keeps what a page says nothing of.
+  return {
     ...Object.fromEntries(chosenFilters.map((name) => [name, texts(search[name])])),
     find: text(search.find),
     where: search.where === 'products' || search.where === 'people' ? search.where : undefined,
@@ -52,7 +53,6 @@ export const readLists = (search: Record<string, unknown>): ListSearch => {
     sort: text(search.sort),
     cursors: texts(search.cursors),
   };
-  return Object.fromEntries(Object.entries(read).filter(([, value]) => value !== undefined));
 };
 
 /** The lists. */

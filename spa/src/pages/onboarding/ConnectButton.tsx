@@ -9,7 +9,7 @@ import { problemText } from '../../shell/problemText';
 import { useSay } from '../../words/words';
 
 /** Leads to Salla, where the merchant approves. */
-export const ConnectButton = ({ children, size = 'large' }: { children: ReactNode; size?: 'large' | 'medium' }): ReactElement => {
+export const ConnectButton = ({ children, size = 'large', isQuiet = false }: { children: ReactNode; size?: 'large' | 'medium'; isQuiet?: boolean }): ReactElement => {
   const say = useSay();
   const leaving = useMutation({
     mutationFn: () => getAuthorizationUrl(),
@@ -17,7 +17,7 @@ export const ConnectButton = ({ children, size = 'large' }: { children: ReactNod
   });
   return (
     <Box sx={{ display: 'grid', gap: 1, justifyItems: 'start' }}>
-      <BusyButton variant="contained" size={size} isBusy={leaving.isPending || leaving.isSuccess} onClick={() => leaving.mutate()}>
+      <BusyButton variant={isQuiet ? 'outlined' : 'contained'} size={size} isBusy={leaving.isPending || leaving.isSuccess} onClick={() => leaving.mutate()}>
         {children}
       </BusyButton>
       {leaving.isError && (

@@ -88,7 +88,7 @@ const Choice = ({ depth, isChosen }: { depth: Depth; isChosen: boolean }): React
         sx={{ width: '100%' }}
         label={<Typography variant="h2" component="span">{say('period.months', { n: depth })}</Typography>}
       />
-      <Box sx={{ minHeight: 78, display: 'grid', alignContent: 'start' }} aria-live="polite">
+      <Box sx={{ minHeight: 52, display: 'grid', alignContent: 'start' }} aria-live="polite">
         {estimate.isPending && <Quiet>{say('period.estimating')}</Quiet>}
         {estimate.isError && <Quiet>{say('period.noEstimate')}</Quiet>}
         {estimate.data && <Estimated estimate={estimate.data} />}

@@ -41,13 +41,14 @@ export const ApiKeys = (): ReactElement => {
           </Box>
         )}
       </Loaded>
-      <NewKey reread={reread} />
+      <NewKey ids={keys.data?.items.map((key) => key.id) ?? []} reread={reread} />
     </Box>
   );
 };
 
 const Key = ({ of, reread }: { of: KeyBody; reread: () => Promise<void> }): ReactElement => {
   const say = useSay();
+  const [isAsking, setAsking] = useState(false);
   const revoking = useMutation({
     mutationFn: () => revokeApiKey(of.id),
     onSuccess: async () => {
@@ -67,15 +68,26 @@ const Key = ({ of, reread }: { of: KeyBody; reread: () => Promise<void> }): Reac
           {of.lastUsedAt === null ? <Sentence id="keys.unused" /> : <Sentence id="keys.used" values={{ ago: <Ago key="a" at={of.lastUsedAt} /> }} />}
         </Typography>
       </div>
-      <BusyButton size="small" color="error" isBusy={revoking.isPending} aria-label={say('keys.revoke.named', { name: of.name })} onClick={() => revoking.mutate()}>
-        <Sentence id="keys.revoke" />
-      </BusyButton>
+      {isAsking ? (
+        <Box sx={{ display: 'flex', gap: 1 }}>
+          <Button size="small" color="inherit" onClick={() => setAsking(false)}>
+            <Sentence id="cancel" />
+          </Button>
+          <BusyButton size="small" color="error" variant="contained" autoFocus isBusy={revoking.isPending} aria-label={say('keys.revoke.sure', { name: of.name })} onClick={() => revoking.mutate()}>
+            <Sentence id="keys.revoke" />
+          </BusyButton>
+        </Box>
+      ) : (
+        <Button size="small" color="error" aria-label={say('keys.revoke.named', { name: of.name })} onClick={() => setAsking(true)}>
+          <Sentence id="keys.revoke" />
+        </Button>
+      )}
     </Box>
   );
 };
 
 /** Makes a key; it is shown this once. */
-const NewKey = ({ reread }: { reread: () => Promise<void> }): ReactElement => {
+const NewKey = ({ ids, reread }: { ids: string[]; reread: () => Promise<void> }): ReactElement => {
   const say = useSay();
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<KeyScope[]>(['reports', 'lists']);
@@ -96,7 +108,7 @@ const NewKey = ({ reread }: { reread: () => Promise<void> }): ReactElement => {
         if (name.trim() !== '' && scopes.length > 0) making.mutate();
       }}
     >
-      {making.data && <MadeKey secret={making.data.key} />}
+      {making.data && ids.includes(making.data.id) && <MadeKey secret={making.data.key} />}
       {making.isError && (
         <Alert severity="error" variant="outlined" role="alert">
           {problemText(making.error, say)}

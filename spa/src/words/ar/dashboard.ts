@@ -1,6 +1,8 @@
 import type { default as en } from '../en/dashboard';
 
 export default {
+  'period.today': 'اليوم',
+  'period.yesterday': 'أمس',
   'period.7d': 'آخر 7 أيام',
   'period.30d': 'آخر 30 يومًا',
   'period.90d': 'آخر 90 يومًا',
@@ -36,7 +38,7 @@ export default {
   'print': 'طباعة',
   'kpi.sales': 'المبيعات',
   'kpi.orders': 'الطلبات',
-  'kpi.average': 'متوسط البيع',
+  'kpi.average': 'متوسط قيمة البيع',
   'kpi.lost': 'الملغاة والمرتجعة',
   'kpi.waiting':
     '{n, plural, zero {لا طلب ينتظر الدفع} one {طلب واحد ينتظر الدفع} two {طلبان ينتظران الدفع} few {# طلبات تنتظر الدفع} many {# طلبًا تنتظر الدفع} other {# طلب تنتظر الدفع}}',
@@ -47,7 +49,7 @@ export default {
   'change.up': 'ارتفاع',
   'change.down': 'انخفاض',
   'change.beforeImport': 'قبل مدة الاستيراد',
-  'sales.contain': 'فيها ضريبة {tax} وشحن {shipping}، بعد خصومات {discount}',
+  'sales.contain': 'المبيعات تشمل ضريبة {tax} وشحن {shipping}، بعد خصومات {discount}',
   'sales.withoutRate':
     '{n, plural, zero {لكل المبيعات سعر صرف.} one {بيع واحد بعملة أجنبية لا سعر صرف له، وليس في هذا الرقم.} two {بيعان بعملة أجنبية لا سعر صرف لهما، وليسا في هذا الرقم.} few {# مبيعات بعملات أجنبية لا سعر صرف لها، وليست في هذا الرقم.} many {# بيعًا بعملات أجنبية لا سعر صرف لها، وليست في هذا الرقم.} other {# بيع بعملات أجنبية لا سعر صرف لها، وليست في هذا الرقم.}}',
   'sales.total': 'كل العملات معًا: {sales}',
@@ -57,8 +59,8 @@ export default {
   'trend.title.week': 'المبيعات أسبوعًا بأسبوع',
   'trend.title.month': 'المبيعات شهرًا بشهر',
   'trend.this': 'هذه المدة',
-  'trend.growing': 'قد تزيد',
-  'trend.table': 'كجدول',
+  'trend.growing': 'لم تكتمل بعد',
+  'trend.table': 'عرض كجدول',
   'trend.table.day': 'من',
   'trend.table.sales': 'المبيعات',
   'trend.table.orders': 'الطلبات',

@@ -34,6 +34,7 @@ export default {
   'keys.used': 'آخر استخدام {ago}',
   'keys.revoke': 'أبطله',
   'keys.revoke.named': 'أبطل {name}',
+  'keys.revoke.sure': 'نعم، أبطل {name}',
   'keys.revoked': 'لم يعد المفتاح {name} يعمل.',
   'keys.once': 'انسخ هذا المفتاح الآن؛ لا يظهر إلا هذه المرة.',
   'keys.copyFailed': 'تعذّر النسخ؛ حدّده وانسخه بيدك.',

@@ -32,6 +32,7 @@ export default {
   'keys.used': 'last used {ago}',
   'keys.revoke': 'Revoke',
   'keys.revoke.named': 'Revoke {name}',
+  'keys.revoke.sure': 'Yes, revoke {name}',
   'keys.revoked': 'The key {name} works no more.',
   'keys.once': 'Copy this key now; it is shown this once.',
   'keys.copyFailed': 'Could not be copied; select it and copy it by hand.',
