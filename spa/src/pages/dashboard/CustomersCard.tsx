@@ -10,7 +10,7 @@ import { Loaded } from '../../shell/Loaded';
 import { TextLink } from '../../shell/links';
 import { Section } from '../../shell/Section';
 import { Sentence, useSay } from '../../words/words';
-import { PersonName } from '../lists/OrdersPage';
+import { PersonName } from '../lists/orderParts';
 import { inCurrency } from './currencies';
 import { customersQuery } from './reports';
 import type { DashboardSearch } from './search';

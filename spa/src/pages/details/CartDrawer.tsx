@@ -10,7 +10,7 @@ import { Latin, Moment, Money, Name, Quantity } from '../../format/shown';
 import { TextLink } from '../../shell/links';
 import { Sentence, useSay } from '../../words/words';
 import { CartStatus } from '../lists/CartsPage';
-import { PersonName } from '../lists/OrdersPage';
+import { PersonName } from '../lists/orderParts';
 import { Detail, Facts, Part } from './Detail';
 
 /** So many products of a cart are named; more are counted. */

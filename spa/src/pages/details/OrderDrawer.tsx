@@ -12,7 +12,7 @@ import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
 import { channelName, paymentName } from '../../words/slugs';
 import { statusName } from '../../words/statuses';
-import { OrderNumber, PersonName, Status } from '../lists/OrdersPage';
+import { OrderNumber, PersonName, Status } from '../lists/orderParts';
 import { Detail, Facts, Part } from './Detail';
 
 /** An order: lines, amounts that add up, people, what became of it. */

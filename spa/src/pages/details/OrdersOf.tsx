@@ -7,7 +7,7 @@ import { Moment, Money } from '../../format/shown';
 import { Loaded } from '../../shell/Loaded';
 import { ButtonLink, TextLink } from '../../shell/links';
 import { Sentence, type WordId } from '../../words/words';
-import { OrderNumber } from '../lists/OrdersPage';
+import { OrderNumber } from '../lists/orderParts';
 import type { ListSearch } from '../lists/search';
 import { Part } from './Detail';
 

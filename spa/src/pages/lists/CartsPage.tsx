@@ -7,7 +7,7 @@ import { type CartBody, CartSort } from '../../api/generated/client.schemas';
 import { Ago, Count, Money, Name } from '../../format/shown';
 import { Sentence, useSay } from '../../words/words';
 import { type ListKind, ListPage } from './ListPage';
-import { PersonName } from './OrdersPage';
+import { PersonName } from './orderParts';
 
 const words = { active: 'cart.status.active', purchased: 'cart.status.purchased' } as const;
 
