@@ -65,7 +65,7 @@ export const Part = ({ title, children }: { title: WordId; children: ReactNode }
 
 /** Names and values; a value that is not known is left out. */
 export const Facts = ({ rows }: { rows: [ReactNode, ReactNode][] }): ReactElement => (
-  <Box component="dl" sx={{ margin: 0, display: 'grid', gridTemplateColumns: 'minmax(110px, auto) minmax(0, 1fr)', columnGap: 2, rowGap: 0.5, fontSize: '.875rem', '& dt': { color: 'text.secondary' }, '& dd': { margin: 0, textAlign: 'end' } }}>
+  <Box component="dl" sx={{ margin: 0, display: 'grid', gridTemplateColumns: 'minmax(72px, auto) minmax(0, 1fr)', columnGap: 2, rowGap: 0.5, fontSize: '.875rem', '& dt': { color: 'text.secondary' }, '& dd': { margin: 0, textAlign: 'end' } }}>
     {rows
       .filter(([, value]) => value !== null && value !== undefined && value !== false)
       .map(([name, value], index) => (
