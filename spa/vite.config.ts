@@ -9,8 +9,10 @@ import { preloadedFonts } from './build/preloadedFonts.ts';
 const gateway = process.env.QAFILA_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [react(), keptAssets(), preloadedFonts(), compressed()],
+  plugins: [react(), keptAssets('dist'), preloadedFonts(), compressed()],
   build: {
+    // It takes the place of `dist` once it is whole.
+    outDir: 'dist-new',
     target: ['chrome117', 'edge121', 'firefox121', 'safari17'],
     manifest: true,
     // A font or an icon within a script or a style would break the policy and the cache.

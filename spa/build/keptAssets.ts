@@ -18,20 +18,14 @@ export const stillKept = (before: string[], kept: Replaced, built: string[], now
       .filter(([, replacedAt]) => now - replacedAt < KEPT_FOR),
   );
 
-/** Keeps the assets that a build replaces beside its own, for a day. */
-export const keptAssets = (): Plugin => {
+/** Puts a build in place of the one that is served, in one step, and keeps the assets that it replaces beside its own, for a day. */
+export const keptAssets = (served: string): Plugin => {
   let folder = '';
-  let before = '';
   return {
     name: 'kept-assets',
     apply: 'build',
     configResolved({ build }) {
       folder = build.outDir;
-      before = `${folder}-before`;
-    },
-    async buildStart() {
-      await rm(before, { recursive: true, force: true });
-      if ((await assetsOf(folder)).length > 0) await rename(folder, before);
     },
     // After the new files were compressed: what is kept has its compressed copies already.
     closeBundle: {
@@ -39,15 +33,23 @@ export const keptAssets = (): Plugin => {
       order: 'post',
       async handler(error) {
         if (error) return;
-        const built = await assetsOf(folder);
-        const kept = stillKept(await assetsOf(before), await replacedOf(before), built, Date.now());
-        for (const file of Object.keys(kept)) await cp(join(before, 'assets', file), join(folder, 'assets', file));
+        const kept = stillKept(await assetsOf(served), await replacedOf(served), await assetsOf(folder), Date.now());
+        for (const file of Object.keys(kept)) await cp(join(served, 'assets', file), join(folder, 'assets', file));
         await mkdir(join(folder, '.vite'), { recursive: true });
         await writeFile(join(folder, LIST), JSON.stringify(kept));
-        await rm(before, { recursive: true, force: true });
+        await putInPlace(folder, served);
       },
     },
   };
+};
+
+/** A gateway that serves meanwhile finds the one or the other. */
+const putInPlace = async (folder: string, served: string): Promise<void> => {
+  const before = `${served}-before`;
+  await rm(before, { recursive: true, force: true });
+  await rename(served, before).catch(() => undefined);
+  await rename(folder, served);
+  await rm(before, { recursive: true, force: true });
 };
 
 const assetsOf = async (folder: string): Promise<string[]> => {
