@@ -25,7 +25,7 @@ test: prerequisites check spa-test ## All tests, against the real servers of the
 
 spa: spa/dist/index.html ## Builds the web app into spa/dist
 
-spa-dev: prerequisites spa/node_modules/.package-lock.json ## The web app as it is edited, against a gateway (QAFILA_URL, http://127.0.0.1:8080)
+spa-dev: prerequisites spa/node_modules/.package-lock.json ## The web app as it is edited, against a gateway (QAFILA_URL, else the local stack's)
 	@cd spa && $(NODE) --run dev
 
 journeys: ONLY ?= --project='chromium-*' --project='firefox-*'

@@ -6,7 +6,7 @@ import { keptAssets } from './build/keptAssets.ts';
 import { preloadedFonts } from './build/preloadedFonts.ts';
 
 /** The gateway that `make spa-dev` talks to. */
-const gateway = process.env.QAFILA_URL ?? 'http://127.0.0.1:8080';
+const gateway = process.env.QAFILA_URL ?? 'http://127.0.0.1:18080';
 
 export default defineConfig({
   plugins: [react(), keptAssets('dist'), preloadedFonts(), compressed()],

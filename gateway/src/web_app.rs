@@ -19,8 +19,8 @@ const PAGE: &str = "index.html";
 /// Caching of what is not there: while an update is under way it may be there a moment later.
 const NOT_KEPT: &str = "no-store";
 
-/// What a page may do. The one trusted type is the address of the worker, which no policy of browsers takes as a text. The hash is that of the empty text: the styles' library makes an empty `<style>` and fills it by a way that no policy
-/// forbids.
+/// What a page may do. The one trusted type is the address of the worker: browsers take no bare text for it. The hash is that of the empty
+/// text: the styles' library makes an empty `<style>` and fills it by a way that no policy forbids.
 const POLICY: &str = "default-src 'none'; script-src 'self'; \
     style-src 'self' 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU='; font-src 'self'; img-src 'self' data: https:; \
     connect-src 'self'; manifest-src 'self'; worker-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; \

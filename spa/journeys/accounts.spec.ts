@@ -34,17 +34,17 @@ test('a password is held against its rules as it is typed, and an empty form say
 
 test('a wrong password is said in one sentence, and input stays', async ({ page, locale }) => {
   await page.goto('/login');
-  await page.getByLabel(say(locale, 'field.email')).fill('nobody@example.com');
+  await page.getByLabel(say(locale, 'field.email')).fill('unknown@example.com');
   await page.getByLabel(say(locale, 'field.password'), { exact: true }).fill('not-this-one-1');
   await page.getByRole('button', { name: say(locale, 'login.submit') }).click();
   await expect(page.getByText(say(locale, 'login.wrong'))).toBeVisible();
-  await expect(page.getByLabel(say(locale, 'field.email'))).toHaveValue('nobody@example.com');
+  await expect(page.getByLabel(say(locale, 'field.email'))).toHaveValue('unknown@example.com');
   await expectHealthy(page);
 });
 
-test('a forgotten password is asked for, whoever asks', async ({ page, locale }) => {
+test('asking for a forgotten password is answered the same for every address', async ({ page, locale }) => {
   await page.goto('/forgot-password');
-  await page.getByLabel(say(locale, 'field.email')).fill('nobody@example.com');
+  await page.getByLabel(say(locale, 'field.email')).fill('unknown@example.com');
   await page.getByRole('button', { name: say(locale, 'forgot.submit') }).click();
   await expect(page.getByText(say(locale, 'forgot.sent'))).toBeVisible();
   await expectHealthy(page);

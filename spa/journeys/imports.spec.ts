@@ -55,6 +55,22 @@ test('a running import says how far it is, what is usable, what is left and who 
   await expect(bar).toHaveAttribute('aria-valuenow', '99');
 });
 
+test('a running import is asked for by one clock, however many rows of a list look at it', async ({ page, locale }) => {
+  await register(page, locale, newPerson());
+  await told(page, {});
+  let asked = 0;
+  page.on('request', (request) => (asked += request.url().endsWith('/api/v1/sync/status') ? 1 : 0));
+  await page.clock.install();
+  await page.goto('/import');
+  await expect(page.getByRole('progressbar').first()).toBeVisible();
+  const before = asked;
+  for (let polls = 1; polls <= 4; polls += 1) {
+    await page.clock.runFor(3_000);
+    await expect.poll(() => asked - before).toBeGreaterThanOrEqual(polls);
+  }
+  expect(asked - before).toBeLessThanOrEqual(5);
+});
+
 test('an import that waits for its turn says so', async ({ page, locale }) => {
   await register(page, locale, newPerson());
   await told(page, { status: 'requested', progressPercentage: 0, phases: [], etaSeconds: null, ratePerMinute: null });

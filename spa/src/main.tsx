@@ -25,7 +25,7 @@ const start = async (): Promise<void> => {
   keepSession();
   const queryClient = makeQueryClient();
   const router = makeRouter(queryClient);
-  // Whoever logs in next in this tab finds nothing of whoever was here.
+  // The next user of this tab must find nothing of the one before.
   session.subscribe(() => {
     if (session.state.kind !== 'out') return;
     queryClient.clear();

@@ -59,17 +59,28 @@ export const expectNews = (): void => {
   expectedUntil = Date.now() + EXPECTED_FOR;
 };
 
+/** The import that was expected has begun. */
+export const newsCame = (): void => {
+  expectedUntil = 0;
+};
+
 const isNewsExpected = (): boolean => Date.now() < expectedUntil;
 
-/** Where the import stands; polled while it is under way and the page is visible. */
+/** Where the import stands, as it was heard last: {@link polledSyncQuery} asks. */
 export const syncQuery = () =>
   queryOptions({
     queryKey: ['sync'],
     queryFn: ({ signal }) => getSyncStatus({ signal }),
     staleTime: POLL.running,
     retry: false,
-    refetchInterval: (query) => pollInterval(query.state.data?.status, failingFor(query.state)) || (isNewsExpected() && POLL.running),
     refetchOnWindowFocus: 'always',
+  });
+
+/** The same, polled while an import is under way and the page is visible. For one component alone: each that polls has a clock of its own. */
+export const polledSyncQuery = () =>
+  queryOptions({
+    ...syncQuery(),
+    refetchInterval: (query) => pollInterval(query.state.data?.status, failingFor(query.state)) || (isNewsExpected() && POLL.running),
   });
 
 /** Whether all orders are known with total, status and date: the dashboard is of use. */

@@ -15,12 +15,10 @@ export interface Ranked {
 interface RankedBarsProps {
   label: string;
   rows: Ranked[];
-  /** Place of the colour among those of categories. */
-  color?: string;
 }
 
 /** Bars by size, as a table: what is drawn is what is read. They grow from the reading side. */
-export const RankedBars = ({ label, rows, color = 'primary.main' }: RankedBarsProps): ReactElement => {
+export const RankedBars = ({ label, rows }: RankedBarsProps): ReactElement => {
   const largest = Math.max(1, ...rows.map((row) => row.value));
   return (
     <Box component="table" aria-label={label} sx={{ width: '100%', borderCollapse: 'collapse', fontSize: '.875rem', tableLayout: 'fixed' }}>
@@ -29,7 +27,7 @@ export const RankedBars = ({ label, rows, color = 'primary.main' }: RankedBarsPr
           <tr key={row.key}>
             <Box component="th" scope="row" sx={{ textAlign: 'start', fontWeight: 400, paddingBlock: 0.75, paddingInlineEnd: 1, overflow: 'hidden', textOverflow: 'ellipsis' }}>
               <div>{row.name}</div>
-              <Box aria-hidden sx={{ height: 6, borderRadius: 3, backgroundColor: color, marginBlockStart: 0.5 }} style={{ width: `${Math.max(1, (100 * row.value) / largest)}%` }} />
+              <Box aria-hidden sx={{ height: 6, borderRadius: 3, backgroundColor: 'primary.main', marginBlockStart: 0.5 }} style={{ width: `${Math.max(1, (100 * row.value) / largest)}%` }} />
             </Box>
             <Box component="td" sx={{ width: '42%', textAlign: 'end', verticalAlign: 'top', paddingBlock: 0.75, whiteSpace: 'nowrap' }}>
               {row.shown}

@@ -18,6 +18,8 @@ const TALL = 300;
 const SHARE = { phone: 0.36, desktop: 0.15 };
 /** Pixels between names above each other. */
 const LEVEL = 16;
+/** Pixels between a name and its line. */
+const GAP = 4;
 
 /** A day that is marked. */
 export interface Mark {
@@ -54,12 +56,9 @@ const TrendChart = ({ title, lines, granularity, marks, previousName, show, heig
   const tick = granularity === 'month' ? monthOf : shortDayOf;
   const hasPrevious = lines.previous.some((value) => value !== null);
   const hasGrowing = lines.growing.some((value) => value !== null);
-  const places = marks.map((mark) => lines.days.indexOf(mark.day) / Math.max(1, lines.days.length - 1));
-  const levels = levelsOf(
-    marks.map((mark, index) => ({ place: places[index] ?? 0, rank: mark.rank })),
-    height < TALL ? SHARE.phone : SHARE.desktop,
-  );
   const isArabic = locale === 'ar';
+  const placed = marks.map((mark) => ({ ...mark, place: lines.days.indexOf(mark.day) / Math.max(1, lines.days.length - 1) }));
+  const levels = levelsOf(placed, height < TALL ? SHARE.phone : SHARE.desktop);
   return (
     <Box role="figure" aria-label={title} sx={{ minWidth: 200 }}>
       <LineChart
@@ -95,18 +94,23 @@ const TrendChart = ({ title, lines, granularity, marks, previousName, show, heig
           '& .MuiChartsAxis-tickLabel': { fontFamily: 'inherit' },
         }}
       >
-        {marks.map((mark, index) => (
-          <ChartsReferenceLine
-            key={mark.day + mark.name}
-            axisId="days"
-            x={mark.day}
-            label={levels[index] === undefined ? '' : mark.name}
-            labelAlign="start"
-            spacing={{ x: isAtEnd(places[index] ?? 0, isArabic) === isArabic ? 4 : -4, y: 4 + LEVEL * (levels[index] ?? 0) }}
-            lineStyle={{ strokeDasharray: '1 3', stroke: palette.secondary.main }}
-            labelStyle={{ fontSize: 12, fill: palette.secondary.main, fontFamily: 'inherit', textAnchor: isAtEnd(places[index] ?? 0, isArabic) ? 'end' : 'start' }}
-          />
-        ))}
+        {placed.map((mark, index) => {
+          const level = levels[index];
+          const isBefore = isAtEnd(mark.place, isArabic);
+          const isLeftOfLine = isBefore !== isArabic;
+          return (
+            <ChartsReferenceLine
+              key={mark.day + mark.name}
+              axisId="days"
+              x={mark.day}
+              label={level === undefined ? '' : mark.name}
+              labelAlign="start"
+              spacing={{ x: isLeftOfLine ? -GAP : GAP, y: GAP + LEVEL * (level ?? 0) }}
+              lineStyle={{ strokeDasharray: '1 3', stroke: palette.secondary.main }}
+              labelStyle={{ fontSize: 12, fill: palette.secondary.main, fontFamily: 'inherit', textAnchor: isBefore ? 'end' : 'start' }}
+            />
+          );
+        })}
       </LineChart>
     </Box>
   );

@@ -1,4 +1,3 @@
-import { lastPosition } from '../api/position';
 import type { Session } from './session';
 
 /** The server is waited for so long (ms). */
@@ -9,6 +8,5 @@ export const logOutAndGo = async (session: Session, to: string): Promise<void> =
   const answer = await fetch('/api/v1/auth/logout', { method: 'POST', keepalive: true, signal: AbortSignal.timeout(ANSWER) });
   if (!answer.ok && answer.status !== 401) throw new Error(`the log-out was answered with ${answer.status}`);
   session.leave();
-  lastPosition.forget();
   location.assign(to);
 };

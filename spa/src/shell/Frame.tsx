@@ -13,7 +13,7 @@ import { CrashGuard } from './Crash';
 import { Menu } from './Menu';
 import { TopBar } from './TopBar';
 import { Unreachable } from './Unreachable';
-import { EndOfImport } from './EndOfImport';
+import { ImportWatch } from './ImportWatch';
 
 /** Pixels. */
 const MENU = 232;
@@ -38,7 +38,7 @@ export const Frame = (): ReactElement => {
         <Menu />
       </Drawer>
       <Box sx={{ flexGrow: 1, minWidth: 0 }}>
-        <EndOfImport />
+        <ImportWatch />
         <TopBar openMenu={() => setMenuOpen(true)} />
         <Banners />
         <Box component="main" id="content" tabIndex={-1} sx={{ '&:focus': { outline: 'none' } }}>

@@ -11,8 +11,6 @@ export interface Tokens {
   success: string;
   warning: string;
   error: string;
-  /** Colours of categories, in this order; each at least 3:1. */
-  series: string[];
 }
 
 export const light: Tokens = {
@@ -27,7 +25,6 @@ export const light: Tokens = {
   success: '#1e7b4f',
   warning: '#9a6200',
   error: '#b3261e',
-  series: ['#1f5a7a', '#b9791f', '#2e8b6b', '#b4532a', '#6b5ca5', '#7a858f'],
 };
 
 export const dark: Tokens = {
@@ -42,5 +39,4 @@ export const dark: Tokens = {
   success: '#6cc79b',
   warning: '#e6b450',
   error: '#f2918a',
-  series: ['#7fb8d8', '#e0b469', '#6cc79b', '#e58e6a', '#b3a5e6', '#93a0aa'],
 };

@@ -12,9 +12,6 @@ export const readLocale = (): Locale => {
   return known === 'en' ? 'en' : 'ar';
 };
 
-/** Whether somebody has chosen a language on this device. */
-export const hasChosenLocale = (): boolean => localStorage.getItem(KEY) !== null;
-
 export const saveLocale = (locale: Locale): void => localStorage.setItem(KEY, locale);
 
 /** Sets the language of the document; before the first paint. */

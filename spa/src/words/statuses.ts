@@ -25,7 +25,7 @@ const english: Record<string, string> = {
   request_quote: 'Quote requested',
 };
 
-/** The store's own word, else Salla's in Arabic and ours in English; the bare slug only where nobody has a word. */
+/** The store's own word, else Salla's in Arabic and ours in English; the bare slug only where neither has a word. */
 export const statusName = (locale: Locale, { slug, name, customName }: Status): string | null => {
   const ours = slug === null ? undefined : english[slug];
   // Where the store has not renamed it, Salla sends its own word twice.

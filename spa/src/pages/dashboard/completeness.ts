@@ -16,7 +16,7 @@ export const isPartial = ({ completeTo, window }: Known, now = new Date()): bool
   return new Date(completeTo).getTime() < end - USUAL;
 };
 
-/** Whether figures of days that begin then say nothing: they were not imported, or nobody knows yet how far they were. */
+/** Whether days that begin then cannot be compared with: they were not imported, or completeness is not known yet. */
 export const isNotComparable = (from: string, { completeFrom, completeTo }: { completeFrom: string | null; completeTo: string | null }): boolean =>
   completeTo === null || isBeforeImport(from, completeFrom);
 

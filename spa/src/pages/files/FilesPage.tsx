@@ -19,7 +19,7 @@ import { NewFile } from './NewFile';
 /** How often (ms) files that are being made are asked for. */
 const POLL = 2_000;
 
-export const isBeingMade = ({ status }: Pick<ExportBody, 'status'>): boolean => status === 'requested' || status === 'running';
+const isBeingMade = ({ status }: Pick<ExportBody, 'status'>): boolean => status === 'requested' || status === 'running';
 
 /** Files of reports: asked for, being made, ready. */
 const FilesPage = (): ReactElement => {

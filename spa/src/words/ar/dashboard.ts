@@ -34,7 +34,6 @@ export default {
   'figures.partial': 'الأرقام حتى {moment} كاملة. ما بعدها ما زال يصل وقد يزيد.',
   'figures.window': '{range}',
   'export': 'تصدير',
-  'export.menu': 'تصدير إلى ملف',
   'print': 'طباعة',
   'kpi.sales': 'المبيعات',
   'kpi.orders': 'الطلبات',
@@ -42,7 +41,6 @@ export default {
   'kpi.lost': 'الملغاة والمرتجعة',
   'kpi.waiting':
     '{n, plural, zero {لا طلب ينتظر الدفع} one {طلب واحد ينتظر الدفع} two {طلبان ينتظران الدفع} few {# طلبات تنتظر الدفع} many {# طلبًا تنتظر الدفع} other {# طلب تنتظر الدفع}}',
-  'kpi.more': 'أكثر من {days}',
   'change.none': 'لا شيء للمقارنة',
   'change.new': 'جديد',
   'change.same': 'لم يتغير',

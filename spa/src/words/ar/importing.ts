@@ -49,7 +49,6 @@ export default {
   'import.notStarted': 'لم يبدأ استيراد بعد',
   'import.reconnect': 'اربط من جديد',
   'import.unknownCause': 'تعذّر إكمال الاستيراد ({code}). استأنفه، وإن تكرر فتواصل مع الدعم.',
-  'import.waitsForMerchant': 'ينتظرك أنت.',
   'import.soFar': 'ما وصل حتى الآن',
   'import.soFar.orders': '{n, plural, zero {لا طلبات} one {طلب واحد} two {طلبان} few {# طلبات} many {# طلبًا} other {# طلب}}',
   'import.soFar.first': 'أول طلب: {day}',

@@ -130,7 +130,6 @@ export default {
   'carts.one': 'سلة',
   'cart.status.active': 'نشطة',
   'cart.status.purchased': 'اشتُريت',
-  'cart.title': 'السلة {id}',
   'cart.checkout': 'افتح السلة في سلة',
   'cart.coupon': 'قسيمة',
   'cart.updated': 'تغيّرت',

@@ -26,7 +26,6 @@ export default {
   'email.taken.login': 'Log in',
   'email.taken.forgot': 'Reset the password',
   'storeName.form': 'must have 1 to 100 characters',
-  'errors.summary': '{n, plural, one {One field needs your attention:} other {# fields need your attention:}}',
   'unavailable': 'Qafila cannot be reached. Nothing was changed; your input is kept. Try again.',
   'forgot.title': 'Reset your password',
   'forgot.text': 'We mail you a link with which you set a new one. It works once, for 30 minutes.',

@@ -46,7 +46,6 @@ export default {
   'import.notStarted': 'No import was started yet',
   'import.reconnect': 'Connect again',
   'import.unknownCause': 'The import could not be finished ({code}). Resume it; if it happens again, contact support.',
-  'import.waitsForMerchant': 'It waits for you.',
   'import.soFar': 'What has arrived so far',
   'import.soFar.orders': '{n, plural, one {# order} other {# orders}}',
   'import.soFar.first': 'First order: {day}',

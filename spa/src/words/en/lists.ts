@@ -127,7 +127,6 @@ export default {
   'carts.one': 'Cart',
   'cart.status.active': 'Active',
   'cart.status.purchased': 'Bought',
-  'cart.title': 'Cart {id}',
   'cart.checkout': 'Open the cart at Salla',
   'cart.coupon': 'Coupon',
   'cart.updated': 'Changed',
