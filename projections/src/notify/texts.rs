@@ -78,7 +78,11 @@ fn imported(figures: &NotificationFigures, language: Language) -> String {
         part("customers", "customers", figures.customers),
         part("products", "products", figures.products),
     ];
-    let body = say(language, "note-sync-completed-body", &[("parts", Param::Texts(parts))].into());
+    let is_nothing = figures.orders + figures.customers + figures.products == 0;
+    let body = match is_nothing {
+        true => say(language, "note-sync-completed-nothing", &Params::new()),
+        false => say(language, "note-sync-completed-body", &[("parts", Param::Texts(parts))].into()),
+    };
     if figures.skipped == 0 {
         return body;
     }
@@ -152,6 +156,9 @@ mod tests {
             assert!(!english.title.starts_with("note-") && !english.body.starts_with("note-"), "{kind}");
         }
         assert!(note(&notification(kind::SYNC_COMPLETED, None), Language::English).body.contains("4 rows"));
+        let mut again = notification(kind::SYNC_COMPLETED, None);
+        again.figures = NotificationFigures::default();
+        assert!(note(&again, Language::English).body.starts_with("Nothing new"));
         let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), Language::English).body;
         assert_ne!(failed("not_connected"), failed("salla_unavailable"));
         for language in [Language::Arabic, Language::English] {

@@ -18,7 +18,7 @@ rule-wrong-type =
        *[other] يجب أن يكون من نوع آخر
     }
 rule-length =
-    { $max ->
+    { COUNT($max) ->
         [zero] يجب أن يكون فارغًا
         [one] يجب أن يكون حرفًا واحدًا
         [two] يجب أن يكون طوله من { $min } إلى حرفين
@@ -39,7 +39,7 @@ rule-instant = يجب أن يكون وقتًا مثل 2026-03-31T00:00:00Z
 rule-time-zone = يجب أن يكون منطقة زمنية من IANA مثل Asia/Riyadh
 rule-not-after = يجب ألا يكون بعد { $field }
 rule-too-many-days =
-    { $days ->
+    { COUNT($days) ->
         [zero] لا يشمل أي يوم
         [one] يشمل يومًا واحدًا على الأكثر
         [two] يشمل يومين على الأكثر
@@ -48,7 +48,7 @@ rule-too-many-days =
        *[other] يشمل { $days } يوم على الأكثر
     }
 rule-too-many-points =
-    { $points ->
+    { COUNT($points) ->
         [zero] لا يعطي أي نقطة
         [one] يعطي أكثر من نقطة واحدة؛ اطلب نقاطًا أوسع أو أيامًا أقل أو مجموعات أقل
         [two] يعطي أكثر من نقطتين؛ اطلب نقاطًا أوسع أو أيامًا أقل أو مجموعات أقل
@@ -58,7 +58,7 @@ rule-too-many-points =
     }
 rule-control-characters = يجب ألا يحتوي على رموز تحكم
 rule-too-many-values =
-    { $values ->
+    { COUNT($values) ->
         [zero] لا يقبل أي قيمة
         [one] فيه أكثر من قيمة واحدة
         [two] فيه أكثر من قيمتين
@@ -68,7 +68,7 @@ rule-too-many-values =
     }
 rule-no-word = ليس فيه حرف أو رقم للبحث عنه
 rule-too-many-people =
-    { $people ->
+    { COUNT($people) ->
         [zero] لا ينطبق على أحد
         [one] ينطبق على أكثر من شخص واحد؛ أضف كلمة أو ابحث بالبريد الإلكتروني أو الجوال
         [two] ينطبق على أكثر من شخصين؛ أضف كلمة أو ابحث بالبريد الإلكتروني أو الجوال
@@ -107,7 +107,7 @@ problem-webhook-refused = لم يُقبل: { $reason }. وقّعه بسر إشع
 problem-unavailable = لا تستطيع قافلة تنفيذ ذلك الآن. لم يتغير شيء؛ أرسل الطلب نفسه من جديد.
 problem-busy = لدى قافلة الآن أكثر مما تستطيع تنفيذه. أرسل الطلب من جديد.
 problem-too-many-attempts =
-    { $minutes ->
+    { COUNT($minutes) ->
         [zero] محاولات كثيرة. حاول من جديد الآن.
         [one] محاولات كثيرة. حاول من جديد بعد دقيقة.
         [two] محاولات كثيرة. حاول من جديد بعد دقيقتين.
@@ -245,7 +245,7 @@ report-name =
 
 note-sync-completed-title = اكتمل الاستيراد
 note-sync-completed-orders =
-    { $orders ->
+    { COUNT($orders) ->
         [zero] لا طلبات
         [one] طلب واحد
         [two] طلبان
@@ -254,7 +254,7 @@ note-sync-completed-orders =
        *[other] { $orders } طلب
     }
 note-sync-completed-customers =
-    { $customers ->
+    { COUNT($customers) ->
         [zero] لا عملاء
         [one] عميل واحد
         [two] عميلان
@@ -263,7 +263,7 @@ note-sync-completed-customers =
        *[other] { $customers } عميل
     }
 note-sync-completed-products =
-    { $products ->
+    { COUNT($products) ->
         [zero] لا منتجات
         [one] منتج واحد
         [two] منتجان
@@ -272,8 +272,9 @@ note-sync-completed-products =
        *[other] { $products } منتج
     }
 note-sync-completed-body = ما استُورد: { $parts }.
+note-sync-completed-nothing = لم نجد جديدًا: كل ما في سلة موجود هنا من قبل.
 note-sync-completed-skipped =
-    { $skipped ->
+    { COUNT($skipped) ->
         [zero] قُرئت كل السجلات.
         [one] تعذّرت قراءة سجل واحد وهو محفوظ لفريق الدعم.
         [two] تعذّرت قراءة سجلين وهما محفوظان لفريق الدعم.
@@ -290,7 +291,7 @@ note-reauthorisation-needed-body = اربط متجرك من جديد؛ ما تم
 note-access-ends-soon-title = سينتهي وصولنا إلى متجرك قريبًا
 note-export-ready-title = ملفك جاهز
 note-export-ready-body =
-    { $rows ->
+    { COUNT($rows) ->
         [zero] ملف «{ $report }» جاهز للتنزيل، وليس فيه صفوف.
         [one] ملف «{ $report }» جاهز للتنزيل، وفيه صف واحد.
         [two] ملف «{ $report }» جاهز للتنزيل، وفيه صفان.
@@ -300,7 +301,7 @@ note-export-ready-body =
     }
 note-export-early = لم تكن كل بيانات متجرك قد وصلت عند البدء بإعداده، وما وصل بعد ذلك ليس فيه.
 note-export-without-details =
-    { $orders ->
+    { COUNT($orders) ->
         [zero] وصلت منتجات كل الطلبات وبيانات عملائها.
         [one] طلب واحد لم تصل منتجاته وبيانات عميله بعد.
         [two] طلبان لم تصل منتجاتهما وبيانات عملائهما بعد.

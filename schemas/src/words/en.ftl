@@ -18,7 +18,7 @@ rule-wrong-type =
        *[other] must be of another type
     }
 rule-length =
-    { $max ->
+    { COUNT($max) ->
         [one] must have one character
        *[other] must have { $min } to { $max } characters
     }
@@ -35,24 +35,24 @@ rule-instant = must be a time such as 2026-03-31T00:00:00Z
 rule-time-zone = must be an IANA time zone such as Asia/Riyadh
 rule-not-after = must not be after { $field }
 rule-too-many-days =
-    { $days ->
+    { COUNT($days) ->
         [one] covers at most { $days } day
        *[other] covers at most { $days } days
     }
 rule-too-many-points =
-    { $points ->
+    { COUNT($points) ->
         [one] gives more than one point; ask for wider points, fewer days or fewer groups
        *[other] gives more than { $points } points; ask for wider points, fewer days or fewer groups
     }
 rule-control-characters = must have no control characters
 rule-too-many-values =
-    { $values ->
+    { COUNT($values) ->
         [one] is given more than once
        *[other] has more than { $values } values
     }
 rule-no-word = has no letter or digit to look for
 rule-too-many-people =
-    { $people ->
+    { COUNT($people) ->
         [one] fits more than one person; add a word, or look by e-mail or phone
        *[other] fits more than { $people } people; add a word, or look by e-mail or phone
     }
@@ -87,7 +87,7 @@ problem-webhook-refused = Not taken: { $reason }. Sign it with the webhook secre
 problem-unavailable = Qafila cannot do this at the moment. Nothing was changed; send the same request again.
 problem-busy = Qafila has too much under way at the moment. Send it again.
 problem-too-many-attempts =
-    { $minutes ->
+    { COUNT($minutes) ->
         [one] Too many attempts. Try again in a minute.
        *[other] Too many attempts. Try again in { $minutes } minutes.
     }
@@ -221,23 +221,24 @@ report-name =
 
 note-sync-completed-title = Import completed
 note-sync-completed-orders =
-    { $orders ->
+    { COUNT($orders) ->
         [one] one order
        *[other] { $orders } orders
     }
 note-sync-completed-customers =
-    { $customers ->
+    { COUNT($customers) ->
         [one] one customer
        *[other] { $customers } customers
     }
 note-sync-completed-products =
-    { $products ->
+    { COUNT($products) ->
         [one] one product
        *[other] { $products } products
     }
 note-sync-completed-body = Imported: { $parts }.
+note-sync-completed-nothing = Nothing new was found: what Salla has was here already.
 note-sync-completed-skipped =
-    { $skipped ->
+    { COUNT($skipped) ->
         [one] One row could not be read; it is kept for support.
        *[other] { $skipped } rows could not be read; they are kept for support.
     }
@@ -250,13 +251,13 @@ note-reauthorisation-needed-body = Connect your store again; what was imported s
 note-access-ends-soon-title = Our access to your store ends soon
 note-export-ready-title = Your file is ready
 note-export-ready-body =
-    { $rows ->
+    { COUNT($rows) ->
         [one] The file of { $report } can be downloaded. It has one row.
        *[other] The file of { $report } can be downloaded. It has { $rows } rows.
     }
 note-export-early = Not everything of your store had arrived when it was begun; what came later is not in it.
 note-export-without-details =
-    { $orders ->
+    { COUNT($orders) ->
         [one] One order lacks its products and customer so far.
        *[other] { $orders } orders lack their products and customers so far.
     }

@@ -171,8 +171,21 @@ fn bundle(language: &str, text: &'static str) -> FluentBundle<FluentResource> {
     let mut bundle = FluentBundle::new_concurrent(vec![language]);
     // Marks around parameters are for pages; they would stand in logs and in JSON that machines read.
     bundle.set_use_isolating(false);
+    bundle.add_function("COUNT", |arguments, _| counted(arguments)).expect("no function is there twice");
     bundle.add_resource(resource).expect("no message is there twice");
     bundle
+}
+
+/// A number that has the plural form which CLDR gives the argument. Arabic counts by the last two digits from 3 on (103 like 3, 111 like 11),
+/// which `intl_pluralrules` 7 does not.
+fn counted<'a>(arguments: &[FluentValue<'a>]) -> FluentValue<'a> {
+    match arguments {
+        [FluentValue::Number(number)] => {
+            let last_digits = number.value % 100.0;
+            FluentValue::from(if last_digits < 3.0 { number.value } else { last_digits })
+        }
+        _ => FluentValue::Error,
+    }
 }
 
 #[cfg(test)]
@@ -193,7 +206,13 @@ mod tests {
                 }
                 Expression::Inline(_) => {}
                 Expression::Select { selector, variants } => {
-                    if let InlineExpression::VariableReference { id } = selector {
+                    let (chosen_by, is_count) = match selector {
+                        InlineExpression::FunctionReference { arguments, .. } => {
+                            (arguments.positional.first().expect("a function has an argument"), true)
+                        }
+                        selector => (selector, false),
+                    };
+                    if let InlineExpression::VariableReference { id } = chosen_by {
                         named.insert(id.name.to_owned());
                     }
                     let key = |key: &VariantKey<&str>| match key {
@@ -202,6 +221,7 @@ mod tests {
                     };
                     let keys: BTreeSet<String> = variants.iter().map(|variant| key(&variant.key)).collect();
                     if ["zero", "one", "two", "few", "many"].iter().any(|form| keys.contains(*form)) {
+                        assert!(is_count, "{keys:?} are chosen by COUNT");
                         counts.push(keys);
                     }
                     for variant in variants {
@@ -249,6 +269,13 @@ mod tests {
         assert_eq!(rows(Language::English, 1_830), "covers at most 1830 days");
         let arabic: BTreeSet<String> = [0, 1, 2, 3, 11, 100].map(|n| rows(Language::Arabic, n)).into();
         assert_eq!(arabic.len(), 6, "{arabic:?}");
+        // As CLDR says: https://www.unicode.org/cldr/charts/latest/supplemental/language_plural_rules.html#ar
+        for (number, like) in
+            [(103, 3), (110, 10), (111, 11), (1_899, 99), (101, 100), (1_002, 100), (10_000, 100)]
+        {
+            let as_said = |n| rows(Language::Arabic, n).replace(&n.to_string(), "#");
+            assert_eq!(as_said(number), as_said(like), "{number}");
+        }
     }
 
     #[test]
