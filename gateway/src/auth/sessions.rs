@@ -1,7 +1,9 @@
 //! Sessions: refresh tokens in families, rotated on use (API.md).
 //!
 //! A token that was used less than 30 s ago is answered, however often, with the family's current one: other tabs ask with it, and whoever lost
-//! an answer. One used later ends the whole family.
+//! an answer. One used later ends the whole family, unless the token after it was never used: then its answer was lost, perhaps with a laptop
+//! that was closed, and another is issued in its place. If the one that is replaced turns up all the same, somebody has stolen one of the two,
+//! and the family ends.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -90,7 +92,11 @@ impl Sessions {
             Successor::None => Some(family.issue_after(&mut transaction, token).await?),
             Successor::Recent(Some(sealed)) => family.current(&mut transaction, token, &sealed).await?,
             Successor::Recent(None) => None,
-            Successor::Past => {
+            Successor::Unused => {
+                family.revoke_unused(&mut transaction).await?;
+                Some(family.issue_after(&mut transaction, token).await?)
+            }
+            Successor::Used => {
                 end(&mut transaction, family.id).await?;
                 transaction.commit().await?;
                 tracing::warn!(event = "refresh token reused", userId = %family.user_id);
@@ -104,6 +110,17 @@ impl Sessions {
             issued_at: Utc::now().timestamp(),
         };
         Ok(current.map(|current| (identity, current)))
+    }
+
+    /// Whose token it is; none where nobody's, or a session's that has ended.
+    pub async fn owner(&self, token: &str) -> Result<Option<UserId>, Problem> {
+        let owner = sqlx::query_scalar(
+            "SELECT user_id FROM session_families JOIN refresh_tokens USING (family_id) WHERE token_hash = $1 AND ended_at IS NULL",
+        )
+        .bind(hash(token))
+        .fetch_optional(&self.pool)
+        .await?;
+        Ok(owner.map(UserId))
     }
 
     /// Ends the family of a token, if there is one.
@@ -160,8 +177,10 @@ enum Successor {
     None,
     /// A token, sealed under it, so short a time ago that it is handed on; none where an earlier version of Qafila issued it.
     Recent(Option<Vec<u8>>),
-    /// A token, so long ago that nobody honest asks again.
-    Past,
+    /// A token, longer ago, that was not used so far.
+    Unused,
+    /// A token, longer ago, that was used: nobody honest asks with the one before it.
+    Used,
 }
 
 impl Family {
@@ -185,8 +204,9 @@ impl Family {
 
     async fn link(&self, connection: &mut PgConnection, token: &str) -> Result<Option<Link>, sqlx::Error> {
         let row = sqlx::query(
-            "SELECT expires_at < now(), rotated_at IS NOT NULL, rotated_at > now() - make_interval(secs => $3), successor
-             FROM refresh_tokens WHERE token_hash = $1 AND family_id = $2",
+            "SELECT expires_at < now(), rotated_at IS NOT NULL, rotated_at > now() - make_interval(secs => $3), successor,
+                    EXISTS (SELECT FROM refresh_tokens later WHERE later.family_id = $2 AND later.rotated_at > asked.rotated_at)
+             FROM refresh_tokens asked WHERE token_hash = $1 AND family_id = $2",
         )
         .bind(hash(token))
         .bind(self.id)
@@ -198,7 +218,8 @@ impl Family {
         let successor = match (is_rotated, is_recent) {
             (false, _) => Successor::None,
             (true, Some(true)) => Successor::Recent(row.try_get(3)?),
-            (true, _) => Successor::Past,
+            (true, _) if row.try_get(4)? => Successor::Used,
+            (true, _) => Successor::Unused,
         };
         Ok(Some(Link { is_expired: row.try_get(0)?, successor }))
     }
@@ -216,7 +237,9 @@ impl Family {
             match self.link(connection, &current).await?.map(|link| link.successor) {
                 Some(Successor::None) => return Ok(Some(RefreshToken(current))),
                 Some(Successor::Recent(Some(sealed))) => current = self.open(&current, &sealed)?,
-                Some(Successor::Recent(None) | Successor::Past) | None => return Ok(None),
+                Some(Successor::Recent(None) | Successor::Unused | Successor::Used) | None => {
+                    return Ok(None);
+                }
             }
         }
         Ok(None)
@@ -225,6 +248,17 @@ impl Family {
     fn open(&self, token: &str, sealed: &[u8]) -> Result<String, Problem> {
         let opened = succession::open(token, self.id, sealed);
         opened.map_err(|error| Problem::unavailable("refresh token", &error))
+    }
+
+    /// The token that nobody has used counts as used before all others from now on.
+    async fn revoke_unused(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "UPDATE refresh_tokens SET rotated_at = '-infinity' WHERE family_id = $1 AND rotated_at IS NULL",
+        )
+        .bind(self.id)
+        .execute(connection)
+        .await
+        .map(drop)
     }
 
     async fn issue_after(&self, connection: &mut PgConnection, token: &str) -> Result<RefreshToken, Problem> {

@@ -149,8 +149,10 @@ pub async fn login(app: Arc<App>, call: Call) -> Answer {
     (status = 200, body = SessionBody)))]
 pub async fn refresh(app: Arc<App>, call: Call) -> Answer {
     let token = call.cookie(COOKIE).ok_or_else(Problem::unauthorized)?;
-    let (identity, next) = app.sessions.rotate(token).await?.ok_or_else(Problem::unauthorized)?;
-    let user = app.registration.by_id(identity.user_id).await?.ok_or_else(Problem::unauthorized)?;
+    // All that may fail is read first: a token that was rotated has to reach the client.
+    let owner = app.sessions.owner(token).await?.ok_or_else(Problem::unauthorized)?;
+    let user = app.registration.by_id(owner).await?.ok_or_else(Problem::unauthorized)?;
+    let (_, next) = app.sessions.rotate(token).await?.ok_or_else(Problem::unauthorized)?;
     session_answer(&app, StatusCode::OK, &user, &next, None).await
 }
 
@@ -174,8 +176,12 @@ async fn session_answer(
 ) -> Result<Response, Problem> {
     let identity =
         Identity { user_id: user.user_id, merchant_id: user.merchant_id, issued_at: Utc::now().timestamp() };
-    // The read model may not have it yet; until then it is the name that was registered.
-    let renamed = merchants::find(&app.query_pool, user.merchant_id).await?.map(|known| known.store_name);
+    // The read model may not have it yet, or not be reached; until then it is the name that was registered.
+    let known = merchants::find(&app.query_pool, user.merchant_id).await.unwrap_or_else(|error| {
+        tracing::warn!(event = "failed to read the merchant's name", error = %error);
+        None
+    });
+    let renamed = known.map(|known| known.store_name);
     let store_name = renamed.unwrap_or_else(|| user.store_name.clone());
     let body = SessionBody {
         access_token: app.access_tokens.issue(identity)?,

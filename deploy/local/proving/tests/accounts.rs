@@ -167,6 +167,7 @@ fn a_used_refresh_token_gets_the_current_one_for_half_a_minute_and_ends_the_fami
 
         let first = value(&start().await.expect("a session"));
         let (_, second) = sessions.rotate(&first).await.expect("answered").expect("good");
+        sessions.rotate(&value(&second)).await.expect("answered").expect("good");
         let of_user = "family_id IN (SELECT family_id FROM session_families WHERE user_id = $1)";
         let long_ago = format!(
             "UPDATE refresh_tokens SET rotated_at = now() - interval '31 seconds' WHERE rotated_at IS NOT NULL AND {of_user}"
@@ -184,6 +185,50 @@ fn a_used_refresh_token_gets_the_current_one_for_half_a_minute_and_ends_the_fami
             "{}",
             second.cookie(false)
         );
+        Ok(())
+    });
+}
+
+#[test]
+fn a_refresh_token_whose_answer_was_lost_for_long_is_good_and_ends_the_family_where_the_answer_turns_up() {
+    run(async {
+        let (registration, pool) = registration().await?;
+        let sessions = Sessions::new(pool.clone());
+        let (user, _) =
+            registration.register(application("lost-answer", "Correct-Horse-7")).await.expect("registered");
+        let started = sessions.start(user.user_id, user.password_hash()).await.expect("a session");
+        let first = value(&started.expect("the password is the user's"));
+        let an_hour_passes = || async {
+            sqlx::query(
+                "UPDATE refresh_tokens SET rotated_at = rotated_at - interval '1 hour'
+                 WHERE family_id IN (SELECT family_id FROM session_families WHERE user_id = $1)",
+            )
+            .bind(user.user_id.0)
+            .execute(&pool)
+            .await?;
+            anyhow::Ok(sessions.sweep().await?)
+        };
+        let (_, lost) = sessions.rotate(&first).await.expect("answered").expect("good");
+        an_hour_passes().await?;
+        let (_, lost_again) =
+            sessions.rotate(&first).await.expect("answered").expect("the laptop was closed");
+        an_hour_passes().await?;
+        let (_, second) = sessions.rotate(&first).await.expect("answered").expect("and once more");
+        ensure!(value(&second) != value(&lost) && value(&second) != value(&lost_again), "each is another");
+        let (_, third) =
+            sessions.rotate(&value(&second)).await.expect("answered").expect("the session goes on");
+        ensure!(
+            sessions.owner(&value(&third)).await.expect("answered") == Some(user.user_id),
+            "it is the user's"
+        );
+
+        an_hour_passes().await?;
+        ensure!(sessions.rotate(&value(&lost)).await.expect("answered").is_none(), "it was replaced");
+        ensure!(
+            sessions.owner(&value(&third)).await.expect("answered").is_none(),
+            "somebody else has one of the two"
+        );
+        ensure!(sessions.rotate(&value(&third)).await.expect("answered").is_none(), "the family has ended");
         Ok(())
     });
 }
