@@ -1,17 +1,22 @@
 # The index of commands. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench torture up down status reset check fmt deny spa spa-dev spa-check spa-test journeys screenshots prerequisites build rust
+.PHONY: help demo test bench torture up down status reset check fmt deny spa spa-dev spa-check spa-test journeys screenshots prerequisites build local build-release build-local
 
 PREREQUISITES := deploy/local/prerequisites.sh
 SPA_SOURCES := $(shell find spa/src spa/build spa/public -type f -not -path '*/generated/*') $(wildcard spa/*.json spa/*.ts spa/*.mjs spa/*.html)
+# The programs of `make demo`, `make up` and the journeys; benches and torture are built by those who run them.
+PROGRAMS := --bin qafila --bin qafila-stack --bin qafila-demo --bin salla-sim --bin clickhouse-front
+# The command of the local stack, of whichever build.
+STACK := $(firstword $(wildcard target/*/qafila-stack))
+with_stack = $(if $(STACK),$(STACK) $(1),echo "nothing was built yet: make up")
 # Node of the lock file: Debian's is too old. Where there is none for this machine, the system's.
 NODE = $$(if [ -x node_modules/.bin/node ]; then echo node_modules/.bin/node; else command -v node; fi)
 
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-demo: build ## One merchant's history through the whole system, checked against the source
-	@target/release/qafila-demo
+demo: local ## One merchant's history through the whole system, checked against the source
+	@target/local/qafila-demo
 
 test: prerequisites check spa-test ## All tests, against the real servers of the local stack
 	cargo build --locked --workspace --all-targets
@@ -29,14 +34,14 @@ spa-dev: prerequisites spa/node_modules/.package-lock.json ## The web app as it 
 	@cd spa && $(NODE) --run dev
 
 journeys: ONLY ?= --project='chromium-*' --project='firefox-*'
-journeys: build ## The web app in Chromium and Firefox, with a picture of every page under target/journeys; ONLY="--project=chromium-ar connects" a part
+journeys: local ## The web app in Chromium and Firefox, with a picture of every page under target/journeys; ONLY="--project=chromium-ar connects" a part
 	@$(PREREQUISITES) browsers
-	@target/release/qafila-demo --orders 100
+	@target/local/qafila-demo --orders 100
 	@cd spa && $(NODE) --run journey -- $(ONLY)
 
-screenshots: build ## The README's pictures, of the running system
+screenshots: local ## The README's pictures, of the running system
 	@$(PREREQUISITES) chromium
-	@target/release/qafila-demo --orders 100
+	@target/local/qafila-demo --orders 100
 	@cd spa && $(NODE) --run journey -- --project='pictures-*'
 
 bench: build ## Speed beside a bare limit; NAMES="a b" picks scenarios; appends to target/bench.json
@@ -47,17 +52,17 @@ torture: build ## Seeded faults; NAMES="a b" picks scenarios, RUNS=n and SEED=n 
 	@target/release/qafila-stack up
 	@target/release/qafila-torture $(NAMES)
 
-up: build ## Starts the local stack, or repairs it
-	@target/release/qafila-stack up
+up: local ## Starts the local stack, or repairs it
+	@target/local/qafila-stack up
 
 down: ## Stops the local stack
-	@if [ -x target/release/qafila-stack ]; then target/release/qafila-stack down; elif [ -x target/debug/qafila-stack ]; then target/debug/qafila-stack down; fi
+	@$(call with_stack,down)
 
 status: ## What runs, and where it logs
-	@if [ -x target/release/qafila-stack ]; then target/release/qafila-stack status; elif [ -x target/debug/qafila-stack ]; then target/debug/qafila-stack status; else echo "nothing was built yet: make up"; fi
+	@$(call with_stack,status)
 
 reset: ## Stops the local stack and deletes its data
-	@if [ -x target/release/qafila-stack ]; then target/release/qafila-stack reset; elif [ -x target/debug/qafila-stack ]; then target/debug/qafila-stack reset; fi
+	@$(call with_stack,reset)
 
 fmt: ## Formats the code
 	cargo fmt --all
@@ -70,11 +75,17 @@ deny: prerequisites ## Licences, sources and advisories of dependencies; builds 
 	@deploy/local/deny.sh
 
 # Rust and the web app side by side: most of the time one of them waits.
-build: prerequisites
-	@$(MAKE) --no-print-directory -j2 rust spa
+build: prerequisites ## Everything as it is released
+	@$(MAKE) --no-print-directory -j2 build-release spa
 
-rust: prerequisites
+local: prerequisites
+	@$(MAKE) --no-print-directory -j2 build-local spa
+
+build-release: prerequisites
 	@cargo build --locked --release --workspace
+
+build-local: prerequisites
+	@cargo build --locked --profile local --workspace $(PROGRAMS)
 
 spa/node_modules/.package-lock.json: spa/package-lock.json spa/package.json | prerequisites
 	@cd spa && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -1,13 +1,18 @@
 //! What every answer of the API keeps to, whatever it is about: problems by codes and in the language of the request.
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use flate2::read::GzDecoder;
 use qafila_proving::merchant::{Merchant, PASSWORD, expect};
 use qafila_proving::shared_world::SharedWorld;
 use qafila_proving::waiting::until;
-use reqwest::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, COOKIE, ETAG, IF_NONE_MATCH, SET_COOKIE, VARY};
+use reqwest::header::{
+    ACCEPT_ENCODING, ACCEPT_LANGUAGE, CONTENT_ENCODING, CONTENT_LANGUAGE, COOKIE, ETAG, IF_NONE_MATCH,
+    SET_COOKIE, VARY,
+};
 use reqwest::{Client, StatusCode};
 use serde_json::{Value, json};
 
@@ -61,13 +66,40 @@ fn a_client_that_has_an_answer_is_not_sent_it_again() {
         let path = "/api/v1/sync/status";
         let first = merchant.get(path).await?;
         let tag = first.headers()[ETAG].to_str()?.to_owned();
-        for known in [tag.clone(), format!("W/{tag}"), format!("\"other\", {tag}")] {
+        let strong = tag.trim_start_matches("W/").to_owned();
+        for known in [tag.clone(), strong, format!("\"other\", {tag}")] {
             let again = merchant.looking(path).header(IF_NONE_MATCH, &known).send().await?;
             ensure!(again.status() == StatusCode::NOT_MODIFIED, "{known}: {}", again.status());
             ensure!(again.headers()[ETAG] == tag.as_str() && again.bytes().await?.is_empty(), "{known}");
         }
         let other = merchant.looking(path).header(IF_NONE_MATCH, "\"other\"").send().await?;
         ensure!(other.status() == StatusCode::OK, "{}", other.status());
+        Ok(())
+    });
+}
+
+#[test]
+fn a_long_answer_is_compressed_for_a_client_that_accepts_it() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let (merchant, _) = Merchant::with_store(&world.gateway, &world.sim_url, 1_602).await?;
+        let path = "/api/v1/reports/sales-trend?from=2025-01-01&to=2025-06-30&granularity=day";
+        let plain = merchant.looking(path).send().await?;
+        ensure!(!plain.headers().contains_key(CONTENT_ENCODING), "{:?}", plain.headers());
+        let compressed = merchant.looking(path).header(ACCEPT_ENCODING, "gzip, br").send().await?;
+        ensure!(compressed.headers()[CONTENT_ENCODING] == "gzip", "{:?}", compressed.headers());
+        ensure!(compressed.headers()[ETAG] == plain.headers()[ETAG], "the answers are the same");
+        let varies = compressed.headers().get_all(VARY).iter().any(|by| by == "accept-encoding");
+        ensure!(varies, "{:?}", compressed.headers());
+        let (plain, compressed) = (plain.bytes().await?, compressed.bytes().await?);
+        let mut unpacked = vec![];
+        GzDecoder::new(&*compressed).read_to_end(&mut unpacked)?;
+        ensure!(
+            unpacked == plain && compressed.len() * 5 < plain.len(),
+            "{} of {}",
+            compressed.len(),
+            plain.len()
+        );
         Ok(())
     });
 }

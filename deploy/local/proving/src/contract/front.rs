@@ -1,14 +1,16 @@
 //! A front before the gateway that holds every answer against the OpenAPI document, and answers 599 in the place of one that is outside it,
 //! so that the test that asked fails. Counts stand in `target/answers.json`.
 
-use std::io::Write as _;
+use std::borrow::Cow;
+use std::io::{Read as _, Write as _};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use anyhow::{Context, Result};
 use bytes::Bytes;
+use flate2::read::GzDecoder;
 use http::uri::{Authority, Uri};
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Either, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -81,6 +83,16 @@ async fn forward(client: &Forwarder, request: Request<Incoming>) -> Result<Respo
     }
 }
 
+/// A body as it was before it was compressed.
+fn uncompressed<'a>(headers: &HeaderMap, body: &'a [u8]) -> Result<Cow<'a, [u8]>> {
+    if headers.get(header::CONTENT_ENCODING).is_none_or(|encoding| encoding != "gzip") {
+        return Ok(Cow::Borrowed(body));
+    }
+    let mut unpacked = vec![];
+    GzDecoder::new(body).read_to_end(&mut unpacked)?;
+    Ok(Cow::Owned(unpacked))
+}
+
 async fn pass(
     client: Forwarder,
     upstream: Authority,
@@ -96,7 +108,9 @@ async fn pass(
     let is_json = media_type.is_none_or(|kind| kind.split(';').next().is_some_and(is_json));
     // Files go through as they come.
     let body = if is_json { Either::Right(body.collect().await?.to_bytes()) } else { Either::Left(body) };
-    let known = if let Either::Right(bytes) = &body { Some(&bytes[..]) } else { None };
+    let known =
+        if let Either::Right(bytes) = &body { Some(uncompressed(&head.headers, bytes)?) } else { None };
+    let known = known.as_deref();
     let answered = Answered { method: &method, path: &path, status: head.status, media_type, body: known };
     CHECKED.fetch_add(1, Ordering::Relaxed);
     if let Some(fault) = CONTRACT.fault(&answered) {
