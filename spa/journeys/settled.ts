@@ -22,10 +22,17 @@ const make = async (orders: number): Promise<Person> => {
   const deadline = Date.now() + 100_000 + 10 * orders;
   for (;;) {
     const { status } = await call<{ status: string }>('GET', 'sync/status', undefined, accessToken);
-    if (status === 'completed') return person;
+    if (status === 'completed' && (await areFiguresComplete(accessToken))) return person;
     if (Date.now() > deadline) throw new Error(`the import is ${status} and not completed`);
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
+};
+
+/** Reports know a moment later that all has come; until then they say so, and their pages move. */
+const areFiguresComplete = async (token: string): Promise<boolean> => {
+  const today = new Date().toISOString().slice(0, 10);
+  const { completeTo } = await call<{ completeTo: string | null }>('GET', `reports/summary?from=${today}&to=${today}`, undefined, token);
+  return completeTo !== null;
 };
 
 const call = async <T>(method: string, path: string, body?: unknown, token?: string): Promise<T> => {

@@ -4,7 +4,7 @@ import { createRoot } from 'react-dom/client';
 
 import { lastPosition } from './api/position';
 import { makeQueryClient } from './api/queries';
-import { makeRouter } from './router';
+import { askAhead, makeRouter } from './router';
 import { takeSecrets } from './session/addressSecrets';
 import { keepSession, session } from './session/current';
 import { CrashGuard } from './shell/Crash';
@@ -24,6 +24,7 @@ const start = async (): Promise<void> => {
   const [words] = await Promise.all([loadWords(locale), fontsLoaded(), settledSession()]);
   keepSession();
   const queryClient = makeQueryClient();
+  askAhead(queryClient);
   const router = makeRouter(queryClient);
   // The next user of this tab must find nothing of the one before.
   session.subscribe(() => {

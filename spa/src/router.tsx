@@ -1,16 +1,17 @@
 import type { QueryClient } from '@tanstack/react-query';
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
+import { createRootRouteWithContext, createRoute, createRouter, defaultParseSearch, lazyRouteComponent, Outlet, redirect } from '@tanstack/react-router';
 
 import { isUnderWay, isUseful, meQuery, syncQuery } from './api/queries';
 import { summaryQuery, trendQuery } from './pages/dashboard/reports';
-import { readDashboard } from './pages/dashboard/search';
+import { type DashboardSearch, readDashboard } from './pages/dashboard/search';
+import { wasHere } from './pages/dashboard/visits';
 import { readFiles } from './pages/files/search';
 import { readLists } from './pages/lists/search';
 import { safeNext } from './session/next';
 import { session } from './session/current';
 import { Crashed } from './shell/Crash';
 import { Frame } from './shell/Frame';
-import { NotFound } from './shell/NotFound';
+import { NotFound, UnknownPage } from './shell/NotFound';
 
 interface Context {
   queryClient: QueryClient;
@@ -67,6 +68,28 @@ const inside = createRoute({
   },
 });
 
+/** A page is not held back longer (ms) by what only decides which page it is. */
+const DECISION = 4_000;
+
+/** What comes in time; nothing of what fails or is late. */
+const soon = <T,>(asked: Promise<T>): Promise<T | undefined> =>
+  Promise.race([asked.catch(() => undefined), new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), DECISION))]);
+
+/** Asks for what the first page will ask for, while its scripts and its frame are made: on a slow phone that is a third of a second. */
+export const askAhead = (queryClient: QueryClient): void => {
+  if (session.state.kind !== 'in') return;
+  void queryClient.prefetchQuery({ ...meQuery(), retry: false });
+  void queryClient.prefetchQuery(syncQuery());
+  if (location.pathname !== '/') return;
+  void import('./pages/dashboard/DashboardPage');
+  if (wasHere(session.state.held.userId)) askForFigures(queryClient, readDashboard(defaultParseSearch(location.search)));
+};
+
+const askForFigures = (queryClient: QueryClient, search: DashboardSearch): void => {
+  void queryClient.prefetchQuery(summaryQuery(search));
+  void queryClient.prefetchQuery(trendQuery(search));
+};
+
 /** Where a merchant begins: what is missing first, else the dashboard. */
 const dashboard = createRoute({
   getParentRoute: () => inside,
@@ -75,8 +98,8 @@ const dashboard = createRoute({
   beforeLoad: async ({ context: { queryClient }, search }) => {
     if (search.open || session.state.kind !== 'in') return;
     const [me, sync] = await Promise.all([
-      queryClient.ensureQueryData(meQuery()).catch(() => undefined),
-      queryClient.ensureQueryData(syncQuery()).catch(() => undefined),
+      soon(queryClient.ensureQueryData({ ...meQuery(), retry: false })),
+      soon(queryClient.ensureQueryData(syncQuery())),
     ]);
     if (me !== undefined && me.connection === null) throw redirect({ to: '/welcome', replace: true });
     if (sync === undefined) return;
@@ -86,9 +109,7 @@ const dashboard = createRoute({
   loaderDeps: ({ search }) => search,
   // The first figures are on their way while the page's scripts are.
   loader: ({ context: { queryClient }, deps }) => {
-    if (session.state.kind !== 'in') return;
-    void queryClient.prefetchQuery(summaryQuery(deps));
-    void queryClient.prefetchQuery(trendQuery(deps));
+    if (session.state.kind === 'in') askForFigures(queryClient, deps);
   },
   component: lazyRouteComponent(() => import('./pages/dashboard/DashboardPage')),
 });
@@ -180,6 +201,8 @@ const settings = createRoute({
   path: '/settings',
   component: lazyRouteComponent(() => import('./pages/settings/SettingsPage')),
 });
+/** An address of no page: who is logged in keeps the menu. */
+const unknown = createRoute({ getParentRoute: () => inside, path: '$', component: UnknownPage });
 
 const tree = root.addChildren([
   register,
@@ -200,6 +223,7 @@ const tree = root.addChildren([
     reconciliations,
     connection,
     settings,
+    unknown,
   ]),
 ]);
 

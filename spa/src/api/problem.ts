@@ -45,16 +45,22 @@ export const codeOf = (error: unknown): Code | undefined => (error instanceof Ap
 export const delayBefore = (attempt: number, error: unknown): number =>
   (error instanceof ApiProblem ? error.retryAfter : null) ?? 2_000 * 2 ** attempt;
 
+/** An answer that has come whole. */
+export interface Answered {
+  head: Response;
+  text: string;
+}
+
 /** Reads an answer that is no success. */
-export const readProblem = async (answer: Response): Promise<ApiProblem> => {
-  const retryAfter = Number(answer.headers.get('retry-after')) * 1000 || null;
+export const readProblem = ({ head, text }: Answered): ApiProblem => {
+  const retryAfter = Number(head.headers.get('retry-after')) * 1000 || null;
   try {
-    const body = (await answer.json()) as Partial<ApiProblem>;
+    const body = JSON.parse(text) as Partial<ApiProblem>;
     if (typeof body.code !== 'string') throw new TypeError('no problem');
     const { code, detail = '', params = {}, errors = [], requestId = null } = body;
-    return new ApiProblem(answer.status, code, detail, params, errors, requestId, retryAfter);
+    return new ApiProblem(head.status, code, detail, params, errors, requestId, retryAfter);
   } catch {
-    const id = answer.headers.get('x-request-id');
-    return new ApiProblem(answer.status, UNREACHABLE, '', {}, [], id, retryAfter);
+    const id = head.headers.get('x-request-id');
+    return new ApiProblem(head.status, UNREACHABLE, '', {}, [], id, retryAfter);
   }
 };

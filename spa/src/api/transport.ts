@@ -1,9 +1,9 @@
 import { session } from '../session/current';
 import { readLocale } from '../words/locale';
 import { lastPosition } from './position';
-import { ApiProblem, readProblem, UNREACHABLE } from './problem';
+import { type Answered, ApiProblem, readProblem, UNREACHABLE } from './problem';
 
-/** An answer that does not begin within this time (ms) counts as none: an import of which nothing is heard must say so. */
+/** An answer that is not there whole within this time (ms) counts as none: an import of which nothing is heard must say so. */
 const ANSWER = 30_000;
 
 /** Queries that show what commands did, and wait for it. */
@@ -12,18 +12,18 @@ const WAITING = /^\/api\/v1\/(me|sync\/status|sync\/runs|reports\/exports|notifi
 /** Sends a request of the generated client; resolves with the body of a success, else rejects with an {@link ApiProblem}. */
 export const transport = async <T>(url: string, options: RequestInit): Promise<T> => {
   const token = await session.token();
-  let answer = await send(url, options, token);
-  if (answer.status === 401 && token !== undefined) {
+  let answered = await send(url, options, token);
+  if (answered.head.status === 401 && token !== undefined) {
     const newer = await session.renewed(token);
-    if (newer !== undefined) answer = await send(url, options, newer);
+    if (newer !== undefined) answered = await send(url, options, newer);
   }
-  if (!answer.ok) throw await readProblem(answer);
-  const body = await read(answer);
-  if (options.method !== 'GET') remember(answer, body);
+  if (!answered.head.ok) throw readProblem(answered);
+  const body = bodyOf(answered);
+  if (options.method !== 'GET') remember(answered.head, body);
   return body as T;
 };
 
-const send = async (url: string, options: RequestInit, token: string | undefined): Promise<Response> => {
+const send = async (url: string, options: RequestInit, token: string | undefined): Promise<Answered> => {
   const headers = new Headers(options.headers);
   headers.set('accept-language', readLocale());
   if (token !== undefined) headers.set('authorization', `Bearer ${token}`);
@@ -35,7 +35,8 @@ const send = async (url: string, options: RequestInit, token: string | undefined
   options.signal?.addEventListener('abort', cancel);
   const timer = setTimeout(cancel, ANSWER);
   try {
-    return await fetch(url, { ...options, headers, signal: cut.signal });
+    const head = await fetch(url, { ...options, headers, signal: cut.signal });
+    return { head, text: await head.text() };
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new ApiProblem(0, UNREACHABLE, '');
@@ -45,13 +46,12 @@ const send = async (url: string, options: RequestInit, token: string | undefined
   }
 };
 
-const read = async (answer: Response): Promise<unknown> => {
-  const text = await answer.text();
-  const isJson = answer.headers.get('content-type')?.includes('json') ?? false;
+const bodyOf = ({ head, text }: Answered): unknown => {
+  const isJson = head.headers.get('content-type')?.includes('json') ?? false;
   return isJson ? (JSON.parse(text) as unknown) : text || undefined;
 };
 
-const remember = (answer: Response, body: unknown): void => {
-  const position = answer.headers.get('x-qafila-position') ?? (body as { position?: unknown } | undefined)?.position;
+const remember = (head: Response, body: unknown): void => {
+  const position = head.headers.get('x-qafila-position') ?? (body as { position?: unknown } | undefined)?.position;
   if (typeof position === 'string') lastPosition.remember(position);
 };

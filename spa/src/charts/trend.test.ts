@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { trendLines } from './trend';
+import { trendLines, wholeParts } from './trend';
 
 const now = new Date('2026-11-05T12:00:00Z');
 const days = (values: number[]) => values.map((value, index) => ({ from: `2026-11-0${index + 1}`, value }));
@@ -31,6 +31,13 @@ describe('lines of a trend', () => {
   it('a week or a month in which it ends is dashed', () => {
     const months = [{ from: '2026-09-01', value: 1 }, { from: '2026-10-01', value: 2 }, { from: '2026-11-01', value: 3 }];
     expect(trendLines(months, [], { completeFrom: null, completeTo: '2026-11-05T10:00:00Z', to: '2026-11-30' }, now).complete).toEqual([1, 2, null]);
+  });
+
+  it('a week that begins before the window is left out, unless there is hardly another', () => {
+    const weeks = [{ from: '2026-08-02' }, { from: '2026-08-09' }, { from: '2026-08-16' }];
+    expect(wholeParts(weeks, '2026-08-05')).toEqual(weeks.slice(1));
+    expect(wholeParts(weeks, '2026-08-02')).toEqual(weeks);
+    expect(wholeParts(weeks.slice(0, 2), '2026-08-05')).toEqual(weeks.slice(0, 2));
   });
 
   it('the previous days stand by their place in the window', () => {

@@ -7,6 +7,9 @@ export interface TrendPoint {
   value: number;
 }
 
+/** Parts that lie whole in a window: a week or month that begins before it holds only some of its days, and would look like a fall. */
+export const wholeParts = <T extends { from: string }>(points: T[], from: string): T[] => ((points[0]?.from ?? from) < from && points.length > 2 ? points.slice(1) : points);
+
 /** What a trend draws: three lines over the same days. */
 export interface TrendLines {
   days: string[];

@@ -114,7 +114,22 @@ describe('a session', () => {
     await one.start();
     other.adopt({ accessToken: 'x', expiresIn: 900, user: { id: 'somebody else' } });
     expect(browser.restarts).toBeGreaterThan(0);
-    expect(await one.token()).toBe('x');
+    expect(await one.token(), 'nothing of the user before is sent in the name of the new one').toBeUndefined();
+    expect(await one.renewed('t1')).toBeUndefined();
+  });
+
+  it('is not begun anew by an answer that comes after a log-out in another tab', async () => {
+    const [one, other] = [browser.tab(), browser.tab()];
+    await one.start();
+    let answer: (of: RefreshAnswer) => void = () => undefined;
+    browser.answers = [() => new Promise((resolve) => (answer = resolve))];
+    browser.now = 850_000;
+    const renewed = other.renewWhenDue();
+    await Promise.resolve();
+    one.leave();
+    answer(inAs('u', 'late'));
+    await renewed;
+    expect([one.state.kind, other.state.kind]).toEqual(['out', 'out']);
   });
 
   it('is not asked for twice after a 401 whose token another tab has renewed', async () => {

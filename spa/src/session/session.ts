@@ -47,6 +47,10 @@ export class Session {
   private readonly listeners = new Set<() => void>();
   private refreshing: Promise<void> | undefined;
   private renewAt = Number.POSITIVE_INFINITY;
+  /** Grows with each log-in and log-out: a refresh that was asked for before does not count after it. */
+  private epoch = 0;
+  /** The page is about to be loaded anew, for another user: nothing is sent any more, least of all what the one before has pressed. */
+  private isOver = false;
 
   constructor(private readonly world: World) {
     world.onTold((told) => this.hear(told));
@@ -78,13 +82,13 @@ export class Session {
     if (this.current.kind === 'in' && this.current.held.expiresAt <= this.world.now()) {
       await this.refresh(this.current.held.token);
     }
-    return this.current.kind === 'in' ? this.current.held.token : undefined;
+    return this.current.kind === 'in' && !this.isOver ? this.current.held.token : undefined;
   }
 
   /** Renews a token that was refused; resolves with a newer one, or none. */
   async renewed(refused: string): Promise<string | undefined> {
     await this.refresh(refused);
-    return this.current.kind === 'in' && this.current.held.token !== refused ? this.current.held.token : undefined;
+    return this.current.kind === 'in' && !this.isOver && this.current.held.token !== refused ? this.current.held.token : undefined;
   }
 
   /** Renews the token when it is due; called by a clock while the page is visible, and when it comes back. */
@@ -95,11 +99,13 @@ export class Session {
 
   /** Somebody has logged in or registered on this page. */
   adopt(body: SessionBody): void {
+    this.epoch += 1;
     this.hold(this.heldOf(body));
   }
 
   /** Somebody has logged out on this page. */
   leave(): void {
+    this.epoch += 1;
     this.change({ kind: 'out', hasEnded: false });
     this.world.tell({ kind: 'out' });
   }
@@ -114,7 +120,10 @@ export class Session {
   private async refreshOnce(stale: string | undefined): Promise<void> {
     // The new token is told before the turn ends: the next tab finds it, and asks for none.
     const act = async (): Promise<void> => {
-      if (!this.hasOtherThan(stale)) this.settle(await this.ask());
+      if (this.hasOtherThan(stale)) return;
+      const { epoch } = this;
+      const answer = await this.ask();
+      if (epoch === this.epoch) this.settle(answer);
     };
     // Where the turn does not come, as when a frozen tab holds it, two refreshes at once are forgiven.
     await this.world.alone(act).catch(act);
@@ -152,7 +161,9 @@ export class Session {
     const isAnother = this.current.kind === 'in' && this.current.held.userId !== held.userId;
     this.renewAt = held.expiresAt - BEFORE_END - Math.random() * SPREAD;
     this.change({ kind: 'in', held });
-    if (isAnother) this.world.startOver();
+    if (!isAnother) return;
+    this.isOver = true;
+    this.world.startOver();
   }
 
   private end(): void {
@@ -162,8 +173,12 @@ export class Session {
   }
 
   private hear(told: Told): void {
-    if (told.kind === 'token') this.take(told.held);
-    else if (this.current.kind === 'in') this.change({ kind: 'out', hasEnded: true });
+    if (told.kind === 'token') {
+      this.take(told.held);
+      return;
+    }
+    this.epoch += 1;
+    if (this.current.kind === 'in') this.change({ kind: 'out', hasEnded: true });
   }
 
   private change(state: SessionState): void {

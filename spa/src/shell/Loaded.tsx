@@ -16,6 +16,9 @@ const SOON = 150;
 /** What takes longer is said to (ms). */
 const LONG = 8_000;
 
+/** What answers the question before stands dimmed, unless the answer comes soon. */
+const OF_BEFORE = { opacity: 0.5, transition: `opacity 100ms linear ${SOON}ms` };
+
 /** Pixels, on a phone and above. */
 type Height = number | { xs: number; md: number };
 
@@ -39,7 +42,7 @@ export const Loaded = <T,>({ query, height, children }: LoadedProps<T>): ReactEl
     <Box sx={{ position: 'relative' }} aria-busy={query.isFetching}>
       {query.isPlaceholderData && <Refetching />}
       {query.isError && <Stale at={query.dataUpdatedAt} />}
-      {children(query.data)}
+      <Box sx={query.isPlaceholderData ? OF_BEFORE : undefined}>{children(query.data)}</Box>
     </Box>
   );
 };

@@ -16,6 +16,7 @@ import { Name } from '../../format/shown';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
 import { toast } from '../../shell/toasts';
+import { useIsHere } from '../../shell/useIsHere';
 import { Sentence, useSay } from '../../words/words';
 
 /** Parts from the store, behind its typed name. */
@@ -24,15 +25,16 @@ export const Disconnect = ({ storeName }: { storeName: string }): ReactElement =
   const title = useId();
   const client = useQueryClient();
   const navigate = useNavigate();
+  const isHere = useIsHere();
   const [isAsking, setAsking] = useState(false);
   const [typed, setTyped] = useState('');
   const parting = useMutation({
     mutationFn: () => disconnectStore(),
     onSuccess: async () => {
-      toast(say('disconnect.done'));
-      await readUntil(client, meQuery(), ({ connection }) => connection === null);
+      const isSeen = await readUntil(client, meQuery(), ({ connection }) => connection === null);
+      toast(say(isSeen ? 'disconnect.done' : 'onTheWay'), isSeen ? 'success' : 'info');
       await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-      await navigate({ to: '/welcome' });
+      if (isSeen && isHere()) await navigate({ to: '/welcome' });
     },
     onError: (error) => toast(problemText(error, say), 'error'),
   });

@@ -16,7 +16,7 @@ export const AsOf = ({ query }: { query: UseQueryResult<SummaryBody> }): ReactEl
   const { data } = query;
   return (
     <div>
-      <Typography variant="body2" sx={{ color: 'text.secondary', minHeight: 24 }}>
+      <Typography variant="body2" sx={{ color: 'text.secondary', minHeight: { xs: 45, sm: 24 } }}>
         {data && (
           <>
             <bdi>{rangeOf(locale, data.window.from, data.window.to)}</bdi>

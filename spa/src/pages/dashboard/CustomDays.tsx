@@ -5,6 +5,7 @@ import DialogActions from '@mui/material/DialogActions';
 import DialogContent from '@mui/material/DialogContent';
 import DialogTitle from '@mui/material/DialogTitle';
 import Typography from '@mui/material/Typography';
+import useMediaQuery from '@mui/material/useMediaQuery';
 import { AdapterDayjs } from '@mui/x-date-pickers/AdapterDayjs';
 import { DateCalendar } from '@mui/x-date-pickers/DateCalendar';
 import { LocalizationProvider } from '@mui/x-date-pickers/LocalizationProvider';
@@ -33,6 +34,7 @@ const CustomDays = ({ days, choose, close }: CustomDaysProps): ReactElement => {
   const say = useSay();
   const locale = useLocale();
   const title = useId();
+  const isPhone = useMediaQuery('(max-width: 699px)');
   const [from, setFrom] = useState(days.from);
   const [to, setTo] = useState(days.to);
   const today = calendarDay(new Date());
@@ -46,10 +48,18 @@ const CustomDays = ({ days, choose, close }: CustomDaysProps): ReactElement => {
     </div>
   );
   return (
-    <LocalizationProvider dateAdapter={AdapterDayjs} adapterLocale={locale === 'ar' ? 'ar-sa' : 'en'}>
-      <Dialog open onClose={close} maxWidth="md" aria-labelledby={title}>
+    <LocalizationProvider
+      dateAdapter={AdapterDayjs}
+      adapterLocale={locale === 'ar' ? 'ar-sa' : 'en'}
+      localeText={{
+        previousMonth: say('calendar.previous'),
+        nextMonth: say('calendar.next'),
+        calendarViewSwitchingButtonAriaLabel: (view) => say(view === 'year' ? 'calendar.days' : 'calendar.years'),
+      }}
+    >
+      <Dialog open onClose={close} maxWidth="md" fullScreen={isPhone} aria-labelledby={title}>
         <DialogTitle id={title}>{say('period.label')}</DialogTitle>
-        <DialogContent>
+        <DialogContent sx={{ paddingInline: { xs: 0, sm: 3 } }}>
           <Box sx={{ display: 'flex', flexWrap: 'wrap', justifyContent: 'center' }}>
             {calendar(say('period.from'), from, setFrom)}
             {calendar(say('period.to'), to, setTo)}

@@ -9,7 +9,7 @@ import type { ReactElement } from 'react';
 
 import type { FiguresBody, SummaryBody, TrendBody } from '../../api/generated/client.schemas';
 import { Spark } from '../../charts/Spark';
-import { trendLines } from '../../charts/trend';
+import { trendLines, wholeParts } from '../../charts/trend';
 import { change as percent, money } from '../../format/numbers';
 import { Count, RoundMoney } from '../../format/shown';
 import { rangeOf } from '../../format/times';
@@ -60,7 +60,8 @@ const read: Record<Kpi['name'], (figures: FiguresBody) => number> = {
 /** A small trend of what is complete: a day that has just begun would look like a fall. */
 const sparkOf = (trend: TrendBody | undefined, currency: string, name: Kpi['name']): number[] => {
   if (trend === undefined) return [];
-  const points = trend.points.filter((point) => point.figures.currency === currency).map((point) => ({ from: point.from, value: read[name](point.figures) }));
+  const all = trend.points.filter((point) => point.figures.currency === currency).map((point) => ({ from: point.from, value: read[name](point.figures) }));
+  const points = wholeParts(all, trend.window.from);
   const { complete } = trendLines(points, [], { completeFrom: trend.completeFrom, completeTo: trend.completeTo, to: trend.window.to });
   const known = complete.filter((value) => value !== null);
   return known.length > 1 ? known : points.map((point) => point.value);
@@ -100,7 +101,19 @@ const Changed = ({ change, previous }: { change: Change; previous: SummaryBody['
   const isUp = change.kind === 'new' || change.ratio > 0;
   const Arrow = isUp ? ArrowUpward : ArrowDownward;
   return (
-    <Tooltip title={<bdi>{days}</bdi>}>
+    <Tooltip
+      title={
+        <>
+          <bdi>{days}</bdi>
+          {change.isUnfinished && (
+            <>
+              {' · '}
+              <Sentence id="change.unfinished" />
+            </>
+          )}
+        </>
+      }
+    >
       <Typography variant="caption" tabIndex={0} sx={{ color: colors[change.meaning], display: 'inline-flex', gap: 0.5, alignItems: 'center', justifySelf: 'start' }}>
         <Arrow sx={{ fontSize: '1rem' }} titleAccess={say(isUp ? 'change.up' : 'change.down')} />
         <bdi>{change.kind === 'new' ? say('change.new') : percent(locale, change.ratio)}</bdi>

@@ -13,7 +13,7 @@ import { useQuery } from '@tanstack/react-query';
 import { lazy, type ReactElement, Suspense } from 'react';
 
 import type { PointBody, TrendBody } from '../../api/generated/client.schemas';
-import { type TrendPoint, trendLines } from '../../charts/trend';
+import { type TrendPoint, trendLines, wholeParts } from '../../charts/trend';
 import { money } from '../../format/numbers';
 import { Count, Day, Money } from '../../format/shown';
 import { rangeOf } from '../../format/times';
@@ -28,13 +28,15 @@ import { type DashboardSearch, granularities, type Granularity } from './search'
 const TrendChart = lazy(() => import('../../charts/TrendChart'));
 
 interface TrendCardProps {
+  /** Until its stage the card stands there with its title, so that nothing moves. */
+  isReached: boolean;
   search: DashboardSearch;
   currency: string;
   change: (search: Partial<DashboardSearch>) => void;
 }
 
 /** Sales over time, with the days they are compared with. */
-export const TrendCard = ({ search, currency, change }: TrendCardProps): ReactElement => {
+export const TrendCard = ({ isReached, search, currency, change }: TrendCardProps): ReactElement => {
   const say = useSay();
   const query = useQuery(trendQuery(search));
   const height = useMediaQuery('(max-width: 699px)') ? 260 : 300;
@@ -42,9 +44,13 @@ export const TrendCard = ({ search, currency, change }: TrendCardProps): ReactEl
   const title = say(`trend.title.${granularity}` as WordId);
   return (
     <Section title={title} aside={<GranularityChoice chosen={granularity} change={(one) => change({ granularity: one })} />}>
-      <Loaded query={query} height={height + 40}>
-        {(trend) => <Drawn trend={trend} currency={currency} height={height} title={title} previousName={capital(say(`compare.${search.compare ?? 'previous'}`))} change={change} />}
-      </Loaded>
+      {isReached ? (
+        <Loaded query={query} height={height + 40}>
+          {(trend) => <Drawn trend={trend} currency={currency} height={height} title={title} previousName={capital(say(`compare.${search.compare ?? 'previous'}`))} change={change} />}
+        </Loaded>
+      ) : (
+        <Waiting height={height + 40} />
+      )}
     </Section>
   );
 };
@@ -79,7 +85,7 @@ const valuesOf = (points: PointBody[], currency: string): TrendPoint[] =>
 const Drawn = ({ trend, currency, height, title, previousName, change }: DrawnProps): ReactElement => {
   const say = useSay();
   const locale = useLocale();
-  const points = valuesOf(trend.points, currency);
+  const points = wholeParts(valuesOf(trend.points, currency), trend.window.from);
   const hasOrders = trend.points.some((point) => point.figures.orders > 0);
   if (!hasOrders) {
     return (
@@ -94,7 +100,7 @@ const Drawn = ({ trend, currency, height, title, previousName, change }: DrawnPr
     );
   }
   const isWithheld = trend.previous === null || isNotComparable(trend.previous.from, trend);
-  const before = isWithheld ? [] : valuesOf(trend.previous?.points ?? [], currency);
+  const before = isWithheld || trend.previous === null ? [] : wholeParts(valuesOf(trend.previous.points, currency), trend.previous.from);
   const lines = trendLines(points, before, { completeFrom: trend.completeFrom, completeTo: trend.completeTo, to: trend.window.to });
   return (
     <>
@@ -109,7 +115,7 @@ const Drawn = ({ trend, currency, height, title, previousName, change }: DrawnPr
           height={height}
         />
       </Suspense>
-      <AsTable points={trend.points.filter((point) => point.figures.currency === currency)} granularity={trend.granularity} readFrom={trend.completeFrom} />
+      <AsTable from={trend.window.from} points={trend.points.filter((point) => point.figures.currency === currency)} granularity={trend.granularity} readFrom={trend.completeFrom} />
     </>
   );
 };
@@ -128,7 +134,7 @@ const ranks = ['eid_al_fitr', 'eid_al_adha', 'ramadan', 'white_friday', 'nationa
 const rankOf = (name: string): number => (ranks.includes(name) ? ranks.indexOf(name) : ranks.length);
 
 /** The same rows for who would rather read them. */
-const AsTable = ({ points, granularity, readFrom }: { points: PointBody[]; granularity: string; readFrom: string | null }): ReactElement => (
+const AsTable = ({ points, from, granularity, readFrom }: { points: PointBody[]; from: string; granularity: string; readFrom: string | null }): ReactElement => (
   <Box component="details" sx={{ '& summary': { cursor: 'pointer', minHeight: 40, display: 'inline-flex', alignItems: 'center', color: 'primary.main', fontSize: '.875rem' } }}>
     <summary>
       <Sentence id="trend.table" />
@@ -151,7 +157,7 @@ const AsTable = ({ points, granularity, readFrom }: { points: PointBody[]; granu
         {points.map((point) => (
           <TableRow key={point.from}>
             <TableCell>
-              <Day of={point.from} />
+              <Day of={point.from < from ? from : point.from} />
             </TableCell>
             <TableCell align="right">
               {isBeforeImport(point.from, readFrom) ? <Sentence id="none" /> : <Money of={point.figures.sales} />}

@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 
 import { isBeforeImport, isPartial } from './completeness';
 import { shownCurrency } from './currencies';
-import { changeOf } from './kpi';
+import { changeOf, kpisOf } from './kpi';
+
+const figures = (orders: number) => ({ currency: 'SAR', orders, sales: { amount: '0', currency: 'SAR' }, averageSale: null, cancelledCount: 0, returnedCount: 0 });
 
 describe('changes of figures', () => {
   it('more cancellations are bad, fewer are good, whatever the arrow says', () => {
@@ -15,6 +17,15 @@ describe('changes of figures', () => {
     expect(changeOf(5, 0, 'good')).toEqual({ kind: 'new', meaning: 'good' });
     expect(changeOf(0, 5, 'good')).toMatchObject({ ratio: -1, meaning: 'bad' });
     expect(changeOf(0, 0, 'good')).toEqual({ kind: 'same' });
+  });
+
+  it('of a few days that are not over is neither good nor bad news', () => {
+    const summary = (from: string, to: string) =>
+      ({ figures: [figures(2)], previous: { from: '2026-01-01', to: '2026-01-01', figures: [figures(10)] }, window: { from, to }, completeFrom: null, completeTo: '2026-11-28T07:00:00Z' }) as never;
+    const orders = (from: string, to: string) => kpisOf(summary(from, to), 'SAR', new Date('2026-11-28T07:00:00Z')).find((one) => one.name === 'orders')?.change;
+    expect(orders('2026-11-28', '2026-11-28')).toEqual({ kind: 'changed', ratio: -0.8, meaning: 'neutral', isUnfinished: true });
+    expect(orders('2026-11-27', '2026-11-27')).toMatchObject({ meaning: 'bad' });
+    expect(orders('2026-10-30', '2026-11-28')).toMatchObject({ meaning: 'bad' });
   });
 
   it('without anything before there is none', () => {

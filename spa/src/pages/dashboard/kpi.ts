@@ -1,4 +1,5 @@
 import type { FiguresBody, SummaryBody } from '../../api/generated/client.schemas';
+import { calendarDay, daysBetween } from '../../format/times';
 import { isBeforeImport } from './completeness';
 import { inCurrency } from './currencies';
 
@@ -9,9 +10,14 @@ export type Meaning = 'good' | 'bad' | 'neutral';
 export type Change =
   | { kind: 'none' }
   | { kind: 'before-import' }
-  | { kind: 'new'; meaning: Meaning }
+  | { kind: 'new'; meaning: Meaning; isUnfinished?: boolean }
   | { kind: 'same' }
-  | { kind: 'changed'; ratio: number; meaning: Meaning };
+  | { kind: 'changed'; ratio: number; meaning: Meaning; isUnfinished?: boolean };
+
+/** A window of fewer days that ends today says little while the day goes on: its change is neither good nor bad news. */
+const FEW_DAYS = 7;
+
+const isUnfinished = ({ window }: SummaryBody, today: string): boolean => window.to >= today && daysBetween(window.from, window.to) < FEW_DAYS;
 
 /** How much a number changed; from nothing to something is new, and not 100 %. */
 export const changeOf = (now: number, before: number | undefined, moreIs: Meaning): Change => {
@@ -40,20 +46,21 @@ export interface Kpi {
 const lost = (figures: FiguresBody | undefined): number => (figures?.cancelledCount ?? 0) + (figures?.returnedCount ?? 0);
 
 /** Figures of the window, each beside that of the days that it is compared with. */
-export const kpisOf = (summary: SummaryBody, currency: string): Kpi[] => {
-  const now = inCurrency(summary.figures, currency);
+export const kpisOf = (summary: SummaryBody, currency: string, now = new Date()): Kpi[] => {
+  const found = inCurrency(summary.figures, currency);
   const { previous } = summary;
   const before = previous === null ? undefined : (inCurrency(previous.figures, currency) ?? 'nothing');
   const change = (read: (figures: FiguresBody | undefined) => number, moreIs: Meaning): Change => {
     if (previous !== null && isBeforeImport(previous.from, summary.completeFrom)) return { kind: 'before-import' };
     if (before === undefined || summary.completeTo === null) return { kind: 'none' };
-    return changeOf(read(now), before === 'nothing' ? 0 : read(before), moreIs);
+    const changed = changeOf(read(found), before === 'nothing' ? 0 : read(before), moreIs);
+    return isUnfinished(summary, calendarDay(now)) && (changed.kind === 'changed' || changed.kind === 'new') ? { ...changed, meaning: 'neutral', isUnfinished: true } : changed;
   };
   const none = { amount: '0', currency };
   return [
-    { name: 'sales', value: now?.sales ?? none, change: change((one) => Number(one?.sales.amount ?? 0), 'good'), figures: now },
-    { name: 'orders', value: now?.orders ?? 0, change: change((one) => one?.orders ?? 0, 'good'), figures: now },
-    { name: 'average', value: now?.averageSale ?? null, change: change((one) => Number(one?.averageSale?.amount ?? 0), 'good'), figures: now },
-    { name: 'lost', value: lost(now), change: change(lost, 'bad'), figures: now },
+    { name: 'sales', value: found?.sales ?? none, change: change((one) => Number(one?.sales.amount ?? 0), 'good'), figures: found },
+    { name: 'orders', value: found?.orders ?? 0, change: change((one) => one?.orders ?? 0, 'good'), figures: found },
+    { name: 'average', value: found?.averageSale ?? null, change: change((one) => Number(one?.averageSale?.amount ?? 0), 'good'), figures: found },
+    { name: 'lost', value: lost(found), change: change(lost, 'bad'), figures: found },
   ];
 };

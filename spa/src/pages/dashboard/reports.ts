@@ -4,7 +4,7 @@ import { getCustomerReport, getOrderStatus, getSalesByChannel, getSalesByCity, g
 import { type DashboardSearch, daysOf, granularityOf, reportParams } from './search';
 
 /** Figures count as fresh so long (ms). */
-const FRESH = 60_000;
+export const FRESH = 60_000;
 /** Rows of a ranking that a card shows. */
 const ROWS = 6;
 /** Groups are of a currency: to count orders of all, all are asked for. */

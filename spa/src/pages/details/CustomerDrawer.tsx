@@ -3,9 +3,10 @@ import { useParams } from '@tanstack/react-router';
 import { Fragment, type ReactElement } from 'react';
 
 import { getCustomer, listOrders } from '../../api/generated/client';
-import { Day, Latin, Moment, Money, Name } from '../../format/shown';
+import { Day, Moment, Money, Name } from '../../format/shown';
 import { Sentence, useSay } from '../../words/words';
 import { CustomerName } from '../lists/CustomersPage';
+import { EmailLink, PhoneLink } from './contacts';
 import { Detail, Facts, Part } from './Detail';
 import { OrdersOf } from './OrdersOf';
 
@@ -34,8 +35,8 @@ const CustomerDrawer = (): ReactElement => {
           <Part title="customer.contact">
             <Facts
               rows={[
-                [<Sentence key="p" id="customer.phone" />, found.phone && <Latin>{found.phone}</Latin>],
-                [<Sentence key="e" id="customer.email" />, found.email && <Latin>{found.email}</Latin>],
+                [<Sentence key="p" id="customer.phone" />, found.phone && <PhoneLink of={found.phone} />],
+                [<Sentence key="e" id="customer.email" />, found.email && <EmailLink of={found.email} />],
                 [<Sentence key="c" id="column.city" />, (found.city ?? found.location) && <Name>{found.city ?? found.location ?? ''}</Name>],
                 [<Sentence key="b" id="customer.birthday" />, found.birthday && <Birthday of={found.birthday} />],
                 [<Sentence key="s" id="customer.since" />, found.createdAt && <Moment at={found.createdAt} />],

@@ -11,8 +11,9 @@ import { TextLink } from '../../shell/links';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
 import { channelName, paymentName } from '../../words/slugs';
-import { statusName } from '../../words/statuses';
+import { slugOf, statusName } from '../../words/statuses';
 import { OrderNumber, PersonName, Status } from '../lists/orderParts';
+import { EmailLink, PhoneLink } from './contacts';
 import { Detail, Facts, Part } from './Detail';
 
 /** An order: lines, amounts that add up, people, what became of it. */
@@ -160,8 +161,8 @@ const People = ({ order }: { order: OrderWithLinesBody }): ReactElement => {
             </TextLink>
           ),
         ],
-        [<Sentence key="c" id="customer.contact" />, customer.phone !== null && <Latin>{customer.phone}</Latin>],
-        [null, customer.email !== null && <Latin>{customer.email}</Latin>],
+        [<Sentence key="c" id="customer.contact" />, customer.phone !== null && <PhoneLink of={customer.phone} />],
+        [null, customer.email !== null && <EmailLink of={customer.email} />],
         [<Sentence key="r" id="order.receiver" />, hasReceiver && <Name>{receiver.name ?? ''}</Name>],
         [<Sentence key="y" id="column.city" />, order.city !== null && <Name>{order.city}</Name>],
         [<Sentence key="b" id="order.paidBy" />, order.paymentMethod !== null && <Name>{paymentName(locale, order.paymentMethod)}</Name>],
@@ -187,7 +188,7 @@ const History = ({ id }: { id: number }): ReactElement => {
     <Box component="ol" sx={{ listStyle: 'none', margin: 0, padding: 0, display: 'grid', gap: 1, minHeight: 40, borderInlineStart: 2, borderInlineStartStyle: 'solid', borderColor: 'divider' }} aria-busy={query.isPending}>
       {entries.map((entry, index) => (
         <Box component="li" key={index} sx={{ paddingInlineStart: 2, fontSize: '.875rem' }}>
-          <Name>{entry.status === null ? (entry.note ?? '') : (statusName(locale, { slug: entry.status, name: entry.status, customName: null }) ?? '')}</Name>
+          <Name>{entry.status === null ? (entry.note ?? '') : (statusName(locale, { slug: slugOf(entry.status), name: entry.status, customName: null }) ?? '')}</Name>
           <Box sx={{ color: 'text.secondary' }}>{entry.at !== null && <Moment at={entry.at} />}</Box>
           {entry.status !== null && entry.note !== null && (
             <Box sx={{ color: 'text.secondary' }}>

@@ -9,7 +9,7 @@ import DialogTitle from '@mui/material/DialogTitle';
 import Link from '@mui/material/Link';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { type ReactElement, useId, useState } from 'react';
+import { type ReactElement, useId, useRef, useState } from 'react';
 
 import { requestExport, revokeExport } from '../../api/generated/client';
 import type { ExportBody } from '../../api/generated/client.schemas';
@@ -119,13 +119,17 @@ const Actions = ({ file }: { file: ExportBody }): ReactElement => {
   const client = useQueryClient();
   const reread = (): Promise<void> => client.invalidateQueries({ queryKey: ['exports'] });
   const onError = (error: unknown): void => toast(problemText(error, say), 'error');
+  // A second press after a lost answer asks for the same file; after an answer, for another.
+  const key = useRef(crypto.randomUUID());
   const again = useMutation({
-    mutationFn: () => requestExport({ reportType: file.reportType, format: file.format, filters: file.filters, personalData: file.personalData }),
+    mutationFn: () =>
+      requestExport({ reportType: file.reportType, format: file.format, filters: file.filters, personalData: file.personalData }, { headers: { 'idempotency-key': key.current } }),
     onSuccess: async ({ jobId }) => {
+      key.current = crypto.randomUUID();
       await readUntil(client, newestExports, ({ items }) => items.some((one) => one.jobId === jobId));
-      await reread();
     },
     onError,
+    onSettled: reread,
   });
   const isOver = ['failed', 'expired', 'revoked'].includes(file.status);
   return (

@@ -17,6 +17,7 @@ import { readUntil } from '../../api/readUntil';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
 import { toast } from '../../shell/toasts';
+import { useIsHere } from '../../shell/useIsHere';
 import { Sentence, useSay } from '../../words/words';
 import { daysOf, type Period, periods } from '../dashboard/search';
 import { newestExports } from './exports';
@@ -37,6 +38,7 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
   const say = useSay();
   const title = useId();
   const client = useQueryClient();
+  const isHere = useIsHere();
   const [report, setReport] = useState<ExportReport>(wanted.report);
   const [format, setFormat] = useState<ExportFormat>('xlsx');
   const [period, setPeriod] = useState<Period | 'asked'>(wanted.from ? 'asked' : '12m');
@@ -59,7 +61,7 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
         { headers: { 'idempotency-key': key } },
       ),
     onSuccess: async ({ jobId }) => {
-      close();
+      if (isHere()) close();
       toast(say('files.accepted'));
       await readUntil(client, newestExports, ({ items }) => items.some((file) => file.jobId === jobId));
       await client.invalidateQueries({ queryKey: ['exports'] });

@@ -1,6 +1,6 @@
 import { useMutation, type UseMutationResult, useQueryClient } from '@tanstack/react-query';
 
-import { expectNews, syncQuery } from '../../api/queries';
+import { expectNews, newsCame, syncQuery } from '../../api/queries';
 import { readUntil } from '../../api/readUntil';
 import { problemText } from '../../shell/problemText';
 import { toast } from '../../shell/toasts';
@@ -13,12 +13,14 @@ export const useImportCommand = (command: () => Promise<unknown>, isShown: (stat
   return useMutation({
     mutationFn: command,
     onSuccess: async () => {
+      // Before it is read: what is read makes the clock of the page that polls.
+      expectNews();
       const isSeen = await readUntil(client, syncQuery(), ({ status }) => isShown(status));
       if (!isSeen) {
-        expectNews();
         toast(say('onTheWay'), 'info');
         return;
       }
+      newsCame();
       done();
     },
     onError: async (error) => {

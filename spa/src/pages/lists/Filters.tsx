@@ -1,9 +1,11 @@
+import Close from '@mui/icons-material/Close';
 import FilterList from '@mui/icons-material/FilterList';
 import Autocomplete from '@mui/material/Autocomplete';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import Chip from '@mui/material/Chip';
 import Drawer from '@mui/material/Drawer';
+import IconButton from '@mui/material/IconButton';
 import MenuItem from '@mui/material/MenuItem';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
@@ -59,7 +61,12 @@ export const Filters = <T,>({ kind, search, change }: FiltersProps<T>): ReactEle
       <Chips search={search} change={change} facets={known} />
       <Drawer anchor="right" open={isOpen} onClose={() => setOpen(false)} slotProps={{ paper: { sx: { width: { xs: '100%', sm: 360 }, borderRadius: 0 } } }}>
         <Box sx={{ padding: 3, display: 'grid', gap: 2 }} role="dialog" aria-label={say('lists.filters', { n: 0 })}>
-          <Typography variant="h2">{say('lists.filters', { n: 0 })}</Typography>
+          <Box sx={{ display: 'flex', alignItems: 'center', justifyContent: 'space-between' }}>
+            <Typography variant="h2">{say('lists.filters', { n: 0 })}</Typography>
+            <IconButton edge="end" aria-label={say('close')} onClick={() => setOpen(false)}>
+              <Close />
+            </IconButton>
+          </Box>
           {known.filter((facet) => isChosen(facet.filter)).map((facet) => (
             <FacetChoice key={facet.filter} facet={facet} search={search} change={change} />
           ))}

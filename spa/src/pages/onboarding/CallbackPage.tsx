@@ -14,8 +14,10 @@ import { forgetSecrets, secretOfAddress } from '../../session/addressSecrets';
 import { BusyButton } from '../../shell/BusyButton';
 import { Page } from '../../shell/Page';
 import { problemText } from '../../shell/problemText';
-import { useLogOut } from '../../shell/useLogOut';
 import { Section } from '../../shell/Section';
+import { toast } from '../../shell/toasts';
+import { useIsHere } from '../../shell/useIsHere';
+import { useLogOut } from '../../shell/useLogOut';
 import { Sentence, useSay, type WordId } from '../../words/words';
 import { ConnectButton } from './ConnectButton';
 
@@ -35,6 +37,7 @@ const CallbackPage = (): ReactElement => {
   const navigate = useNavigate();
   const client = useQueryClient();
   const logOut = useLogOut();
+  const isHere = useIsHere();
   const [state, code, denied] = ['state', 'code', 'error'].map(secretOfAddress);
   const finishing = useMutation({
     mutationFn: () => finishAuthorization({ state: state ?? '', ...(denied ? { error: denied } : { code: code ?? '' }) }),
@@ -44,9 +47,11 @@ const CallbackPage = (): ReactElement => {
     },
     onSuccess: async ({ store }) => {
       forgetSecrets();
-      await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
+      const isSeen = await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
       await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-      await navigate({ to: '/', replace: true });
+      if (!isSeen) toast(say('onTheWay'), 'info');
+      // Where it is not seen yet, the first page would ask for a connection once more.
+      if (isHere()) await navigate({ to: isSeen ? '/' : '/connection', replace: true });
     },
   });
   const hasAnswer = state !== undefined && (code !== undefined || denied !== undefined);

@@ -18,6 +18,7 @@ import { duration, roundTimeLeft } from '../../format/timeLeft';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
 import { Section } from '../../shell/Section';
+import { useIsHere } from '../../shell/useIsHere';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
 
@@ -30,15 +31,16 @@ export const PeriodChoice = ({ storeName }: { storeName: string }): ReactElement
   const say = useSay();
   const navigate = useNavigate();
   const client = useQueryClient();
+  const isHere = useIsHere();
   const [depth, setDepth] = useState<Depth>(24);
   const starting = useMutation({
     mutationFn: () => startImport({ depthInMonths: depth }),
     onSettled: async (body, error) => {
       // An import that runs already is the one that was asked for.
       if (error && codeOf(error) !== 'sync-conflict') return;
-      const isSeen = await readUntil(client, syncQuery(), ({ runId, status }) => (body ? runId === body.runId : isUnderWay(status)));
-      if (!isSeen) expectNews();
-      await navigate({ to: '/import' });
+      expectNews();
+      await readUntil(client, syncQuery(), ({ runId, status }) => (body ? runId === body.runId : isUnderWay(status)));
+      if (isHere()) await navigate({ to: '/import' });
     },
   });
   return (

@@ -14,7 +14,7 @@ import { Loaded } from '../../shell/Loaded';
 import { NoStore } from '../../shell/NoStore';
 import { Page } from '../../shell/Page';
 import { Sentence, useSay, type WordId } from '../../words/words';
-import { type Night, nightsOf } from './nights';
+import { type DayOfRuns, runsByDay } from './runsByDay';
 
 const names: Record<string, WordId> = {
   orders: 'import.resource.orders',
@@ -36,20 +36,20 @@ const ReconciliationsPage = (): ReactElement => {
   return (
     <Page title={say('page.reconciliations')} width={900}>
       <Typography sx={{ color: 'text.secondary' }}>
-        <Sentence id="nights.text" />
+        <Sentence id="reconciliations.text" />
       </Typography>
       <Loaded query={runs} height={480}>
         {({ pages }) => {
-          const nights = nightsOf(pages.flatMap((page) => page.items));
+          const days = runsByDay(pages.flatMap((page) => page.items));
           return (
             <>
-              {nights.length === 0 && (
+              {days.length === 0 && (
                 <Paper sx={{ padding: 4, textAlign: 'center' }}>
-                  <Sentence id="nights.none" />
+                  <Sentence id="reconciliations.none" />
                 </Paper>
               )}
-              {nights.map((night) => (
-                <NightCard key={night.day} night={night} />
+              {days.map((one) => (
+                <DayCard key={one.day} of={one} />
               ))}
             </>
           );
@@ -58,7 +58,7 @@ const ReconciliationsPage = (): ReactElement => {
       {runs.hasNextPage && (
         <div>
           <Button variant="outlined" loading={runs.isFetchingNextPage} onClick={() => void runs.fetchNextPage()}>
-            <Sentence id="nights.older" />
+            <Sentence id="reconciliations.older" />
           </Button>
         </div>
       )}
@@ -66,17 +66,17 @@ const ReconciliationsPage = (): ReactElement => {
   );
 };
 
-const NightCard = ({ night }: { night: Night }): ReactElement => (
+const DayCard = ({ of }: { of: DayOfRuns }): ReactElement => (
   <Paper component="section" sx={{ padding: 2, display: 'grid', gap: 1 }}>
     <Typography variant="h2">
-      <Day of={night.day} />
+      <Day of={of.day} />
     </Typography>
-    {night.isAllEqual && (
+    {of.isAllEqual && (
       <Alert severity="success" variant="outlined">
-        <Sentence id="nights.equal" />
+        <Sentence id="reconciliations.equal" />
       </Alert>
     )}
-    {night.runs.map((run) => (
+    {of.runs.map((run) => (
       <Run key={run.runId + run.resource} run={run} />
     ))}
   </Paper>
@@ -88,11 +88,11 @@ const Run = ({ run }: { run: ReconciliationBody }): ReactElement => {
   const name = names[run.resource];
   const unread = summary.failed + summary.skipped;
   const figures = [
-    say('nights.compared', { n: summary.fetched }),
-    summary.created > 0 && say('nights.added', { n: summary.created }),
-    summary.updated > 0 && say('nights.corrected', { n: summary.updated }),
-    say('nights.unchanged', { n: summary.unchanged }),
-    unread > 0 && say('nights.unreadable', { n: unread }),
+    say('reconciliations.compared', { n: summary.fetched }),
+    summary.created > 0 && say('reconciliations.added', { n: summary.created }),
+    summary.updated > 0 && say('reconciliations.corrected', { n: summary.updated }),
+    say('reconciliations.unchanged', { n: summary.unchanged }),
+    unread > 0 && say('reconciliations.unreadable', { n: unread }),
   ].filter(Boolean);
   return (
     <Box>
@@ -104,7 +104,7 @@ const Run = ({ run }: { run: ReconciliationBody }): ReactElement => {
       </Typography>
       {run.cause !== null && (
         <Typography variant="body2" sx={{ color: 'warning.main' }}>
-          {run.advice ?? say('nights.stopped', { code: run.cause })}
+          {run.advice ?? say('reconciliations.stopped', { code: run.cause })}
         </Typography>
       )}
     </Box>

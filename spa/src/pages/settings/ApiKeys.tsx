@@ -41,7 +41,7 @@ export const ApiKeys = (): ReactElement => {
           </Box>
         )}
       </Loaded>
-      <NewKey ids={keys.data?.items.map((key) => key.id) ?? []} reread={reread} />
+      <NewKey isRevoked={(id, since) => keys.data !== undefined && keys.dataUpdatedAt > since && keys.data.items.every((key) => key.id !== id)} reread={reread} />
     </Box>
   );
 };
@@ -86,17 +86,22 @@ const Key = ({ of, reread }: { of: KeyBody; reread: () => Promise<void> }): Reac
   );
 };
 
+interface NewKeyProps {
+  /** Whether a key is gone from a list that was read since a moment (ms). */
+  isRevoked: (id: string, since: number) => boolean;
+  reread: () => Promise<void>;
+}
+
 /** Makes a key; it is shown this once. */
-const NewKey = ({ ids, reread }: { ids: string[]; reread: () => Promise<void> }): ReactElement => {
+const NewKey = ({ isRevoked, reread }: NewKeyProps): ReactElement => {
   const say = useSay();
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<KeyScope[]>(['reports', 'lists']);
   const making = useMutation({
     mutationFn: () => makeApiKey({ name: name.trim(), scopes }),
-    onSuccess: async () => {
-      setName('');
-      await reread();
-    },
+    onSuccess: () => setName(''),
+    // After a lost answer, too: the key may have been made, and then it can be revoked.
+    onSettled: reread,
   });
   const toggle = (scope: KeyScope): void => setScopes(scopes.includes(scope) ? scopes.filter((one) => one !== scope) : [...scopes, scope]);
   return (
@@ -108,7 +113,7 @@ const NewKey = ({ ids, reread }: { ids: string[]; reread: () => Promise<void> })
         if (name.trim() !== '' && scopes.length > 0) making.mutate();
       }}
     >
-      {making.data && ids.includes(making.data.id) && <MadeKey secret={making.data.key} />}
+      {making.data && !isRevoked(making.data.id, making.submittedAt) && <MadeKey secret={making.data.key} />}
       {making.isError && (
         <Alert severity="error" variant="outlined" role="alert">
           {problemText(making.error, say)}

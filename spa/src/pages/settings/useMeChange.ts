@@ -24,6 +24,8 @@ export const useMeChange = (): UseMutationResult<MeBody, Error, MeChangeBody, { 
     onError: (error, _change, context) => {
       if (context?.before) client.setQueryData(queryKey, context.before);
       toast(problemText(error, say), 'error');
+      // The change may have been made, and only its answer lost.
+      void client.invalidateQueries({ queryKey });
     },
   });
 };

@@ -34,16 +34,16 @@ export default {
   'disconnect.free': 'بعد 30 يومًا يستطيع حساب آخر ربط هذا المتجر.',
   'disconnect.type': 'اكتب اسم المتجر',
   'disconnect.done': 'فُصل المتجر.',
-  'nights.text': 'نطابق كل ليلة مع سلة ما تغيّر، ونصحح ما يختلف.',
-  'nights.none': 'أول مطابقة هذه الليلة.',
-  'nights.older': 'ليالٍ أقدم',
-  'nights.equal': 'كل شيء متطابق: سلة وقافلة متفقتان.',
-  'nights.compared':
+  'reconciliations.text': 'نطابق كل ليلة مع سلة ما تغيّر، ونصحح ما يختلف.',
+  'reconciliations.none': 'أول مطابقة هذه الليلة.',
+  'reconciliations.older': 'ليالٍ أقدم',
+  'reconciliations.equal': 'كل شيء متطابق: سلة وقافلة متفقتان.',
+  'reconciliations.compared':
     '{n, plural, =0 {لا شيء للمطابقة} zero {لا شيء للمطابقة} one {طوبق سجل واحد} two {طوبق سجلان} few {طوبقت # سجلات} many {طوبق # سجلًا} other {طوبق # سجل}}',
-  'nights.added': '{n, plural, zero {لم يُضف شيء} one {أضيف واحد} two {أضيف اثنان} few {أضيفت #} many {أضيف #} other {أضيف #}}',
-  'nights.corrected': '{n, plural, zero {لم يُصحح شيء} one {صُحح واحد} two {صُحح اثنان} few {صُححت #} many {صُحح #} other {صُحح #}}',
-  'nights.unchanged': '{n, plural, zero {لا متطابق} one {واحد متطابق} two {اثنان متطابقان} few {# متطابقة} many {# متطابقًا} other {# متطابق}}',
-  'nights.unreadable':
+  'reconciliations.added': '{n, plural, zero {لم يُضف شيء} one {أضيف واحد} two {أضيف اثنان} few {أضيفت #} many {أضيف #} other {أضيف #}}',
+  'reconciliations.corrected': '{n, plural, zero {لم يُصحح شيء} one {صُحح واحد} two {صُحح اثنان} few {صُححت #} many {صُحح #} other {صُحح #}}',
+  'reconciliations.unchanged': '{n, plural, zero {لا متطابق} one {واحد متطابق} two {اثنان متطابقان} few {# متطابقة} many {# متطابقًا} other {# متطابق}}',
+  'reconciliations.unreadable':
     '{n, plural, zero {قُرئ كل شيء} one {تعذّرت قراءة واحد} two {تعذّرت قراءة اثنين} few {تعذّرت قراءة #} many {تعذّرت قراءة #} other {تعذّرت قراءة #}}',
-  'nights.stopped': 'لم تكتمل هذه المطابقة ({code})، والتالية تعوّضها.',
+  'reconciliations.stopped': 'لم تكتمل هذه المطابقة ({code})، والتالية تعوّضها.',
 } satisfies Record<keyof typeof en, string>;

@@ -16,6 +16,10 @@ export default {
   'period.from': 'من',
   'period.to': 'إلى',
   'period.apply': 'اعرض',
+  'calendar.previous': 'الشهر السابق',
+  'calendar.next': 'الشهر التالي',
+  'calendar.years': 'اختيار السنة',
+  'calendar.days': 'اختيار اليوم',
   'compare.label': 'مقارنة مع',
   'compare.previous': 'الأيام السابقة',
   'compare.last-year': 'الأيام نفسها من السنة الماضية',
@@ -46,6 +50,7 @@ export default {
   'change.same': 'لم يتغير',
   'change.up': 'ارتفاع',
   'change.down': 'انخفاض',
+  'change.unfinished': 'لم ينته اليوم بعد',
   'change.beforeImport': 'قبل مدة الاستيراد',
   'sales.contain': 'المبيعات تشمل ضريبة {tax} وشحن {shipping}، بعد خصومات {discount}',
   'sales.withoutRate':

@@ -1,8 +1,8 @@
 import type { ReconciliationBody } from '../../api/generated/client.schemas';
 import { calendarDay } from '../../format/times';
 
-/** The runs of one night. */
-export interface Night {
+/** The reconciliations of one day. */
+export interface DayOfRuns {
   /** The calendar day in Riyadh on which they ended. */
   day: string;
   runs: ReconciliationBody[];
@@ -10,14 +10,14 @@ export interface Night {
   isAllEqual: boolean;
 }
 
-/** Puts runs together by nights, newest first as they come. */
-export const nightsOf = (runs: ReconciliationBody[]): Night[] => {
-  const nights = new Map<string, ReconciliationBody[]>();
+/** Puts runs together by the day on which they ended, newest first as they come. */
+export const runsByDay = (runs: ReconciliationBody[]): DayOfRuns[] => {
+  const days = new Map<string, ReconciliationBody[]>();
   for (const run of runs) {
     const day = calendarDay(new Date(run.finishedAt));
-    nights.set(day, [...(nights.get(day) ?? []), run]);
+    days.set(day, [...(days.get(day) ?? []), run]);
   }
-  return [...nights].map(([day, found]) => ({ day, runs: found, isAllEqual: found.every(isEqual) }));
+  return [...days].map(([day, found]) => ({ day, runs: found, isAllEqual: found.every(isEqual) }));
 };
 
 const isEqual = ({ cause, summary }: ReconciliationBody): boolean =>
