@@ -25,6 +25,10 @@ pub const COOKIE: &str = "qafila_refresh";
 pub const COOKIE_PATH: &str = "/api/v1/auth";
 const REFRESH_DAYS: i64 = 30;
 const GRACE_SECONDS: f64 = 30.0;
+/// Answers to one token that may be lost, each for longer than the grace. More are somebody who asks with a token that is not theirs.
+const MAX_REPLACED: i64 = 3;
+/// What is handed on is forgotten so long after the grace: a rotation that has begun within it still finds it.
+const SWEEP_MARGIN_SECONDS: f64 = 60.0;
 /// Tokens of a family that may follow each other within that time and still be handed on; the walk over them holds the family's row.
 const MAX_HANDED_ON: usize = 50;
 
@@ -92,11 +96,12 @@ impl Sessions {
             Successor::None => Some(family.issue_after(&mut transaction, token).await?),
             Successor::Recent(Some(sealed)) => family.current(&mut transaction, token, &sealed).await?,
             Successor::Recent(None) => None,
-            Successor::Unused => {
+            Successor::Unused { replaced } if replaced < MAX_REPLACED => {
+                tracing::warn!(event = "refresh token replaced", userId = %family.user_id, replaced = replaced + 1);
                 family.revoke_unused(&mut transaction).await?;
                 Some(family.issue_after(&mut transaction, token).await?)
             }
-            Successor::Used => {
+            Successor::Unused { .. } | Successor::Used => {
                 end(&mut transaction, family.id).await?;
                 transaction.commit().await?;
                 tracing::warn!(event = "refresh token reused", userId = %family.user_id);
@@ -141,7 +146,7 @@ impl Sessions {
             "UPDATE refresh_tokens SET successor = NULL
              WHERE successor IS NOT NULL AND rotated_at < now() - make_interval(secs => $1)",
         )
-        .bind(GRACE_SECONDS)
+        .bind(GRACE_SECONDS + SWEEP_MARGIN_SECONDS)
         .execute(&self.pool)
         .await?;
         sqlx::query("DELETE FROM refresh_tokens WHERE expires_at < now() - interval '1 day'")
@@ -177,8 +182,8 @@ enum Successor {
     None,
     /// A token, sealed under it, so short a time ago that it is handed on; none where an earlier version of Qafila issued it.
     Recent(Option<Vec<u8>>),
-    /// A token, longer ago, that was not used so far.
-    Unused,
+    /// A token, longer ago, that was not used so far; so many before it were replaced, each because its answer was lost.
+    Unused { replaced: i64 },
     /// A token, longer ago, that was used: nobody honest asks with the one before it.
     Used,
 }
@@ -205,7 +210,10 @@ impl Family {
     async fn link(&self, connection: &mut PgConnection, token: &str) -> Result<Option<Link>, sqlx::Error> {
         let row = sqlx::query(
             "SELECT expires_at < now(), rotated_at IS NOT NULL, rotated_at > now() - make_interval(secs => $3), successor,
-                    EXISTS (SELECT FROM refresh_tokens later WHERE later.family_id = $2 AND later.rotated_at > asked.rotated_at)
+                    rotated_at = '-infinity'
+                        OR EXISTS (SELECT FROM refresh_tokens later WHERE later.family_id = $2 AND later.rotated_at > asked.rotated_at),
+                    (SELECT count(*) FROM refresh_tokens later
+                     WHERE later.family_id = $2 AND later.rotated_at = '-infinity' AND later.expires_at > asked.expires_at)
              FROM refresh_tokens asked WHERE token_hash = $1 AND family_id = $2",
         )
         .bind(hash(token))
@@ -219,7 +227,7 @@ impl Family {
             (false, _) => Successor::None,
             (true, Some(true)) => Successor::Recent(row.try_get(3)?),
             (true, _) if row.try_get(4)? => Successor::Used,
-            (true, _) => Successor::Unused,
+            (true, _) => Successor::Unused { replaced: row.try_get(5)? },
         };
         Ok(Some(Link { is_expired: row.try_get(0)?, successor }))
     }
@@ -237,7 +245,7 @@ impl Family {
             match self.link(connection, &current).await?.map(|link| link.successor) {
                 Some(Successor::None) => return Ok(Some(RefreshToken(current))),
                 Some(Successor::Recent(Some(sealed))) => current = self.open(&current, &sealed)?,
-                Some(Successor::Recent(None) | Successor::Unused | Successor::Used) | None => {
+                Some(Successor::Recent(None) | Successor::Unused { .. } | Successor::Used) | None => {
                     return Ok(None);
                 }
             }

@@ -170,7 +170,7 @@ fn a_used_refresh_token_gets_the_current_one_for_half_a_minute_and_ends_the_fami
         sessions.rotate(&value(&second)).await.expect("answered").expect("good");
         let of_user = "family_id IN (SELECT family_id FROM session_families WHERE user_id = $1)";
         let long_ago = format!(
-            "UPDATE refresh_tokens SET rotated_at = now() - interval '31 seconds' WHERE rotated_at IS NOT NULL AND {of_user}"
+            "UPDATE refresh_tokens SET rotated_at = now() - interval '91 seconds' WHERE rotated_at IS NOT NULL AND {of_user}"
         );
         sqlx::query(&long_ago).bind(user.user_id.0).execute(&pool).await?;
         sessions.sweep().await?;
@@ -229,6 +229,16 @@ fn a_refresh_token_whose_answer_was_lost_for_long_is_good_and_ends_the_family_wh
             "somebody else has one of the two"
         );
         ensure!(sessions.rotate(&value(&third)).await.expect("answered").is_none(), "the family has ended");
+
+        let started = sessions.start(user.user_id, user.password_hash()).await.expect("a session");
+        let stolen = value(&started.expect("the password is the user's"));
+        let mut answered = 0;
+        while sessions.rotate(&stolen).await.expect("answered").is_some() {
+            answered += 1;
+            ensure!(answered <= 4, "whoever asks with the same token again and again is no owner");
+            an_hour_passes().await?;
+        }
+        ensure!(answered == 4, "{answered} answers: the first, and three that were lost");
         Ok(())
     });
 }

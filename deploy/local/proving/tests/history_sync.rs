@@ -343,17 +343,52 @@ fn processes_share_a_stores_minute_and_an_urgent_call_finds_its_share() {
                          FROM salla_budgets WHERE store_id = $1";
             Ok(sqlx::query_as::<_, (i32, f64)>(query).bind(STORE).fetch_one(&pool).await?)
         };
+        // Where the pace of background calls may be by then; the moment is read after the calls, so a slow machine allows more.
+        let paced = |over: f64| f64::from(LIMIT) * (0.05 + 1.15 * over.max(0.0)) + 1.0;
         let background = start(Urgency::Background);
-        until(|| async { Ok(background()) }, |granted| *granted >= 5).await?;
+        until(|| async { Ok(background()) }, |granted| *granted >= 10).await?;
         let taken = f64::from(background());
         let (_, over) = minute_left().await?;
-        ensure!(taken <= f64::from(LIMIT) * (0.1 + 1.2 * over), "{taken} calls after {over} of the minute");
+        ensure!(taken <= paced(over), "{taken} calls after {over} of the minute");
         let urgent = start(Urgency::Urgent);
         let (_, over) = until(minute_left, |(left, _)| *left == 0).await?;
         ensure!(over < 1.0, "the minute ended before it was used up");
-        let granted = until(|| async { Ok(background() + urgent()) }, |granted| *granted >= LIMIT).await?;
+        until(|| async { Ok(background() + urgent()) }, |granted| *granted >= LIMIT).await?;
+        let taken = f64::from(background());
+        let (_, over) = minute_left().await?;
+        ensure!(
+            taken <= paced(over),
+            "{taken} background calls after {over} of the minute, before urgent ones"
+        );
+        let granted = background() + urgent();
         ensure!(granted == LIMIT, "{granted} calls of {LIMIT}");
-        ensure!(urgent() >= LIMIT / 2, "{} urgent calls of {LIMIT}: background calls went first", urgent());
+        Ok(())
+    });
+}
+
+#[test]
+fn late_in_a_minute_background_calls_leave_a_share_for_urgent_ones_while_there_are_any() {
+    SHARED.run(async {
+        let pool = SHARED.world().await?.pool("QAFILA_DATABASE_INGEST_URL").await?;
+        // A minute of an hour, of which a tenth is left: the pace no longer holds anything back.
+        let granted = |store: i64, has_urgent: bool, urgent: bool| {
+            let pool = pool.clone();
+            async move {
+                sqlx::query(
+                    "INSERT INTO salla_budgets (store_id, window_ends, left_calls, urgent_until)
+                     VALUES ($1, clock_timestamp() + interval '6 minutes', 1, CASE WHEN $2 THEN clock_timestamp() + interval '1 hour' ELSE '-infinity' END)",
+                )
+                .bind(store)
+                .bind(has_urgent)
+                .execute(&pool)
+                .await?;
+                let granted = "SELECT granted FROM take_salla_calls($1, interval '1 hour', 60, 1, $2, 0.2, NULL, NULL)";
+                anyhow::Ok(sqlx::query_scalar::<_, i32>(granted).bind(store).bind(urgent).fetch_one(&pool).await?)
+            }
+        };
+        ensure!(granted(990_002, true, false).await? == 0, "the last call is kept for an urgent one");
+        ensure!(granted(990_003, true, true).await? == 1, "an urgent one gets it");
+        ensure!(granted(990_004, false, false).await? == 1, "where nobody is urgent, all is lent");
         Ok(())
     });
 }

@@ -133,7 +133,7 @@ mod tests {
     fn the_web_apps_client_is_generated_of_this_document() {
         let kept = include_str!("../../../../spa/openapi.json");
         let is_same = kept.trim_end() == format!("{:#}", super::described());
-        assert!(is_same, "run: target/release/qafila openapi > spa/openapi.json");
+        assert!(is_same, "run: target/debug/qafila openapi > spa/openapi.json");
     }
 
     #[test]
