@@ -6,8 +6,8 @@ PREREQUISITES := deploy/local/prerequisites.sh
 SPA_SOURCES := $(shell find spa/src spa/build spa/public -type f -not -path '*/generated/*') $(wildcard spa/*.json spa/*.ts spa/*.mjs spa/*.html)
 # The programs of `make demo`, `make up` and the journeys; benches and torture are built by those who run them.
 PROGRAMS := --bin qafila --bin qafila-stack --bin qafila-demo --bin salla-sim --bin clickhouse-front
-# The command of the local stack, of whichever build.
-STACK := $(firstword $(wildcard target/*/qafila-stack))
+# The command of the local stack, of the newest build.
+STACK = $(shell ls -t target/*/qafila-stack 2>/dev/null | head -1)
 with_stack = $(if $(STACK),$(STACK) $(1),echo "nothing was built yet: make up")
 # Node of the lock file: Debian's is too old. Where there is none for this machine, the system's.
 NODE = $$(if [ -x node_modules/.bin/node ]; then echo node_modules/.bin/node; else command -v node; fi)

@@ -78,15 +78,15 @@ fn imported(figures: &NotificationFigures, language: Language) -> String {
         part("customers", "customers", figures.customers),
         part("products", "products", figures.products),
     ];
+    let body = || say(language, "note-sync-completed-body", &[("parts", Param::Texts(parts))].into());
+    let skipped = || part("skipped", "skipped", figures.skipped);
     let is_nothing = figures.orders + figures.customers + figures.products == 0;
-    let body = match is_nothing {
-        true => say(language, "note-sync-completed-nothing", &Params::new()),
-        false => say(language, "note-sync-completed-body", &[("parts", Param::Texts(parts))].into()),
-    };
-    if figures.skipped == 0 {
-        return body;
+    match (is_nothing, figures.skipped) {
+        (true, 0) => say(language, "note-sync-completed-nothing", &Params::new()),
+        (true, _) => skipped(),
+        (false, 0) => body(),
+        (false, _) => sentences([body(), skipped()]),
     }
-    sentences([body, part("skipped", "skipped", figures.skipped)])
 }
 
 /// What is in a file, and what it lacks because it was begun too early.
@@ -158,7 +158,9 @@ mod tests {
         assert!(note(&notification(kind::SYNC_COMPLETED, None), Language::English).body.contains("4 rows"));
         let mut again = notification(kind::SYNC_COMPLETED, None);
         again.figures = NotificationFigures::default();
-        assert!(note(&again, Language::English).body.starts_with("Nothing new"));
+        assert!(note(&again, Language::English).body.starts_with("Salla has no orders"));
+        again.figures.skipped = 4;
+        assert!(note(&again, Language::English).body.starts_with("4 rows"), "nothing is said to be absent");
         let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), Language::English).body;
         assert_ne!(failed("not_connected"), failed("salla_unavailable"));
         for language in [Language::Arabic, Language::English] {

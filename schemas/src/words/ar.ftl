@@ -272,7 +272,7 @@ note-sync-completed-products =
        *[other] { $products } منتج
     }
 note-sync-completed-body = ما استُورد: { $parts }.
-note-sync-completed-nothing = لم نجد جديدًا: كل ما في سلة موجود هنا من قبل.
+note-sync-completed-nothing = ليس في سلة بعدُ طلبات أو عملاء أو منتجات لهذه الأشهر.
 note-sync-completed-skipped =
     { COUNT($skipped) ->
         [zero] قُرئت كل السجلات.

@@ -236,7 +236,7 @@ note-sync-completed-products =
        *[other] { $products } products
     }
 note-sync-completed-body = Imported: { $parts }.
-note-sync-completed-nothing = Nothing new was found: what Salla has was here already.
+note-sync-completed-nothing = Salla has no orders, customers or products for these months yet.
 note-sync-completed-skipped =
     { COUNT($skipped) ->
         [one] One row could not be read; it is kept for support.

@@ -1,4 +1,4 @@
-import { addDays, calendarDay } from '../format/times';
+import { addDays, calendarDay, daysBetween } from '../format/times';
 
 /** A value of one part of the window. */
 export interface TrendPoint {
@@ -17,7 +17,7 @@ export interface TrendLines {
   complete: (number | null)[];
   /** Dashed: may still grow. It begins where the solid line ends, so that no gap is seen. */
   growing: (number | null)[];
-  /** Dotted: the days it is compared with, by their place in the window. */
+  /** Dotted: the days it is compared with, by their distance from the first one. */
   previous: (number | null)[];
 }
 
@@ -27,8 +27,11 @@ interface Extent {
   completeFrom: string | null;
   /** Nothing is missing up to this moment. */
   completeTo: string | null;
-  /** Last day, included. */
+  /** First and last day, both included. */
+  from: string;
   to: string;
+  /** First of the days that it is compared with. */
+  previousFrom?: string;
 }
 
 /** The part of a window after which figures may still grow: the day on which they end to be complete, or today. */
@@ -52,6 +55,21 @@ export const trendLines = (points: TrendPoint[], previous: TrendPoint[], extent:
     days,
     complete: points.map((point, index) => (index < cut && isRead(point.from) ? point.value : null)),
     growing: points.map((point, index) => (index >= cut - 1 && cut < points.length && isRead(point.from) ? point.value : null)),
-    previous: points.map((_, index) => previous[index]?.value ?? null),
+    previous: placed(points, previous, extent),
   };
+};
+
+/** Days from one calendar day to another; negative where it is before. */
+const distance = (from: string, to: string): number => daysBetween(from, to) - 1;
+
+/** For each part the one that lies at the same distance from the first of its days: weeks of two windows begin on other days of them. */
+const placed = (points: TrendPoint[], previous: TrendPoint[], { from, previousFrom = from }: Extent): (number | null)[] => {
+  const [last, beforeLast] = [points.at(-1), points.at(-2)];
+  const half = last && beforeLast ? distance(beforeLast.from, last.from) / 2 : 0.5;
+  const others = previous.map((point) => ({ at: distance(previousFrom, point.from), value: point.value }));
+  return points.map((point) => {
+    const at = distance(from, point.from);
+    const nearest = others.reduce<(typeof others)[number] | undefined>((best, one) => (best && Math.abs(best.at - at) <= Math.abs(one.at - at) ? best : one), undefined);
+    return nearest && Math.abs(nearest.at - at) <= half ? nearest.value : null;
+  });
 };

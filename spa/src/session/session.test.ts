@@ -132,6 +132,30 @@ describe('a session', () => {
     expect([one.state.kind, other.state.kind]).toEqual(['out', 'out']);
   });
 
+  it('that is starting is out where another tab logs out meanwhile', async () => {
+    const [one, other] = [browser.tab(), browser.tab()];
+    await one.start();
+    const fresh = browser.tab();
+    let answer: (of: RefreshAnswer) => void = () => undefined;
+    browser.answers = [() => new Promise((resolve) => (answer = resolve))];
+    const started = fresh.start();
+    await Promise.resolve();
+    one.leave();
+    answer({ kind: 'out' });
+    await started;
+    expect(fresh.state).toEqual({ kind: 'out', hasEnded: false });
+    expect(other.state.kind).toBe('out');
+  });
+
+  it('never sends what one user pressed in the name of the next one', async () => {
+    const [one, other] = [browser.tab(), browser.tab()];
+    await one.start();
+    other.leave();
+    other.adopt({ accessToken: 'x', expiresIn: 900, user: { id: 'somebody else' } });
+    expect(one.state.kind).toBe('in');
+    expect(await one.renewed('t1')).toBeUndefined();
+  });
+
   it('is not asked for twice after a 401 whose token another tab has renewed', async () => {
     const [one, other] = [browser.tab(), browser.tab()];
     await one.start();

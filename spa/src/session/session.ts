@@ -41,6 +41,9 @@ const SPREAD = 30_000;
 /** A refresh whose answer was lost is asked for once more: the server forgives that for 30 s. */
 const LOST_ANSWER = 2_000;
 
+/** Tokens whose user is remembered: a request lasts no longer than two of them. */
+const MAX_OWNERS = 8;
+
 /** The access token of this page, kept in memory alone, and renewed by one tab for all. */
 export class Session {
   private current: SessionState = { kind: 'starting' };
@@ -51,6 +54,8 @@ export class Session {
   private epoch = 0;
   /** The page is about to be loaded anew, for another user: nothing is sent any more, least of all what the one before has pressed. */
   private isOver = false;
+  /** Whose the last tokens were. */
+  private readonly owners = new Map<string, string>();
 
   constructor(private readonly world: World) {
     world.onTold((told) => this.hear(told));
@@ -88,6 +93,8 @@ export class Session {
   /** Renews a token that was refused; resolves with a newer one, or none. */
   async renewed(refused: string): Promise<string | undefined> {
     await this.refresh(refused);
+    // What one user has pressed is never sent in the name of another, who logged in meanwhile.
+    if (this.current.kind === 'in' && this.current.held.userId !== this.owners.get(refused)) return undefined;
     return this.current.kind === 'in' && !this.isOver && this.current.held.token !== refused ? this.current.held.token : undefined;
   }
 
@@ -123,7 +130,7 @@ export class Session {
       if (this.hasOtherThan(stale)) return;
       const { epoch } = this;
       const answer = await this.ask();
-      if (epoch === this.epoch) this.settle(answer);
+      if (epoch === this.epoch && !this.isOver) this.settle(answer);
     };
     // Where the turn does not come, as when a frozen tab holds it, two refreshes at once are forgiven.
     await this.world.alone(act).catch(act);
@@ -160,6 +167,8 @@ export class Session {
   private take(held: Held): void {
     const isAnother = this.current.kind === 'in' && this.current.held.userId !== held.userId;
     this.renewAt = held.expiresAt - BEFORE_END - Math.random() * SPREAD;
+    this.owners.set(held.token, held.userId);
+    for (const token of [...this.owners.keys()].slice(0, -MAX_OWNERS)) this.owners.delete(token);
     this.change({ kind: 'in', held });
     if (!isAnother) return;
     this.isOver = true;
@@ -178,7 +187,8 @@ export class Session {
       return;
     }
     this.epoch += 1;
-    if (this.current.kind === 'in') this.change({ kind: 'out', hasEnded: true });
+    // A tab that is starting is out as well: the answer it waits for no longer counts.
+    if (this.current.kind !== 'out') this.change({ kind: 'out', hasEnded: this.current.kind === 'in' });
   }
 
   private change(state: SessionState): void {

@@ -6,7 +6,7 @@ import DialogTitle from '@mui/material/DialogTitle';
 import TextField from '@mui/material/TextField';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
-import { useNavigate } from '@tanstack/react-router';
+import { useNavigate, useRouter } from '@tanstack/react-router';
 import { type ReactElement, useId, useState } from 'react';
 
 import { disconnectStore } from '../../api/generated/client';
@@ -16,7 +16,6 @@ import { Name } from '../../format/shown';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
 import { toast } from '../../shell/toasts';
-import { useIsHere } from '../../shell/useIsHere';
 import { Sentence, useSay } from '../../words/words';
 
 /** Parts from the store, behind its typed name. */
@@ -25,7 +24,7 @@ export const Disconnect = ({ storeName }: { storeName: string }): ReactElement =
   const title = useId();
   const client = useQueryClient();
   const navigate = useNavigate();
-  const isHere = useIsHere();
+  const router = useRouter();
   const [isAsking, setAsking] = useState(false);
   const [typed, setTyped] = useState('');
   const parting = useMutation({
@@ -34,7 +33,9 @@ export const Disconnect = ({ storeName }: { storeName: string }): ReactElement =
       const isSeen = await readUntil(client, meQuery(), ({ connection }) => connection === null);
       toast(say(isSeen ? 'disconnect.done' : 'onTheWay'), isSeen ? 'success' : 'info');
       await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-      if (isSeen && isHere()) await navigate({ to: '/welcome' });
+      if (!isSeen) setAsking(false);
+      // By then this page shows that no store is connected, and this part of it is gone.
+      else if (router.state.location.pathname === '/connection') await navigate({ to: '/welcome' });
     },
     onError: (error) => toast(problemText(error, say), 'error'),
   });

@@ -37,7 +37,7 @@ export const CustomersCard = ({ search, currency }: { search: DashboardSearch; c
                   key: String(customer.customerId),
                   name: (
                     <TextLink to="/customers/$id" params={{ id: String(customer.customerId) }} color="inherit" underline="hover">
-                      <PersonName of={{ id: customer.customerId, name: customer.name }} />
+                      <PersonName of={{ id: customer.customerId, name: customer.name }} isRead />
                     </TextLink>
                   ),
                   value: Number(customer.sales.amount),

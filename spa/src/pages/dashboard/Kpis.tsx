@@ -62,7 +62,7 @@ const sparkOf = (trend: TrendBody | undefined, currency: string, name: Kpi['name
   if (trend === undefined) return [];
   const all = trend.points.filter((point) => point.figures.currency === currency).map((point) => ({ from: point.from, value: read[name](point.figures) }));
   const points = wholeParts(all, trend.window.from);
-  const { complete } = trendLines(points, [], { completeFrom: trend.completeFrom, completeTo: trend.completeTo, to: trend.window.to });
+  const { complete } = trendLines(points, [], { completeFrom: trend.completeFrom, completeTo: trend.completeTo, ...trend.window });
   const known = complete.filter((value) => value !== null);
   return known.length > 1 ? known : points.map((point) => point.value);
 };

@@ -100,8 +100,8 @@ const Drawn = ({ trend, currency, height, title, previousName, change }: DrawnPr
     );
   }
   const isWithheld = trend.previous === null || isNotComparable(trend.previous.from, trend);
-  const before = isWithheld || trend.previous === null ? [] : wholeParts(valuesOf(trend.previous.points, currency), trend.previous.from);
-  const lines = trendLines(points, before, { completeFrom: trend.completeFrom, completeTo: trend.completeTo, to: trend.window.to });
+  const before = isWithheld || trend.previous === null ? [] : valuesOf(trend.previous.points, currency);
+  const lines = trendLines(points, before, { completeFrom: trend.completeFrom, completeTo: trend.completeTo, ...trend.window, previousFrom: trend.previous?.from });
   return (
     <>
       <Suspense fallback={<Waiting height={height} />}>

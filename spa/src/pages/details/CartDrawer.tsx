@@ -22,7 +22,7 @@ const CartDrawer = (): ReactElement => {
   const id = Number(useParams({ from: '/inside/carts/$id' }).id);
   const cart = useQuery({ queryKey: ['cart', id], queryFn: ({ signal }) => getCart(id, { signal }) });
   return (
-    <Detail of="carts" title={cart.data ? <PersonName of={cart.data.customer} /> : say('carts.one')} query={cart}>
+    <Detail of="carts" title={cart.data ? <PersonName of={cart.data.customer} isRead /> : say('carts.one')} query={cart}>
       {(found) => (
         <>
           <Facts
@@ -74,10 +74,10 @@ const Person = ({ of: { customer } }: { of: CartBody }): ReactElement => (
       [
         <Sentence key="n" id="order.people" />,
         customer.id === null ? (
-          <PersonName of={customer} />
+          <PersonName of={customer} isRead />
         ) : (
           <TextLink to="/customers/$id" params={{ id: String(customer.id) }}>
-            <PersonName of={customer} />
+            <PersonName of={customer} isRead />
           </TextLink>
         ),
       ],

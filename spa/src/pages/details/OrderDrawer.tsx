@@ -12,7 +12,7 @@ import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
 import { channelName, paymentName } from '../../words/slugs';
 import { slugOf, statusName } from '../../words/statuses';
-import { OrderNumber, PersonName, Status } from '../lists/orderParts';
+import { isOrderRead, OrderNumber, PersonName, Status } from '../lists/orderParts';
 import { EmailLink, PhoneLink } from './contacts';
 import { Detail, Facts, Part } from './Detail';
 
@@ -146,7 +146,7 @@ const negated = (amount: string): string => (amount.startsWith('-') ? amount.sli
 const People = ({ order }: { order: OrderWithLinesBody }): ReactElement => {
   const locale = useLocale();
   const { customer, receiver } = order;
-  const name = <PersonName of={customer} />;
+  const name = <PersonName of={customer} isRead={isOrderRead(order)} />;
   const hasReceiver = receiver.name !== null && receiver.name !== customer.name;
   return (
     <Facts

@@ -13,6 +13,7 @@ import { type ReactElement, useId, useRef, useState } from 'react';
 
 import { requestExport, revokeExport } from '../../api/generated/client';
 import type { ExportBody } from '../../api/generated/client.schemas';
+import { commandKey } from '../../api/commandKey';
 import { readUntil } from '../../api/readUntil';
 import { bytes, flooredPercent } from '../../format/numbers';
 import { Moment } from '../../format/shown';
@@ -120,12 +121,12 @@ const Actions = ({ file }: { file: ExportBody }): ReactElement => {
   const reread = (): Promise<void> => client.invalidateQueries({ queryKey: ['exports'] });
   const onError = (error: unknown): void => toast(problemText(error, say), 'error');
   // A second press after a lost answer asks for the same file; after an answer, for another.
-  const key = useRef(crypto.randomUUID());
+  const key = useRef<string>();
   const again = useMutation({
     mutationFn: () =>
-      requestExport({ reportType: file.reportType, format: file.format, filters: file.filters, personalData: file.personalData }, { headers: { 'idempotency-key': key.current } }),
+      requestExport({ reportType: file.reportType, format: file.format, filters: file.filters, personalData: file.personalData }, { headers: { 'idempotency-key': (key.current ??= commandKey()) } }),
     onSuccess: async ({ jobId }) => {
-      key.current = crypto.randomUUID();
+      key.current = undefined;
       await readUntil(client, newestExports, ({ items }) => items.some((one) => one.jobId === jobId));
     },
     onError,

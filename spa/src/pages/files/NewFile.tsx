@@ -13,6 +13,7 @@ import { type ReactElement, useId, useMemo, useState } from 'react';
 
 import { requestExport } from '../../api/generated/client';
 import { ExportFormat, ExportReport } from '../../api/generated/client.schemas';
+import { commandKey } from '../../api/commandKey';
 import { readUntil } from '../../api/readUntil';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
@@ -47,7 +48,7 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
   const days = period === 'asked' ? { from: wanted.from ?? '', to: wanted.to ?? '' } : daysOf({ period });
   // The same wishes are the same file, however often it is pressed.
   const wishes = JSON.stringify([report, format, days, hasPeople, isMailed]);
-  const { key } = useMemo(() => ({ of: wishes, key: crypto.randomUUID() }), [wishes]);
+  const { key } = useMemo(() => ({ of: wishes, key: commandKey() }), [wishes]);
   const asking = useMutation({
     mutationFn: () =>
       requestExport(

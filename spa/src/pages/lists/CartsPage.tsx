@@ -31,14 +31,14 @@ const kind: ListKind<CartBody> = {
   sorts: Object.values(CartSort),
   id: (cart) => cart.id,
   columns: [
-    { word: 'column.customer', show: (cart) => <PersonName of={cart.customer} /> },
+    { word: 'column.customer', show: (cart) => <PersonName of={cart.customer} isRead /> },
     { word: 'column.status', show: (cart) => <CartStatus status={cart.status} /> },
     { word: 'column.age', show: (cart) => <Ago at={cart.createdAt} /> },
     { word: 'column.items', isNumber: true, show: (cart) => <Count of={cart.lines.length} /> },
     { word: 'column.total', isNumber: true, show: total },
   ],
   card: (cart) => ({
-    title: <PersonName of={cart.customer} />,
+    title: <PersonName of={cart.customer} isRead />,
     line: (
       <>
         <Sentence id="column.age" /> <Ago at={cart.createdAt} />

@@ -5,7 +5,7 @@ import { listOrderFacets, listOrders } from '../../api/generated/client';
 import { type OrderBody, OrderSort } from '../../api/generated/client.schemas';
 import { Moment, Money } from '../../format/shown';
 import { type ListKind, ListPage } from './ListPage';
-import { OrderNumber, PersonName, Status } from './orderParts';
+import { isOrderRead, OrderNumber, PersonName, Status } from './orderParts';
 
 const total = (order: OrderBody): ReactElement | null => (order.total === null ? null : <Money of={order.total} />);
 
@@ -20,7 +20,7 @@ const kind: ListKind<OrderBody> = {
   id: (order) => order.id,
   columns: [
     { word: 'column.number', show: (order) => <OrderNumber of={order} /> },
-    { word: 'column.customer', show: (order) => <PersonName of={order.customer} /> },
+    { word: 'column.customer', show: (order) => <PersonName of={order.customer} isRead={isOrderRead(order)} /> },
     { word: 'column.status', show: (order) => <Status of={order.status} /> },
     { word: 'column.date', show: (order) => <Moment at={order.createdAt} /> },
     { word: 'column.total', isNumber: true, show: total },
@@ -29,7 +29,7 @@ const kind: ListKind<OrderBody> = {
     title: <OrderNumber of={order} />,
     line: (
       <>
-        <PersonName of={order.customer} /> · <Moment at={order.createdAt} />
+        <PersonName of={order.customer} isRead={isOrderRead(order)} /> · <Moment at={order.createdAt} />
       </>
     ),
     figure: total(order),

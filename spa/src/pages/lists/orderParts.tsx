@@ -3,7 +3,7 @@ import { useQuery } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 
 import type { OrderBody, OrderStateBody } from '../../api/generated/client.schemas';
-import { syncQuery } from '../../api/queries';
+import { isUnderWay, syncQuery } from '../../api/queries';
 import { Latin, Name } from '../../format/shown';
 import { useLocale } from '../../words/locale';
 import { Sentence } from '../../words/words';
@@ -15,13 +15,22 @@ export const Status = ({ of }: { of: OrderStateBody }): ReactElement | null => {
   return name === null ? null : <Chip size="small" variant="outlined" color={toneOf(of.slug)} label={<Name>{name}</Name>} />;
 };
 
+/** Whether an order's details have been read: a list has its total alone. */
+export const isOrderRead = ({ subTotal }: Pick<OrderBody, 'subTotal'>): boolean => subTotal !== null;
+
 export const OrderNumber = ({ of }: { of: Pick<OrderBody, 'number'> }): ReactElement =>
   of.number === null ? <Sentence id="unnumbered" /> : <Latin>{`#${of.number}`}</Latin>;
 
-/** Who bought. Without a name: somebody who was erased, or a guest, who has no account; both are known only once an import has come to its end. */
-export const PersonName = ({ of: { id, name } }: { of: { id: number | null; name: string | null } }): ReactElement => {
+interface PersonNameProps {
+  of: { id: number | null; name: string | null };
+  /** Whether all of it has been read: lists of Salla name nobody. */
+  isRead: boolean;
+}
+
+/** Who bought. Without a name: somebody who was erased, or a guest, who has no account; while an import is under way, nobody knows yet. */
+export const PersonName = ({ of: { id, name }, isRead }: PersonNameProps): ReactElement => {
   const sync = useQuery(syncQuery());
   if (name !== null) return <Name>{name}</Name>;
-  if (sync.data?.status !== 'completed') return <Sentence id="none" />;
+  if (!isRead || sync.data === undefined || isUnderWay(sync.data.status)) return <Sentence id="none" />;
   return <Sentence id={id === null ? 'guest' : 'erased'} />;
 };

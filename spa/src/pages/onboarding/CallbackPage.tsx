@@ -47,11 +47,11 @@ const CallbackPage = (): ReactElement => {
     },
     onSuccess: async ({ store }) => {
       forgetSecrets();
-      const isSeen = await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
+      const isSeen = (): Promise<boolean> => readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
+      // Any other page would ask for a connection once more.
+      while (isHere() && !(await isSeen())) toast(say('onTheWay'), 'info');
       await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-      if (!isSeen) toast(say('onTheWay'), 'info');
-      // Where it is not seen yet, the first page would ask for a connection once more.
-      if (isHere()) await navigate({ to: isSeen ? '/' : '/connection', replace: true });
+      if (isHere()) await navigate({ to: '/', replace: true });
     },
   });
   const hasAnswer = state !== undefined && (code !== undefined || denied !== undefined);

@@ -12,7 +12,7 @@ import { type ReactElement, useState } from 'react';
 import { estimateImport, startImport } from '../../api/generated/client';
 import type { EstimateBody } from '../../api/generated/client.schemas';
 import { codeOf } from '../../api/problem';
-import { expectNews, isUnderWay, syncQuery } from '../../api/queries';
+import { expectNews, isUnderWay, newsCame, syncQuery } from '../../api/queries';
 import { readUntil } from '../../api/readUntil';
 import { duration, roundTimeLeft } from '../../format/timeLeft';
 import { BusyButton } from '../../shell/BusyButton';
@@ -39,7 +39,7 @@ export const PeriodChoice = ({ storeName }: { storeName: string }): ReactElement
       // An import that runs already is the one that was asked for.
       if (error && codeOf(error) !== 'sync-conflict') return;
       expectNews();
-      await readUntil(client, syncQuery(), ({ runId, status }) => (body ? runId === body.runId : isUnderWay(status)));
+      if (await readUntil(client, syncQuery(), ({ runId, status }) => (body ? runId === body.runId : isUnderWay(status)))) newsCame();
       if (isHere()) await navigate({ to: '/import' });
     },
   });

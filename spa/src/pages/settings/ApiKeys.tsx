@@ -97,9 +97,13 @@ const NewKey = ({ isRevoked, reread }: NewKeyProps): ReactElement => {
   const say = useSay();
   const [name, setName] = useState('');
   const [scopes, setScopes] = useState<KeyScope[]>(['reports', 'lists']);
+  const [madeAt, setMadeAt] = useState(0);
   const making = useMutation({
     mutationFn: () => makeApiKey({ name: name.trim(), scopes }),
-    onSuccess: () => setName(''),
+    onSuccess: () => {
+      setName('');
+      setMadeAt(Date.now());
+    },
     // After a lost answer, too: the key may have been made, and then it can be revoked.
     onSettled: reread,
   });
@@ -113,7 +117,7 @@ const NewKey = ({ isRevoked, reread }: NewKeyProps): ReactElement => {
         if (name.trim() !== '' && scopes.length > 0) making.mutate();
       }}
     >
-      {making.data && !isRevoked(making.data.id, making.submittedAt) && <MadeKey secret={making.data.key} />}
+      {making.data && !isRevoked(making.data.id, madeAt) && <MadeKey secret={making.data.key} />}
       {making.isError && (
         <Alert severity="error" variant="outlined" role="alert">
           {problemText(making.error, say)}
