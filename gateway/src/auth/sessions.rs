@@ -211,7 +211,8 @@ impl Family {
         let row = sqlx::query(
             "SELECT expires_at < now(), rotated_at IS NOT NULL, rotated_at > now() - make_interval(secs => $3), successor,
                     rotated_at = '-infinity'
-                        OR EXISTS (SELECT FROM refresh_tokens later WHERE later.family_id = $2 AND later.rotated_at > asked.rotated_at),
+                        OR EXISTS (SELECT FROM refresh_tokens later WHERE later.family_id = $2 AND later.rotated_at >= asked.rotated_at
+                             AND later.token_hash <> asked.token_hash),
                     (SELECT count(*) FROM refresh_tokens later
                      WHERE later.family_id = $2 AND later.rotated_at = '-infinity' AND later.expires_at > asked.expires_at)
              FROM refresh_tokens asked WHERE token_hash = $1 AND family_id = $2",

@@ -82,7 +82,7 @@ fn a_client_that_has_an_answer_is_not_sent_it_again() {
 fn a_long_answer_is_compressed_for_a_client_that_accepts_it() {
     SHARED.run(async {
         let world = SHARED.world().await?;
-        let (merchant, _) = Merchant::with_store(&world.gateway, &world.sim_url, 1_602).await?;
+        let (merchant, _) = Merchant::with_store(&world.gateway, &world.sim_url, 1_690).await?;
         let path = "/api/v1/reports/sales-trend?from=2025-01-01&to=2025-06-30&granularity=day";
         let plain = merchant.looking(path).send().await?;
         ensure!(!plain.headers().contains_key(CONTENT_ENCODING), "{:?}", plain.headers());
