@@ -19,6 +19,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use qafila_gateway::routes::openapi;
+use qafila_gateway::web_app::Named;
 use qafila_stack::layout::Layout;
 use tokio::net::TcpListener;
 
@@ -112,8 +113,10 @@ async fn pass(
         if let Either::Right(bytes) = &body { Some(uncompressed(&head.headers, bytes)?) } else { None };
     let known = known.as_deref();
     let answered = Answered { method: &method, path: &path, status: head.status, media_type, body: known };
-    CHECKED.fetch_add(1, Ordering::Relaxed);
-    if let Some(fault) = CONTRACT.fault(&answered) {
+    // Pages of the web app are none of the document's.
+    let is_of_api = Named::by(&method, &path).is_none();
+    CHECKED.fetch_add(u64::from(is_of_api), Ordering::Relaxed);
+    if is_of_api && let Some(fault) = CONTRACT.fault(&answered) {
         OUTSIDE.fetch_add(1, Ordering::Relaxed);
         eprintln!("outside the OpenAPI document: {fault}");
         let mut response = Response::new(Either::Right(Full::new(fault.into())));
