@@ -25,7 +25,7 @@ pub const COOKIE: &str = "qafila_refresh";
 pub const COOKIE_PATH: &str = "/api/v1/auth";
 const REFRESH_DAYS: i64 = 30;
 const GRACE_SECONDS: f64 = 30.0;
-/// Answers to one token that may be lost, each for longer than the grace. More are somebody who asks with a token that is not theirs.
+/// Answers to one token that may be lost, each for longer than the grace. More than these are taken for a stolen token.
 const MAX_REPLACED: i64 = 3;
 /// What is handed on is forgotten so long after the grace: a rotation that has begun within it still finds it.
 const SWEEP_MARGIN_SECONDS: f64 = 60.0;
@@ -96,17 +96,19 @@ impl Sessions {
             Successor::None => Some(family.issue_after(&mut transaction, token).await?),
             Successor::Recent(Some(sealed)) => family.current(&mut transaction, token, &sealed).await?,
             Successor::Recent(None) => None,
-            Successor::Unused { replaced } if replaced < MAX_REPLACED => {
-                tracing::warn!(event = "refresh token replaced", userId = %family.user_id, replaced = replaced + 1);
-                family.revoke_unused(&mut transaction).await?;
-                Some(family.issue_after(&mut transaction, token).await?)
-            }
-            Successor::Unused { .. } | Successor::Used => {
-                end(&mut transaction, family.id).await?;
-                transaction.commit().await?;
-                tracing::warn!(event = "refresh token reused", userId = %family.user_id);
-                return Ok(None);
-            }
+            Successor::Past => match family.replacements(&mut transaction, token).await? {
+                Some(replaced) if replaced < MAX_REPLACED => {
+                    tracing::warn!(event = "refresh token replaced", userId = %family.user_id, replaced = replaced + 1);
+                    family.revoke_unused(&mut transaction).await?;
+                    Some(family.issue_after(&mut transaction, token).await?)
+                }
+                _ => {
+                    end(&mut transaction, family.id).await?;
+                    transaction.commit().await?;
+                    tracing::warn!(event = "refresh token reused", userId = %family.user_id);
+                    return Ok(None);
+                }
+            },
         };
         transaction.commit().await?;
         let identity = Identity {
@@ -117,7 +119,7 @@ impl Sessions {
         Ok(current.map(|current| (identity, current)))
     }
 
-    /// Whose token it is; none where nobody's, or a session's that has ended.
+    /// The user of a token; none where the token is unknown or its session has ended.
     pub async fn owner(&self, token: &str) -> Result<Option<UserId>, Problem> {
         let owner = sqlx::query_scalar(
             "SELECT user_id FROM session_families JOIN refresh_tokens USING (family_id) WHERE token_hash = $1 AND ended_at IS NULL",
@@ -182,10 +184,8 @@ enum Successor {
     None,
     /// A token, sealed under it, so short a time ago that it is handed on; none where an earlier version of Qafila issued it.
     Recent(Option<Vec<u8>>),
-    /// A token, longer ago, that was not used so far; so many before it were replaced, each because its answer was lost.
-    Unused { replaced: i64 },
-    /// A token, longer ago, that was used: nobody honest asks with the one before it.
-    Used,
+    /// A token, longer ago: its answer was lost, or the token that is asked with is not the caller's.
+    Past,
 }
 
 impl Family {
@@ -209,13 +209,8 @@ impl Family {
 
     async fn link(&self, connection: &mut PgConnection, token: &str) -> Result<Option<Link>, sqlx::Error> {
         let row = sqlx::query(
-            "SELECT expires_at < now(), rotated_at IS NOT NULL, rotated_at > now() - make_interval(secs => $3), successor,
-                    rotated_at = '-infinity'
-                        OR EXISTS (SELECT FROM refresh_tokens later WHERE later.family_id = $2 AND later.rotated_at >= asked.rotated_at
-                             AND later.token_hash <> asked.token_hash),
-                    (SELECT count(*) FROM refresh_tokens later
-                     WHERE later.family_id = $2 AND later.rotated_at = '-infinity' AND later.expires_at > asked.expires_at)
-             FROM refresh_tokens asked WHERE token_hash = $1 AND family_id = $2",
+            "SELECT expires_at < now(), rotated_at IS NOT NULL, rotated_at > now() - make_interval(secs => $3), successor
+             FROM refresh_tokens WHERE token_hash = $1 AND family_id = $2",
         )
         .bind(hash(token))
         .bind(self.id)
@@ -227,8 +222,7 @@ impl Family {
         let successor = match (is_rotated, is_recent) {
             (false, _) => Successor::None,
             (true, Some(true)) => Successor::Recent(row.try_get(3)?),
-            (true, _) if row.try_get(4)? => Successor::Used,
-            (true, _) => Successor::Unused { replaced: row.try_get(5)? },
+            (true, _) => Successor::Past,
         };
         Ok(Some(Link { is_expired: row.try_get(0)?, successor }))
     }
@@ -246,9 +240,7 @@ impl Family {
             match self.link(connection, &current).await?.map(|link| link.successor) {
                 Some(Successor::None) => return Ok(Some(RefreshToken(current))),
                 Some(Successor::Recent(Some(sealed))) => current = self.open(&current, &sealed)?,
-                Some(Successor::Recent(None) | Successor::Unused { .. } | Successor::Used) | None => {
-                    return Ok(None);
-                }
+                Some(Successor::Recent(None) | Successor::Past) | None => return Ok(None),
             }
         }
         Ok(None)
@@ -259,7 +251,27 @@ impl Family {
         opened.map_err(|error| Problem::unavailable("refresh token", &error))
     }
 
-    /// The token that nobody has used counts as used before all others from now on.
+    /// How many successors of a past token were replaced so far; none where its successor was used, or where it was replaced itself.
+    async fn replacements(
+        &self,
+        connection: &mut PgConnection,
+        token: &str,
+    ) -> Result<Option<i64>, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT (SELECT count(*) FROM refresh_tokens later
+                     WHERE later.family_id = $2 AND later.rotated_at = '-infinity' AND later.expires_at > asked.expires_at)
+             FROM refresh_tokens asked
+             WHERE token_hash = $1 AND family_id = $2 AND rotated_at > '-infinity' AND NOT EXISTS (
+                 SELECT FROM refresh_tokens later WHERE later.family_id = $2 AND later.rotated_at >= asked.rotated_at
+                     AND later.token_hash <> asked.token_hash)",
+        )
+        .bind(hash(token))
+        .bind(self.id)
+        .fetch_optional(connection)
+        .await
+    }
+
+    /// The family's unused token counts from now on as used before all others.
     async fn revoke_unused(&self, connection: &mut PgConnection) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE refresh_tokens SET rotated_at = '-infinity' WHERE family_id = $1 AND rotated_at IS NULL",

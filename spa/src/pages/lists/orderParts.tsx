@@ -23,7 +23,7 @@ export const OrderNumber = ({ of }: { of: Pick<OrderBody, 'number'> }): ReactEle
 
 interface PersonNameProps {
   of: { id: number | null; name: string | null };
-  /** Whether all of it has been read: lists of Salla name nobody. */
+  /** Whether the details have been read: Salla's lists have no customers. */
   isRead: boolean;
 }
 
