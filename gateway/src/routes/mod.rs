@@ -24,6 +24,8 @@ pub mod webhooks;
 use std::convert::Infallible;
 use std::sync::Arc;
 
+use futures::FutureExt;
+use futures::future::BoxFuture;
 use qafila_projections::oltp::merchants;
 use qafila_schemas::ids::MerchantId;
 use warp::filters::BoxedFilter;
@@ -164,7 +166,7 @@ macro_rules! method {
             H: Fn(Arc<App>, Call) -> F + Clone + Send + Sync + 'static,
             F: Future<Output = Answer> + Send + 'static,
         {
-            handled(path.and(warp::$name()).boxed(), app, handler)
+            handled(path.boxed().and(warp::$name()).boxed(), app, handler)
         }
     };
 }
@@ -182,7 +184,7 @@ macro_rules! method_of {
             H: Fn(Arc<App>, Call, String) -> F + Clone + Send + Sync + 'static,
             F: Future<Output = Answer> + Send + 'static,
         {
-            handled_of(path.and(warp::$method()).boxed(), app, handler)
+            handled_of(path.boxed().and(warp::$method()).boxed(), app, handler)
         }
     };
 }
@@ -197,13 +199,7 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     let app = Arc::clone(app);
-    matched
-        .and(call())
-        .then(move |id: String, call: Call| {
-            let answering = handler(Arc::clone(&app), call, id);
-            async move { answering.await.unwrap_or_else(Reply::into_response) }
-        })
-        .boxed()
+    answered_of(matched, Arc::new(move |id, call| Box::pin(handler(Arc::clone(&app), call, id))))
 }
 
 fn handled<H, F>(matched: BoxedFilter<()>, app: &Arc<App>, handler: H) -> BoxedFilter<(Response,)>
@@ -212,13 +208,26 @@ where
     F: Future<Output = Answer> + Send + 'static,
 {
     let app = Arc::clone(app);
-    matched
-        .and(call())
-        .then(move |call: Call| {
-            let answering = handler(Arc::clone(&app), call);
-            async move { answering.await.unwrap_or_else(Reply::into_response) }
-        })
-        .boxed()
+    answered(matched, Arc::new(move |call| Box::pin(handler(Arc::clone(&app), call))))
+}
+
+// Handlers are boxed before warp sees them: its filters are made once, and not anew for each of seventy routes, which took the compiler 40 s.
+type Answering = BoxFuture<'static, Answer>;
+
+fn answered(
+    matched: BoxedFilter<()>,
+    handler: Arc<dyn Fn(Call) -> Answering + Send + Sync>,
+) -> BoxedFilter<(Response,)> {
+    let answer = move |call| handler(call).map(|answer| answer.unwrap_or_else(Reply::into_response));
+    matched.and(call()).then(answer).boxed()
+}
+
+fn answered_of(
+    matched: BoxedFilter<(String,)>,
+    handler: Arc<dyn Fn(String, Call) -> Answering + Send + Sync>,
+) -> BoxedFilter<(Response,)> {
+    let answer = move |id, call| handler(id, call).map(|answer| answer.unwrap_or_else(Reply::into_response));
+    matched.and(call()).then(answer).boxed()
 }
 
 /// What no route took.
