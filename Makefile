@@ -1,6 +1,6 @@
 # The index of commands. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench torture up down status reset check fmt deny spa spa-dev spa-check spa-test journeys screenshots prerequisites build local build-release build-local
+.PHONY: help demo test bench torture up down status reset check fmt deny spa spa-dev spa-check spa-test journeys screenshots prerequisites build local build-release build-local build-stack servers
 
 PREREQUISITES := deploy/local/prerequisites.sh
 SPA_SOURCES := $(shell find spa/src spa/build spa/public -type f -not -path '*/generated/*') $(wildcard spa/*.json spa/*.ts spa/*.mjs spa/*.html)
@@ -78,14 +78,21 @@ deny: prerequisites ## Licences, sources and advisories of dependencies; builds 
 build: prerequisites ## Everything as it is released
 	@$(MAKE) --no-print-directory -j2 build-release spa
 
+# The servers are fetched beside them, as soon as there is a program that can.
 local: prerequisites
-	@$(MAKE) --no-print-directory -j2 build-local spa
+	@$(MAKE) --no-print-directory -j3 build-local spa servers
+
+servers: build-stack
+	@target/local/qafila-stack fetch
 
 build-release: prerequisites
 	@cargo build --locked --release --workspace
 
-build-local: prerequisites
+build-local: build-stack
 	@cargo build --locked --profile local --workspace $(PROGRAMS)
+
+build-stack: prerequisites
+	@cargo build --locked --profile local --workspace --bin qafila-stack
 
 spa/node_modules/.package-lock.json: spa/package-lock.json spa/package.json | prerequisites
 	@cd spa && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

@@ -1,4 +1,4 @@
-//! `qafila-stack up | down | status | reset | env`
+//! `qafila-stack fetch | up | down | status | reset | env`
 
 use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
@@ -16,6 +16,8 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Fetches the servers where they are missing, and starts nothing.
+    Fetch,
     /// Starts what is not running and waits until it is ready; repairs a half-started stack.
     Up,
     /// Stops everything that was started here.
@@ -43,6 +45,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<()> {
     let stack = Stack::open(Layout::find()?)?;
     match command {
+        Command::Fetch => stack.fetch(),
         Command::Up => stack.up().await,
         Command::Down => stack.down().await,
         Command::Status => print(&stack.status()),

@@ -52,7 +52,7 @@ impl Stack {
     /// Starts what is not running and waits until all is ready.
     pub async fn up(&self) -> Result<()> {
         let _alone = self.lock()?;
-        self.fetch()?;
+        self.fetch_missing()?;
         tokio::try_join!(
             self.up_postgres_and_registry(),
             self.up_kafka(),
@@ -63,9 +63,15 @@ impl Stack {
         Ok(())
     }
 
-    /// Fetches what is missing before anything starts: a fetch lasts as long as the network likes, and the time in which a
-    /// started server must be ready would run out beside it.
-    fn fetch(&self) -> Result<()> {
+    /// Fetches the servers where they are missing, and starts nothing.
+    pub fn fetch(&self) -> Result<()> {
+        let _alone = self.lock()?;
+        self.fetch_missing()
+    }
+
+    /// Before anything starts: a fetch lasts as long as the network likes, and the time in which a started server must be ready would run out
+    /// beside it.
+    fn fetch_missing(&self) -> Result<()> {
         let servers: [(&str, &[downloads::Fetch]); 4] = [
             ("QAFILA_DATABASE_OWNER_URL", &[downloads::postgres]),
             ("QAFILA_KAFKA_BROKERS", &[downloads::kafka, downloads::java]),
@@ -211,6 +217,7 @@ impl Stack {
             ("QAFILA_SMTP_URL", format!("smtp://127.0.0.1:{}", ports.mail)),
             ("QAFILA_MAIL_FROM", "Qafila <no-reply@qafila.example>".to_owned()),
             ("QAFILA_EXPORT_STORE", self.layout.local.join("exports").display().to_string()),
+            ("QAFILA_SUPPORT_URL", "mailto:support@qafila.example".to_owned()),
             ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
             ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
         ];
