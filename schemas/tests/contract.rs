@@ -66,6 +66,7 @@ fn order_fact() -> OrderFact {
         city: Some("الرياض".into()),
         country_code: Some("SA".into()),
         exchange_rate: Some("SAR:USD:0.266592".into()),
+        admin_url: Some("https://s.salla.sa/orders/order/wRK4mBzAZN081Ybb".into()),
         salla_updated_at: None,
         lines_complete: true,
         lines: vec![line(), line()],

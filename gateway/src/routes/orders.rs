@@ -62,6 +62,8 @@ pub struct OrderBody {
     city: Option<String>,
     /// ISO 3166.
     country_code: Option<String>,
+    /// Address (https) of its page in Salla's dashboard, which opens for the store's own people; null until its details were read.
+    admin_url: Option<String>,
 }
 
 /// State of an order.
@@ -284,6 +286,7 @@ impl From<Order> for OrderBody {
             },
             city: order.city,
             country_code: order.country_code,
+            admin_url: order.admin_url,
         }
     }
 }

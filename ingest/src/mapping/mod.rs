@@ -3,6 +3,7 @@
 //! A field of an odd shape costs that field alone: it is absent, counted and named. Only a document that is no JSON object or that names no
 //! id is an error; it goes to the dead letters and the others go on.
 
+mod addresses;
 pub mod customers;
 pub mod market;
 pub mod orders;

@@ -9,7 +9,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::people::{Person, country_code, email, phone_text};
-use super::{Document, Provenance, Unmappable, Unsealed, creation, document_id, row_currency, statuses};
+use super::{
+    Document, Provenance, Unmappable, Unsealed, addresses, creation, document_id, row_currency, statuses,
+};
 use crate::salla::shapes::amounts::{Currency, Money};
 use crate::salla::shapes::reading::{Notes, Object, Reading, Said, objects, rows};
 
@@ -76,6 +78,7 @@ impl Order<'_> {
         say(order.text("payment_method"), "payment_method", &mut seen.payment_method, &mut empty);
         say(order.text("source"), "channel", &mut seen.channel, &mut empty);
         say(order.flag("is_pending_payment"), "is_pending_payment", &mut seen.is_pending_payment, &mut empty);
+        seen.admin_url = addresses::admin_url(&order);
         statuses::read(&order, &mut seen, &mut empty);
         let currency = self.amounts(&order, &mut seen, &mut empty);
         say(order.exchange_rate(), "exchange_rate", &mut seen.exchange_rate, &mut empty);
@@ -336,6 +339,8 @@ mod tests {
         let lines = order.lines.expect("lines");
         assert_eq!(lines[0].sku.as_deref(), Some("sam-ssd-256g"));
         assert!(lines[0].options.as_ref().is_some_and(|text| text.contains("256G")));
+        let page = "https://s.salla.sa/orders/order/wRK4mBzAZN081YbbX3dal23kYrbxqP7j";
+        assert_eq!(order.admin_url.as_deref(), Some(page));
     }
 
     #[test]

@@ -64,6 +64,8 @@ pub struct Order {
     pub city: Option<String>,
     /// ISO 3166.
     pub country_code: Option<String>,
+    /// Address of its page in Salla's dashboard.
+    pub admin_url: Option<String>,
 }
 
 /// An order with its lines.
@@ -80,7 +82,7 @@ pub struct OrderWithLines {
 
 const COLUMNS: &str = "order_id, reference_id, created_at, salla_updated_at, status_slug, status_name, custom_status_name, payment_method,
     is_pending_payment, total, sub_total, shipping_cost, cash_on_delivery, tax, discount, currency, customer_id, channel, customer_name,
-    customer_phone, customer_email, receiver_name, receiver_phone, receiver_email, city, country_code";
+    customer_phone, customer_email, receiver_name, receiver_phone, receiver_email, city, country_code, admin_url";
 
 /// The orders of a merchant's store with these ids, in no order. `pool` is the query role's.
 pub async fn by_ids(

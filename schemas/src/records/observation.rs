@@ -132,6 +132,10 @@ pub struct OrderObservation {
     /// for one of the store's>', such as 'SAR:USD:0.266592'; null where it says none.
     #[serde(default)]
     pub exchange_rate: Option<String>,
+    /// Address (https) of the order's page in Salla's dashboard, which opens for the store's own people;
+    /// null where unknown.
+    #[serde(default)]
+    pub admin_url: Option<String>,
     /// Salla's own time of the last change. Milliseconds since the Unix epoch, UTC; null where unknown.
     #[serde(default)]
     pub salla_updated_at: Option<Millis>,

@@ -198,6 +198,7 @@ fn lists_show_every_row_once_and_details_are_opened_for_their_merchant_alone() {
             "{order:#}"
         );
         ensure!(order["linesComplete"] == true, "{order:#}");
+        ensure!(order["adminUrl"] == format!("https://s.salla.sa/orders/order/{id:x}"), "{order:#}");
         let sold = of_store(*store, |store| sales(store).count() as u64).await?;
         let bought = |found: &Vec<Value>| found.iter().filter_map(|one| one["orders"].as_u64()).sum::<u64>();
         let is_told = |found: &Vec<Value>| found.len() == 40 && bought(found) == sold;

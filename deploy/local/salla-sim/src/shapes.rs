@@ -128,6 +128,7 @@ pub fn order_details(store: &Store, order: &Order, full: bool) -> Value {
     details["id"] = json!(order.id);
     details["checkout_id"] = json!(order.id + 1);
     details["reference_id"] = json!(order.reference_id);
+    details["urls"]["admin"] = json!(format!("/orders/order/{:x}", order.id));
     details["date"] = date(order.created_at);
     details["updated_at"] = date(order.updated_at);
     details["status"] = status(order);

@@ -10,7 +10,7 @@ use sqlx::postgres::PgArguments;
 use super::contacts::{Contacts, ContactsLedger};
 use super::fields::{Claims, Fields, Layout};
 use super::lines::{LinesLedger, OrderLines};
-use super::register::{Origin, Rules, Sightings, Stamp};
+use super::register::{Origin, Register, Rules, Sightings, Stamp};
 use super::row::{Base, MergedRow};
 use super::table::{Columns, add, add_texts, time, unreadable_of};
 
@@ -52,6 +52,8 @@ pub struct Order {
     /// The latest that any source told; webhooks tell none.
     salla_updated_at: Option<Millis>,
     lines: OrderLines,
+    /// After the lines: what was seen of a field is stored by its place, and rows of before have none here.
+    admin_url: Register<String>,
 }
 
 /// What the ledger keeps of an order alone.
@@ -137,7 +139,12 @@ impl MergedRow for Order {
     type Fact = OrderFact;
 
     fn columns() -> Vec<(&'static str, &'static str)> {
-        let own = [("salla_updated_at", "timestamptz"), ("lines_complete", "boolean"), ("lines", "json")];
+        let own = [
+            ("salla_updated_at", "timestamptz"),
+            ("lines_complete", "boolean"),
+            ("lines", "json"),
+            ("admin_url", "text"),
+        ];
         LAYOUT.columns().into_iter().chain(own).collect()
     }
 
@@ -148,6 +155,7 @@ impl MergedRow for Order {
             contacts: Contacts::of_first(CONTACTS, &LAYOUT),
             salla_updated_at: None,
             lines: OrderLines::default(),
+            admin_url: Register::default(),
         }
     }
 
@@ -171,6 +179,10 @@ impl MergedRow for Order {
         let mut changed = latest != self.salla_updated_at;
         self.salla_updated_at = latest;
         let (lines, is_complete) = (seen.lines.take(), seen.lines_complete);
+        // One that is left out, or is none any more, takes none away: the page of an order does not move.
+        if let Some(admin_url) = seen.admin_url.take() {
+            changed |= self.admin_url.observe(Some(admin_url), stamp, rules);
+        }
         let claims = claims(seen, unreadable_of(&unreadable), empty, assumed);
         changed |= self.contacts.observe(&mut self.fields, claims, stamp, rules);
         if let Some(lines) = lines {
@@ -189,7 +201,8 @@ impl MergedRow for Order {
 
     fn remember(&mut self, rules: Rules) {
         let own = postcard::to_stdvec(&self.own_ledger()).unwrap_or_default();
-        self.base.ledger.remember(self.fields.seen().chain(std::iter::once(self.lines.seen())), rules);
+        let own_seen = [self.lines.seen(), self.admin_url.seen()];
+        self.base.ledger.remember(self.fields.seen().chain(own_seen), rules);
         self.base.ledger.own = own;
     }
 
@@ -197,10 +210,11 @@ impl MergedRow for Order {
         let created_at = self.base.created_at()?;
         let mut observed = self.fields.observed(rules);
         observed.add("lines", self.lines.stamp(rules));
+        observed.add("admin_url", self.admin_url.stamp(rules));
         let contacts: [Option<String>; CONTACTS] =
             std::array::from_fn(|place| self.contacts.shown(&self.fields, place).map(str::to_owned));
         let [customer_name, customer_phone, customer_email] = contacts;
-        let Self { base, fields, salla_updated_at, lines, .. } = self;
+        let Self { base, fields, salla_updated_at, lines, admin_url, .. } = self;
         let mut values = fields.into_values();
         for _ in 0..CONTACTS {
             values.text();
@@ -242,6 +256,7 @@ impl MergedRow for Order {
             salla_updated_at,
             lines_complete: lines.is_complete(),
             lines: lines.shown(),
+            admin_url: admin_url.into_value(),
             observed: observed.into_fact(),
         })
     }
@@ -261,7 +276,8 @@ impl MergedRow for Order {
                 serde_json::to_string(&row.lines.shown()).map_err(|error| sqlx::Error::Encode(error.into()))
             })
             .collect::<Result<_, _>>()?;
-        add_texts(into, lines.iter().map(|text| Some(text.as_str())))
+        add_texts(into, lines.iter().map(|text| Some(text.as_str())))?;
+        add_texts(into, rows.iter().map(|row| row.admin_url.value().map(String::as_str)))
     }
 
     fn read(
@@ -281,7 +297,8 @@ impl MergedRow for Order {
         let is_complete = columns.take()?;
         let lines: sqlx::types::Json<Vec<OrderLine>> = columns.take()?;
         let lines = OrderLines::stored(lines.0, is_complete, seen.next().unwrap_or_default(), ledger);
-        Ok(Self { base, fields, contacts, salla_updated_at, lines })
+        let admin_url = Register::stored(columns.take()?, seen.next().unwrap_or_default());
+        Ok(Self { base, fields, contacts, salla_updated_at, lines, admin_url })
     }
 
     fn unresolved_skus(&self) -> Vec<&str> {

@@ -13,6 +13,7 @@ import { Sentence, useSay } from '../../words/words';
 import { channelName, paymentName } from '../../words/slugs';
 import { slugOf, statusName } from '../../words/statuses';
 import { isOrderRead, OrderNumber, PersonName, Status } from '../lists/orderParts';
+import { AtSalla } from './AtSalla';
 import { EmailLink, PhoneLink } from './contacts';
 import { Detail, Facts, Part } from './Detail';
 
@@ -47,6 +48,7 @@ const OrderDrawer = (): ReactElement => {
           <Part title="order.history">
             <History id={id} />
           </Part>
+          {found.adminUrl !== null && <AtSalla label="order.atSalla" href={found.adminUrl} />}
         </>
       )}
     </Detail>

@@ -91,6 +91,7 @@ pub fn fact(merchant: MerchantId, connection: ConnectionId, order: i64) -> Order
         city: Some("الرياض".into()),
         country_code: Some("SA".into()),
         exchange_rate: None,
+        admin_url: None,
         salla_updated_at: None,
         lines_complete: false,
         lines: lines(),
