@@ -90,6 +90,8 @@ pub struct Config {
     pub trusted_proxies: Vec<IpNet>,
     /// `QAFILA_INSECURE_COOKIES`.
     pub insecure_cookies: bool,
+    /// `QAFILA_SUPPORT_URL`: where merchants find the operator's support, a page or a mail address; where it is unset, pages name none.
+    pub support_url: Option<Url>,
     /// `QAFILA_WEB_APP`: folder of the built web app; without it none is served.
     pub web_app: Option<WebApp>,
 }
@@ -199,6 +201,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let slot = self.optional("QAFILA_SLOT").unwrap_or_else(|| "0".into());
         let insecure_cookies =
             self.parsed("QAFILA_INSECURE_COOKIES", "true or false", "false", |t| t.parse().ok());
+        let support_url = self.support_url();
         let web_app = self.web_app();
         Some(Config {
             owner_url: owner_url?,
@@ -227,8 +230,21 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             api_keys: api_keys?,
             trusted_proxies: trusted_proxies?,
             insecure_cookies: insecure_cookies?,
+            support_url,
             web_app,
         })
+    }
+
+    fn support_url(&mut self) -> Option<Url> {
+        let text = self.optional("QAFILA_SUPPORT_URL")?;
+        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "https" | "mailto"));
+        if url.is_none() {
+            self.problems.push(
+                "QAFILA_SUPPORT_URL should be a page such as https://example.com/help, or mailto:support@example.com"
+                    .to_owned(),
+            );
+        }
+        url
     }
 
     fn web_app(&mut self) -> Option<WebApp> {
@@ -560,6 +576,7 @@ mod tests {
             "QAFILA_OPERATOR_KEYS" => Some("a:hunter2".into()),
             "QAFILA_KAFKA_PROPERTIES" => Some("sasl.password hunter2".into()),
             "QAFILA_TRUSTED_PROXIES" => Some("the proxy".into()),
+            "QAFILA_SUPPORT_URL" => Some("javascript:alert(1)".into()),
             _ => None,
         });
         let text = error.err().expect("nothing is set").to_string();
@@ -568,6 +585,7 @@ mod tests {
             "QAFILA_KAFKA_BROKERS",
             "QAFILA_KAFKA_PROPERTIES",
             "QAFILA_TRUSTED_PROXIES",
+            "QAFILA_SUPPORT_URL",
             "QAFILA_DATABASE_OWNER_URL",
             "QAFILA_SALLA_API_URL",
         ] {

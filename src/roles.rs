@@ -453,6 +453,7 @@ impl Process {
             api_keys: self.config.api_keys.clone(),
             trusted_proxies: TrustedProxies::new(self.config.trusted_proxies.clone()),
             metrics: self.metrics.clone(),
+            support_url: self.config.support_url.clone(),
             web_app: self.config.web_app.clone(),
         };
         let shutdown = self.shutdown.clone();

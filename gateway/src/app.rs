@@ -89,6 +89,8 @@ pub struct GatewayRole {
     pub trusted_proxies: TrustedProxies,
     /// Prometheus' view of this process.
     pub metrics: PrometheusHandle,
+    /// Where merchants find the operator's support.
+    pub support_url: Option<Url>,
     /// The web app; none where it is served elsewhere.
     pub web_app: Option<WebApp>,
 }
@@ -141,6 +143,8 @@ pub struct App {
     pub health: Health,
     /// Cookies without `Secure`.
     pub insecure_cookies: bool,
+    /// Where merchants find the operator's support.
+    pub support_url: Option<Url>,
     /// Prometheus' view of this process.
     pub metrics: PrometheusHandle,
 }
@@ -199,6 +203,7 @@ pub async fn run(
         order_histories: role.order_histories,
         health,
         insecure_cookies: role.insecure_cookies,
+        support_url: role.support_url,
         metrics: role.metrics,
     });
     let warming = tokio::spawn(warm_up(Arc::clone(&app), shutdown.clone()));

@@ -37,6 +37,8 @@ pub struct MeBody {
     connection: Option<ConnectionBody>,
     /// By kind of notification, whether it is mailed, too.
     mail_preferences: BTreeMap<&'static str, bool>,
+    /// Where support is found: an address of https or mailto; null where the operator names none.
+    support_url: Option<String>,
 }
 
 /// User, merchant and connection after a change.
@@ -253,6 +255,7 @@ async fn body(app: &App, identity: Identity, language: Language) -> Result<MeBod
     let mail_preferences = MAY_BE_UNWANTED.iter().map(|kind| (*kind, is_mailed(kind))).collect();
     Ok(MeBody {
         mail_preferences,
+        support_url: app.support_url.as_ref().map(ToString::to_string),
         user: UserBody { id: user.user_id.to_string(), email: user.email, locale: user.locale },
         merchant: MerchantBody { id: user.merchant_id.to_string(), store_name },
         connection,

@@ -46,9 +46,14 @@ const send = async (url: string, options: RequestInit, token: string | undefined
   }
 };
 
-const bodyOf = ({ head, text }: Answered): unknown => {
-  const isJson = head.headers.get('content-type')?.includes('json') ?? false;
-  return isJson ? (JSON.parse(text) as unknown) : text || undefined;
+/** Qafila answers JSON or nothing: another text is a captive portal's page, or half an answer. */
+const bodyOf = ({ text }: Answered): unknown => {
+  if (text === '') return undefined;
+  try {
+    return JSON.parse(text) as unknown;
+  } catch {
+    throw new ApiProblem(0, UNREACHABLE, '');
+  }
 };
 
 const remember = (head: Response, body: unknown): void => {

@@ -10,6 +10,7 @@ import { type ReactElement, type ReactNode, useEffect, useState } from 'react';
 import { ApiProblem, codeOf, UNREACHABLE } from '../api/problem';
 import { Latin, Moment } from '../format/shown';
 import { Sentence, useSay } from '../words/words';
+import { Support } from './Support';
 
 /** What is loaded sooner shows no skeleton (ms). */
 const SOON = 150;
@@ -108,7 +109,7 @@ export const Failure = ({ error, retry }: { error: unknown; retry: () => void })
       )}
       {problem?.requestId && (
         <Typography variant="caption" component="p" sx={{ color: 'text.secondary' }}>
-          <Sentence id="failed.request" values={{ id: <Latin key="id">{problem.requestId}</Latin> }} />
+          <Sentence id="failed.request" values={{ id: <Latin key="id">{problem.requestId}</Latin> }} /> <Support about={problem.requestId} />
         </Typography>
       )}
     </Alert>

@@ -53,7 +53,7 @@ export const TopBar = ({ openMenu }: { openMenu: () => void }): ReactElement => 
           <Search />
         </IconButton>
         <Bell />
-        <Account email={me.data?.user.email ?? ''} />
+        <Account email={me.data?.user.email ?? ''} supportUrl={me.data?.supportUrl ?? null} />
       </Toolbar>
       {isFinding && (
         <Suspense>
@@ -76,7 +76,7 @@ const useShortcut = (open: () => void): void => {
   });
 };
 
-const Account = ({ email }: { email: string }): ReactElement => {
+const Account = ({ email, supportUrl }: { email: string; supportUrl: string | null }): ReactElement => {
   const say = useSay();
   const other = useLocale() === 'ar' ? 'en' : 'ar';
   const logOut = useLogOut();
@@ -93,6 +93,11 @@ const Account = ({ email }: { email: string }): ReactElement => {
         <MenuItem lang={other} onClick={() => changeLanguage(other)}>
           {say('language.other')}
         </MenuItem>
+        {supportUrl !== null && (
+          <MenuItem component="a" href={supportUrl} target="_blank" rel="noreferrer">
+            {say('support')}
+          </MenuItem>
+        )}
         <MenuItem onClick={logOut}>{say('logOut')}</MenuItem>
       </MuiMenu>
     </>

@@ -12,6 +12,7 @@ describe('names of what Salla names by slugs', () => {
   it('else Salla’s word in Arabic and ours in English, and its slug only where nobody has a word', () => {
     const status = { slug: 'completed', name: 'تم التنفيذ', customName: null };
     expect([statusName('ar', status), statusName('en', status)]).toEqual(['تم التنفيذ', 'Completed']);
+    expect(statusName('ar', { slug: 'canceled', name: null, customName: null })).toBe('ملغي');
     expect(statusName('en', { slug: 'packed', name: null, customName: null })).toBe('packed');
     expect(statusName('en', { slug: null, name: null, customName: null })).toBeNull();
   });

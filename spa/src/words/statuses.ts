@@ -41,6 +41,9 @@ const slugs: Record<string, string> = {
   'طلب عرض سعر': 'request_quote',
 };
 
+/** Salla's words by slug: where several words mean one, the first. */
+const arabic = new Map(Object.entries(slugs).toReversed().map(([word, slug]) => [slug, word]));
+
 /** Letters that are typed in more than one way. */
 const spelt = (word: string): string => word.trim().replace(/[أإآ]/g, 'ا');
 
@@ -69,7 +72,7 @@ export const toneOf = (slug: string | null): Tone => (slug === null ? 'default' 
 
 /** The store's own word, else Salla's in Arabic and ours in English; the bare slug only where neither has a word. */
 export const statusName = (locale: Locale, { slug, name, customName }: Status): string | null => {
-  const ours = slug === null ? undefined : english[slug];
+  const ours = slug === null ? undefined : locale === 'en' ? english[slug] : arabic.get(slug);
   // Where the store has not renamed it, Salla sends its own word twice.
   const own = customName === name ? null : customName;
   return own ?? (locale === 'en' ? ours : undefined) ?? name ?? ours ?? slug;

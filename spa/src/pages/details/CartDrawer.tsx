@@ -9,7 +9,7 @@ import type { CartBody } from '../../api/generated/client.schemas';
 import { Latin, Moment, Money, Name, Quantity } from '../../format/shown';
 import { TextLink } from '../../shell/links';
 import { Sentence, useSay } from '../../words/words';
-import { CartStatus } from '../lists/CartsPage';
+import { StatusChip } from '../lists/StatusChip';
 import { PersonName } from '../lists/orderParts';
 import { Detail, Facts, Part } from './Detail';
 
@@ -27,7 +27,7 @@ const CartDrawer = (): ReactElement => {
         <>
           <Facts
             rows={[
-              [<Sentence key="st" id="column.status" />, <CartStatus key="s" status={found.status} />],
+              [<Sentence key="st" id="column.status" />, <StatusChip key="s" list="carts" slug={found.status} />],
               [<Sentence key="m" id={found.createdAtFrom === 'receipt' ? 'cart.firstHeard' : 'column.age'} />, <Moment key="a" at={found.createdAt} />],
               [<Sentence key="u" id="cart.updated" />, found.updatedAt && <Moment at={found.updatedAt} />],
               [<Sentence key="k" id="cart.coupon" />, found.couponCode && <Latin>{found.couponCode}</Latin>],

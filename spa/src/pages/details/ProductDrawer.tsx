@@ -12,7 +12,9 @@ import { addDays, calendarDay } from '../../format/times';
 import { Loaded } from '../../shell/Loaded';
 import { Sentence, useSay } from '../../words/words';
 import { ProductImage } from '../lists/ProductImage';
-import { ProductName, ProductStatus, Stock } from '../lists/ProductsPage';
+import { ProductName, Stock } from '../lists/ProductsPage';
+import { StatusChip } from '../lists/StatusChip';
+import { AtSalla, productAtSalla } from './AtSalla';
 import { Detail, Facts, Part } from './Detail';
 import { OrdersOf } from './OrdersOf';
 
@@ -36,6 +38,7 @@ const ProductDrawer = (): ReactElement => {
             <Trend id={id} />
           </Part>
           <OrdersOf title="product.orders" search={{ productId: id }} query={{ queryKey: ['ordersOf', 'product', id], queryFn: ({ signal }) => listOrders({ productId: id, limit: 5 }, { signal }) }} />
+          <AtSalla label="product.atSalla" href={productAtSalla(id)} />
         </>
       )}
     </Detail>
@@ -47,7 +50,7 @@ const Head = ({ of }: { of: ProductWithSalesBody }): ReactElement => (
     {of.image && <ProductImage src={of.image} size={160} />}
     <Facts
       rows={[
-        [<Sentence key="st" id="column.status" />, of.status && <ProductStatus of={of} />],
+        [<Sentence key="st" id="column.status" />, of.status && <StatusChip list="products" slug={of.status} />],
         [<Sentence key="p" id="column.price" />, of.price && <Money of={of.price} />],
         [<Sentence key="r" id="product.regularPrice" />, differs(of.regularPrice, of.price) && of.regularPrice && <Money of={of.regularPrice} />],
         [<Sentence key="s" id="product.salePrice" />, differs(of.salePrice, of.price) && of.salePrice && <Money of={of.salePrice} />],

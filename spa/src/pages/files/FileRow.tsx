@@ -21,6 +21,7 @@ import { duration, roundTimeLeft } from '../../format/timeLeft';
 import { rangeOf } from '../../format/times';
 import { BusyButton } from '../../shell/BusyButton';
 import { problemText } from '../../shell/problemText';
+import { Support } from '../../shell/Support';
 import { toast } from '../../shell/toasts';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay, type WordId } from '../../words/words';
@@ -92,7 +93,7 @@ const Standing = ({ file }: { file: ExportBody }): ReactElement | null => {
   if (file.status === 'failed') {
     return (
       <Typography variant="body2" sx={{ color: 'error.main' }}>
-        {file.advice ?? say('files.failed', { code: file.cause ?? '?' })}
+        {file.advice ?? say('files.failed', { code: file.cause ?? '?' })} <Support about={file.jobId} />
       </Typography>
     );
   }

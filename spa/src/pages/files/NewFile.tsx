@@ -1,6 +1,8 @@
 import Alert from '@mui/material/Alert';
+import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import Checkbox from '@mui/material/Checkbox';
+import Chip from '@mui/material/Chip';
 import Dialog from '@mui/material/Dialog';
 import DialogActions from '@mui/material/DialogActions';
 import DialogContent from '@mui/material/DialogContent';
@@ -21,6 +23,8 @@ import { toast } from '../../shell/toasts';
 import { useIsHere } from '../../shell/useIsHere';
 import { Sentence, useSay } from '../../words/words';
 import { daysOf, type Period, periods } from '../dashboard/search';
+import type { ListName } from '../lists/search';
+import { useStatusName } from '../lists/useStatusName';
 import { newestExports } from './exports';
 import type { FilesSearch } from './search';
 
@@ -31,6 +35,8 @@ interface NewFileProps {
 
 /** Reports that are of days; the others hold all that is known. */
 const ofDays: ExportReport[] = ['sales-trend', 'order-status', 'top-products', 'orders', 'order-items', 'carts'];
+/** Reports that can be of one status, and the list whose statuses these are. */
+const ofStatus: Partial<Record<ExportReport, ListName>> = { orders: 'orders', 'order-items': 'orders', products: 'products', carts: 'carts' };
 /** Reports in which people are named. */
 const ofPeople: ExportReport[] = ['orders', 'order-items', 'customers', 'carts'];
 
@@ -40,14 +46,23 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
   const title = useId();
   const client = useQueryClient();
   const isHere = useIsHere();
+  const statusName = useStatusName();
   const [report, setReport] = useState<ExportReport>(wanted.report);
   const [format, setFormat] = useState<ExportFormat>('xlsx');
-  const [period, setPeriod] = useState<Period | 'asked'>(wanted.from ? 'asked' : '12m');
+  const [period, setPeriod] = useState<Period | 'asked' | 'all'>(wanted.from ? 'asked' : wanted.isOfAllDays ? 'all' : '12m');
+  const [status, setStatus] = useState(wanted.status);
+  const [customerId, setCustomerId] = useState(wanted.customerId);
   const [hasPeople, setPeople] = useState(true);
   const [isMailed, setMailed] = useState(true);
-  const days = period === 'asked' ? { from: wanted.from ?? '', to: wanted.to ?? '' } : daysOf({ period });
+  const days = period === 'all' ? {} : period === 'asked' ? { from: wanted.from ?? '', to: wanted.to ?? '' } : daysOf({ period });
   // The same wishes are the same file, however often it is pressed.
-  const wishes = JSON.stringify([report, format, days, hasPeople, isMailed]);
+  const statusesOf = report === wanted.report || report === 'order-items' ? ofStatus[report] : undefined;
+  const filters = {
+    ...(ofDays.includes(report) ? days : {}),
+    ...(statusesOf && status !== undefined ? { status } : {}),
+    ...(report === 'orders' && customerId !== undefined ? { customerId } : {}),
+  };
+  const wishes = JSON.stringify([report, format, filters, hasPeople, isMailed]);
   const { key } = useMemo(() => ({ of: wishes, key: commandKey() }), [wishes]);
   const asking = useMutation({
     mutationFn: () =>
@@ -56,7 +71,7 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
           reportType: report,
           format,
           mail: isMailed,
-          ...(ofDays.includes(report) ? { filters: days } : {}),
+          ...(Object.keys(filters).length > 0 ? { filters } : {}),
           ...(ofPeople.includes(report) ? { personalData: hasPeople } : {}),
         },
         { headers: { 'idempotency-key': key } },
@@ -91,12 +106,26 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
         {ofDays.includes(report) && (
           <TextField select label={say('period.label')} value={period} onChange={(event) => setPeriod(event.target.value as Period)}>
             {wanted.from && <MenuItem value="asked">{say('files.period.asked')}</MenuItem>}
+            <MenuItem value="all">{say('files.period.all')}</MenuItem>
             {periods.map((one) => (
               <MenuItem key={one} value={one}>
                 {say(`period.${one}`)}
               </MenuItem>
             ))}
           </TextField>
+        )}
+        {(filters.status !== undefined || filters.customerId !== undefined) && (
+          <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
+            {statusesOf && status !== undefined && (
+              <Chip label={<bdi>{say('files.only.status', { status: statusName(statusesOf, status, null) })}</bdi>} onDelete={() => setStatus(undefined)} />
+            )}
+            {filters.customerId !== undefined && <Chip label={say('files.only.customer')} onDelete={() => setCustomerId(undefined)} />}
+          </Box>
+        )}
+        {wanted.isWider && report === wanted.report && (
+          <Alert severity="info" variant="outlined">
+            <Sentence id="files.wider" />
+          </Alert>
         )}
         {ofPeople.includes(report) && (
           <FormControlLabel control={<Checkbox checked={hasPeople} onChange={(_event, checked) => setPeople(checked)} />} label={say('files.people')} />

@@ -8,6 +8,11 @@ describe('address of the files', () => {
     expect(readFiles({ report: 'orders', from: '2026-02-01', to: '2026-01-31' })).toEqual({ report: 'orders' });
   });
 
+  it('is narrowed by one status and one customer, where they can be such', () => {
+    expect(readFiles({ report: 'orders', status: 'canceled', customerId: 7, isOfAllDays: true, isWider: true })).toEqual({ report: 'orders', status: 'canceled', customerId: 7, isOfAllDays: true, isWider: true });
+    expect(readFiles({ report: 'orders', status: ['a', 'b'], customerId: '7;8', isWider: 'yes' })).toEqual({ report: 'orders' });
+  });
+
   it('asks for nothing where the report is not known', () => {
     expect(readFiles({ report: 'salaries', from: '<script>' })).toEqual({});
   });

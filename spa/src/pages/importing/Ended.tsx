@@ -10,6 +10,7 @@ import { Latin } from '../../format/shown';
 import { BusyButton } from '../../shell/BusyButton';
 import { ButtonLink } from '../../shell/links';
 import { Section } from '../../shell/Section';
+import { Support } from '../../shell/Support';
 import { toast } from '../../shell/toasts';
 import { Sentence, useSay, type WordId } from '../../words/words';
 import { StepList } from './StepList';
@@ -33,7 +34,7 @@ export const Ended = ({ status, steps }: { status: SyncStatusBody; steps: Steps 
         <Result severity="error" title="import.failed" action={<AfterFailure cause={status.cause} />} steps={steps}>
           {status.advice ?? <Sentence id="import.unknownCause" values={{ code: status.cause ?? '?' }} />} <Sentence id="import.failed.kept" />
           <br />
-          <Sentence id="import.failed.job" values={{ job: <Latin key="job">{status.jobId ?? ''}</Latin> }} />
+          <Sentence id="import.failed.job" values={{ job: <Latin key="job">{status.jobId ?? ''}</Latin> }} /> <Support about={status.jobId} />
         </Result>
       );
     case 'cancelled':

@@ -11,6 +11,7 @@ import { ButtonLink } from '../../shell/links';
 import { Loaded } from '../../shell/Loaded';
 import { Page } from '../../shell/Page';
 import { Section } from '../../shell/Section';
+import { Support } from '../../shell/Support';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
 import { Ended } from './Ended';
@@ -69,7 +70,7 @@ const Standing = ({ status, isSilent }: { status: SyncStatusBody; isSilent: bool
         <StepList steps={steps} />
         {steps.unreadable > 0 && (
           <Typography variant="body2" sx={{ color: 'warning.main', marginBlockStart: 1 }}>
-            <Sentence id="import.unreadable" values={{ n: steps.unreadable }} />
+            <Sentence id="import.unreadable" values={{ n: steps.unreadable }} /> <Support about={status.jobId} />
           </Typography>
         )}
         <Typography variant="body2" sx={{ color: 'text.secondary', marginBlock: 2 }}>

@@ -1,23 +1,13 @@
-import Chip from '@mui/material/Chip';
 import { useSearch } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
 import { listCartFacets, listCarts } from '../../api/generated/client';
 import { type CartBody, CartSort } from '../../api/generated/client.schemas';
-import { Ago, Count, Money, Name } from '../../format/shown';
-import { Sentence, useSay } from '../../words/words';
+import { Ago, Count, Money } from '../../format/shown';
+import { Sentence } from '../../words/words';
 import { type ListKind, ListPage } from './ListPage';
 import { PersonName } from './orderParts';
-
-const words = { active: 'cart.status.active', purchased: 'cart.status.purchased' } as const;
-
-/** What became of a cart. */
-export const CartStatus = ({ status }: { status: string | null }): ReactElement | null => {
-  const say = useSay();
-  if (status === null) return null;
-  const word = words[status as keyof typeof words];
-  return <Chip size="small" label={word ? say(word) : <Name>{status}</Name>} />;
-};
+import { StatusChip } from './StatusChip';
 
 const total = (cart: CartBody): ReactElement | null => (cart.total === null ? null : <Money of={cart.total} />);
 
@@ -32,7 +22,7 @@ const kind: ListKind<CartBody> = {
   id: (cart) => cart.id,
   columns: [
     { word: 'column.customer', show: (cart) => <PersonName of={cart.customer} isRead /> },
-    { word: 'column.status', show: (cart) => <CartStatus status={cart.status} /> },
+    { word: 'column.status', show: (cart) => <StatusChip list="carts" slug={cart.status} /> },
     { word: 'column.age', show: (cart) => <Ago at={cart.createdAt} /> },
     { word: 'column.items', isNumber: true, show: (cart) => <Count of={cart.lines.length} /> },
     { word: 'column.total', isNumber: true, show: total },
@@ -45,7 +35,7 @@ const kind: ListKind<CartBody> = {
       </>
     ),
     figure: total(cart),
-    aside: <CartStatus status={cart.status} />,
+    aside: <StatusChip list="carts" slug={cart.status} />,
   }),
 };
 

@@ -19,10 +19,10 @@ import { rangeOf } from '../../format/times';
 import { useLocale } from '../../words/locale';
 import { Sentence, type Say, useSay, type WordId } from '../../words/words';
 import { channelName, paymentName } from '../../words/slugs';
-import { statusName } from '../../words/statuses';
 import { DaysChoice } from './DaysChoice';
 import type { ListKind } from './ListPage';
-import { chosenFilters, type ChosenFilter, filterCount, type ListSearch } from './search';
+import { chosenFilters, type ChosenFilter, filterCount, type ListName, type ListSearch } from './search';
+import { useStatusName } from './useStatusName';
 
 interface FiltersProps<T> {
   kind: ListKind<T>;
@@ -58,7 +58,7 @@ export const Filters = <T,>({ kind, search, change }: FiltersProps<T>): ReactEle
           </MenuItem>
         ))}
       </TextField>
-      <Chips search={search} change={change} facets={known} />
+      <Chips list={kind.name} search={search} change={change} facets={known} />
       <Drawer anchor="right" open={isOpen} onClose={() => setOpen(false)} slotProps={{ paper: { sx: { width: { xs: '100%', sm: 360 }, borderRadius: 0 } } }}>
         <Box sx={{ padding: 3, display: 'grid', gap: 2 }} role="dialog" aria-label={say('lists.filters', { n: 0 })}>
           <Box sx={{ display: 'flex', alignItems: 'center', justifyContent: 'space-between' }}>
@@ -68,7 +68,7 @@ export const Filters = <T,>({ kind, search, change }: FiltersProps<T>): ReactEle
             </IconButton>
           </Box>
           {known.filter((facet) => isChosen(facet.filter)).map((facet) => (
-            <FacetChoice key={facet.filter} facet={facet} search={search} change={change} />
+            <FacetChoice key={facet.filter} list={kind.name} facet={facet} search={search} change={change} />
           ))}
           <DaysChoice search={search} change={change} />
           <Amounts search={search} change={change} />
@@ -91,19 +91,20 @@ const sortWord = (sort: string): WordId => `sort.${sort.replace('-', '')}.${sort
 const isChosen = (name: string): name is ChosenFilter => (chosenFilters as readonly string[]).includes(name);
 
 /** What a value is called: as the store names it, else in the page's words, else as it is. */
-const useValueName = () => {
+const useValueName = (list: ListName) => {
   const locale = useLocale();
+  const statusOf = useStatusName();
   return (filter: string, value: string, label: string | null | undefined): string => {
-    if (filter === 'status') return statusName(locale, { slug: value, name: label ?? null, customName: null }) ?? value;
+    if (filter === 'status') return statusOf(list, value, label ?? null);
     if (filter === 'paymentMethod') return paymentName(locale, value);
     return filter === 'channel' ? channelName(locale, value) : (label ?? value);
   };
 };
 
-const FacetChoice = ({ facet, search, change }: { facet: FacetBody; search: ListSearch; change: FiltersProps<unknown>['change'] }): ReactElement => {
+const FacetChoice = ({ list, facet, search, change }: { list: ListName; facet: FacetBody; search: ListSearch; change: FiltersProps<unknown>['change'] }): ReactElement => {
   const say = useSay();
   const locale = useLocale();
-  const nameOf = useValueName();
+  const nameOf = useValueName(list);
   const filter = facet.filter as ChosenFilter;
   const chosen = search[filter] ?? [];
   const values = facet.values.filter((one) => chosen.includes(one.value));
@@ -158,10 +159,10 @@ const Amounts = ({ search, change }: { search: ListSearch; change: FiltersProps<
 };
 
 /** Each filter that is set, with a cross that ends it. */
-const Chips = ({ search, change, facets }: { search: ListSearch; change: FiltersProps<unknown>['change']; facets: FacetBody[] }): ReactElement => {
+const Chips = ({ list, search, change, facets }: { list: ListName; search: ListSearch; change: FiltersProps<unknown>['change']; facets: FacetBody[] }): ReactElement => {
   const say = useSay();
   const locale = useLocale();
-  const nameOf = useValueName();
+  const nameOf = useValueName(list);
   const values = chosenFilters.flatMap((filter) =>
     (search[filter] ?? []).map((value) => ({
       key: `${filter} ${value}`,

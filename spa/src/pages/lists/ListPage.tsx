@@ -1,3 +1,4 @@
+import FileDownloadOutlined from '@mui/icons-material/FileDownloadOutlined';
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
 import Paper from '@mui/material/Paper';
@@ -9,11 +10,13 @@ import { type ReactElement, type ReactNode, useCallback } from 'react';
 import type { FacetsBody, TotalBody } from '../../api/generated/client.schemas';
 import { meQuery, syncQuery } from '../../api/queries';
 import { count } from '../../format/numbers';
+import { ButtonLink } from '../../shell/links';
 import { Loaded } from '../../shell/Loaded';
 import { NoStore } from '../../shell/NoStore';
 import { Page } from '../../shell/Page';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay, type WordId } from '../../words/words';
+import { exportOf } from './exportOf';
 import { Filters } from './Filters';
 import { Pages } from './Pages';
 import { Rows } from './Rows';
@@ -65,7 +68,14 @@ export const ListPage = <T,>({ kind, search }: ListPageProps<T>): ReactElement =
   });
   if (me.data?.connection === null) return <NoStore title={say(kind.title)} />;
   return (
-    <Page title={say(kind.title)}>
+    <Page
+      title={say(kind.title)}
+      actions={
+        <ButtonLink to="/reports" search={exportOf(kind.name, search)} variant="outlined" startIcon={<FileDownloadOutlined />}>
+          <Sentence id="export" />
+        </ButtonLink>
+      }
+    >
       <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1, alignItems: 'flex-start' }}>
         <SearchBox label={say(kind.search)} find={search.find} change={(find) => change({ find, where: undefined })} />
         <Filters kind={kind} search={search} change={change} />

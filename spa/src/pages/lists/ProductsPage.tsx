@@ -1,5 +1,4 @@
 import Box from '@mui/material/Box';
-import Chip from '@mui/material/Chip';
 import { useSearch } from '@tanstack/react-router';
 import type { ReactElement } from 'react';
 
@@ -9,6 +8,7 @@ import { Count, Latin, Money, Name } from '../../format/shown';
 import { Sentence } from '../../words/words';
 import { type ListKind, ListPage } from './ListPage';
 import { ProductImage } from './ProductImage';
+import { StatusChip } from './StatusChip';
 
 export const ProductName = ({ of }: { of: Pick<ProductBody, 'name'> }): ReactElement =>
   of.name === null ? <Sentence id="unnamed" /> : <Name>{of.name}</Name>;
@@ -17,14 +17,6 @@ export const ProductName = ({ of }: { of: Pick<ProductBody, 'name'> }): ReactEle
 export const Stock = ({ of }: { of: ProductBody }): ReactElement | null => {
   if (of.unlimitedQuantity === true) return <Sentence id="stock.unlimited" />;
   return of.quantity === null ? null : <Count of={of.quantity} />;
-};
-
-const words = { hidden: 'product.hidden', out: 'product.out', sale: 'product.sale' } as const;
-
-export const ProductStatus = ({ of }: { of: ProductBody }): ReactElement | null => {
-  if (of.status === null) return null;
-  const word = words[of.status as keyof typeof words];
-  return <Chip size="small" label={word ? <Sentence id={word} /> : <Name>{of.status}</Name>} />;
 };
 
 /** A product's image beside its name; it is decoration, the name says the same. */
@@ -50,7 +42,7 @@ const kind: ListKind<ProductBody> = {
   columns: [
     { word: 'column.product', show: (product) => <Pictured of={product} /> },
     { word: 'column.sku', show: sku },
-    { word: 'column.status', show: (product) => <ProductStatus of={product} /> },
+    { word: 'column.status', show: (product) => <StatusChip list="products" slug={product.status} /> },
     { word: 'column.price', isNumber: true, show: price },
     { word: 'column.stock', isNumber: true, show: (product) => <Stock of={product} /> },
     { word: 'column.sold', isNumber: true, show: (product) => product.soldQuantity !== null && <Count of={product.soldQuantity} /> },

@@ -20,7 +20,7 @@ export const useMeChange = (): UseMutationResult<MeBody, Error, MeChangeBody, { 
       if (before) client.setQueryData(queryKey, { ...before, mailPreferences: { ...before.mailPreferences, ...change.mailPreferences } });
       return { before };
     },
-    onSuccess: ({ user, merchant, connection, mailPreferences }) => client.setQueryData(queryKey, { user, merchant, connection, mailPreferences }),
+    onSuccess: (me) => client.setQueryData(queryKey, me),
     onError: (error, _change, context) => {
       if (context?.before) client.setQueryData(queryKey, context.before);
       toast(problemText(error, say), 'error');

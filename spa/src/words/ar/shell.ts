@@ -31,6 +31,7 @@ export default {
   'loading.slow': 'يستغرق هذا وقتًا أطول من المعتاد.',
   'refetch.failed': 'تعذّر التحديث. هذه أرقام {moment}.',
   'failed.request': 'الرقم للدعم: {id}',
+  'support': 'تواصل مع الدعم',
   'copied': 'نُسخ',
   'copy': 'انسخ',
   'close': 'إغلاق',

@@ -29,6 +29,7 @@ export default {
   'loading.slow': 'This takes longer than usual.',
   'refetch.failed': 'Could not be refreshed. These figures are from {moment}.',
   'failed.request': 'Number for support: {id}',
+  'support': 'Contact support',
   'copied': 'Copied',
   'copy': 'Copy',
   'close': 'Close',
