@@ -30,6 +30,27 @@ test('a file is asked for from a report, made, mailed, downloaded and deleted', 
   await expect(page.getByRole('link', { name: say(locale, 'files.download') })).toHaveCount(0);
 });
 
+test('a list is exported as it is narrowed, and an order leads to its page at Salla', async ({ page, locale }) => {
+  await logIn(page, locale, await settledMerchant());
+  await page.goto(`/orders?status=${encodeURIComponent('["completed"]')}`);
+  await page.locator('a[href^="/orders/"]').first().click();
+  await expect(page.getByRole('link', { name: say(locale, 'order.atSalla') })).toHaveAttribute('href', /^https:\/\/s\.salla\.sa\/orders\/order\/\w+$/);
+  await page.keyboard.press('Escape');
+  await page.getByRole('link', { name: say(locale, 'export'), exact: true }).click();
+  const dialog = page.getByRole('dialog');
+  await expect(dialog.getByText(say(locale, 'files.only.status', { status: locale === 'ar' ? 'تم التنفيذ' : 'Completed' }))).toBeVisible();
+  await expectHealthy(page);
+  await dialog.getByRole('combobox').nth(1).click();
+  await page.getByRole('option', { name: 'CSV' }).click();
+  await dialog.getByRole('button', { name: say(locale, 'files.submit') }).click();
+  const link = page.getByRole('link', { name: say(locale, 'files.download') }).first();
+  await expect(link).toBeVisible({ timeout: 60_000 });
+  const [download] = await Promise.all([page.waitForEvent('download'), link.click()]);
+  const [, ...rows] = (await readFile(await download.path(), 'utf8')).trim().split('\n');
+  expect(rows.length).toBeGreaterThan(1);
+  for (const row of rows) expect(row).toContain('completed');
+});
+
 test('what happened is on the bell, and opens its page', async ({ page, locale }) => {
   await logIn(page, locale, await settledMerchant());
   await page.goto('/settings');
