@@ -12,6 +12,9 @@ with_stack = $(if $(STACK),$(STACK) $(1),echo "nothing was built yet: make up")
 # Node of the lock file: Debian's is too old. Where there is none for this machine, the system's.
 NODE = $$(if [ -x node_modules/.bin/node ]; then echo node_modules/.bin/node; else command -v node; fi)
 
+# Cargo counts its jobs by the machine's cores, and not by the few of a make that runs things side by side.
+ALONE := env -u MAKEFLAGS -u MFLAGS
+
 help: ## Lists the commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
@@ -78,21 +81,21 @@ deny: prerequisites ## Licences, sources and advisories of dependencies; builds 
 build: prerequisites ## Everything as it is released
 	@$(MAKE) --no-print-directory -j2 build-release spa
 
-# The servers are fetched beside them, as soon as there is a program that can.
+# The servers are fetched beside them, as soon as there is a program that can; where they cannot be had now, `up` tries again.
 local: prerequisites
 	@$(MAKE) --no-print-directory -j3 build-local spa servers
 
 servers: build-stack
-	@target/local/qafila-stack fetch
+	@target/local/qafila-stack fetch || echo 'the servers could not be fetched yet'
 
 build-release: prerequisites
-	@cargo build --locked --release --workspace
+	@$(ALONE) cargo build --locked --release --workspace
 
 build-local: build-stack
-	@cargo build --locked --profile local --workspace $(PROGRAMS)
+	@$(ALONE) cargo build --locked --profile local --workspace $(PROGRAMS)
 
 build-stack: prerequisites
-	@cargo build --locked --profile local --workspace --bin qafila-stack
+	@$(ALONE) cargo build --locked --profile local --workspace --bin qafila-stack
 
 spa/node_modules/.package-lock.json: spa/package-lock.json spa/package.json | prerequisites
 	@cd spa && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error

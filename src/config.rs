@@ -237,7 +237,11 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
 
     fn support_url(&mut self) -> Option<Url> {
         let text = self.optional("QAFILA_SUPPORT_URL")?;
-        let url = Url::parse(&text).ok().filter(|url| matches!(url.scheme(), "https" | "mailto"));
+        let is_known = |url: &Url| match url.scheme() {
+            "mailto" => url.path().contains('@'),
+            scheme => scheme == "https",
+        };
+        let url = Url::parse(&text).ok().filter(is_known);
         if url.is_none() {
             self.problems.push(
                 "QAFILA_SUPPORT_URL should be a page such as https://example.com/help, or mailto:support@example.com"

@@ -1,4 +1,4 @@
-import { newPerson, type Person } from './people';
+import { newAddress, newPerson, type Person } from './people';
 import { freshSeed, makeStore } from './salla';
 
 const gateway = process.env.QAFILA_URL ?? 'http://127.0.0.1:18080';
@@ -36,7 +36,7 @@ const areFiguresComplete = async (token: string): Promise<boolean> => {
 };
 
 const call = async <T>(method: string, path: string, body?: unknown, token?: string): Promise<T> => {
-  const headers = { 'content-type': 'application/json', ...(token ? { authorization: `Bearer ${token}` } : {}) };
+  const headers = { 'content-type': 'application/json', 'x-forwarded-for': newAddress(), ...(token ? { authorization: `Bearer ${token}` } : {}) };
   const answer = await fetch(`${gateway}/api/v1/${path}`, { method, headers, ...(body === undefined ? {} : { body: JSON.stringify(body) }) });
   if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
   return (await answer.json()) as T;

@@ -62,7 +62,7 @@ pub struct OrderBody {
     city: Option<String>,
     /// ISO 3166.
     country_code: Option<String>,
-    /// Address (https) of its page in Salla's dashboard, which opens for the store's own people; null until its details were read.
+    /// Address (https) of its page in Salla's dashboard, which opens for the store's own people; null where it is not known.
     admin_url: Option<String>,
 }
 

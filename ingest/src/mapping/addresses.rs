@@ -26,10 +26,20 @@ pub(super) fn main_image(product: &Object<'_, '_>) -> Said<String> {
 /// The page of an order in Salla's dashboard. Salla says a path, of other things a whole address. One that leads elsewhere, or carries anything
 /// beside the path, is not accepted: merchants follow it.
 pub(super) fn admin_url(order: &Object<'_, '_>) -> Option<String> {
-    let said = order.object("urls").value()?.text("admin").value()?;
+    let urls = order.object("urls").value()?;
+    let said = urls.text("admin").value()?;
+    let page = page_of_dashboard(&said);
+    if page.is_none() {
+        urls.note("admin");
+    }
+    page
+}
+
+fn page_of_dashboard(said: &str) -> Option<String> {
     let dashboard = Url::parse(DASHBOARD).expect("it is an address");
-    let url = dashboard.join(&said).ok()?;
-    let is_page = url.origin() == dashboard.origin()
+    let url = dashboard.join(said).ok()?;
+    let is_page = (said.starts_with('/') || said.starts_with(dashboard.as_str()))
+        && url.origin() == dashboard.origin()
         && url.username().is_empty()
         && url.password().is_none()
         && url.query().is_none()
@@ -73,9 +83,10 @@ mod tests {
     fn the_page_of_an_order_is_within_sallas_dashboard_and_carries_nothing() {
         let read = |urls: Value| {
             let (row, notes) = (json!({"id": 1, "urls": urls}).to_string(), Notes::default());
-            admin_url(&Object::parse(&row, String::new(), &notes).expect("an object"))
+            let page = admin_url(&Object::parse(&row, String::new(), &notes).expect("an object"));
+            (page, !notes.finish().0.is_empty())
         };
-        let page = Some("https://s.salla.sa/orders/order/wRK4mBzA".to_owned());
+        let page = (Some("https://s.salla.sa/orders/order/wRK4mBzA".to_owned()), false);
         assert_eq!(read(json!({"admin": "/orders/order/wRK4mBzA"})), page, "as the documentation has it");
         assert_eq!(read(json!({"admin": "https://s.salla.sa/orders/order/wRK4mBzA"})), page);
         let long = format!("/orders/{}", "a".repeat(MAX_ADDRESS));
@@ -92,15 +103,18 @@ mod tests {
             "/orders/1?token=abc",
             "/orders/1#token=abc",
             "/",
-            "",
+            "x",
+            "7",
+            "نص عربي",
             &long,
         ] {
-            assert_eq!(read(json!({"admin": odd})), None, "{odd}");
+            assert_eq!(read(json!({"admin": odd})), (None, true), "{odd}");
         }
-        for odd in
-            [json!(null), json!([]), json!("x"), json!({}), json!({"admin": 7}), json!({"admin": null})]
-        {
-            assert_eq!(read(odd.clone()), None, "{odd}");
+        for none in [json!(null), json!([]), json!({}), json!({"admin": ""}), json!({"admin": null})] {
+            assert_eq!(read(none.clone()), (None, false), "{none}");
+        }
+        for odd in [json!("x"), json!({"admin": 7}), json!({"admin": []})] {
+            assert_eq!(read(odd.clone()).0, None, "{odd}");
         }
     }
 }

@@ -193,4 +193,11 @@ mod tests {
         let empty = mapped.expect("it maps").observation.empty;
         assert!(empty.contains(&"quantity".to_owned()), "what is no longer counted has no number: {empty:?}");
     }
+
+    #[test]
+    fn an_image_that_is_there_no_more_is_said_to_be_none() {
+        let empty = |row: &str| from_row(row, &provenance(Source::List)).expect("it maps").observation.empty;
+        assert!(empty(r#"{"id": 1, "main_image": null}"#).contains(&"image".to_owned()));
+        assert!(!empty(r#"{"id": 1}"#).contains(&"image".to_owned()), "nothing is said of it");
+    }
 }

@@ -94,7 +94,7 @@ const Account = ({ email, supportUrl }: { email: string; supportUrl: string | nu
           {say('language.other')}
         </MenuItem>
         {supportUrl !== null && (
-          <MenuItem component="a" href={supportUrl} target="_blank" rel="noreferrer">
+          <MenuItem component="a" href={supportUrl} target="_blank" rel="noreferrer" onClick={() => setAnchor(null)}>
             {say('support')}
           </MenuItem>
         )}

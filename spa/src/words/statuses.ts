@@ -42,7 +42,7 @@ const slugs: Record<string, string> = {
 };
 
 /** Salla's words by slug: where several words mean one, the first. */
-const arabic = new Map(Object.entries(slugs).toReversed().map(([word, slug]) => [slug, word]));
+const arabic = new Map([...Object.entries(slugs).toReversed().map(([word, slug]) => [slug, word] as const), ['cancelled', 'ملغي']]);
 
 /** Letters that are typed in more than one way. */
 const spelt = (word: string): string => word.trim().replace(/[أإآ]/g, 'ا');

@@ -220,6 +220,8 @@ impl Stack {
             ("QAFILA_SUPPORT_URL", "mailto:support@qafila.example".to_owned()),
             ("QAFILA_LISTEN", format!("127.0.0.1:{}", ports.gateway)),
             ("QAFILA_INSECURE_COOKIES", "true".to_owned()),
+            // Journeys register more merchants than one address may.
+            ("QAFILA_TRUSTED_PROXIES", "127.0.0.1/32".to_owned()),
         ];
         let web_app = self.layout.root.join("spa/dist");
         if web_app.join("index.html").is_file() {

@@ -1,31 +1,26 @@
 import Box from '@mui/material/Box';
 import Button from '@mui/material/Button';
-import Table from '@mui/material/Table';
-import TableBody from '@mui/material/TableBody';
-import TableCell from '@mui/material/TableCell';
-import TableHead from '@mui/material/TableHead';
-import TableRow from '@mui/material/TableRow';
-import ToggleButton from '@mui/material/ToggleButton';
-import ToggleButtonGroup from '@mui/material/ToggleButtonGroup';
 import Typography from '@mui/material/Typography';
 import useMediaQuery from '@mui/material/useMediaQuery';
 import { useQuery } from '@tanstack/react-query';
-import { lazy, type ReactElement, Suspense } from 'react';
+import { lazy, type ReactElement, Suspense, useState } from 'react';
 
 import type { PointBody, TrendBody } from '../../api/generated/client.schemas';
 import { type TrendPoint, trendLines, wholeParts } from '../../charts/trend';
 import { money } from '../../format/numbers';
-import { Count, Day, Money } from '../../format/shown';
 import { rangeOf } from '../../format/times';
 import { Loaded, Waiting } from '../../shell/Loaded';
+import { OneOf } from '../../shell/OneOf';
 import { Section } from '../../shell/Section';
 import { useLocale } from '../../words/locale';
 import { Sentence, type Say, useSay, type WordId } from '../../words/words';
-import { isBeforeImport, isNotComparable } from './completeness';
+import { isNotComparable } from './completeness';
 import { trendQuery } from './reports';
 import { type DashboardSearch, granularities, type Granularity } from './search';
+import type { TrendRows } from './TrendTable';
 
 const TrendChart = lazy(() => import('../../charts/TrendChart'));
+const TrendTable = lazy(() => import('./TrendTable'));
 
 interface TrendCardProps {
   /** Until its stage the card stands there with its title, so that nothing moves. */
@@ -59,15 +54,7 @@ const capital = (text: string): string => text.charAt(0).toUpperCase() + text.sl
 
 const GranularityChoice = ({ chosen, change }: { chosen: Granularity; change: (one: Granularity) => void }): ReactElement => {
   const say = useSay();
-  return (
-    <ToggleButtonGroup size="small" exclusive value={chosen} aria-label={say('granularity.label')} onChange={(_event, one: Granularity | null) => one && change(one)} sx={{ '@media print': { display: 'none' } }}>
-      {granularities.map((one) => (
-        <ToggleButton key={one} value={one} sx={{ minHeight: 36 }}>
-          {say(`granularity.${one}`)}
-        </ToggleButton>
-      ))}
-    </ToggleButtonGroup>
-  );
+  return <OneOf label={say('granularity.label')} options={granularities.map((one) => ({ value: one, shown: say(`granularity.${one}`) }))} chosen={chosen} choose={change} />;
 };
 
 interface DrawnProps {
@@ -133,41 +120,23 @@ const ranks = ['eid_al_fitr', 'eid_al_adha', 'ramadan', 'white_friday', 'nationa
 
 const rankOf = (name: string): number => (ranks.includes(name) ? ranks.indexOf(name) : ranks.length);
 
-/** The same rows for who would rather read them. */
-const AsTable = ({ points, from, granularity, readFrom }: { points: PointBody[]; from: string; granularity: string; readFrom: string | null }): ReactElement => (
-  <Box component="details" sx={{ '& summary': { cursor: 'pointer', minHeight: 40, display: 'inline-flex', alignItems: 'center', color: 'primary.main', fontSize: '.875rem' } }}>
-    <summary>
-      <Sentence id="trend.table" />
-    </summary>
-    <Table size="small" sx={{ '& td, & th': { whiteSpace: 'nowrap', paddingInline: { xs: 0.5, sm: 2 } } }}>
-      <TableHead>
-        <TableRow>
-          <TableCell>
-            <Sentence id={granularity === 'day' ? 'granularity.day' : 'trend.table.day'} />
-          </TableCell>
-          <TableCell align="right">
-            <Sentence id="trend.table.sales" />
-          </TableCell>
-          <TableCell align="right">
-            <Sentence id="trend.table.orders" />
-          </TableCell>
-        </TableRow>
-      </TableHead>
-      <TableBody>
-        {points.map((point) => (
-          <TableRow key={point.from}>
-            <TableCell>
-              <Day of={point.from < from ? from : point.from} />
-            </TableCell>
-            <TableCell align="right">
-              {isBeforeImport(point.from, readFrom) ? <Sentence id="none" /> : <Money of={point.figures.sales} />}
-            </TableCell>
-            <TableCell align="right">
-              {isBeforeImport(point.from, readFrom) ? <Sentence id="none" /> : <Count of={point.figures.orders} />}
-            </TableCell>
-          </TableRow>
-        ))}
-      </TableBody>
-    </Table>
-  </Box>
-);
+/** The same rows for who would rather read them; they are made when they are asked for. */
+const AsTable = (rows: TrendRows): ReactElement => {
+  const [isOpen, setOpen] = useState(false);
+  return (
+    <Box
+      component="details"
+      onToggle={(event) => setOpen(event.currentTarget.open)}
+      sx={{ '& summary': { cursor: 'pointer', minHeight: 40, display: 'inline-flex', alignItems: 'center', color: 'primary.main', fontSize: '.875rem' } }}
+    >
+      <summary>
+        <Sentence id="trend.table" />
+      </summary>
+      {isOpen && (
+        <Suspense fallback={<Waiting height={40 * rows.points.length} />}>
+          <TrendTable {...rows} />
+        </Suspense>
+      )}
+    </Box>
+  );
+};

@@ -12,7 +12,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { type ReactElement, useId, useRef, useState } from 'react';
 
 import { requestExport, revokeExport } from '../../api/generated/client';
-import type { ExportBody } from '../../api/generated/client.schemas';
+import type { ExportBody, ExportReport } from '../../api/generated/client.schemas';
 import { commandKey } from '../../api/commandKey';
 import { readUntil } from '../../api/readUntil';
 import { bytes, flooredPercent } from '../../format/numbers';
@@ -26,7 +26,8 @@ import { toast } from '../../shell/toasts';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay, type WordId } from '../../words/words';
 import { Bar } from '../importing/Bar';
-import { newestExports } from './exports';
+import { useKnownStatusName } from '../lists/useStatusName';
+import { newestExports, ofStatus } from './exports';
 
 const states: Record<string, WordId> = {
   requested: 'files.state.requested',
@@ -42,7 +43,9 @@ export const FileRow = ({ file }: { file: ExportBody }): ReactElement => {
   const say = useSay();
   const locale = useLocale();
   const word = states[file.status];
-  const { from, to } = file.filters;
+  const { from, to, status, customerId } = file.filters;
+  const statusName = useKnownStatusName();
+  const list = ofStatus[file.reportType as ExportReport];
   return (
     <Box component="li" sx={{ padding: 2, display: 'grid', gap: 1, borderBlockEnd: 1, borderBlockEndStyle: 'solid', borderColor: 'divider', '&:last-child': { borderBlockEnd: 0 } }}>
       <Box sx={{ display: 'flex', gap: 1, flexWrap: 'wrap', alignItems: 'center' }}>
@@ -59,6 +62,12 @@ export const FileRow = ({ file }: { file: ExportBody }): ReactElement => {
             <bdi>{rangeOf(locale, from, to)}</bdi> ·{' '}
           </>
         )}
+        {list && status && (
+          <>
+            <bdi>{say('files.only.status', { status: statusName(list, status) })}</bdi> ·{' '}
+          </>
+        )}
+        {customerId && `${say('files.only.customer')} · `}
         <Sentence id="files.asked" values={{ moment: <Moment key="m" at={file.requestedAt} /> }} />
         {file.rows !== null && ` · ${say('files.rows', { n: file.rows })}`}
         {file.bytes !== null && file.status === 'completed' && (

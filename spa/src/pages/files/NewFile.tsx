@@ -23,9 +23,8 @@ import { toast } from '../../shell/toasts';
 import { useIsHere } from '../../shell/useIsHere';
 import { Sentence, useSay } from '../../words/words';
 import { daysOf, type Period, periods } from '../dashboard/search';
-import type { ListName } from '../lists/search';
-import { useStatusName } from '../lists/useStatusName';
-import { newestExports } from './exports';
+import { useKnownStatusName } from '../lists/useStatusName';
+import { newestExports, ofStatus } from './exports';
 import type { FilesSearch } from './search';
 
 interface NewFileProps {
@@ -35,8 +34,6 @@ interface NewFileProps {
 
 /** Reports that are of days; the others hold all that is known. */
 const ofDays: ExportReport[] = ['sales-trend', 'order-status', 'top-products', 'orders', 'order-items', 'carts'];
-/** Reports that can be of one status, and the list whose statuses these are. */
-const ofStatus: Partial<Record<ExportReport, ListName>> = { orders: 'orders', 'order-items': 'orders', products: 'products', carts: 'carts' };
 /** Reports in which people are named. */
 const ofPeople: ExportReport[] = ['orders', 'order-items', 'customers', 'carts'];
 
@@ -46,7 +43,7 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
   const title = useId();
   const client = useQueryClient();
   const isHere = useIsHere();
-  const statusName = useStatusName();
+  const statusName = useKnownStatusName();
   const [report, setReport] = useState<ExportReport>(wanted.report);
   const [format, setFormat] = useState<ExportFormat>('xlsx');
   const [period, setPeriod] = useState<Period | 'asked' | 'all'>(wanted.from ? 'asked' : wanted.isOfAllDays ? 'all' : '12m');
@@ -56,12 +53,15 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
   const [isMailed, setMailed] = useState(true);
   const days = period === 'all' ? {} : period === 'asked' ? { from: wanted.from ?? '', to: wanted.to ?? '' } : daysOf({ period });
   // The same wishes are the same file, however often it is pressed.
-  const statusesOf = report === wanted.report || report === 'order-items' ? ofStatus[report] : undefined;
+  // A status of products is none of orders.
+  const statusesOf = ofStatus[report] === ofStatus[wanted.report] ? ofStatus[report] : undefined;
   const filters = {
     ...(ofDays.includes(report) ? days : {}),
     ...(statusesOf && status !== undefined ? { status } : {}),
     ...(report === 'orders' && customerId !== undefined ? { customerId } : {}),
   };
+  const isWider =
+    (wanted.isWider === true && report === wanted.report) || (status !== undefined && filters.status === undefined) || (customerId !== undefined && filters.customerId === undefined);
   const wishes = JSON.stringify([report, format, filters, hasPeople, isMailed]);
   const { key } = useMemo(() => ({ of: wishes, key: commandKey() }), [wishes]);
   const asking = useMutation({
@@ -117,12 +117,12 @@ export const NewFile = ({ wanted, close }: NewFileProps): ReactElement => {
         {(filters.status !== undefined || filters.customerId !== undefined) && (
           <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1 }}>
             {statusesOf && status !== undefined && (
-              <Chip label={<bdi>{say('files.only.status', { status: statusName(statusesOf, status, null) })}</bdi>} onDelete={() => setStatus(undefined)} />
+              <Chip label={<bdi>{say('files.only.status', { status: statusName(statusesOf, status) })}</bdi>} onDelete={() => setStatus(undefined)} />
             )}
             {filters.customerId !== undefined && <Chip label={say('files.only.customer')} onDelete={() => setCustomerId(undefined)} />}
           </Box>
         )}
-        {wanted.isWider && report === wanted.report && (
+        {isWider && (
           <Alert severity="info" variant="outlined">
             <Sentence id="files.wider" />
           </Alert>

@@ -90,7 +90,7 @@ const sortWord = (sort: string): WordId => `sort.${sort.replace('-', '')}.${sort
 
 const isChosen = (name: string): name is ChosenFilter => (chosenFilters as readonly string[]).includes(name);
 
-/** What a value is called: as the store names it, else in the page's words, else as it is. */
+/** What a value is called: in the page's words, else as the store names it, else as it is. */
 const useValueName = (list: ListName) => {
   const locale = useLocale();
   const statusOf = useStatusName();

@@ -13,6 +13,7 @@ import { count } from '../../format/numbers';
 import { ButtonLink } from '../../shell/links';
 import { Loaded } from '../../shell/Loaded';
 import { NoStore } from '../../shell/NoStore';
+import { OneOf } from '../../shell/OneOf';
 import { Page } from '../../shell/Page';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay, type WordId } from '../../words/words';
@@ -105,16 +106,12 @@ const cleaned = <T extends object>(search: T): T => Object.fromEntries(Object.en
 
 /** Words may be a customer's or a product's. */
 const WhereChoice = ({ search, change }: { search: ListSearch; change: (changed: Partial<ListSearch>) => void }): ReactElement => {
-  const where = search.where ?? 'people';
-  return (
-    <Box sx={{ display: 'flex', gap: 1, flexWrap: 'wrap' }}>
-      {(['people', 'products'] as const).map((one) => (
-        <Button key={one} size="small" variant={one === where ? 'contained' : 'outlined'} aria-pressed={one === where} onClick={() => change({ where: one })}>
-          <Sentence id={one === 'people' ? 'lists.where.people' : 'lists.where.products'} />
-        </Button>
-      ))}
-    </Box>
-  );
+  const say = useSay();
+  const options = [
+    { value: 'people', shown: say('lists.where.people') },
+    { value: 'products', shown: say('lists.where.products') },
+  ] as const;
+  return <OneOf label={say('lists.where')} options={options} chosen={search.where ?? 'people'} choose={(where) => change({ where })} />;
 };
 
 const Total = ({ of, total }: { of: ListName; total: TotalBody | null }): ReactElement | null => {

@@ -1,3 +1,6 @@
+import { useQueryClient } from '@tanstack/react-query';
+
+import type { FacetsBody } from '../../api/generated/client.schemas';
 import { useLocale } from '../../words/locale';
 import { useSay, type WordId } from '../../words/words';
 import { statusName } from '../../words/statuses';
@@ -16,5 +19,15 @@ export const useStatusName = () => {
   return (list: ListName, slug: string, label: string | null): string => {
     const word = words[list]?.[slug];
     return word ? say(word) : (statusName(locale, { slug, name: label, customName: null }) ?? slug);
+  };
+};
+
+/** The same where no row is at hand: the store's word is that of the list's filters, where they were read. */
+export const useKnownStatusName = () => {
+  const nameOf = useStatusName();
+  const client = useQueryClient();
+  return (list: ListName, slug: string): string => {
+    const known = client.getQueryData<FacetsBody>(['facets', list])?.facets.find((facet) => facet.filter === 'status');
+    return nameOf(list, slug, known?.values.find((one) => one.value === slug)?.label ?? null);
   };
 };

@@ -10,6 +10,7 @@ export default {
   'lists.search.products': 'اسم أو SKU',
   'lists.search.carts': 'بريد أو جوال أو اسم',
   'lists.search.clear': 'امسح البحث',
+  'lists.where': 'أين نبحث',
   'lists.where.people': 'بين العملاء',
   'lists.where.products': 'بين المنتجات',
   'lists.filters':

@@ -21,7 +21,7 @@ export default {
   'files.period.all': 'All days',
   'files.only.status': 'Status: {status}',
   'files.only.customer': 'One customer',
-  'files.wider': 'Files are narrowed by days, one status and one customer alone. The search and the other filters do not apply, so this one may hold more than the list shows.',
+  'files.wider': 'This file may hold more than the list shows: only what stands above narrows it.',
   'files.people': 'With names, phones and addresses',
   'files.mail': 'Mail me when it is ready',
   'files.submit': 'Make the file',

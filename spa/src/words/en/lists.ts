@@ -8,6 +8,7 @@ export default {
   'lists.search.products': 'Name or SKU',
   'lists.search.carts': 'E-mail, phone or name',
   'lists.search.clear': 'Clear the search',
+  'lists.where': 'Where to look',
   'lists.where.people': 'Among customers',
   'lists.where.products': 'Among products',
   'lists.filters': '{n, plural, =0 {Filters} one {Filters, # set} other {Filters, # set}}',
