@@ -45,11 +45,12 @@ export const Bell = (): ReactElement => {
   };
   return (
     <>
-      <IconButton aria-label={say('bell.label', { n: unread })} aria-haspopup="dialog" onClick={(event) => setAnchor(event.currentTarget)}>
-        <Badge badgeContent={unread} max={99} color="primary" slotProps={{ badge: { 'aria-hidden': true } }}>
+      {/* Beside the button, and not within: its name says the number in words. */}
+      <Badge badgeContent={unread} max={99} color="primary" overlap="circular" slotProps={{ badge: { 'aria-hidden': true, sx: { pointerEvents: 'none' } } }}>
+        <IconButton aria-label={say('bell.label', { n: unread })} aria-haspopup="dialog" onClick={(event) => setAnchor(event.currentTarget)}>
           <NotificationsOutlined />
-        </Badge>
-      </IconButton>
+        </IconButton>
+      </Badge>
       <Popover
         open={anchor !== null}
         anchorEl={anchor}

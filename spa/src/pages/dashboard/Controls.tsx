@@ -1,5 +1,6 @@
 import FileDownloadOutlined from '@mui/icons-material/FileDownloadOutlined';
 import PrintOutlined from '@mui/icons-material/PrintOutlined';
+import Box from '@mui/material/Box';
 import IconButton from '@mui/material/IconButton';
 import Tooltip from '@mui/material/Tooltip';
 import { lazy, type ReactElement, Suspense, useState } from 'react';
@@ -21,7 +22,7 @@ interface ControlsProps {
   currency: string;
 }
 
-/** Which days, compared with what, in which currency; and out as a file or on paper. */
+/** Which days, compared with what, in which currency. The currencies come later than the page: they are last, in a row that is there already. */
 export const Controls = ({ search, change, currencies, currency }: ControlsProps): ReactElement => {
   const say = useSay();
   const locale = useLocale();
@@ -33,7 +34,7 @@ export const Controls = ({ search, change, currencies, currency }: ControlsProps
     else change({ period: value, from: undefined, to: undefined, granularity: undefined });
   };
   return (
-    <>
+    <Box sx={{ display: 'flex', flexWrap: 'wrap', gap: 1, '@media print': { display: 'none' }, '& > :first-of-type': { flexBasis: { xs: '100%', sm: 'auto' } } }}>
       <Choice
         label={say('period.label')}
         shown={period ? say(`period.${period}`) : <bdi>{rangeOf(locale, days.from, days.to)}</bdi>}
@@ -57,14 +58,6 @@ export const Controls = ({ search, change, currencies, currency }: ControlsProps
           choose={(one) => change({ currency: one })}
         />
       )}
-      <ButtonLink to="/reports" search={{ report: 'sales-trend', ...days }} variant="outlined" startIcon={<FileDownloadOutlined />}>
-        <Sentence id="export" />
-      </ButtonLink>
-      <Tooltip title={say('print')}>
-        <IconButton aria-label={say('print')} onClick={() => print()}>
-          <PrintOutlined />
-        </IconButton>
-      </Tooltip>
       {isChoosing && (
         <Suspense>
           <CustomDays
@@ -77,6 +70,23 @@ export const Controls = ({ search, change, currencies, currency }: ControlsProps
           />
         </Suspense>
       )}
+    </Box>
+  );
+};
+
+/** Out as a file or on paper. */
+export const Output = ({ search }: { search: DashboardSearch }): ReactElement => {
+  const say = useSay();
+  return (
+    <>
+      <ButtonLink to="/reports" search={{ report: 'sales-trend', ...daysOf(search) }} variant="outlined" startIcon={<FileDownloadOutlined />}>
+        <Sentence id="export" />
+      </ButtonLink>
+      <Tooltip title={say('print')}>
+        <IconButton aria-label={say('print')} onClick={() => print()}>
+          <PrintOutlined />
+        </IconButton>
+      </Tooltip>
     </>
   );
 };

@@ -8,7 +8,7 @@ import { NoStore } from '../../shell/NoStore';
 import { Page } from '../../shell/Page';
 import { useSay } from '../../words/words';
 import { AsOf } from './AsOf';
-import { Controls } from './Controls';
+import { Controls, Output } from './Controls';
 import { CustomersCard } from './CustomersCard';
 import { GroupsCard, StatusCard } from './GroupCards';
 import { HoursCard } from './HoursCard';
@@ -39,7 +39,8 @@ const DashboardPage = (): ReactElement => {
   const found = known?.figures.map((one) => one.currency) ?? [];
   const currency = shownCurrency(search.currency, found, store);
   return (
-    <Page title={say('page.dashboard')} actions={<Controls search={search} change={change} currencies={found} currency={currency} />}>
+    <Page title={say('page.dashboard')} actions={<Output search={search} />}>
+      <Controls search={search} change={change} currencies={found} currency={currency} />
       <AsOf query={summary} />
       <SinceLastVisit currency={currency} />
       <Kpis query={summary} search={search} currency={currency} />
