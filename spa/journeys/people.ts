@@ -40,6 +40,9 @@ export const logIn = async (page: Page, locale: Locale, person: Person): Promise
   await page.getByLabel(say(locale, 'field.password'), { exact: true }).fill(person.password);
   await page.getByRole('button', { name: say(locale, 'login.submit') }).click();
   await expect(page).not.toHaveURL(/login/);
+  // A page that is left while it begins has parts that never come.
+  await expect(page.locator('main h1')).toBeVisible();
+  await page.waitForLoadState('networkidle');
 };
 
 /** Approves or denies a store on the simulator's page, which stands for Salla's. */

@@ -46,7 +46,7 @@ export const Bell = (): ReactElement => {
   return (
     <>
       {/* Beside the button, and not within: its name says the number in words. */}
-      <Badge badgeContent={unread} max={99} color="primary" overlap="circular" slotProps={{ badge: { 'aria-hidden': true, sx: { pointerEvents: 'none' } } }}>
+      <Badge badgeContent={unread} max={99} color="primary" overlap="circular" slotProps={{ badge: { 'aria-hidden': true, sx: { pointerEvents: 'none', insetBlockStart: 13, insetInlineEnd: 13 } } }}>
         <IconButton aria-label={say('bell.label', { n: unread })} aria-haspopup="dialog" onClick={(event) => setAnchor(event.currentTarget)}>
           <NotificationsOutlined />
         </IconButton>

@@ -11,6 +11,7 @@ import { BusyButton } from '../../shell/BusyButton';
 import { ButtonLink } from '../../shell/links';
 import { Outside } from '../../shell/Outside';
 import { Sentence, useSay } from '../../words/words';
+import { asShown } from './asShown';
 import { EmailField } from './Field';
 import { FormProblem } from './FormProblem';
 import { isEmail } from './rules';
@@ -18,7 +19,7 @@ import { isEmail } from './rules';
 /** Asks for a mail with a link; the answer is the same for every address. */
 const ForgotPasswordPage = (): ReactElement => {
   const say = useSay();
-  const { register, handleSubmit, formState } = useForm({ defaultValues: { email: '' } });
+  const { register, handleSubmit, formState, setValue } = useForm({ defaultValues: { email: '' } });
   const sending = useMutation({ mutationFn: (email: string) => forgotPassword({ email: email.trim() }) });
   return (
     <Outside title={say('forgot.title')}>
@@ -32,7 +33,7 @@ const ForgotPasswordPage = (): ReactElement => {
           </Button>
         </>
       ) : (
-        <Box component="form" noValidate onSubmit={handleSubmit(({ email }) => sending.mutate(email))} sx={{ display: 'grid', gap: 2 }}>
+        <Box component="form" noValidate onSubmitCapture={asShown(setValue)} onSubmit={handleSubmit(({ email }) => sending.mutate(email))} sx={{ display: 'grid', gap: 2 }}>
           <Typography>
             <Sentence id="forgot.text" />
           </Typography>

@@ -12,6 +12,7 @@ import { BusyButton } from '../../shell/BusyButton';
 import { ButtonLink } from '../../shell/links';
 import { Outside } from '../../shell/Outside';
 import { Sentence, useSay } from '../../words/words';
+import { asShown } from './asShown';
 import { EmailField, PasswordField } from './Field';
 import { FormProblem } from './FormProblem';
 import { isEmail } from './rules';
@@ -27,7 +28,7 @@ const LoginPage = (): ReactElement => {
   const say = useSay();
   const navigate = useNavigate();
   const known = useSession();
-  const { register, handleSubmit, formState, resetField, setFocus } = useForm<Wishes>({ defaultValues: { email: '', password: '' } });
+  const { register, handleSubmit, formState, setValue, resetField, setFocus } = useForm<Wishes>({ defaultValues: { email: '', password: '' } });
   const sending = useMutation({
     mutationFn: (wishes: Wishes) => logIn({ ...wishes, email: wishes.email.trim() }),
     onSuccess: (body) => {
@@ -42,7 +43,7 @@ const LoginPage = (): ReactElement => {
   const { errors } = formState;
   return (
     <Outside title={say('login.title')}>
-      <Box component="form" noValidate onSubmit={handleSubmit((wishes) => sending.mutate(wishes))} sx={{ display: 'grid', gap: 2 }}>
+      <Box component="form" noValidate onSubmitCapture={asShown(setValue)} onSubmit={handleSubmit((wishes) => sending.mutate(wishes))} sx={{ display: 'grid', gap: 2 }}>
         {known.kind === 'out' && known.hasEnded && !sending.isError && (
           <Alert severity="info" variant="outlined">
             <Sentence id="login.ended" />

@@ -14,6 +14,7 @@ import { ButtonLink } from '../../shell/links';
 import { Outside } from '../../shell/Outside';
 import { useLocale } from '../../words/locale';
 import { Sentence, useSay } from '../../words/words';
+import { asShown } from './asShown';
 import { EmailField, Field, PasswordField } from './Field';
 import { FormProblem } from './FormProblem';
 import { placeFaults } from './faults';
@@ -33,7 +34,7 @@ const RegisterPage = (): ReactElement => {
   const locale = useLocale();
   const navigate = useNavigate();
   const form = useForm<Wishes>({ defaultValues: { storeName: '', email: '', password: '' } });
-  const { register, handleSubmit, formState, watch, setError, setFocus } = form;
+  const { register, handleSubmit, formState, setValue, watch, setError, setFocus } = form;
   const sending = useMutation({
     mutationFn: (wishes: Wishes) => registerAccount({ ...wishes, email: wishes.email.trim(), locale }),
     onSuccess: (body) => {
@@ -50,7 +51,7 @@ const RegisterPage = (): ReactElement => {
   const [email, password] = watch(['email', 'password']);
   return (
     <Outside title={say('register.title')}>
-      <Box component="form" noValidate onSubmit={handleSubmit((wishes) => sending.mutate(wishes))} sx={{ display: 'grid', gap: 2 }}>
+      <Box component="form" noValidate onSubmitCapture={asShown(setValue)} onSubmit={handleSubmit((wishes) => sending.mutate(wishes))} sx={{ display: 'grid', gap: 2 }}>
         <FormProblem error={isTaken || codeOf(sending.error) === 'invalid-input' ? null : sending.error} />
         <Field
           label={say('field.storeName')}

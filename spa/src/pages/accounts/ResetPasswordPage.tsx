@@ -12,6 +12,7 @@ import { BusyButton } from '../../shell/BusyButton';
 import { ButtonLink } from '../../shell/links';
 import { Outside } from '../../shell/Outside';
 import { Sentence, useSay } from '../../words/words';
+import { asShown } from './asShown';
 import { PasswordField } from './Field';
 import { FormProblem } from './FormProblem';
 import { placeFaults } from './faults';
@@ -22,7 +23,7 @@ import { isPasswordGood } from './rules';
 const ResetPasswordPage = (): ReactElement => {
   const say = useSay();
   const token = secretOfAddress('token');
-  const { register, handleSubmit, formState, watch, setError } = useForm({ defaultValues: { password: '' } });
+  const { register, handleSubmit, formState, setValue, watch, setError } = useForm({ defaultValues: { password: '' } });
   const sending = useMutation({
     mutationFn: (password: string) => resetPassword({ token: token ?? '', password }),
     onSuccess: () => session.leave(),
@@ -56,7 +57,7 @@ const ResetPasswordPage = (): ReactElement => {
   const fault = formState.errors.password;
   return (
     <Outside title={say('reset.title')}>
-      <Box component="form" noValidate onSubmit={handleSubmit(({ password }) => sending.mutate(password))} sx={{ display: 'grid', gap: 2 }}>
+      <Box component="form" noValidate onSubmitCapture={asShown(setValue)} onSubmit={handleSubmit(({ password }) => sending.mutate(password))} sx={{ display: 'grid', gap: 2 }}>
         <FormProblem error={codeOf(sending.error) === 'invalid-input' ? null : sending.error} />
         <PasswordField
           label={say('field.newPassword')}

@@ -29,14 +29,14 @@ export const OrdersOf = ({ title, search, query }: OrdersOfProps): ReactElement 
             {items.length === 0 && <Sentence id="groups.none.ever" />}
             <Box component="ul" sx={{ listStyle: 'none', margin: 0, padding: 0, display: 'grid', gap: 1 }}>
               {items.map((order) => (
-                <Box component="li" key={order.id} sx={{ display: 'flex', gap: 2, justifyContent: 'space-between', flexWrap: 'wrap' }}>
+                <Box component="li" key={order.id} sx={{ display: 'flex', columnGap: 2, justifyContent: 'space-between', flexWrap: 'wrap' }}>
                   <span>
                     <TextLink to="/orders/$id" params={{ id: String(order.id) }}>
                       <OrderNumber of={order} />
                     </TextLink>{' '}
                     · <Moment at={order.createdAt} />
                   </span>
-                  {order.total && <Money of={order.total} />}
+                  <Box component="span" sx={{ marginInlineStart: 'auto' }}>{order.total && <Money of={order.total} />}</Box>
                 </Box>
               ))}
             </Box>

@@ -8,6 +8,7 @@ import { codeOf } from '../../api/problem';
 import { BusyButton } from '../../shell/BusyButton';
 import { toast } from '../../shell/toasts';
 import { Sentence, useSay } from '../../words/words';
+import { asShown } from '../accounts/asShown';
 import { PasswordField } from '../accounts/Field';
 import { placeFaults } from '../accounts/faults';
 import { FormProblem } from '../accounts/FormProblem';
@@ -22,7 +23,7 @@ interface Wishes {
 /** Changes the password; other sessions end. */
 export const PasswordForm = ({ email }: { email: string }): ReactElement => {
   const say = useSay();
-  const { register, handleSubmit, formState, watch, setError, reset } = useForm<Wishes>({ defaultValues: { currentPassword: '', newPassword: '' } });
+  const { register, handleSubmit, formState, setValue, watch, setError, reset } = useForm<Wishes>({ defaultValues: { currentPassword: '', newPassword: '' } });
   const sending = useMutation({
     mutationFn: (wishes: Wishes) => changePassword(wishes),
     onSuccess: () => {
@@ -37,7 +38,7 @@ export const PasswordForm = ({ email }: { email: string }): ReactElement => {
   const { errors } = formState;
   const isPlaced = ['invalid-input', 'wrong-credentials'].includes(codeOf(sending.error) ?? '');
   return (
-    <Box component="form" noValidate onSubmit={handleSubmit((wishes) => sending.mutate(wishes))} sx={{ display: 'grid', gap: 2, maxWidth: 460 }}>
+    <Box component="form" noValidate onSubmitCapture={asShown(setValue)} onSubmit={handleSubmit((wishes) => sending.mutate(wishes))} sx={{ display: 'grid', gap: 2, maxWidth: 460 }}>
       <FormProblem error={isPlaced ? null : sending.error} />
       <input type="text" hidden readOnly autoComplete="username" value={email} />
       <PasswordField

@@ -72,7 +72,7 @@ export default {
   'occasion.national_day': 'National Day',
   'occasion.white_friday': 'White Friday',
   'status.title': 'Orders by status',
-  'groups.others': '{n, plural, one {one other} other {# others}}',
+  'groups.others': '{n, plural, one {One other} other {# others}}',
   'groups.unknown': 'not known',
   'groups.none': 'No orders in these days.',
   'orders.n': '{n, plural, one {# order} other {# orders}}',
