@@ -4,6 +4,7 @@ import Typography from '@mui/material/Typography';
 import { Component, type ErrorInfo, type ReactElement, type ReactNode } from 'react';
 
 import { Sentence } from '../words/words';
+import { isLeaving } from './newVersion';
 
 /** What is shown instead of a page that failed. */
 export const Crashed = (): ReactElement => (
@@ -29,7 +30,7 @@ export class CrashGuard extends Component<{ children: ReactNode }, { hasCrashed:
   }
 
   override componentDidCatch(error: Error, info: ErrorInfo): void {
-    console.error('a page has stopped', error, info.componentStack);
+    if (!isLeaving()) console.error('a page has stopped', error, info.componentStack);
   }
 
   override render(): ReactNode {

@@ -1,0 +1,26 @@
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+
+const reload = vi.fn();
+
+beforeEach(async () => {
+  sessionStorage.clear();
+  vi.stubGlobal('location', { reload });
+  vi.resetModules();
+  (await import('./newVersion')).reloadOnceForNewVersion();
+});
+afterEach(() => {
+  vi.unstubAllGlobals();
+  reload.mockReset();
+});
+
+test('a part that is gone after an update loads the page anew, once', () => {
+  dispatchEvent(new Event('vite:preloadError', { cancelable: true }));
+  dispatchEvent(new Event('vite:preloadError', { cancelable: true }));
+  expect(reload).toHaveBeenCalledTimes(1);
+});
+
+test('a part that the browser stopped, because another page was gone to, does not keep this one', () => {
+  dispatchEvent(new Event('beforeunload'));
+  dispatchEvent(new Event('vite:preloadError', { cancelable: true }));
+  expect(reload).not.toHaveBeenCalled();
+});
