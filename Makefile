@@ -1,6 +1,6 @@
 # The index of commands. `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help demo test bench torture up down status reset check fmt deny spa spa-dev spa-check spa-test journeys screenshots prerequisites build local build-release build-local build-stack servers
+.PHONY: help demo test bench torture up down status reset check fmt deny spa spa-dev spa-check spa-test journeys screenshots prerequisites build local build-release build-local
 
 PREREQUISITES := deploy/local/prerequisites.sh
 SPA_SOURCES := $(shell find spa/src spa/build spa/public -type f -not -path '*/generated/*') $(wildcard spa/*.json spa/*.ts spa/*.mjs spa/*.html)
@@ -81,21 +81,14 @@ deny: prerequisites ## Licences, sources and advisories of dependencies; builds 
 build: prerequisites ## Everything as it is released
 	@$(MAKE) --no-print-directory -j2 build-release spa
 
-# The servers are fetched beside them, as soon as there is a program that can; where they cannot be had now, `up` tries again.
 local: prerequisites
-	@$(MAKE) --no-print-directory -j3 build-local spa servers
-
-servers: build-stack
-	@target/local/qafila-stack fetch || echo 'the servers could not be fetched yet'
+	@$(MAKE) --no-print-directory -j2 build-local spa
 
 build-release: prerequisites
 	@$(ALONE) cargo build --locked --release --workspace
 
-build-local: build-stack
+build-local: prerequisites
 	@$(ALONE) cargo build --locked --profile local --workspace $(PROGRAMS)
-
-build-stack: prerequisites
-	@$(ALONE) cargo build --locked --profile local --workspace --bin qafila-stack
 
 spa/node_modules/.package-lock.json: spa/package-lock.json spa/package.json | prerequisites
 	@cd spa && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
