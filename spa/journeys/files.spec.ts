@@ -80,7 +80,7 @@ test('Ctrl K goes to a page, an order, a product and a customer, by keys alone',
   await page.goto('/settings');
   await expect(page.getByRole('heading', { level: 1, name: say(locale, 'page.settings') })).toBeVisible();
   await page.keyboard.press('Control+k');
-  // By keys: what Firefox is told to fill in is not always an event for the page.
+  // By keys: in Firefox `fill` does not always reach the page as an input event.
   await page.getByRole('combobox').pressSequentially(say(locale, 'page.orders'));
   await page.keyboard.press('Enter');
   await expect(page.getByRole('heading', { level: 1, name: say(locale, 'orders.title') })).toBeVisible();

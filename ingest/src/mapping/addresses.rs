@@ -9,7 +9,7 @@ const MAX_ADDRESS: usize = 2_000;
 /// Salla's dashboard; paths of `urls.admin` are within it (FACTS §4.2, §4.5).
 const DASHBOARD: &str = "https://s.salla.sa";
 
-/// The address of a product's main image (a thumbnail is told by details alone, so that lists would contradict them). Pages show it as it is: it
+/// The address of a product's main image (only details have a thumbnail, so that lists would contradict them). Pages show it as it is: it
 /// is of `https`, or none.
 pub(super) fn main_image(product: &Object<'_, '_>) -> Said<String> {
     let said = product.text("main_image");
