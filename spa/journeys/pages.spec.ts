@@ -34,6 +34,8 @@ const pages = [
 
 for (const scheme of ['light', 'dark'] as const) {
   test(`every page is whole, in its language and open to everybody (${scheme})`, async ({ page, locale, complaints }, info) => {
+    // Many pages, and Firefox takes seconds for a picture of each.
+    test.setTimeout(300_000);
     const person = await settledMerchant();
     await page.emulateMedia({ colorScheme: scheme });
     await logIn(page, locale, person);
