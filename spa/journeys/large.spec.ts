@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 
 import { type Measured, measured } from './meter';
-import { logIn } from './people';
+import { logIn, newPerson, type Person } from './people';
 import { say } from './say';
 import { settledMerchant } from './settled';
 import { test } from './watched';
@@ -11,6 +11,12 @@ import { test } from './watched';
 /** A merchant of this many orders; `QAFILA_LARGE` says another number. */
 const ORDERS = Number(process.env.QAFILA_LARGE ?? 100_000);
 const TIMES = 5;
+
+/** `QAFILA_LARGE_EMAIL` measures one of before again, without an import. */
+const largeMerchant = (): Promise<Person> | Person => {
+  const email = process.env.QAFILA_LARGE_EMAIL;
+  return email === undefined ? settledMerchant(ORDERS) : { ...newPerson(), email };
+};
 
 const medianOf = (values: number[]): number => Math.round(values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)] ?? 0);
 
@@ -26,7 +32,7 @@ const menu = (page: Page, name: string): Promise<void> => page.getByRole('naviga
 
 test('a large merchant’s pages and lists, measured', async ({ page, locale }) => {
   test.setTimeout(1_200_000);
-  await logIn(page, locale, await settledMerchant(ORDERS));
+  await logIn(page, locale, await largeMerchant());
   await page.goto('/settings');
   const row = page.locator('tbody tr').first();
   const pages = [
@@ -42,7 +48,9 @@ test('a large merchant’s pages and lists, measured', async ({ page, locale }) 
       await page.getByRole('heading', { level: 1, name: say(locale, 'page.settings') }).waitFor();
       times.push(await measured(page, () => menu(page, say(locale, word)), { selector }));
     }
-    await record(word, times);
+    // The first one also fetches the page's scripts.
+    await record(`${word}, first`, times.slice(0, 1));
+    await record(word, times.slice(1));
   }
   const listed = (click: Locator, asks: string): Promise<Measured> => measured(page, () => click.click(), { selector: 'tbody tr', asks });
   await page.goto('/orders');
@@ -68,8 +76,9 @@ test('a large merchant’s pages and lists, measured', async ({ page, locale }) 
   for (const typed of ['سارة', 'فهد', 'تمر', '10000042', 'نورة']) {
     await page.goto('/orders');
     await row.waitFor();
+    // A name of too many people is answered by a sentence.
     await page.getByRole('search').getByRole('textbox').fill(typed.slice(0, -1));
-    found.push(await measured(page, () => page.keyboard.insertText(typed.slice(-1)), { on: 'input', selector: '[role="status"]', asks: `=${typed}` }));
+    found.push(await measured(page, () => page.keyboard.insertText(typed.slice(-1)), { on: 'input', selector: 'main [role="status"], main [role="alert"]', asks: `=${typed}` }));
   }
   await record('orders searched (350 ms wait)', found);
 });

@@ -41,6 +41,10 @@ export type Code = KnownProblemCode | typeof UNREACHABLE;
 /** The code of a problem; none of what is no problem of the API's. */
 export const codeOf = (error: unknown): Code | undefined => (error instanceof ApiProblem ? (error.code as Code) : undefined);
 
+/** Why what was asked for is refused, as the end of a sentence that begins with it; none of any other failure. To ask again changes nothing. */
+export const refusalOf = (error: unknown): string | undefined =>
+  error instanceof ApiProblem && error.errors.length > 0 ? error.errors.map((one) => one.detail).join(' · ') : undefined;
+
 /** Milliseconds before the nth attempt after a failure, from 0: as the server asks, else 2, 4, 8 s. */
 export const delayBefore = (attempt: number, error: unknown): number =>
   (error instanceof ApiProblem ? error.retryAfter : null) ?? 2_000 * 2 ** attempt;

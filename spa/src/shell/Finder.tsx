@@ -8,10 +8,12 @@ import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, type ReactElement, type ReactNode, useEffect, useId, useState } from 'react';
 
 import { listCustomers, listOrders, listProducts } from '../api/generated/client';
+import { refusalOf } from '../api/problem';
 import { latinDigits } from '../format/digits';
 import { Latin, Name } from '../format/shown';
 import { seek } from '../pages/lists/search';
 import { Sentence, useSay, type WordId } from '../words/words';
+import { Refusal } from './Loaded';
 import { pages } from './Menu';
 
 /** Rows of each list that are shown. */
@@ -70,7 +72,8 @@ const Finder = ({ close }: { close: () => void }): ReactElement => {
         />
       </Box>
       <Box role="listbox" id={id} aria-label={say('search.open')} sx={{ padding: 1, minHeight: 320 }}>
-        {(found.length === 0 || rows.state === 'failed') && (
+        {rows.refusal !== undefined && <Refusal typed={typed.trim()} why={rows.refusal} />}
+        {rows.refusal === undefined && (found.length === 0 || rows.state === 'failed') && (
           <Typography role="status" sx={{ padding: 2, color: 'text.secondary' }}>
             <Sentence id={words[rows.state]} />
           </Typography>
@@ -126,6 +129,8 @@ const usePages = (typed: string, close: () => void): Found[] => {
 interface Rows {
   found: Found[];
   state: keyof typeof words;
+  /** Why a list does not look for it. */
+  refusal?: string | undefined;
 }
 
 /** Rows of lists that what is typed may mean; none of what was typed before. */
@@ -151,7 +156,9 @@ const useRows = (typed: string, close: () => void): Rows => {
     void navigate({ to, params: { id: String(id) } });
   };
   const isOrder = order.number !== undefined;
-  const state = asked.some((one) => one.isFetching) ? 'asking' : asked.some((one) => one.isError) ? 'failed' : 'answered';
+  const refusal = asked.map((one) => refusalOf(one.error)).find((why) => why !== undefined);
+  const hasFailed = asked.some((one) => one.isError && refusalOf(one.error) === undefined);
+  const state = asked.some((one) => one.isFetching) ? 'asking' : hasFailed ? 'failed' : 'answered';
   const found: Found[] = [
     ...(isOrder ? (orders.data ?? []) : []).map((one): Found => ({ key: `o${one.id}`, group: 'search.orders', shown: <Latin>{`#${one.number ?? one.id}`}</Latin>, go: goTo('/orders/$id', one.id) })),
     ...(products.data ?? []).map((one): Found => ({ key: `p${one.id}`, group: 'search.products', shown: one.name === null ? <Sentence id="unnamed" /> : <Name>{one.name}</Name>, go: goTo('/products/$id', one.id) })),
@@ -162,7 +169,7 @@ const useRows = (typed: string, close: () => void): Rows => {
       go: goTo('/customers/$id', one.id),
     })),
   ];
-  return { found, state };
+  return { found, state, refusal };
 };
 
 /** A text, a moment after it changed last. */

@@ -3,11 +3,12 @@ import Drawer from '@mui/material/Drawer';
 import Toolbar from '@mui/material/Toolbar';
 import Typography from '@mui/material/Typography';
 import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
-import { type ReactElement, useEffect, useState } from 'react';
+import { type ReactElement, useCallback, useEffect, useState } from 'react';
 
 import { useSession } from '../session/current';
 import { safeNext } from '../session/next';
 import { Sentence } from '../words/words';
+import { useDashboardAhead } from './ahead';
 import { Banners } from './Banners';
 import { CrashGuard } from './Crash';
 import { Menu } from './Menu';
@@ -18,36 +19,53 @@ import { ImportWatch } from './ImportWatch';
 /** Pixels. */
 const MENU = 232;
 
-/** What every page of a merchant stands in: the bar, the menu, and what concerns all pages. */
+/** What every page of a merchant stands in: the bar, the menu, and what concerns all pages. It is not drawn anew when the address changes. */
 export const Frame = (): ReactElement => {
   const [isMenuOpen, setMenuOpen] = useState(false);
-  const path = useRouterState({ select: (state) => state.location.pathname });
+  const closeMenu = useCallback(() => setMenuOpen(false), []);
   const { kind } = useSession();
-  useLeaveWithSession();
-  useEffect(() => setMenuOpen(false), [path]);
+  useDashboardAhead();
   if (kind === 'unreachable') return <Unreachable />;
   return (
     <Box sx={{ display: 'flex', minHeight: '100dvh' }}>
+      <LeaveWithSession />
       <SkipLink />
       <Drawer variant="permanent" sx={{ display: { xs: 'none', md: 'block' }, width: MENU, flexShrink: 0, '& .MuiDrawer-paper': { width: MENU, border: 0, borderInlineEnd: 1, borderInlineEndStyle: 'solid', borderColor: 'divider', borderRadius: 0 }, '@media print': { display: 'none' } }}>
         <Brand />
         <Menu />
       </Drawer>
-      <Drawer open={isMenuOpen} onClose={() => setMenuOpen(false)} sx={{ display: { md: 'none' }, '& .MuiDrawer-paper': { width: MENU, borderRadius: 0 } }}>
-        <Brand />
-        <Menu />
-      </Drawer>
+      <PhoneMenu isOpen={isMenuOpen} close={closeMenu} />
       <Box sx={{ flexGrow: 1, minWidth: 0 }}>
         <ImportWatch />
         <TopBar openMenu={() => setMenuOpen(true)} />
         <Banners />
         <Box component="main" id="content" tabIndex={-1} sx={{ '&:focus': { outline: 'none' } }}>
-          <CrashGuard key={path.split('/')[1]}>
-            <Outlet />
-          </CrashGuard>
+          <Content />
         </Box>
       </Box>
     </Box>
+  );
+};
+
+/** The menu where there is no room for it; it closes when a page is opened. */
+const PhoneMenu = ({ isOpen, close }: { isOpen: boolean; close: () => void }): ReactElement => {
+  const path = useRouterState({ select: (state) => state.location.pathname });
+  useEffect(close, [path, close]);
+  return (
+    <Drawer open={isOpen} onClose={close} sx={{ display: { md: 'none' }, '& .MuiDrawer-paper': { width: MENU, borderRadius: 0 } }}>
+      <Brand />
+      <Menu />
+    </Drawer>
+  );
+};
+
+/** The page. One that has stopped is left behind with its address. */
+const Content = (): ReactElement => {
+  const page = useRouterState({ select: (state) => state.location.pathname.split('/')[1] });
+  return (
+    <CrashGuard key={page}>
+      <Outlet />
+    </CrashGuard>
   );
 };
 
@@ -71,11 +89,12 @@ const SkipLink = (): ReactElement => (
 );
 
 /** When the session ends, log-in follows, and leads back. */
-const useLeaveWithSession = (): void => {
+const LeaveWithSession = (): null => {
   const session = useSession();
   const navigate = useNavigate();
   const href = useRouterState({ select: (state) => state.location.href });
   useEffect(() => {
     if (session.kind === 'out') void navigate({ to: '/login', search: { next: safeNext(href) }, replace: true });
   }, [session.kind, navigate, href]);
+  return null;
 };

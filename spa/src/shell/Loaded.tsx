@@ -7,7 +7,7 @@ import Typography from '@mui/material/Typography';
 import type { UseQueryResult } from '@tanstack/react-query';
 import { type ReactElement, type ReactNode, useEffect, useState } from 'react';
 
-import { ApiProblem, codeOf, UNREACHABLE } from '../api/problem';
+import { ApiProblem, codeOf, refusalOf, UNREACHABLE } from '../api/problem';
 import { Latin, Moment } from '../format/shown';
 import { Sentence, useSay } from '../words/words';
 import { Support } from './Support';
@@ -27,13 +27,18 @@ interface LoadedProps<T> {
   query: UseQueryResult<T>;
   /** Pixels that the content will take: nothing moves when it comes. */
   height: Height;
+  /** What was typed, where that is what the query looks for: a refusal is a sentence about it. */
+  typed?: string;
   children: (data: T) => ReactNode;
 }
 
 /** What a query answers: first a skeleton of its height, then the content, which stays while it is asked for again and where that fails. */
-export const Loaded = <T,>({ query, height, children }: LoadedProps<T>): ReactElement => {
+export const Loaded = <T,>({ query, height, typed, children }: LoadedProps<T>): ReactElement => {
+  const refusal = refusalOf(query.error);
   if (query.data === undefined) {
-    return query.isError ? (
+    return typed !== undefined && refusal !== undefined ? (
+      <Refusal typed={typed} why={refusal} />
+    ) : query.isError ? (
       <Failure error={query.error} retry={() => void query.refetch()} />
     ) : (
       <Waiting height={height} />
@@ -84,6 +89,13 @@ const Stale = ({ at }: { at: number }): ReactElement => (
   <Typography variant="caption" sx={{ color: 'warning.main' }} role="status">
     <Sentence id="refetch.failed" values={{ moment: <Moment at={new Date(at).toISOString()} /> }} />
   </Typography>
+);
+
+/** What was typed is not looked for, and why. */
+export const Refusal = ({ typed, why }: { typed: string; why: string }): ReactElement => (
+  <Alert severity="info" variant="outlined">
+    <Sentence id="search.refused" values={{ typed: <bdi key="typed">{typed}</bdi>, why }} />
+  </Alert>
 );
 
 /** Why something is not there: what happened, a button, and the number that support asks for. */

@@ -24,3 +24,14 @@ test('a part that the browser stopped, because another page was gone to, does no
   dispatchEvent(new Event('vite:preloadError', { cancelable: true }));
   expect(reload).not.toHaveBeenCalled();
 });
+
+test('scripts that are fetched ahead load no page anew where they do not come, and later ones do', async () => {
+  const { withoutReload } = await import('./newVersion');
+  await withoutReload(() => {
+    dispatchEvent(new Event('vite:preloadError', { cancelable: true }));
+    return Promise.reject(new TypeError('failed to fetch'));
+  });
+  expect(reload).not.toHaveBeenCalled();
+  dispatchEvent(new Event('vite:preloadError', { cancelable: true }));
+  expect(reload).toHaveBeenCalledTimes(1);
+});

@@ -9,6 +9,15 @@ let leftAt = Number.NEGATIVE_INFINITY;
 /** Whether another page is being gone to: a reload would keep this one. */
 export const isLeaving = (): boolean => performance.now() - leftAt < LEAVING;
 
+let ahead = 0;
+
+/** Fetches what nobody has asked for yet: where it does not come, the page stays as it is, and it is fetched again when it is needed. */
+export const withoutReload = async (fetchAhead: () => Promise<unknown>): Promise<void> => {
+  ahead += 1;
+  await fetchAhead().catch(() => undefined);
+  ahead -= 1;
+};
+
 /** A part of the app that is gone after an update is fetched with the new version: the page is loaded anew, once. */
 export const reloadOnceForNewVersion = (): void => {
   addEventListener('beforeunload', () => {
@@ -16,7 +25,7 @@ export const reloadOnceForNewVersion = (): void => {
   });
   addEventListener('vite:preloadError', (event) => {
     const last = Number(sessionStorage.getItem(GUARD) ?? 0);
-    if (!navigator.onLine || isLeaving() || Date.now() - last < ONCE_IN) return;
+    if (ahead > 0 || !navigator.onLine || isLeaving() || Date.now() - last < ONCE_IN) return;
     event.preventDefault();
     sessionStorage.setItem(GUARD, String(Date.now()));
     location.reload();

@@ -5,7 +5,7 @@ import Paper from '@mui/material/Paper';
 import Typography from '@mui/material/Typography';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { Outlet, useNavigate } from '@tanstack/react-router';
-import { type ReactElement, type ReactNode, useCallback } from 'react';
+import { type ReactElement, type ReactNode, useCallback, useState } from 'react';
 
 import type { FacetsBody, TotalBody } from '../../api/generated/client.schemas';
 import { meQuery, syncQuery } from '../../api/queries';
@@ -67,6 +67,7 @@ export const ListPage = <T,>({ kind, search }: ListPageProps<T>): ReactElement =
     queryFn: ({ signal }) => kind.read(cleaned({ ...params, count: true }), { signal }),
     placeholderData: keepPreviousData,
   });
+  const shown = useShownSearch(search, rows.isPlaceholderData);
   if (me.data?.connection === null) return <NoStore title={say(kind.title)} />;
   return (
     <Page
@@ -83,14 +84,14 @@ export const ListPage = <T,>({ kind, search }: ListPageProps<T>): ReactElement =
       </Box>
       {isAmbiguous(kind.name, search.find) && <WhereChoice search={search} change={change} />}
       <Paper sx={{ overflow: 'hidden' }}>
-        <Loaded query={rows} height={720}>
+        <Loaded query={rows} height={720} typed={search.find}>
           {({ items, nextCursor, total }) => (
             <>
               <Total of={kind.name} total={total} />
               {items.length === 0 ? (
                 <Empty kind={kind.empty} isFiltered={filterCount(search) > 0 || search.find !== undefined} clear={() => void navigate({ to: `/${kind.name}`, search: {} })} />
               ) : (
-                <Rows kind={kind} items={items} search={search} />
+                <Rows kind={kind} items={items} search={shown} />
               )}
               <Pages cursors={search.cursors ?? []} next={nextCursor} isOld={rows.isPlaceholderData} change={(cursors) => change({ cursors })} />
             </>
@@ -100,6 +101,13 @@ export const ListPage = <T,>({ kind, search }: ListPageProps<T>): ReactElement =
       <Outlet />
     </Page>
   );
+};
+
+/** What the rows that are shown were asked for with: until those of a new question come, rows and their links stay as they are, and are not drawn anew. */
+const useShownSearch = (search: ListSearch, isOld: boolean): ListSearch => {
+  const [shown, setShown] = useState(search);
+  if (!isOld && shown !== search) setShown(search);
+  return isOld ? shown : search;
 };
 
 const cleaned = <T extends object>(search: T): T => Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined)) as T;

@@ -1,16 +1,10 @@
 import Box from '@mui/material/Box';
 import { styled } from '@mui/material/styles';
-import Table from '@mui/material/Table';
-import TableBody from '@mui/material/TableBody';
-import TableCell from '@mui/material/TableCell';
-import TableHead from '@mui/material/TableHead';
-import TableRow from '@mui/material/TableRow';
 import Typography from '@mui/material/Typography';
 import useMediaQuery from '@mui/material/useMediaQuery';
 import { createLink, useNavigate } from '@tanstack/react-router';
-import type { ReactElement } from 'react';
+import { memo, type ReactElement } from 'react';
 
-import { TextLink } from '../../shell/links';
 import { Sentence } from '../../words/words';
 import type { ListKind } from './ListPage';
 import type { ListSearch } from './search';
@@ -21,46 +15,66 @@ interface RowsProps<T> {
   search: ListSearch;
 }
 
-/** Rows as a table, on a phone as cards: a table is never pushed sideways. */
-export const Rows = <T,>(props: RowsProps<T>): ReactElement => {
+const TableOrCards = <T,>(props: RowsProps<T>): ReactElement => {
   const isPhone = useMediaQuery('(max-width: 699px)');
   return isPhone ? <Cards {...props} /> : <AsTable {...props} />;
 };
+
+/** Rows as a table, on a phone as cards: a table is never pushed sideways. The same rows are not drawn twice. */
+export const Rows = memo(TableOrCards) as typeof TableOrCards;
+
+/** The look of Material's small table, in one style: components for each cell take half of the time in which a list is drawn. */
+const Table = styled('table')(({ theme }) => {
+  const palette = (theme.vars ?? theme).palette;
+  return {
+    width: '100%',
+    borderCollapse: 'collapse',
+    ...theme.typography.body2,
+    '& th, & td': { padding: '6px 16px', textAlign: 'start', borderBlockEnd: `1px solid ${palette.divider}` },
+    '& th': { color: palette.text.secondary, fontWeight: theme.typography.fontWeightMedium },
+    '& td': { height: 44 },
+    '& .number': { textAlign: 'end' },
+    '& tbody tr': { cursor: 'pointer' },
+    '& tbody tr:hover': { backgroundColor: palette.action.hover },
+  };
+});
+
+const RowLink = createLink(styled('a')({ color: 'inherit', textDecoration: 'none', '&:hover': { textDecoration: 'underline' } }));
 
 const AsTable = <T,>({ kind, items, search }: RowsProps<T>): ReactElement => {
   const navigate = useNavigate();
   const to = `/${kind.name}/$id` as const;
   return (
-    <Table size="small">
-      <TableHead>
-        <TableRow>
+    <Table>
+      <thead>
+        <tr>
           {kind.columns.map((column) => (
-            <TableCell key={column.word} sx={{ textAlign: column.isNumber ? 'end' : 'start', color: 'text.secondary' }}>
+            <th key={column.word} scope="col" className={column.isNumber ? 'number' : undefined}>
               <Sentence id={column.word} />
-            </TableCell>
+            </th>
           ))}
-        </TableRow>
-      </TableHead>
-      <TableBody>
+        </tr>
+      </thead>
+      <tbody>
         {items.map((item) => {
           const id = String(kind.id(item));
           return (
-            <TableRow key={id} hover sx={{ cursor: 'pointer', '& td': { height: 44 } }} onClick={() => void navigate({ to, params: { id }, search })}>
+            <tr key={id} onClick={() => void navigate({ to, params: { id }, search })}>
               {kind.columns.map((column, index) => (
-                <TableCell key={column.word} sx={{ textAlign: column.isNumber ? 'end' : 'start' }}>
+                <td key={column.word} className={column.isNumber ? 'number' : undefined}>
                   {index === 0 ? (
-                    <TextLink to={to} params={{ id }} search={search} color="inherit" underline="hover" onClick={(event) => event.stopPropagation()}>
+                    <RowLink to={to} params={{ id }} search={search} onClick={(event) => event.stopPropagation()}>
                       {column.show(item)}
-                    </TextLink>
+                    </RowLink>
                   ) : (
                     column.show(item)
                   )}
-                </TableCell>
+                </td>
               ))}
-            </TableRow>
+            </tr>
           );
         })}
-      </TableBody>
+      </tbody>
     </Table>
   );
 };

@@ -65,6 +65,7 @@ export default {
   'search.open': 'انتقل إلى…',
   'search.placeholder': 'صفحة أو رقم طلب أو منتج أو عميل',
   'search.nothing': 'لم نجد شيئًا',
+  'search.refused': '«{typed}» {why}',
   'search.pages': 'الصفحات',
   'search.orders': 'الطلبات',
   'search.products': 'المنتجات',

@@ -62,6 +62,7 @@ export default {
   'search.open': 'Go to…',
   'search.placeholder': 'A page, an order’s number, a product or a customer',
   'search.nothing': 'Nothing was found',
+  'search.refused': '“{typed}” {why}',
   'search.pages': 'Pages',
   'search.orders': 'Orders',
   'search.products': 'Products',
