@@ -39,7 +39,7 @@ for (const scheme of ['light', 'dark'] as const) {
     const person = await settledMerchant();
     await page.emulateMedia({ colorScheme: scheme });
     // Playwright does not tell Firefox what the device prefers: there it is the merchant's choice.
-    if (browserName === 'firefox') await page.addInitScript((chosen) => localStorage.setItem('qafila.scheme', chosen), scheme);
+    if (browserName === 'firefox') await page.addInitScript((chosen) => location.protocol.startsWith('http') && localStorage.setItem('qafila.scheme', chosen), scheme);
     await logIn(page, locale, person);
     for (const [address, title] of pages) {
       await test.step(address, async () => {

@@ -18,6 +18,12 @@ const seeWhatIsTyped = (): void => {
   addEventListener('input', forget, true);
 };
 
+/** Firefox tells tools only that an error was written to the console, and not which. */
+const spellErrors = (): void => {
+  const write = console.error;
+  console.error = (...said: unknown[]) => write(...said.map((one) => (one instanceof Error ? `${one.name}: ${one.message} ${one.stack}` : one)));
+};
+
 interface Watched {
   locale: Locale;
   /** What went wrong in any page; a test that means it to empties this. */
@@ -31,13 +37,14 @@ export const test = base.extend<Watched>({
     async ({ context }, use) => {
       const complaints: string[] = [];
       context.on('console', (message) => {
-        if (message.type() === 'error' && !ANSWERS.test(message.text())) complaints.push(message.text());
+        if (message.type() === 'error' && !ANSWERS.test(message.text())) complaints.push(`${message.text()} (${message.location().url}:${message.location().lineNumber})`);
       });
-      context.on('weberror', (error) => complaints.push(String(error.error())));
+      context.on('weberror', (error) => complaints.push(`${error.page()?.url()}: ${error.error().stack ?? String(error.error())}`));
       await context.addInitScript(() => {
         document.addEventListener('securitypolicyviolation', (event) => console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`));
       });
       await context.addInitScript(seeWhatIsTyped);
+      await context.addInitScript(spellErrors);
       await use(complaints);
       expect(complaints).toEqual([]);
     },
