@@ -18,10 +18,18 @@ const seeWhatIsTyped = (): void => {
   addEventListener('input', forget, true);
 };
 
-/** Firefox tells tools only that an error was written to the console, and not which. */
+/**
+ * Firefox tells tools only that an error was written to the console, and not which. React writes one for each part that does not come;
+ * where the page is left for another, the browser has stopped it, and nothing is wrong.
+ */
 const spellErrors = (): void => {
+  let isLeft = false;
+  addEventListener('beforeunload', () => (isLeft = true));
   const write = console.error;
-  console.error = (...said: unknown[]) => write(...said.map((one) => (one instanceof Error ? `${one.name}: ${one.message} ${one.stack}` : one)));
+  console.error = (...said: unknown[]) => {
+    if (isLeft && said[0] instanceof TypeError) return;
+    write(...said.map((one) => (one instanceof Error ? `${one.name}: ${one.message} ${one.stack}` : one)));
+  };
 };
 
 interface Watched {
