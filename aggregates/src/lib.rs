@@ -6,6 +6,7 @@
 pub mod clock;
 pub mod commands;
 pub mod export;
+pub mod lease;
 pub mod merchant;
 pub mod position;
 pub mod relay;

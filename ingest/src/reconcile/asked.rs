@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use qafila_aggregates::lease;
 use qafila_schemas::ids::MerchantId;
 
 use super::Tools;
@@ -43,12 +44,8 @@ pub async fn run(
     };
     let run = Run::new(Arc::clone(&tools), &leased, Some(asked));
     let holding = async {
-        loop {
-            tokio::time::sleep(LEASE / 3).await;
-            if let Ok(false) = tools.work.renew(&leased).await {
-                return Failure::Lost;
-            }
-        }
+        lease::hold("reconciliation", LEASE, LEASE / 5, || tools.work.renew(&leased)).await;
+        Failure::Lost
     };
     let working = async {
         for resource in RESOURCES.into_iter().filter(|r| resources.iter().any(|wanted| wanted == r)) {

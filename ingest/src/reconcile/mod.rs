@@ -20,6 +20,7 @@ pub mod work;
 use std::sync::Arc;
 use std::time::Duration;
 
+use qafila_aggregates::lease;
 use qafila_schemas::catalogue::RECONCILIATION_RUNS;
 use qafila_schemas::codec::Encoder;
 use qafila_schemas::contract::Contract;
@@ -175,16 +176,9 @@ impl Night {
         }
     }
 
-    /// Returns once another process has the store.
+    /// Renews the lease until it is lost.
     async fn hold(&self) {
-        loop {
-            tokio::time::sleep(LEASE / 3).await;
-            match self.tools.work.renew(&self.leased).await {
-                Ok(true) => {}
-                Ok(false) => return,
-                Err(error) => tracing::warn!(event = "lease not renewed", error = %error),
-            }
-        }
+        lease::hold("reconciliation", LEASE, LEASE / 5, || self.tools.work.renew(&self.leased)).await;
     }
 
     async fn work(&self, run: &Run) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use qafila_aggregates::commands::CommandError;
+use qafila_aggregates::lease;
 use qafila_aggregates::sync_job::{SyncJobCommand, SyncJobError};
 use qafila_schemas::catalogue::{SYNC_JOB_EVENTS, SYNC_PROGRESS};
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
@@ -151,21 +152,7 @@ impl Importer {
 
     /// Renews the lease until it is lost.
     async fn hold(&self) {
-        let mut failures_since = None;
-        loop {
-            tokio::time::sleep(LEASE / 5).await;
-            match self.tools.work.renew(&self.run).await {
-                Ok(true) => failures_since = None,
-                Ok(false) => return,
-                Err(_) => {
-                    // While the database is down nobody else can take the run either, but our lease may end.
-                    let since = *failures_since.get_or_insert_with(std::time::Instant::now);
-                    if since.elapsed() > LEASE {
-                        return;
-                    }
-                }
-            }
-        }
+        lease::hold("sync run", LEASE, LEASE / 5, || self.tools.work.renew(&self.run)).await;
     }
 
     /// Reads everything; returns the sequence of the job's last event.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use qafila_aggregates::commands::{CommandError, Commands};
 use qafila_aggregates::export::{Export, ExportCommand, ExportError, StoredFile};
+use qafila_aggregates::lease;
 use qafila_schemas::catalogue::EXPORT_EVENTS;
 use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
 use qafila_schemas::kafka::KafkaConfig;
@@ -199,21 +200,7 @@ impl Worker {
 
     /// Renews the lease and tells how far the file is; ends once the lease is lost.
     async fn hold(&self, leased: &Leased, counted: &Counted) {
-        let mut held_until = Instant::now() + LEASE;
-        loop {
-            tokio::time::sleep(RENEW_EVERY).await;
-            let asked = Instant::now();
-            match self.work.renew(leased, counted.progress()).await {
-                Ok(true) => held_until = asked + LEASE,
-                Ok(false) => return,
-                Err(error) => {
-                    tracing::warn!(event = "lease not renewed", jobId = %leased.job(), error = %error);
-                    if Instant::now() >= held_until {
-                        return;
-                    }
-                }
-            }
-        }
+        lease::hold("export", LEASE, RENEW_EVERY, || self.work.renew(leased, counted.progress())).await;
     }
 
     async fn complete(&self, leased: &Leased, key: &FileKey, file: StoredFile) -> Result<(), sqlx::Error> {
