@@ -104,6 +104,7 @@ test('three tabs stay logged in together, and a log-out ends them all', async ({
   await page.getByRole('button', { name: say(locale, 'menu.account') }).click();
   await page.getByRole('menuitem', { name: say(locale, 'logOut') }).click();
   for (const tab of tabs) await expect(tab.getByRole('heading', { level: 1, name: say(locale, 'login.title') })).toBeVisible();
+  for (const other of tabs.slice(1)) await expect(other).toHaveURL(/login\?next=%2Fsettings$/);
   await logIn(page, locale, person);
 });
 

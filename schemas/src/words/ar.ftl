@@ -66,7 +66,7 @@ rule-too-many-values =
         [many] فيه أكثر من { $values } قيمة
        *[other] فيه أكثر من { $values } قيمة
     }
-rule-no-word = ليس فيه حرف أو رقم للبحث عنه
+rule-no-word = ليس فيه كلمة من حرفين أو رقمين للبحث عنها
 rule-too-many-people =
     { COUNT($people) ->
         [zero] لا ينطبق على أحد

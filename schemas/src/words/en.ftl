@@ -50,7 +50,7 @@ rule-too-many-values =
         [one] is given more than once
        *[other] has more than { $values } values
     }
-rule-no-word = has no letter or digit to look for
+rule-no-word = has no word of two letters or digits to look for
 rule-too-many-people =
     { COUNT($people) ->
         [one] fits more than one person; add a word, or look by e-mail or phone

@@ -61,6 +61,6 @@ describe('formats', () => {
   });
 
   it('sizes have the unit that fits', () => {
-    expect([bytes('en', 900), bytes('en', 1_234_567)]).toEqual(['900 byte', '1.2 MB']);
+    expect([bytes('en', 900), bytes('en', 1_234_567)]).toEqual(['0.9 kB', '1.2 MB']);
   });
 });

@@ -22,13 +22,19 @@ const exact = (amount: string): Intl.StringNumericLiteral => amount as Intl.Stri
 const currencyOptions = (currency: string): Intl.NumberFormatOptions =>
   /^[A-Z]{3}$/.test(currency) ? { style: 'currency', currency } : {};
 
+/** A currency's sign of Latin letters stays whole in a sentence from right to left: `US$`, and not `$US`. */
+const whole = ({ type, value }: Intl.NumberFormatPart): string => (type === 'currency' && /[A-Z]/.test(value) ? `\u2066${value}\u2069` : value);
+
+const shownMoney = (locale: Locale, { amount, currency }: Amount, options: Intl.NumberFormatOptions = {}): string => {
+  const format = formatter(locale, { ...currencyOptions(currency), ...options });
+  return locale === 'ar' ? format.formatToParts(exact(amount)).map(whole).join('') : format.format(exact(amount));
+};
+
 /** `184,251.50 ر.س.`: with the decimals of the currency. */
-export const money = (locale: Locale, { amount, currency }: Amount): string =>
-  formatter(locale, currencyOptions(currency)).format(exact(amount));
+export const money = (locale: Locale, of: Amount): string => shownMoney(locale, of);
 
 /** `184,251 ر.س.`: for figures that are read at a distance. */
-export const roundMoney = (locale: Locale, { amount, currency }: Amount): string =>
-  formatter(locale, { ...currencyOptions(currency), maximumFractionDigits: 0 }).format(exact(amount));
+export const roundMoney = (locale: Locale, of: Amount): string => shownMoney(locale, of, { maximumFractionDigits: 0 });
 
 /** `12 ألف` or `12k`: for axes. */
 export const compact = (locale: Locale, value: number): string =>
@@ -51,11 +57,11 @@ export const share = (locale: Locale, ratio: number): string =>
 export const flooredPercent = (locale: Locale, percent: number): string =>
   formatter(locale, { style: 'percent', maximumFractionDigits: 0 }).format(Math.floor(percent) / 100);
 
-const units = ['byte', 'kilobyte', 'megabyte', 'gigabyte'] as const;
+const units = ['kilobyte', 'megabyte', 'gigabyte'] as const;
 
 /** `1.2 MB` of a size in bytes. */
 export const bytes = (locale: Locale, size: number): string => {
-  const step = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, size)) / 3)));
-  const unit = units[step] ?? 'byte';
-  return formatter(locale, { style: 'unit', unit, maximumFractionDigits: 1 }).format(size / 1000 ** step);
+  const step = Math.min(units.length - 1, Math.max(0, Math.floor(Math.log10(Math.max(1, size)) / 3) - 1));
+  const unit = units[step] ?? 'kilobyte';
+  return formatter(locale, { style: 'unit', unit, maximumFractionDigits: 1 }).format(size / 1000 ** (step + 1));
 };

@@ -15,13 +15,16 @@ const shortDay = { day: 'numeric', month: 'short' } as const;
 /** `27 نوفمبر 2026` of a moment. */
 export const day = (locale: Locale, at: string): string => formatter(locale, wholeDay).format(new Date(at));
 
+/** A time is on one line. */
+const unbroken = (time: string): string => time.replaceAll(/\s/g, '\u00a0');
+
 /** `27 نوفمبر في 10:20 م` of a moment; with its year where that is not this one. */
 export const moment = (locale: Locale, at: string, now = new Date()): string => {
   const date = new Date(at);
   const isThisYear = calendarDay(date).slice(0, 4) === calendarDay(now).slice(0, 4);
   const days = isThisYear ? { day: 'numeric', month: 'long' } as const : wholeDay;
   const hours = { hour: locale === 'ar' ? 'numeric' : '2-digit', minute: '2-digit', hour12: locale === 'ar' } as const;
-  const shown = { day: formatter(locale, days).format(date), time: formatter(locale, hours).format(date) };
+  const shown = { day: formatter(locale, days).format(date), time: unbroken(formatter(locale, hours).format(date)) };
   return locale === 'ar' ? `${shown.day} في ${shown.time}` : `${shown.day} at ${shown.time}`;
 };
 

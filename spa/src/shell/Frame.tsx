@@ -2,7 +2,7 @@ import Box from '@mui/material/Box';
 import Drawer from '@mui/material/Drawer';
 import Toolbar from '@mui/material/Toolbar';
 import Typography from '@mui/material/Typography';
-import { Outlet, useNavigate, useRouterState } from '@tanstack/react-router';
+import { Outlet, useRouter, useRouterState } from '@tanstack/react-router';
 import { type ReactElement, useCallback, useEffect, useState } from 'react';
 
 import { useSession } from '../session/current';
@@ -88,13 +88,12 @@ const SkipLink = (): ReactElement => (
   </Box>
 );
 
-/** When the session ends, log-in follows, and leads back. */
+/** When the session ends, log-in follows, and leads back to where it ended: not to log-in's own address, which comes before the frame has gone. */
 const LeaveWithSession = (): null => {
-  const session = useSession();
-  const navigate = useNavigate();
-  const href = useRouterState({ select: (state) => state.location.href });
+  const { kind } = useSession();
+  const router = useRouter();
   useEffect(() => {
-    if (session.kind === 'out') void navigate({ to: '/login', search: { next: safeNext(href) }, replace: true });
-  }, [session.kind, navigate, href]);
+    if (kind === 'out') void router.navigate({ to: '/login', search: { next: safeNext(router.state.location.href) }, replace: true });
+  }, [kind, router]);
   return null;
 };

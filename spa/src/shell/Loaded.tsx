@@ -101,15 +101,18 @@ export const Refusal = ({ typed, why }: { typed: string; why: string }): ReactEl
 /** Why something is not there: what happened, a button, and the number that support asks for. */
 export const Failure = ({ error, retry }: { error: unknown; retry: () => void }): ReactElement => {
   const problem = error instanceof ApiProblem ? error : undefined;
+  const refusal = refusalOf(error);
   const isUnreachable = problem === undefined || codeOf(error) === UNREACHABLE || problem.detail === '';
   return (
     <Alert
       severity="warning"
       variant="outlined"
       action={
-        <Button color="inherit" size="small" onClick={retry}>
-          <Sentence id="tryAgain" />
-        </Button>
+        refusal === undefined && (
+          <Button color="inherit" size="small" onClick={retry}>
+            <Sentence id="tryAgain" />
+          </Button>
+        )
       }
     >
       {isUnreachable ? (
@@ -117,9 +120,9 @@ export const Failure = ({ error, retry }: { error: unknown; retry: () => void })
           <Sentence id="unreachable.title" />. <Sentence id="unreachable.text" />
         </>
       ) : (
-        problem.detail
+        [problem.detail, refusal].filter(Boolean).join(' ')
       )}
-      {problem?.requestId && (
+      {problem?.requestId && refusal === undefined && (
         <Typography variant="caption" component="p" sx={{ color: 'text.secondary' }}>
           <Sentence id="failed.request" values={{ id: <Latin key="id">{problem.requestId}</Latin> }} /> <Support about={problem.requestId} />
         </Typography>

@@ -19,6 +19,9 @@ export const Outside = ({ title, children }: { title: string; children: ReactNod
         </Typography>
         <OtherLanguage />
       </Box>
+      <Typography sx={{ color: 'text.secondary', paddingInline: { xs: 2, sm: 3 } }}>
+        <Sentence id="app.what" />
+      </Typography>
       <Paper sx={{ marginInline: { xs: 2, sm: 3 }, marginBlockStart: 2 }}>
         <Page title={title}>{children}</Page>
       </Paper>

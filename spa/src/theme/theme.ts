@@ -63,8 +63,9 @@ export const makeTheme = (locale: Locale): Theme =>
         MuiAppBar: { defaultProps: { elevation: 0, color: 'default' } },
         MuiButton: {
           defaultProps: { disableElevation: true },
-          styleOverrides: { root: { minHeight: 44, paddingInline: 16 } },
+          styleOverrides: { root: { minHeight: 44, paddingInline: 16, overflowWrap: 'normal' } },
         },
+        MuiAlert: { styleOverrides: { action: { flexShrink: 0 } } },
         MuiIconButton: { styleOverrides: { root: { minWidth: 44, minHeight: 44 } } },
         MuiTextField: { defaultProps: { fullWidth: true } },
         MuiListItemButton: { styleOverrides: { root: { minHeight: 44 } } },

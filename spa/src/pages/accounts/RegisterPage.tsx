@@ -66,7 +66,7 @@ const RegisterPage = (): ReactElement => {
           fault={isTaken ? say('email.taken') : errors.email?.message}
         />
         {isTaken && (
-          <Alert severity="info" variant="outlined">
+          <Alert severity="info" variant="outlined" icon={false}>
             <Box sx={{ display: 'flex', gap: 1, flexWrap: 'wrap' }}>
               <ButtonLink to="/login" search={{ next }} size="small">
                 <Sentence id="email.taken.login" />
@@ -83,7 +83,7 @@ const RegisterPage = (): ReactElement => {
           registration={register('password', { validate: (typed, all) => isPasswordGood(typed, all.email) || say('password.length') })}
           fault={passwordFault(errors.password?.type, errors.password?.message)}
         />
-        <PasswordRules password={password} email={email} />
+        <PasswordRules password={password} email={email} isTried={errors.password !== undefined} />
         <BusyButton type="submit" variant="contained" size="large" isBusy={sending.isPending}>
           <Sentence id="register.submit" />
         </BusyButton>

@@ -66,7 +66,7 @@ const ResetPasswordPage = (): ReactElement => {
           registration={register('password', { validate: (typed) => isPasswordGood(typed, '') || ' ' })}
           fault={fault?.message}
         />
-        <PasswordRules password={watch('password')} email="" />
+        <PasswordRules password={watch('password')} email="" isTried={formState.errors.password !== undefined} />
         <BusyButton type="submit" variant="contained" size="large" isBusy={sending.isPending}>
           <Sentence id="reset.submit" />
         </BusyButton>

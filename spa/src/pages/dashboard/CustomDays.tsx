@@ -44,7 +44,7 @@ const CustomDays = ({ days, choose, close }: CustomDaysProps): ReactElement => {
       <Typography variant="h3" component="p" sx={{ paddingInline: 3 }}>
         {label}
       </Typography>
-      <DateCalendar value={dayjs(value)} minDate={dayjs(FIRST)} maxDate={dayjs(today)} onChange={(chosen) => set(dayOf(chosen as Dayjs | null, value))} />
+      <DateCalendar disableHighlightToday value={dayjs(value)} minDate={dayjs(FIRST)} maxDate={dayjs(today)} onChange={(chosen) => set(dayOf(chosen as Dayjs | null, value))} />
     </div>
   );
   return (

@@ -62,7 +62,7 @@ const Split = ({ report, currency }: { report: CustomersReportBody; currency: st
       <Typography variant="body2" sx={{ color: 'text.secondary' }}>
         <Sentence
           id="customers.counts"
-          values={{ new: <Count key="new" of={report.total.newCustomers} />, all: <Count key="all" of={report.total.customers} /> }}
+          values={{ new: <Count key="new" of={counts?.newCustomers ?? 0} />, all: <Count key="all" of={counts?.customers ?? 0} /> }}
         />
       </Typography>
       <Box aria-hidden sx={{ display: 'flex', gap: '2px', height: 8, marginBlock: 1 }}>

@@ -47,10 +47,10 @@ const DashboardPage = (): ReactElement => {
       <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: { xs: 'minmax(0, 1fr)', md: 'minmax(0, 2fr) minmax(0, 1fr)' } }}>
         <TrendCard isReached={stage >= 1} search={search} currency={currency} change={change} />
         <Stage isReached={stage >= 2} height={ROW_HEIGHT}>
-          <StatusCard search={search} />
+          <StatusCard search={search} currency={currency} />
           <ProductsCard search={search} currency={currency} />
           <CustomersCard search={search} currency={currency} />
-          <HoursCard search={search} />
+          <HoursCard search={search} currency={currency} />
           <GroupsCard grouping="city" search={search} currency={currency} />
           <Box sx={{ display: 'grid', gap: 2, gridTemplateColumns: { xs: 'minmax(0, 1fr)', sm: '1fr 1fr' }, gridColumn: { md: '1 / -1' } }}>
             <GroupsCard grouping="payment" search={search} currency={currency} />

@@ -22,8 +22,8 @@ const HEIGHT = 340;
 /** Statuses that have a bar of their own. */
 const SHOWN = 6;
 
-/** How many orders have which status. */
-export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElement => {
+/** How many orders of the currency have which status. */
+export const StatusCard = ({ search, currency }: { search: DashboardSearch; currency: string }): ReactElement => {
   const say = useSay();
   const locale = useLocale();
   const query = useQuery(orderStatusQuery(search));
@@ -32,37 +32,28 @@ export const StatusCard = ({ search }: { search: DashboardSearch }): ReactElemen
     <Section title={title}>
       <Loaded query={query} height={HEIGHT}>
         {(groups) => {
-          const all = merged(groups.groups);
+          const all = groups.groups.filter((group) => group.figures.sales.currency === currency).toSorted((one, other) => other.figures.orders - one.figures.orders);
           const rest = all.slice(SHOWN);
           const rows = all.slice(0, SHOWN).map(
             (group): Ranked => ({
               key: group.key ?? '',
               name: <Group search={search} filter="status" value={group.key} name={statusName(locale, { slug: group.key, name: group.name, customName: null }) ?? say('groups.unknown')} />,
-              value: group.orders,
-              shown: <Count of={group.orders} />,
+              value: group.figures.orders,
+              shown: <Count of={group.figures.orders} />,
             }),
           );
-          return <Ranking label={title} rows={[...rows, ...othersOf(groups, rest, (n) => say('groups.others', { n }))]} />;
+          const beyond = groups.others.filter((one) => one.figures.sales.currency === currency);
+          return <Ranking label={title} rows={[...rows, ...othersOf(rest, beyond, (n) => say('groups.others', { n }))]} />;
         }}
       </Loaded>
     </Section>
   );
 };
 
-/** Orders are counted whatever their currency: groups of the same key are one. */
-const merged = (groups: GroupBody[]): { key: string | null; name: string | null; orders: number }[] => {
-  const all = new Map<string | null, { key: string | null; name: string | null; orders: number }>();
-  for (const group of groups) {
-    const known = all.get(group.key) ?? { key: group.key, name: group.name, orders: 0 };
-    all.set(group.key, { ...known, orders: known.orders + group.figures.orders });
-  }
-  return [...all.values()].toSorted((one, other) => other.orders - one.orders);
-};
-
-const othersOf = (groups: GroupsBody, rest: { orders: number }[], name: (n: number) => string): Ranked[] => {
-  const beyond = groups.others.reduce((sum, one) => sum + one.figures.orders, 0);
-  const orders = rest.reduce((sum, one) => sum + one.orders, beyond);
-  const number = rest.length + Math.max(0, ...groups.others.map((one) => one.groups));
+/** What has no bar of its own: groups that are known, and what the answer only sums up. */
+const othersOf = (rest: GroupBody[], beyond: GroupsBody['others'], name: (n: number) => string): Ranked[] => {
+  const orders = [...rest, ...beyond].reduce((sum, one) => sum + one.figures.orders, 0);
+  const number = beyond.reduce((sum, one) => sum + one.groups, rest.length);
   return orders === 0 ? [] : [{ key: 'others', name: name(number), value: orders, shown: <Count of={orders} /> }];
 };
 

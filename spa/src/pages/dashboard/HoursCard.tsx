@@ -10,7 +10,7 @@ import { hoursQuery } from './reports';
 import type { DashboardSearch } from './search';
 
 /** On which days and at which hours orders come. */
-export const HoursCard = ({ search }: { search: DashboardSearch }): ReactElement => {
+export const HoursCard = ({ search, currency }: { search: DashboardSearch; currency: string }): ReactElement => {
   const say = useSay();
   const query = useQuery(hoursQuery(search));
   return (
@@ -18,7 +18,7 @@ export const HoursCard = ({ search }: { search: DashboardSearch }): ReactElement
       <Loaded query={query} height={220}>
         {({ hours }) => (
           <Box>
-            <HeatMap label={say('hours.label')} cells={cellsOf(hours, (n) => say('orders.n', { n }))} />
+            <HeatMap label={say('hours.label')} cells={cellsOf(hours.filter((one) => one.sales.currency === currency), (n) => say('orders.n', { n }))} />
           </Box>
         )}
       </Loaded>
@@ -32,12 +32,5 @@ interface Hour {
   orders: number;
 }
 
-/** Hours of all currencies together. */
-const cellsOf = (hours: Hour[], show: (orders: number) => string) => {
-  const all = new Map<string, Hour>();
-  for (const one of hours) {
-    const key = `${one.weekday} ${one.hour}`;
-    all.set(key, { ...one, orders: one.orders + (all.get(key)?.orders ?? 0) });
-  }
-  return [...all.values()].map(({ weekday, hour, orders }) => ({ weekday, hour, value: orders, shown: show(orders) }));
-};
+const cellsOf = (hours: Hour[], show: (orders: number) => string) =>
+  hours.map(({ weekday, hour, orders }) => ({ weekday, hour, value: orders, shown: show(orders) }));

@@ -7,7 +7,7 @@ import { Moment, Money } from '../../format/shown';
 import { Loaded } from '../../shell/Loaded';
 import { ButtonLink, TextLink } from '../../shell/links';
 import { Sentence, type WordId } from '../../words/words';
-import { OrderNumber } from '../lists/orderParts';
+import { OrderNumber, Status } from '../lists/orderParts';
 import type { ListSearch } from '../lists/search';
 import { Part } from './Detail';
 
@@ -34,7 +34,7 @@ export const OrdersOf = ({ title, search, query }: OrdersOfProps): ReactElement 
                     <TextLink to="/orders/$id" params={{ id: String(order.id) }}>
                       <OrderNumber of={order} />
                     </TextLink>{' '}
-                    · <Moment at={order.createdAt} />
+                    · <Moment at={order.createdAt} /> <Status of={order.status} />
                   </span>
                   <Box component="span" sx={{ marginInlineStart: 'auto' }}>{order.total && <Money of={order.total} />}</Box>
                 </Box>

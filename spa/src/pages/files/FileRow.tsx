@@ -69,7 +69,7 @@ export const FileRow = ({ file }: { file: ExportBody }): ReactElement => {
         )}
         {customerId && `${say('files.only.customer')} · `}
         <Sentence id="files.asked" values={{ moment: <Moment key="m" at={file.requestedAt} /> }} />
-        {file.rows !== null && ` · ${say('files.rows', { n: file.rows })}`}
+        {file.rows !== null && (file.rows > 0 || file.status === 'completed') && ` · ${say('files.rows', { n: file.rows })}`}
         {file.bytes !== null && file.status === 'completed' && (
           <>
             {' · '}

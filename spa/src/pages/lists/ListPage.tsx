@@ -89,7 +89,13 @@ export const ListPage = <T,>({ kind, search }: ListPageProps<T>): ReactElement =
             <>
               <Total of={kind.name} total={total} />
               {items.length === 0 ? (
-                <Empty kind={kind.empty} isFiltered={filterCount(search) > 0 || search.find !== undefined} clear={() => void navigate({ to: `/${kind.name}`, search: {} })} />
+                <Empty kind={kind.empty} isFiltered={filterCount(search) > 0 || search.find !== undefined} clear={() => void navigate({ to: `/${kind.name}`, search: {} })}>
+                  {isAmbiguous(kind.name, search.find) && search.where !== 'products' && (
+                    <Button variant="contained" onClick={() => change({ where: 'products' })}>
+                      <Sentence id="lists.where.products.try" />
+                    </Button>
+                  )}
+                </Empty>
               ) : (
                 <Rows kind={kind} items={items} search={shown} />
               )}
@@ -136,13 +142,14 @@ const Total = ({ of, total }: { of: ListName; total: TotalBody | null }): ReactE
 };
 
 /** Nothing yet, or nothing found: two different things. */
-const Empty = ({ kind, isFiltered, clear }: { kind: WordId; isFiltered: boolean; clear: () => void }): ReactElement => (
+const Empty = ({ kind, isFiltered, clear, children }: { kind: WordId; isFiltered: boolean; clear: () => void; children: ReactNode }): ReactElement => (
   <Box sx={{ padding: 4, display: 'grid', gap: 2, justifyItems: 'center', textAlign: 'center' }}>
     {isFiltered ? (
       <>
         <Typography>
           <Sentence id="lists.nothing" />
         </Typography>
+        {children}
         <Button variant="outlined" onClick={clear}>
           <Sentence id="lists.clear" />
         </Button>

@@ -53,7 +53,7 @@ export const PasswordForm = ({ email }: { email: string }): ReactElement => {
         registration={register('newPassword', { validate: (typed) => isPasswordGood(typed, email) || ' ' })}
         fault={errors.newPassword?.message}
       />
-      <PasswordRules password={watch('newPassword')} email={email} />
+      <PasswordRules password={watch('newPassword')} email={email} isTried={errors.newPassword !== undefined} />
       <div>
         <BusyButton type="submit" variant="outlined" isBusy={sending.isPending}>
           <Sentence id="settings.password.submit" />

@@ -13,6 +13,7 @@ export default {
   'lists.where': 'أين نبحث',
   'lists.where.people': 'بين العملاء',
   'lists.where.products': 'بين المنتجات',
+  'lists.where.products.try': 'ابحث بين المنتجات',
   'lists.filters':
     '{n, plural, =0 {تصفية} zero {تصفية} one {تصفية (#)} two {تصفية (#)} few {تصفية (#)} many {تصفية (#)} other {تصفية (#)}}',
   'lists.filter.status': 'الحالة',

@@ -2,6 +2,7 @@ import type { default as en } from '../en/shell';
 
 export default {
   'app.name': 'قافلة',
+  'app.what': 'طلبات متجرك في سلة وعملاؤه ومنتجاته، في تقارير وقوائم تعتمد عليها.',
   'app.titled': '{page} · قافلة',
   'skip.toContent': 'انتقل إلى المحتوى',
   'language.other': 'English',

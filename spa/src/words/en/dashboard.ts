@@ -62,7 +62,7 @@ export default {
   'trend.table.day': 'From',
   'trend.table.sales': 'Sales',
   'trend.table.orders': 'Orders',
-  'trend.none': 'No orders in {range}. Try a longer period.',
+  'trend.none': 'No orders: {range}. Try a longer period.',
   'trend.wider': 'Show 12 months',
   'occasion.ramadan': 'Ramadan',
   'occasion.eid_al_fitr': 'Eid al-Fitr',

@@ -11,6 +11,7 @@ export default {
   'lists.where': 'Where to look',
   'lists.where.people': 'Among customers',
   'lists.where.products': 'Among products',
+  'lists.where.products.try': 'Search among products',
   'lists.filters': '{n, plural, =0 {Filters} one {Filters, # set} other {Filters, # set}}',
   'lists.filter.status': 'Status',
   'lists.filter.paymentMethod': 'Payment',

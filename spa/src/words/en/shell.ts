@@ -1,5 +1,6 @@
 export default {
   'app.name': 'Qafila',
+  'app.what': 'Your Salla store’s orders, customers and products, as reports and lists you can rely on.',
   'app.titled': '{page} · Qafila',
   'skip.toContent': 'Skip to the content',
   'language.other': 'العربية',
