@@ -1,4 +1,4 @@
-//! Holding on to leased work: whoever cannot renew a lease stops before it runs out, because then another may take the work.
+//! Renewal of leases: a worker that cannot renew its lease stops before it expires, because another may then take the work.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout_at};
 
-/// Fifths of a lease's life after which its holder gives up: the lease was taken a moment before its holder knew, and
-/// work that is stopped takes a moment to end.
+/// Fifths of a lease's life after which its worker stops: the lease began before its worker heard of it, and a worker
+/// needs a moment to stop.
 const SAFE_FIFTHS: u32 = 4;
 
-/// Renews the lease of `what`, whose life is `life`, again `every` so often. Returns once it is lost: `renew` says that
-/// another has the work, or it has failed or hung for so long that the lease is about to run out.
+/// Renews a lease that lasts `life` once `every` interval. Returns when the lease is lost: `renew` answers that another
+/// worker has it, or has failed or not answered for so long that the lease is about to expire. `what` names the work in the log.
 pub async fn hold<R, E>(what: &str, life: Duration, every: Duration, renew: impl Fn() -> R)
 where
     R: Future<Output = Result<bool, E>>,
@@ -29,7 +29,7 @@ where
             Err(_) => tracing::warn!(event = "failed to renew a lease", what, error = "no answer"),
         }
         if Instant::now() >= safe_until {
-            tracing::warn!(event = "lease given up before it runs out", what);
+            tracing::warn!(event = "stopped work before its lease expired", what);
             return;
         }
     }

@@ -26,12 +26,13 @@ export const measured = async (page: Page, act: () => Promise<void>, awaited: Aw
   return meter.evaluate(({ done }) => done);
 };
 
-/** Runs in the page. */
+/** Runs in the page; fails where nothing is seen within a minute. */
 const listen = ({ on = 'click', selector, asks }: Awaited): { done: Promise<Measured> } => {
   performance.setResourceTimingBufferSize(10_000);
   const asked = (since: number): PerformanceResourceTiming | undefined =>
     (performance.getEntriesByType('resource') as PerformanceResourceTiming[]).find((entry) => entry.startTime >= since && decodeURIComponent(entry.name).includes(asks ?? ''));
-  const done = new Promise<Measured>((resolve) => {
+  const done = new Promise<Measured>((resolve, reject) => {
+    setTimeout(() => reject(new Error(`no ${selector} after ${asks ?? on}`)), 60_000);
     const begin = ({ timeStamp }: Event): void => {
       const look = (): void => {
         const request = asks === undefined ? undefined : asked(timeStamp);

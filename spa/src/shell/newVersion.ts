@@ -9,13 +9,16 @@ let leftAt = Number.NEGATIVE_INFINITY;
 /** Whether another page is being gone to: a reload would keep this one. */
 export const isLeaving = (): boolean => performance.now() - leftAt < LEAVING;
 
-let ahead = 0;
+/** Prefetching that has no answer is waited for so long (ms): afterwards a part that is gone reloads the page again. */
+const MAX_PREFETCH = 30_000;
 
-/** Fetches what nobody has asked for yet: where it does not come, the page stays as it is, and it is fetched again when it is needed. */
-export const withoutReload = async (fetchAhead: () => Promise<unknown>): Promise<void> => {
-  ahead += 1;
-  await fetchAhead().catch(() => undefined);
-  ahead -= 1;
+let prefetches = 0;
+
+/** Prefetches parts of the app. Where that fails the page is not reloaded: the part is fetched again when it is needed. */
+export const withoutReload = async (prefetch: () => Promise<unknown>): Promise<void> => {
+  prefetches += 1;
+  await Promise.race([prefetch().catch(() => undefined), new Promise((resolve) => setTimeout(resolve, MAX_PREFETCH))]);
+  prefetches -= 1;
 };
 
 /** A part of the app that is gone after an update is fetched with the new version: the page is loaded anew, once. */
@@ -25,7 +28,7 @@ export const reloadOnceForNewVersion = (): void => {
   });
   addEventListener('vite:preloadError', (event) => {
     const last = Number(sessionStorage.getItem(GUARD) ?? 0);
-    if (ahead > 0 || !navigator.onLine || isLeaving() || Date.now() - last < ONCE_IN) return;
+    if (prefetches > 0 || !navigator.onLine || isLeaving() || Date.now() - last < ONCE_IN) return;
     event.preventDefault();
     sessionStorage.setItem(GUARD, String(Date.now()));
     location.reload();

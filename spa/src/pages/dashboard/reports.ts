@@ -7,7 +7,7 @@ import { type DashboardSearch, daysOf, granularityOf, reportParams } from './sea
 export const FRESH = 60_000;
 /** Rows of a ranking that a card shows. */
 const ROWS = 6;
-/** Groups are of a currency: to count orders of all, all are asked for. */
+/** Groups of all currencies count against the limit: all are asked for, so that those of the currency that is shown are there. */
 const ALL = 100;
 
 const report = <T>(name: string, search: DashboardSearch, read: (options: RequestInit) => Promise<T>, extra: object = {}) =>

@@ -21,7 +21,7 @@ import { Sentence, type Say, useSay, type WordId } from '../../words/words';
 import { channelName, paymentName } from '../../words/slugs';
 import { DaysChoice } from './DaysChoice';
 import type { ListKind } from './ListPage';
-import { chosenFilters, type ChosenFilter, filterCount, type ListName, type ListSearch } from './search';
+import { amountsInOrder, chosenFilters, type ChosenFilter, filterCount, type ListName, type ListSearch } from './search';
 import { useStatusName } from './useStatusName';
 
 interface FiltersProps<T> {
@@ -133,10 +133,6 @@ const FacetChoice = ({ list, facet, search, change }: { list: ListName; facet: F
   );
 };
 
-/** Two amounts the wrong way round mean what lies between them. */
-const inOrder = ({ amountFrom, amountTo }: Pick<ListSearch, 'amountFrom' | 'amountTo'>): Pick<ListSearch, 'amountFrom' | 'amountTo'> =>
-  amountFrom !== undefined && amountTo !== undefined && Number(amountFrom) > Number(amountTo) ? { amountFrom: amountTo, amountTo: amountFrom } : { amountFrom, amountTo };
-
 /** Amounts take effect when their field is left. */
 const Amounts = ({ search, change }: { search: ListSearch; change: FiltersProps<unknown>['change'] }): ReactElement => {
   const say = useSay();
@@ -149,7 +145,7 @@ const Amounts = ({ search, change }: { search: ListSearch; change: FiltersProps<
       onBlur={(event) => {
         const typed = latinDigits(event.target.value).replace('٫', '.').replace(/[٬,\s]/g, '');
         const isAmount = /^\d{1,12}(\.\d{1,4})?$/.test(typed);
-        if ((isAmount ? typed : undefined) !== search[name]) change(inOrder({ amountFrom: search.amountFrom, amountTo: search.amountTo, [name]: isAmount ? typed : undefined }));
+        if ((isAmount ? typed : undefined) !== search[name]) change(amountsInOrder({ amountFrom: search.amountFrom, amountTo: search.amountTo, [name]: isAmount ? typed : undefined }));
       }}
       slotProps={{ htmlInput: { inputMode: 'decimal', dir: 'ltr' } }}
     />

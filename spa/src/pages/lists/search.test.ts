@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 
-import { filterCount, isAmbiguous, listParams, readLists, seek } from './search';
+import { amountsInOrder, filterCount, isAmbiguous, listParams, readLists, seek } from './search';
 
 describe('what is typed into a search', () => {
   it.each([
@@ -33,5 +33,15 @@ describe('the address of a list', () => {
 
   it('asks for the page of its last cursor', () => {
     expect(listParams('orders', { cursors: ['a', 'b'], find: '12' })).toEqual({ number: 12, cursor: 'b', limit: 20 });
+  });
+});
+
+describe('amounts', () => {
+  it.each([
+    [{ amountFrom: '1000', amountTo: '500' }, { amountFrom: '500', amountTo: '1000' }],
+    [{ amountFrom: '9.5', amountTo: '10' }, { amountFrom: '9.5', amountTo: '10' }],
+    [{ amountFrom: '1000' }, { amountFrom: '1000' }],
+  ])('%o are put in order by their value', (typed, ordered) => {
+    expect(amountsInOrder(typed)).toEqual(ordered);
   });
 });

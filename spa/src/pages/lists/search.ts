@@ -86,6 +86,12 @@ export const seek = (list: ListName, find: string | undefined, where: Where = 'p
 /** Whether words were typed that may be of people or of products. */
 export const isAmbiguous = (list: ListName, find: string | undefined): boolean => list === 'orders' && seek(list, find).name !== undefined;
 
+type Amounts = Pick<ListSearch, 'amountFrom' | 'amountTo'>;
+
+/** Two amounts the wrong way round mean what lies between them. */
+export const amountsInOrder = ({ amountFrom, amountTo }: Amounts): Amounts =>
+  amountFrom !== undefined && amountTo !== undefined && Number(amountFrom) > Number(amountTo) ? { amountFrom: amountTo, amountTo: amountFrom } : { amountFrom, amountTo };
+
 /** How many filters are set. */
 export const filterCount = (search: ListSearch): number =>
   chosenFilters.filter((name) => search[name] !== undefined).length +
