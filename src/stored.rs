@@ -8,7 +8,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use qafila_ingest::contact_spelling::{ContactsView, SealedContacts};
 use qafila_ingest::hydration::{StaleEntity, StaleView, Unread};
 use qafila_ingest::reconcile::stored::{ComparedView, Comparison};
-use qafila_ingest::sync::stored::{Range, StoredError, StoredRow, StoredView, ThinOrder};
+use qafila_ingest::sync::stored::{
+    LeftOut, Range, StoredCounts, StoredError, StoredRow, StoredView, ThinOrder,
+};
 use qafila_projections::oltp::merge::compare::{self, compare};
 use qafila_projections::oltp::merge::register::Rules;
 use qafila_projections::oltp::stored;
@@ -26,11 +28,42 @@ pub struct ReadModels {
 
 #[async_trait]
 impl StoredView for ReadModels {
-    async fn rows(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<StoredRow>, StoredError> {
+    async fn not_stored(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<i64>, StoredError> {
+        let Range { merchant_id, store_id, resource, .. } = range;
+        stored::not_stored(&self.pool, merchant_id, store_id, resource, ids).await.map_err(failed)
+    }
+
+    async fn deleted(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<i64>, StoredError> {
+        let Range { merchant_id, store_id, resource, .. } = range;
+        stored::deleted(&self.pool, merchant_id, store_id, resource, ids).await.map_err(failed)
+    }
+
+    async fn left_out(&self, range: Range<'_>, listed: &[i64], limit: i64) -> Result<LeftOut, StoredError> {
         let Range { merchant_id, store_id, resource, created } = range;
-        let rows = stored::rows(&self.pool, merchant_id, store_id, resource, created, ids).await;
-        let row = |(salla_id, deleted_at, created_at)| StoredRow { salla_id, deleted_at, created_at };
-        Ok(rows.map_err(failed)?.into_iter().map(row).collect())
+        let found =
+            stored::left_out(&self.pool, merchant_id, store_id, resource, created, listed, limit).await;
+        let (rows, total) = found.map_err(failed)?;
+        let row = |(salla_id, created_at)| StoredRow { salla_id, created_at };
+        Ok(LeftOut { rows: rows.into_iter().map(row).collect(), total })
+    }
+
+    async fn news_since(
+        &self,
+        range: Range<'_>,
+        since: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<i64>, StoredError> {
+        let Range { merchant_id, store_id, resource, created } = range;
+        let found =
+            stored::news_since(&self.pool, merchant_id, store_id, resource, created, since, limit).await;
+        found.map_err(failed)
+    }
+
+    async fn counts(&self, range: Range<'_>, since: DateTime<Utc>) -> Result<StoredCounts, StoredError> {
+        let Range { merchant_id, store_id, resource, created } = range;
+        let counts = stored::counts(&self.pool, merchant_id, store_id, resource, created, since).await;
+        let (there, deleted) = counts.map_err(failed)?;
+        Ok(StoredCounts { there, deleted })
     }
 
     async fn thin_orders(

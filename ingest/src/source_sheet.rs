@@ -83,7 +83,9 @@ pub async fn order(
 ) -> Result<Option<Observation>, SallaError> {
     let read = EntityReader::new(client.clone(), owner).read("orders", id).await?;
     Ok(match read {
-        EntityRead::There { mapped: Ok(unsealed), created } if created.is_none_or(|at| day_of(at) == day) => {
+        EntityRead::There { mapped: Ok(unsealed), created, .. }
+            if created.is_none_or(|at| day_of(at) == day) =>
+        {
             Some(unsealed.observation)
         }
         _ => None,

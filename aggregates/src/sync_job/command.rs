@@ -58,6 +58,8 @@ pub enum SyncJobCommand {
         lease: Lease,
         /// Its name.
         worker: String,
+        /// The run gets further, or may: otherwise one that is paused stays so, however often it is tried, and no event is appended.
+        goes_on: bool,
     },
     /// A slice has been read to its end.
     ReportSlice {

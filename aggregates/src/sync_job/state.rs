@@ -6,6 +6,7 @@ use chrono::{Months, NaiveDate};
 use cqrs_es::Aggregate;
 use cqrs_es::event_sink::EventSink;
 use qafila_schemas::ids::{JobId, MerchantId, RunId, UserId};
+use qafila_schemas::millis::Millis;
 use qafila_schemas::records::sync as s;
 use serde::{Deserialize, Serialize};
 
@@ -75,6 +76,9 @@ struct Run {
     run_id: RunId,
     epoch: i64,
     status: SyncStatus,
+    /// Why it waits, as a stable code.
+    #[serde(default)]
+    cause: Option<String>,
     from_day: NaiveDate,
     until_day: NaiveDate,
     /// (resource, slice) → (imported, skipped)
@@ -97,22 +101,12 @@ impl SyncJob {
     fn decide(&self, command: SyncJobCommand, clock: Clock) -> Decision {
         match command {
             SyncJobCommand::Start(run) => self.start(run, clock),
-            SyncJobCommand::TakeOver { lease, worker } => self.take_over(lease, worker, clock),
+            SyncJobCommand::TakeOver { lease, worker, goes_on } => {
+                self.take_over(lease, worker, goes_on, clock)
+            }
             SyncJobCommand::ReportSlice { lease, report } => self.report(lease, report, clock),
             SyncJobCommand::Pause { lease, cause, advice, until } => {
-                let run = self.held(lease)?;
-                Ok((run.status != SyncStatus::Paused).then(|| {
-                    SyncJobEvent::SyncPaused(s::SyncPaused {
-                        merchant_id: run.merchant_id,
-                        job_id: run.job_id,
-                        run_id: run.run_id,
-                        epoch: run.epoch,
-                        cause,
-                        advice,
-                        until,
-                        paused_at: clock.now(),
-                    })
-                }))
+                self.pause(lease, cause, advice, until, clock)
             }
             SyncJobCommand::Resume { lease } => {
                 let run = self.held(lease)?;
@@ -181,12 +175,11 @@ impl SyncJob {
         }
     }
 
-    fn take_over(&self, lease: Lease, worker: String, clock: Clock) -> Decision {
-        let run = self.open(lease.run_id)?;
-        if lease.epoch < run.epoch {
-            return Err(SyncJobError::StaleEpoch { given: lease.epoch, current: run.epoch });
-        }
-        Ok((lease.epoch > run.epoch).then(|| {
+    fn take_over(&self, lease: Lease, worker: String, goes_on: bool, clock: Clock) -> Decision {
+        let run = self.not_later_than(lease)?;
+        let is_paused = run.status == SyncStatus::Paused;
+        let is_told = if is_paused { goes_on } else { lease.epoch > run.epoch };
+        Ok(is_told.then(|| {
             SyncJobEvent::SyncTakenOver(s::SyncTakenOver {
                 merchant_id: run.merchant_id,
                 job_id: run.job_id,
@@ -196,6 +189,36 @@ impl SyncJob {
                 taken_over_at: clock.now(),
             })
         }))
+    }
+
+    /// A run that is tried again and again waits all the while: only another reason is an event.
+    fn pause(
+        &self,
+        lease: Lease,
+        cause: String,
+        advice: Option<String>,
+        until: Option<Millis>,
+        clock: Clock,
+    ) -> Decision {
+        let is_paused = |run: &Run| run.status == SyncStatus::Paused;
+        let run = match self.not_later_than(lease)? {
+            // Whoever tries a paused run has not taken it over.
+            run if is_paused(run) => run,
+            _ => self.held(lease)?,
+        };
+        if is_paused(run) && run.cause.as_ref() == Some(&cause) {
+            return Ok(None);
+        }
+        Ok(Some(SyncJobEvent::SyncPaused(s::SyncPaused {
+            merchant_id: run.merchant_id,
+            job_id: run.job_id,
+            run_id: run.run_id,
+            epoch: lease.epoch,
+            cause,
+            advice,
+            until,
+            paused_at: clock.now(),
+        })))
     }
 
     fn report(&self, lease: Lease, report: SliceReport, clock: Clock) -> Decision {
@@ -272,6 +295,15 @@ impl SyncJob {
         if run.status.is_open() { Ok(run) } else { Err(SyncJobError::NotRunning) }
     }
 
+    /// The present run, if it is open and nobody has told of a later lease.
+    fn not_later_than(&self, lease: Lease) -> Result<&Run, SyncJobError> {
+        let run = self.open(lease.run_id)?;
+        if lease.epoch < run.epoch {
+            return Err(SyncJobError::StaleEpoch { given: lease.epoch, current: run.epoch });
+        }
+        Ok(run)
+    }
+
     /// The present run, if it is open and held under this very lease.
     fn held(&self, lease: Lease) -> Result<&Run, SyncJobError> {
         let run = self.open(lease.run_id)?;
@@ -321,6 +353,7 @@ impl Aggregate for SyncJob {
                 run_id: e.run_id,
                 epoch: 0,
                 status: SyncStatus::Requested,
+                cause: None,
                 from_day: e.from_day,
                 until_day: e.until_day,
                 slices: BTreeMap::new(),
@@ -336,7 +369,11 @@ impl Aggregate for SyncJob {
             SyncJobEvent::SliceImported(e) => {
                 run.slices.entry(e.resource).or_default().insert(e.slice, (e.imported, e.skipped));
             }
-            SyncJobEvent::SyncPaused(_) => run.status = SyncStatus::Paused,
+            SyncJobEvent::SyncPaused(e) => {
+                run.epoch = e.epoch;
+                run.status = SyncStatus::Paused;
+                run.cause = Some(e.cause);
+            }
             SyncJobEvent::SyncResumed(_) => {
                 run.status = if run.epoch == 0 { SyncStatus::Requested } else { SyncStatus::Running };
             }

@@ -38,7 +38,16 @@ fn lease(n: u128, epoch: i64) -> Lease {
 }
 
 fn take_over(n: u128, epoch: i64) -> SyncJobCommand {
-    SyncJobCommand::TakeOver { lease: lease(n, epoch), worker: "w".into() }
+    SyncJobCommand::TakeOver { lease: lease(n, epoch), worker: "w".into(), goes_on: true }
+}
+
+/// A worker tries a run that has got no further the last time.
+fn try_again(epoch: i64) -> SyncJobCommand {
+    SyncJobCommand::TakeOver { lease: lease(1, epoch), worker: "w".into(), goes_on: false }
+}
+
+fn pause(epoch: i64, cause: &str) -> SyncJobCommand {
+    SyncJobCommand::Pause { lease: lease(1, epoch), cause: cause.into(), advice: None, until: None }
 }
 
 fn slice(epoch: i64, name: &str) -> SyncJobCommand {
@@ -108,8 +117,7 @@ fn a_larger_depth_reads_only_what_is_missing_but_leaves_no_day_out() {
 fn a_worker_with_a_stale_epoch_is_refused_whatever_it_asks() {
     let taken = vec![start(1, 12, "2026-11-21"), take_over(1, 1), take_over(1, 3)];
     let stale = SyncJobError::StaleEpoch { given: 1, current: 3 };
-    let pause = SyncJobCommand::Pause { lease: lease(1, 1), cause: "x".into(), advice: None, until: None };
-    for command in [slice(1, "2026-01"), complete(1, 1), fail(1), take_over(1, 1), pause] {
+    for command in [slice(1, "2026-01"), complete(1, 1), fail(1), take_over(1, 1), pause(1, "x")] {
         assert_eq!(then(taken.clone(), command), Err(stale.clone()));
     }
     assert!(then(taken, slice(3, "2026-01")).is_ok());
@@ -164,4 +172,31 @@ fn a_cancelled_run_takes_no_more_work() {
     assert_eq!(then(cancelled.clone(), slice(1, "2026-01")), Err(SyncJobError::NotRunning));
     assert_eq!(then(cancelled, cancel.clone()), Ok(vec![]));
     assert_eq!(then(vec![], cancel), Err(SyncJobError::NotRunning));
+}
+
+#[test]
+fn a_run_that_is_tried_in_vain_stays_paused_and_its_stream_does_not_grow() {
+    let paused = [start(1, 12, "2026-11-21"), take_over(1, 1), pause(1, "source_disagrees")];
+    let tries = (2..100).flat_map(|epoch| [try_again(epoch), pause(epoch, "source_disagrees")]);
+    let history = history(paused.iter().cloned().chain(tries).collect());
+    assert_eq!(history.len(), 3, "{history:?}");
+}
+
+#[test]
+fn a_paused_run_tells_another_reason_and_that_it_goes_on() {
+    let paused = vec![start(1, 12, "2026-11-21"), take_over(1, 1), pause(1, "source_disagrees")];
+    let another = then(paused.clone(), pause(4, "internal_trouble")).expect("told");
+    assert!(matches!(another.as_slice(), [SyncJobEvent::SyncPaused(e)] if e.epoch == 4));
+    let told = [paused.clone(), vec![pause(4, "internal_trouble")]].concat();
+    assert_eq!(
+        then(told, pause(3, "source_disagrees")),
+        Err(SyncJobError::StaleEpoch { given: 3, current: 4 })
+    );
+    let goes_on = then(paused.clone(), take_over(1, 5)).expect("told");
+    assert!(matches!(goes_on.as_slice(), [SyncJobEvent::SyncTakenOver(e)] if e.epoch == 5));
+    let running = [paused, vec![take_over(1, 5)]].concat();
+    assert!(matches!(
+        then(running, pause(5, "source_disagrees")).as_deref(),
+        Ok([SyncJobEvent::SyncPaused(_)])
+    ));
 }

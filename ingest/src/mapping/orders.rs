@@ -21,6 +21,13 @@ pub fn created_at(row: &str) -> Option<Millis> {
     creation(&Object::parse(row, String::new(), &notes)?, "date")
 }
 
+/// Whether details say that their order is a draft: it is there, and no list shows it (FACTS §4.1).
+pub fn is_draft(row: &str) -> bool {
+    let notes = Notes::default();
+    Object::parse(row, String::new(), &notes)
+        .is_some_and(|order| matches!(order.flag("draft"), Said::Value(true)))
+}
+
 /// Maps one row of the list: its lines are thin.
 pub fn from_list(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
     Order { lines: Lines::Thin, provenance }.map(row)

@@ -68,9 +68,9 @@ impl<'r> Lists<'r> {
         let mut listed = self.all_products().await?;
         let Owner { merchant_id, store_id, .. } = self.run.owner;
         let range = Range { merchant_id, store_id, resource: PRODUCTS, created: None };
-        let rows = self.run.tools.stored.rows(range, &[]).await.map_err(Failure::ours)?;
-        let there = rows.iter().filter(|row| row.deleted_at.is_none()).count();
         let settled = began.to_utc() - self.run.list_cache_window();
+        let counts = self.run.tools.stored.counts(range, settled).await.map_err(Failure::ours)?;
+        let there = usize::try_from(counts.there).unwrap_or_default();
         let unseen = self.run.tools.compared.unseen(merchant_id, store_id, PRODUCTS, settled).await;
         let mut absent = unseen.map_err(Failure::ours)?;
         absent.retain(|id| !listed.contains(id));

@@ -41,7 +41,7 @@ use crate::observations::ObservationWriter;
 use crate::refused_rows::RefusedRows;
 use crate::role_error::RoleError;
 use crate::salla::client::SallaApi;
-use crate::sync::completeness::Statements;
+use crate::sync::completeness::{StatementError, Statements};
 use crate::sync::stored::StoredView;
 use crate::sync::tolerance::Tolerance;
 
@@ -125,6 +125,7 @@ pub async fn keep(tools: Arc<Tools>, schedule: NightSchedule, pool: PgPool, shut
         while runs.try_join_next().is_some() {}
         let claimed = async {
             if look.is_multiple_of(ENROL_EVERY) {
+                take_up_returned(&tools).await?;
                 tools.work.enrol(&schedule).await?;
                 catch_up::spread(&pool).await?;
             }
@@ -147,6 +148,22 @@ pub async fn keep(tools: Arc<Tools>, schedule: NightSchedule, pool: PgPool, shut
     }
     // Reads may be repeated: whoever starts next goes on.
     runs.shutdown().await;
+}
+
+/// A store that comes back begins with what was complete under its earlier connection.
+async fn take_up_returned(tools: &Tools) -> Result<(), sqlx::Error> {
+    for owner in tools.work.returned().await? {
+        match tools.statements.state(owner, &[]).await {
+            Ok(()) => {
+                tracing::info!(event = "store came back", merchantId = %owner.merchant_id, storeId = owner.store_id);
+            }
+            Err(StatementError::Database(error)) => return Err(error),
+            Err(error) => {
+                tracing::warn!(event = "failed to state completeness of a store that came back", error = %error);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A store's run, under a lease.

@@ -21,7 +21,7 @@ const AGREEING: usize = 2;
 /// Steps to the page before within one scan.
 const MOST_STEPS_BACK: usize = 5;
 /// Orders that a list seems to have lost and that are asked for before it is believed.
-const MOST_ASKED_FOR: usize = 5;
+const MAX_ASKED_FOR: i64 = 5;
 
 /// Rows above the stop, newest change first, and what was read of some of them already.
 #[derive(Default)]
@@ -79,11 +79,8 @@ impl Orders<'_> {
     async fn are_gone(&self, listed: &[i64]) -> Result<bool, Failure> {
         let Owner { merchant_id, store_id, .. } = self.run.owner;
         let range = Range { merchant_id, store_id, resource: ORDERS, created: None };
-        let listed: HashSet<i64> = listed.iter().copied().collect();
-        let mut left_out = self.run.tools.stored.rows(range, &[]).await.map_err(Failure::ours)?;
-        left_out.retain(|row| row.deleted_at.is_none() && !listed.contains(&row.salla_id));
-        left_out.sort_by_key(|row| std::cmp::Reverse(row.created_at));
-        for row in left_out.iter().take(MOST_ASKED_FOR) {
+        let left_out = self.run.tools.stored.left_out(range, listed, MAX_ASKED_FOR).await;
+        for row in left_out.map_err(Failure::ours)?.rows {
             if !matches!(self.run.entities.read(ORDERS, row.salla_id).await?, EntityRead::Gone(_)) {
                 return Ok(false);
             }

@@ -146,13 +146,13 @@ impl<'r> Orders<'r> {
     async fn compare_slice(&self, window: Window, listed: Vec<i64>, began: Millis) -> Result<(), Failure> {
         let Owner { merchant_id, store_id, .. } = self.run.owner;
         let range = Range { merchant_id, store_id, resource: ORDERS, created: Some(window.span()) };
-        let rows = self.run.tools.stored.rows(range, &[]).await.map_err(Failure::ours)?;
-        let known: HashSet<i64> = listed.iter().copied().collect();
+        let left_out =
+            self.run.tools.stored.left_out(range, &listed, i64::MAX).await.map_err(Failure::ours)?;
         // What came while we were reading need not be in the list yet.
         let settled = began.to_utc() - self.run.list_cache_window();
-        let missing = rows
+        let missing = left_out
+            .rows
             .iter()
-            .filter(|row| row.deleted_at.is_none() && !known.contains(&row.salla_id))
             .filter(|row| row.created_at.is_none_or(|at| at < settled))
             .map(|row| row.salla_id);
         let ids = listed.iter().copied().chain(missing).collect();

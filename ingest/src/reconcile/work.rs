@@ -97,7 +97,22 @@ impl WorkStore {
         Self { pool, worker }
     }
 
-    /// Puts stores on the schedule whose first import has ended: before there is nothing to compare with.
+    /// Connections of stores that were imported under an earlier connection, which has ended: nothing is stated of them yet.
+    pub async fn returned(&self) -> Result<Vec<Owner>, sqlx::Error> {
+        let rows: Vec<OwnerRow> = sqlx::query_as(
+            "SELECT c.merchant_id, c.connection_id, c.store_id, c.store_currency FROM salla_connections c
+             WHERE c.wiped_at IS NULL
+               AND NOT EXISTS (SELECT FROM completeness k WHERE k.connection_id = c.connection_id)
+               AND EXISTS (SELECT FROM salla_connections before JOIN completeness k USING (connection_id)
+                   WHERE before.merchant_id = c.merchant_id AND before.store_id = c.store_id AND before.wiped_at IS NOT NULL)",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(Owner::of_row).collect())
+    }
+
+    /// Puts stores on the schedule whose first import has ended: before there is nothing to compare with. One that comes back is looked at at
+    /// once, from when its connection had ended: nobody told us of changes in between.
     pub async fn enrol(&self, schedule: &NightSchedule) -> Result<(), sqlx::Error> {
         let fresh: Vec<(Uuid, i64)> = sqlx::query_as(
             "SELECT c.connection_id, c.store_id FROM salla_connections c JOIN completeness k USING (connection_id)
@@ -108,10 +123,13 @@ impl WorkStore {
         .await?;
         for (connection, store_id) in fresh {
             sqlx::query(
-                "INSERT INTO reconciliations (connection_id, merchant_id, store_id, night_at, orders_since)
+                "INSERT INTO reconciliations (connection_id, merchant_id, store_id, night_at, orders_since, catch_up_from)
                  SELECT c.connection_id, c.merchant_id, c.store_id, $2, coalesce(
                      (SELECT max(requested_at) FROM sync_runs s WHERE s.connection_id = c.connection_id AND done_at IS NOT NULL),
-                     k.complete_to)
+                     k.complete_to),
+                     (SELECT max(before.wiped_at) FROM salla_connections before
+                      WHERE before.merchant_id = c.merchant_id AND before.store_id = c.store_id AND before.wiped_at < c.connected_at
+                        AND NOT EXISTS (SELECT FROM sync_runs s WHERE s.connection_id = c.connection_id AND done_at IS NOT NULL))
                  FROM salla_connections c JOIN completeness k USING (connection_id)
                  WHERE c.connection_id = $1 AND k.resource = 'orders' ON CONFLICT DO NOTHING",
             )

@@ -46,6 +46,11 @@ impl Breaker {
         }
     }
 
+    /// Whether calls wait, or only one tries.
+    pub fn is_open(&self) -> bool {
+        self.lock().open_until.is_some()
+    }
+
     /// Leave to make a call, or how long to wait before asking again.
     fn admit(&self, now: Instant) -> Result<Admission<'_>, Duration> {
         let mut state = self.lock();

@@ -90,6 +90,15 @@ impl Budgets {
         Arc::clone(stores.entry(store_id).or_insert_with(fresh))
     }
 
+    /// Whether Salla has asked us to wait: with the calls of a store, or with those of `/customers`.
+    pub fn is_held(&self, store_id: i64) -> bool {
+        let customers = *self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        [customers, self.store(store_id).seen().not_before]
+            .into_iter()
+            .flatten()
+            .any(|at| at > Instant::now())
+    }
+
     /// Salla has refused a call of `/customers`: nobody here makes one for so long.
     pub fn hold_customers(&self, pause: Duration) {
         *self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner) =

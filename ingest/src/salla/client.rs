@@ -160,6 +160,13 @@ impl SallaApi {
         !matches!(self.access.token(connection_id).await, Err(AccessError::NotConnected))
     }
 
+    /// Whether calls of a store wait because Salla asked us to wait, or does not answer.
+    pub fn is_held(&self, store_id: i64) -> bool {
+        let stores = self.stores.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_failing = stores.get(&store_id).is_some_and(|breaker| breaker.is_open());
+        is_failing || self.host.is_open() || self.budgets.is_held(store_id)
+    }
+
     /// The settings it was made with.
     pub fn config(&self) -> &SallaConfig {
         &self.config

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use qafila_aggregates::sync_job::Lease;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::intake::{Intake, Taken};
+use super::scan::held;
 use super::stored::{Range, ThinOrder};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
@@ -31,12 +33,12 @@ const CHUNK_AGE: Duration = Duration::from_millis(100);
 /// Chunks on their way to Kafka at once.
 const WRITES_AT_ONCE: usize = 2;
 const LOOK_AHEAD: i64 = 500;
-/// Rounds over what the rounds before left thin, such as orders that came meanwhile.
-const MOST_ROUNDS: i32 = 5;
 /// How long the read models may be behind.
 const STORED_WITHIN: Duration = Duration::from_secs(60);
-const GLANCE: Duration = Duration::from_millis(50);
-const LONGEST_GLANCE: Duration = Duration::from_secs(1);
+const FIRST_POLL: Duration = Duration::from_millis(50);
+const MAX_POLL: Duration = Duration::from_secs(1);
+/// Rounds after which what is thin came while they were read: it is not this run's to wait for.
+const PLANNED_ROUNDS: i32 = 2;
 
 /// How far pass 2 of a run is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +55,18 @@ pub struct HydrationState {
     pub skipped: i64,
     /// All were read.
     pub finished: bool,
+}
+
+/// What was written of a chunk of orders.
+struct Written {
+    /// How far it is.
+    cursor: ThinOrder,
+    /// Orders that it holds.
+    done: i64,
+    /// Those that did not map.
+    skipped: Vec<i64>,
+    /// When those were placed that are drafts.
+    drafted: Vec<DateTime<Utc>>,
 }
 
 /// The table.
@@ -98,17 +112,11 @@ impl HydrationStore {
     }
 
     /// False where the lease is not ours any more.
-    async fn checkpoint(
-        &self,
-        lease: Lease,
-        cursor: ThinOrder,
-        done: i64,
-        skipped: &[i64],
-    ) -> Result<bool, sqlx::Error> {
+    async fn checkpoint(&self, lease: Lease, written: &Written) -> Result<bool, sqlx::Error> {
         let moved: i64 = sqlx::query_scalar(
             "WITH moved AS (
                  UPDATE sync_hydrations h SET cursor_created = $3, cursor_id = $4, done = done + $5, skipped = h.skipped + $6,
-                     total = greatest(total, done + $5)
+                     total = greatest(total, done + $5), drafted = drafted || $9::timestamptz[]
                  FROM sync_runs r WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open' AND h.run_id = r.run_id
                  RETURNING 1
              ), kept AS (
@@ -120,12 +128,13 @@ impl HydrationStore {
         )
         .bind(lease.run_id.0)
         .bind(lease.epoch)
-        .bind(cursor.created_at)
-        .bind(cursor.order_id)
-        .bind(done)
-        .bind(skipped.len() as i64)
+        .bind(written.cursor.created_at)
+        .bind(written.cursor.order_id)
+        .bind(written.done)
+        .bind(written.skipped.len() as i64)
         .bind(HYDRATION)
-        .bind(skipped)
+        .bind(&written.skipped)
+        .bind(&written.drafted)
         .fetch_one(&self.pool)
         .await?;
         Ok(moved == 1)
@@ -143,6 +152,12 @@ impl HydrationStore {
         .execute(&self.pool)
         .await
         .map(drop)
+    }
+
+    /// When the orders were placed whose details said that they are drafts.
+    pub async fn drafted(&self, run: RunId) -> Result<Vec<DateTime<Utc>>, sqlx::Error> {
+        let drafted = sqlx::query_scalar("SELECT drafted FROM sync_hydrations WHERE run_id = $1");
+        Ok(drafted.bind(run.0).fetch_optional(&self.pool).await?.unwrap_or_default())
     }
 
     /// Orders that could not be read in this run.
@@ -175,25 +190,32 @@ pub struct Hydrator {
     pub written: Arc<Mutex<HashSet<i64>>>,
 }
 
-/// How far a chunk that was written is, how many orders it holds, and which of them did not map.
-type Written = (ThinOrder, i64, Vec<i64>);
+/// Orders that a round leaves thin.
+struct Left {
+    /// All of them.
+    thin: usize,
+    /// Those that were read and written, and do not come into the read models.
+    unstored: usize,
+}
 
 impl Hydrator {
-    /// Reads until no order of the run is thin but those that do not map.
+    /// Reads until no order of the run is thin but those that do not map, and those that came while the last round was read: of them there
+    /// was news, and whoever hydrates what there is news of reads them.
     pub async fn run(&self) -> Result<(), Stop> {
         let total = self.tools.stored.count_thin_orders(self.range()).await.map_err(Stop::ours)?;
         self.tools.hydrations.begin(self.run.lease, total).await.map_err(Stop::ours)?;
         loop {
             let state = self.state().await?;
-            self.round(state.cursor).await?;
-            let left = self.left().await?;
-            if left == 0 {
-                return self.tools.hydrations.next_round(self.run.lease, true).await.map_err(Stop::ours);
+            self.round(&state).await?;
+            let Left { thin, unstored } = self.left().await?;
+            if unstored > 0 {
+                return Err(Stop::Ours(format!("{unstored} orders are still thin after they were read")));
             }
-            if state.round >= MOST_ROUNDS {
-                return Err(Stop::Ours(format!("{left} orders are still thin after {MOST_ROUNDS} rounds")));
+            let is_finished = thin == 0 || state.round >= PLANNED_ROUNDS;
+            self.tools.hydrations.next_round(self.run.lease, is_finished).await.map_err(Stop::ours)?;
+            if is_finished {
+                return Ok(());
             }
-            self.tools.hydrations.next_round(self.run.lease, false).await.map_err(Stop::ours)?;
         }
     }
 
@@ -212,8 +234,9 @@ impl Hydrator {
         }
     }
 
-    /// One pass over what is thin below `cursor`.
-    async fn round(&self, cursor: Option<ThinOrder>) -> Result<(), Stop> {
+    /// One pass over what is thin below the cursor.
+    async fn round(&self, state: &HydrationState) -> Result<(), Stop> {
+        let (cursor, is_first) = (state.cursor, state.round == 1);
         let skipped = self.tools.hydrations.skipped(self.run.lease.run_id).await.map_err(Stop::ours)?;
         let (read, to_write) = mpsc::channel(WAITING);
         let reading = async move {
@@ -231,23 +254,18 @@ impl Hydrator {
             let mut written =
                 std::pin::pin!(chunks.map(|chunk| self.write(chunk).boxed()).buffered(WRITES_AT_ONCE));
             while let Some(written) = written.next().await {
-                self.checkpoint(written?).await?;
+                self.checkpoint(written?, is_first).await?;
             }
             Ok(())
         };
         tokio::try_join!(writing, reading).map(drop)
     }
 
-    async fn checkpoint(&self, (cursor, done, skipped): Written) -> Result<(), Stop> {
-        let moved = self.tools.hydrations.checkpoint(self.run.lease, cursor, done, &skipped).await;
-        match moved {
-            Ok(true) => {
-                self.run.progressed();
-                Ok(())
-            }
-            Ok(false) => Err(Stop::Lost),
-            Err(error) => Err(Stop::ours(error)),
-        }
+    /// Only the first round is progress: what is read again is thin again.
+    async fn checkpoint(&self, written: Written, is_first: bool) -> Result<(), Stop> {
+        held(self.tools.hydrations.checkpoint(self.run.lease, &written).await)?;
+        self.run.heard();
+        if is_first { self.tools.went_on(&self.run).await } else { Ok(()) }
     }
 
     /// Thin orders, newest first.
@@ -265,40 +283,43 @@ impl Hydrator {
         .try_flatten()
     }
 
-    /// Writes a chunk; says how far that is, how many orders it holds, and which of them did not map.
     async fn write(&self, chunk: Vec<(ThinOrder, EntityRead)>) -> Result<Written, Stop> {
         let Some((cursor, _)) = chunk.last() else { return Err(Stop::Ours("an empty chunk".into())) };
-        let (cursor, done) = (*cursor, chunk.len() as i64);
-        let (mut taken, mut skipped) = (Taken::default(), Vec::new());
+        let (skipped, drafted) = (Vec::new(), Vec::new());
+        let mut written = Written { cursor: *cursor, done: chunk.len() as i64, skipped, drafted };
+        let mut taken = Taken::default();
         let ids: Vec<i64> = chunk.iter().map(|(order, _)| order.order_id).collect();
         for (order, read) in chunk {
             if read.is_skipped() {
-                skipped.push(order.order_id);
+                written.skipped.push(order.order_id);
+            }
+            if matches!(read, EntityRead::There { is_draft: true, .. }) {
+                written.drafted.push(order.created_at);
             }
             self.intake.take(&mut taken, ORDERS, order.order_id, read)?;
         }
         self.intake.write(taken).await?;
         self.written().extend(ids);
-        Ok((cursor, done, skipped))
+        Ok(written)
     }
 
     /// Orders that are still thin and could be read, once the read models had time for what was just read.
-    async fn left(&self) -> Result<usize, Stop> {
+    async fn left(&self) -> Result<Left, Stop> {
         let skipped = self.tools.hydrations.skipped(self.run.lease.run_id).await.map_err(Stop::ours)?;
         let most = LOOK_AHEAD.max(skipped.len() as i64 + 1);
-        let (mut glance, deadline) = (GLANCE, Instant::now() + STORED_WITHIN);
+        let (mut pause, deadline) = (FIRST_POLL, Instant::now() + STORED_WITHIN);
         loop {
             let thin = self.tools.stored.thin_orders(self.range(), None, most).await.map_err(Stop::ours)?;
             // One of which there was news since it was read is not this run's to wait for.
             let left: Vec<_> =
                 thin.iter().filter(|o| !o.was_read && !skipped.contains(&o.order_id)).collect();
             // What was never read needs no waiting for.
-            let waited_for = left.iter().any(|order| self.written().contains(&order.order_id));
-            if !waited_for || Instant::now() > deadline {
-                return Ok(left.len());
+            let unstored = left.iter().filter(|order| self.written().contains(&order.order_id)).count();
+            if unstored == 0 || Instant::now() > deadline {
+                return Ok(Left { thin: left.len(), unstored });
             }
-            tokio::time::sleep(glance).await;
-            glance = (glance * 2).min(LONGEST_GLANCE);
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(MAX_POLL);
         }
     }
 

@@ -1,6 +1,6 @@
 //! One run from its lease to its end: both passes, what must agree before it is complete, and what becomes of it where it stops.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use qafila_aggregates::commands::CommandError;
@@ -31,12 +31,16 @@ use crate::salla::budget::Urgency;
 use crate::salla::client::SallaClient;
 
 const PROGRESS_EVERY: Duration = Duration::from_secs(1);
+/// Salla's minutes without an answer after which a run says that it waits.
+const MAX_SILENCE_MINUTES: u32 = 15;
+/// The read models may be waited for, however short a minute is in a simulation.
+const MIN_SILENCE: Duration = Duration::from_secs(120);
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// A pause doubles with every few tries, because each of them is an event and some calls.
 const TRIES_A_DOUBLING: i32 = 6;
-const LONGEST_PAUSE: Duration = Duration::from_secs(30 * 60);
+const MAX_PAUSE: Duration = Duration::from_secs(30 * 60);
 /// Times that open slices are read again before others have their turn.
-const ROUNDS: usize = 3;
+const ROUNDS: u32 = 3;
 const FIRST_APPEND_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_APPEND_PAUSE: Duration = Duration::from_secs(10);
 /// Failures of the last append that raise the alarm.
@@ -46,14 +50,15 @@ const ALARM_AFTER: u32 = 3;
 pub struct Importer {
     tools: Arc<Tools>,
     run: Arc<LeasedRun>,
-    worker: String,
     stop: CancellationToken,
+    /// What the source said at the start.
+    expected: OnceLock<Expected>,
 }
 
 impl Importer {
     /// For `run`; ends early once `stop` is cancelled.
-    pub fn new(tools: Arc<Tools>, run: LeasedRun, worker: String, stop: CancellationToken) -> Self {
-        Self { tools, run: Arc::new(run), worker, stop }
+    pub fn new(tools: Arc<Tools>, run: LeasedRun, stop: CancellationToken) -> Self {
+        Self { tools, run: Arc::new(run), stop, expected: OnceLock::new() }
     }
 
     /// Takes over, reads, and says how it ended.
@@ -64,6 +69,7 @@ impl Importer {
             outcome = self.work() => outcome,
             () = self.hold() => Err(Stop::Lost),
             () = self.stop.cancelled() => Err(Stop::Lost),
+            stop = self.standing_still() => Err(stop),
         };
         let ended = match outcome {
             Ok(sequence) => self.tools.work.end(self.run.lease, sequence).await,
@@ -81,6 +87,10 @@ impl Importer {
         match stop.fate(self.run.vain_tries()) {
             Fate::TriedAgain => self.tools.work.release(&self.run, self.pause()).await,
             Fate::Failed { cause } => {
+                // Nobody ends a run that another has taken.
+                if !self.tools.work.holds(lease).await? {
+                    return Ok(());
+                }
                 let advice = OF_FAILED_SYNC.advice_for_events(cause);
                 let fail = SyncJobCommand::Fail { lease, cause: cause.into(), advice };
                 let Ok(sequence) = self.tools.command(&self.run, fail).await else {
@@ -90,6 +100,7 @@ impl Importer {
                 if let Err(error) = self.bury(cause, &stop).await {
                     tracing::warn!(event = "dead letter of the job not written", runId = %lease.run_id, error = %error);
                 }
+                self.publish_standing(None).await;
                 self.tools.work.end(lease, sequence).await
             }
             Fate::Paused { cause, waits_for } => {
@@ -104,6 +115,7 @@ impl Importer {
                 if self.tools.command(&self.run, command).await.is_ok() {
                     tracing::warn!(event = "sync paused", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
                 }
+                self.publish_standing(until).await;
                 match waits_for {
                     WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
                     WaitsFor::Time(_) | WaitsFor::GrowingTime => {
@@ -146,8 +158,21 @@ impl Importer {
     /// Grows with the times the run was taken up in vain.
     fn pause(&self) -> Duration {
         let doublings = (self.run.vain_tries() / TRIES_A_DOUBLING).clamp(0, 16);
-        let ceiling = TRY_AGAIN.mul_f64(2_f64.powi(doublings)).min(LONGEST_PAUSE);
+        let ceiling = TRY_AGAIN.mul_f64(2_f64.powi(doublings)).min(MAX_PAUSE);
         ceiling.mul_f64(rand::rng().random_range(0.5..=1.0))
+    }
+
+    /// Ends once no answer has come for long: a run waits for nothing without saying so.
+    async fn standing_still(&self) -> Stop {
+        let most = (self.tools.salla.config().minute * MAX_SILENCE_MINUTES).max(MIN_SILENCE);
+        loop {
+            let silent = self.run.silent_for();
+            if silent >= most {
+                let is_held = self.tools.salla.is_held(self.run.store_id);
+                return Stop::Silent { seconds: silent.as_secs(), is_held };
+            }
+            tokio::time::sleep(most.saturating_sub(silent)).await;
+        }
     }
 
     /// Renews the lease until it is lost.
@@ -158,8 +183,9 @@ impl Importer {
     /// Reads everything; returns the sequence of the job's last event.
     async fn work(&self) -> Result<i64, Stop> {
         let lease = self.run.lease;
-        let take_over = SyncJobCommand::TakeOver { lease, worker: self.worker.clone() };
-        self.tools.command(&self.run, take_over).await?;
+        // One that got no further the last time is not said to go on before it does.
+        let goes_on = self.run.tries <= 1;
+        self.tools.take_over(&self.run, goes_on).await?;
         if !self.run.done {
             self.read_everything().await?;
             if !self.tools.work.done(lease).await.map_err(Stop::ours)? {
@@ -183,17 +209,19 @@ impl Importer {
             client: client.clone(),
             intake: intake.clone(),
             entities: entities.clone(),
+            went: Arc::default(),
         };
         let hydrator =
             Hydrator { tools: Arc::clone(&self.tools), run, entities, intake, written: Arc::default() };
-        let expected = self.expected(&client).await?;
+        let expected = self.ask_expected(&client).await?;
+        let expected = self.expected.get_or_init(|| expected);
         let orders = expected.get("orders").copied().unwrap_or_default();
         scanner.join_slices_where_days_are_ignored(orders).await?;
         tokio::select! {
             outcome = self.both_passes(&scanner, &hydrator) => outcome?,
-            never = self.report_progress(&client, &expected) => match never {},
+            never = self.report_progress(&client) => match never {},
         }
-        self.publish_progress(&mut self.meter(), &client, &expected).await?;
+        self.publish_progress(&mut self.meter(), client.per_minute(), None).await?;
         let slices = self.slices().await?;
         let hydration = self.tools.hydrations.of(self.run.lease.run_id).await.map_err(Stop::ours)?;
         let details = hydration.map_or((0, 0), |h| (h.done, h.skipped));
@@ -211,25 +239,19 @@ impl Importer {
             hydrator.run().await
         };
         tokio::try_join!(orders, scanner.read(customers))?;
-        for _ in 0..ROUNDS {
-            let doubt = scanner.compare_whole().await?;
+        let mut last = None;
+        for round in 1..=ROUNDS {
+            let doubt = scanner.compare_whole(round == ROUNDS).await?;
             scanner.read(|_| true).await?;
-            let open = self.slices().await?.into_iter().find(|slice| !slice.closed);
-            if open.is_none() && doubt.is_none() {
+            let open = self.slices().await?.into_iter().find(|slice| !slice.closed).map(in_doubt);
+            let Some(doubt) = open.or(doubt) else {
                 // What was read again may have brought new orders.
                 return hydrator.run().await;
-            }
+            };
+            tracing::info!(event = "import in doubt", merchantId = %self.run.merchant_id, round, doubt);
+            last = Some(doubt);
         }
-        let open = self.slices().await?.into_iter().find(|slice| !slice.closed);
-        let doubt = open.map(|slice| {
-            format!(
-                "{} {}: {}",
-                slice.resource,
-                slice.name,
-                slice.doubt.unwrap_or_else(|| "not read to its end".into())
-            )
-        });
-        Err(Stop::Disagrees(doubt.unwrap_or_else(|| "the whole is not the sum of its parts".into())))
+        Err(Stop::Disagrees(last.unwrap_or_default()))
     }
 
     async fn slices(&self) -> Result<Vec<SliceState>, Stop> {
@@ -278,7 +300,7 @@ impl Importer {
     }
 
     /// Rows the source says there are, asked with pages of one row.
-    async fn expected(&self, client: &SallaClient) -> Result<Expected, Stop> {
+    async fn ask_expected(&self, client: &SallaClient) -> Result<Expected, Stop> {
         let mut expected = Expected::new();
         // Customers tell their number with their first page: their budget is everybody's.
         for resource in ["orders", "products"] {
@@ -297,27 +319,37 @@ impl Importer {
         Meter::new(config.minute, config.orders_per_page, config.others_per_page)
     }
 
-    async fn report_progress(&self, client: &SallaClient, expected: &Expected) -> std::convert::Infallible {
+    async fn report_progress(&self, client: &SallaClient) -> std::convert::Infallible {
         let mut meter = self.meter();
         loop {
-            if let Err(error) = self.publish_progress(&mut meter, client, expected).await {
-                // Progress is told again in a second; the import goes on.
-                tracing::debug!(event = "progress not told", error = %error);
+            if let Err(error) = self.publish_progress(&mut meter, client.per_minute(), None).await {
+                // It is published again in a second; the import goes on.
+                tracing::debug!(event = "failed to publish progress", error = %error);
             }
             tokio::time::sleep(PROGRESS_EVERY).await;
+        }
+    }
+
+    /// Publishes where a run stands that stops, and when it is tried again.
+    async fn publish_standing(&self, until: Option<Millis>) {
+        if let Err(error) = self.publish_progress(&mut self.meter(), None, until).await {
+            tracing::warn!(event = "failed to publish progress", runId = %self.run.lease.run_id, error = %error);
         }
     }
 
     async fn publish_progress(
         &self,
         meter: &mut Meter,
-        client: &SallaClient,
-        expected: &Expected,
+        allowed: Option<u32>,
+        paused_until: Option<Millis>,
     ) -> Result<(), Stop> {
         let slices = self.slices().await?;
         let hydration = self.tools.hydrations.of(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        let snapshot = Snapshot { slices: &slices, hydration, expected, allowed: client.per_minute() };
-        let progress = meter.progress(&self.run, &snapshot);
+        let nothing = Expected::new();
+        let expected = self.expected.get().unwrap_or(&nothing);
+        let snapshot = Snapshot { slices: &slices, hydration, expected, allowed };
+        let mut progress = meter.progress(&self.run, &snapshot);
+        progress.paused_until = paused_until;
         let key = self.run.merchant_id.to_string();
         let id = format!("{}:{}:{}", self.run.lease.run_id, self.run.lease.epoch, progress.reported_at.0);
         let event = CloudEvent {
@@ -336,9 +368,37 @@ impl Importer {
     }
 }
 
+/// Why a slice is open.
+fn in_doubt(slice: SliceState) -> String {
+    let doubt = slice.doubt.unwrap_or_else(|| "not read to its end".into());
+    format!("{} {}: {doubt}", slice.resource, slice.name)
+}
+
 impl Tools {
+    /// The run got further: its tries are counted anew, and it is not said to wait any more.
+    pub(super) async fn went_on(&self, run: &LeasedRun) -> Result<(), Stop> {
+        run.progressed();
+        self.take_over(run, true).await
+    }
+
+    /// Tells the job of the run's lease; of one that only may go on, nothing is told while it is paused.
+    async fn take_over(&self, run: &LeasedRun, goes_on: bool) -> Result<(), Stop> {
+        if goes_on && !run.announce() {
+            return Ok(());
+        }
+        let worker = self.work.worker().to_owned();
+        self.send(run, SyncJobCommand::TakeOver { lease: run.lease, worker, goes_on }).await.map(drop)
+    }
+
     /// Sends a command to the run's job; returns the job's sequence after it.
     pub(super) async fn command(&self, run: &LeasedRun, command: SyncJobCommand) -> Result<i64, Stop> {
+        if !matches!(command, SyncJobCommand::Pause { .. }) {
+            self.take_over(run, true).await?;
+        }
+        self.send(run, command).await
+    }
+
+    async fn send(&self, run: &LeasedRun, command: SyncJobCommand) -> Result<i64, Stop> {
         match self.jobs.execute(&run.job_id.to_string(), command).await {
             Ok(committed) => Ok(committed.position.sequence),
             Err(CommandError::Refused(

@@ -1,10 +1,12 @@
 //! The history sync in two passes (ARCHITECTURE §5): lists by creation-date slices, then details and items of every order.
 //!
 //! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`import`] carries one run to its end.
-//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out, and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [order](crate::hydration::entity). Both write through [`intake`] and ask
+//! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out; [`settle`] looks at what a scan and the source differ in, id by id, by the
+//! rule of [`agreement`], and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [order](crate::hydration::entity). Both write through [`intake`] and ask
 //! [`stored`] what the read models have. [`progress`] tells how far a run is, [`completeness`] what may be said after it,
-//! [`stop`] what becomes of one that stops.
+//! [`stop`] what becomes of one that stops, and [`withdrawal`] of those whose connection has ended.
 
+pub mod agreement;
 pub mod completeness;
 pub mod feed;
 pub mod hydrate;
@@ -15,11 +17,13 @@ pub mod plan;
 pub mod progress;
 pub mod query;
 pub mod scan;
+mod settle;
 pub mod slices;
 pub mod stop;
 pub mod stored;
 pub mod tolerance;
 pub mod whole;
+mod withdrawal;
 pub mod work;
 
 use std::sync::Arc;
@@ -115,7 +119,7 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Role
     let worker = format!("{slot}{}", std::process::id());
     let writer = role.contract.writer()?;
     let tools = Arc::new(Tools {
-        work: WorkStore::new(role.pool.clone(), worker.clone()),
+        work: WorkStore::new(role.pool.clone(), worker),
         slices: SliceStore::new(role.pool.clone()),
         hydrations: HydrationStore::new(role.pool.clone()),
         completeness: Statements::new(role.pool.clone(), &role.contract, writer.clone()).await?,
@@ -138,21 +142,23 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Role
             // They end by themselves in a moment.
             tracing::warn!(event = "leases of this slot not ended", error = %error);
         }
-        work_on_runs(tools, worker, shutdown).await;
+        tokio::join!(
+            withdrawal::run(Arc::clone(&tools), shutdown.clone()),
+            work_on_runs(Arc::clone(&tools), shutdown)
+        );
         Ok(())
     };
     tokio::try_join!(feed, work, stating).map(drop)
 }
 
-async fn work_on_runs(tools: Arc<Tools>, worker: String, shutdown: CancellationToken) {
+async fn work_on_runs(tools: Arc<Tools>, shutdown: CancellationToken) {
     let mut runs = JoinSet::new();
     while !shutdown.is_cancelled() {
         while runs.try_join_next().is_some() {}
         let leased = if runs.len() < MOST_RUNS { tools.work.lease().await } else { Ok(None) };
         match leased {
             Ok(Some(leased)) => {
-                let importer =
-                    Importer::new(Arc::clone(&tools), leased, worker.clone(), shutdown.child_token());
+                let importer = Importer::new(Arc::clone(&tools), leased, shutdown.child_token());
                 runs.spawn(importer.run());
                 continue;
             }

@@ -1,22 +1,22 @@
 //! Pass 1: a slice is read page by page until it agrees. A page counts only after Kafka has acknowledged its observations, so
 //! a crash reads at most that page again. A slice closes only when the ids that were read, the number that the source says and
-//! the rows that are stored agree; otherwise it is scanned again, and says why.
+//! the rows that are stored agree, or each difference has [explained itself](super::settle); otherwise it is scanned again, and says why.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::sync::atomic::AtomicI64;
+use std::time::Duration;
 
 use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
 
-use super::intake::{Intake, SeenRow, Taken, day};
+use super::agreement::Agreement;
+use super::intake::{Intake, SeenRow};
 use super::query::SliceLists;
 use super::slices::{PageOutcome, SliceState, Tally};
-use super::stored::{Range, StoredRow};
 use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
-use crate::hydration::entity::{EntityRead, EntityReader};
+use crate::hydration::entity::EntityReader;
 use crate::salla::client::{Page, SallaClient};
 
 /// Slices read side by side where Salla lets few calls through, so that the newest are read first.
@@ -26,16 +26,12 @@ const MOST_SLICES_AT_ONCE: usize = 16;
 const SECONDS_A_PAGE: f64 = 0.05;
 /// Scans of a slice before others have their turn.
 const SCANS_AT_ONCE: i32 = 4;
-/// How long the read models may be behind.
-const STORED_WITHIN: Duration = Duration::from_secs(60);
-const GLANCE: Duration = Duration::from_millis(20);
-const LONGEST_GLANCE: Duration = Duration::from_secs(1);
-/// Rows of a scan that are asked for one by one.
-const MOST_CONFIRMED: usize = 500;
-/// Rows of the last minutes that a list leaves out and that are asked for one by one.
-const MOST_RECENT: usize = 100;
-/// More rows than so many, and than one in a hundred, do not vanish: then it is the list that is in doubt.
-const FEW_VANISHED: usize = 20;
+/// Counts of a scan that differs from the source's number, before it is read again: what came is stored a moment later.
+pub(super) const MAX_COUNTS: usize = 3;
+/// From this scan on as many rows may have gone unnoticed as the scan before has found to be gone: until then another scan finds them.
+const TOLERANT_SCAN: i32 = 4;
+/// What there was news of is stored that soon, where nothing is behind.
+pub(super) const STORED_SOON: Duration = Duration::from_millis(500);
 
 /// Reads the slices of one run.
 #[derive(Clone)]
@@ -52,21 +48,14 @@ pub struct Scanner {
     pub entities: EntityReader,
     /// Asks for slices.
     pub lists: SliceLists,
+    /// Rows that were listed and are not any more, as their details said, since the whole was compared last.
+    pub went: Arc<AtomicI64>,
 }
 
 /// What came of looking at a scan that was read to its end.
 enum Verdict {
     Agrees(Tally),
     Again(Option<String>),
-}
-
-/// Whether an entity that a list leaves out is there.
-enum Presence {
-    /// With the creation that it tells, where it does.
-    There(Option<Millis>),
-    Gone,
-    /// Salla refuses to say.
-    Unknown,
 }
 
 impl Scanner {
@@ -108,6 +97,9 @@ impl Scanner {
             match self.judge(&slice).await? {
                 Verdict::Agrees(tally) => {
                     held(self.tools.slices.close(self.run.lease, &slice, &tally).await)?;
+                    if slice.scan <= planned_scans(&slice) {
+                        self.tools.went_on(&self.run).await?;
+                    }
                     slice.closed = true;
                     slice.ids = tally.ids;
                     slice.undated = tally.undated;
@@ -187,7 +179,9 @@ impl Scanner {
             };
             self.intake.write(taken).await?;
             held(self.tools.slices.checkpoint(lease, slice, &outcome).await)?;
-            self.run.progressed();
+            if slice.scan <= planned_scans(slice) {
+                self.tools.went_on(&self.run).await?;
+            }
             slice.next_page += 1;
             slice.total = Some(outcome.total);
             slice.first_total = slice.first_total.or(slice.total);
@@ -220,156 +214,78 @@ impl Scanner {
 
     /// A page of a slice.
     pub(super) async fn fetch(&self, slice: &SliceState, page: i32, per_page: u32) -> Result<Page, Stop> {
-        Ok(self.lists.page(&slice.resource, &slice.name, page, per_page).await?)
+        let page = self.lists.page(&slice.resource, &slice.name, page, per_page).await?;
+        self.run.heard();
+        Ok(page)
     }
 
     pub(super) fn window(&self, slice: &SliceState) -> Option<plan::Window> {
         self.lists.order_days(&slice.resource, &slice.name)
     }
 
-    /// Looks at a scan that was read to its end: first against what the source says, then against what is stored.
+    /// Looks at a scan that was read to its end. The first must agree with itself; from the second on each difference is settled by its
+    /// id, because a store that never stands still has no two equal scans.
     async fn judge(&self, slice: &SliceState) -> Result<Verdict, Stop> {
         let tally = self.tools.slices.tally(self.run.lease.run_id, slice).await.map_err(Stop::ours)?;
         let (distinct, total) = (tally.distinct(), slice.total.unwrap_or_default());
-        let first = slice.first_total.unwrap_or(total);
-        if total < first {
-            return Ok(Verdict::Again(Some(format!(
-                "the number of rows fell from {first} to {total} during the scan"
-            ))));
-        }
-        if distinct != total {
-            let read = format!("{distinct} different rows were read where the source says {total}");
-            return Ok(Verdict::Again(Some(read)));
-        }
-        if slice.resource == "orders" {
-            let count = self.fetch(slice, 1, 1).await?.total;
-            if count != distinct {
-                let doubt = format!("{distinct} rows were read, then the source says {count}");
+        if slice.scan == 1 {
+            if let Some(doubt) = contradiction(slice, distinct) {
                 return Ok(Verdict::Again(Some(doubt)));
             }
-        } else if slice.scan == 1 {
-            // No date to sort or ask by: complete when two scans agree (ARCHITECTURE §5).
-            return Ok(Verdict::Again(None));
-        } else if tally.before != distinct || tally.again != distinct {
-            let doubt =
-                format!("two scans differ: {} rows, then {distinct}, {} in both", tally.before, tally.again);
-            return Ok(Verdict::Again(Some(doubt)));
-        }
-        let scanned_twice = tally.before == distinct && tally.again == distinct;
-        Ok(match self.stored(slice, scanned_twice).await? {
-            Some(doubt) => Verdict::Again(Some(doubt)),
-            None => Verdict::Agrees(tally),
-        })
-    }
-
-    /// Waits until what was read is stored, and confirms that what is stored and was not read is gone. Some doubt where the
-    /// list and the details contradict each other.
-    async fn stored(&self, slice: &SliceState, scanned_twice: bool) -> Result<Option<String>, Stop> {
-        let (ids, skipped) =
-            self.tools.slices.seen(self.run.lease.run_id, slice).await.map_err(Stop::ours)?;
-        let rows = match self.wait_for(slice, &ids).await? {
-            Ok(rows) => rows,
-            Err(doubt) => return Ok(Some(doubt)),
-        };
-        let known: HashSet<i64> = ids.iter().chain(&skipped).copied().collect();
-        let began = slice.scan_began_at.unwrap_or_default() - self.list_cache_window();
-        // Parts of customers and products cannot be told apart among what is stored.
-        let comparable = slice.resource == "orders" || slice.name == "all";
-        let (missing, recent): (Vec<&StoredRow>, Vec<&StoredRow>) = rows
-            .values()
-            .filter(|_| comparable)
-            .filter(|row| row.deleted_at.is_none() && !known.contains(&row.salla_id))
-            .partition(|row| row.created_at.is_none_or(|at| at < began));
-        let mut missing: Vec<i64> = missing.into_iter().map(|row| row.salla_id).collect();
-        if slice.resource == "orders" && !missing.is_empty() {
-            let elsewhere = self.tools.slices.listed_elsewhere(self.run.lease.run_id, &missing).await;
-            let elsewhere = elsewhere.map_err(Stop::ours)?;
-            missing.retain(|id| !elsewhere.contains(id));
-        }
-        // What came while we were reading need not be in the list yet, but may have gone again.
-        for row in recent.into_iter().take(MOST_RECENT) {
-            self.presence(&slice.resource, row.salla_id).await?;
-        }
-        let revived =
-            ids.iter().copied().filter(|id| rows.get(id).is_some_and(|row| row.deleted_at.is_some()));
-        let doubtful: Vec<i64> = missing.iter().copied().chain(revived).collect();
-        let many = doubtful.len() > FEW_VANISHED && doubtful.len() * 100 > known.len();
-        if many && !scanned_twice {
-            return Ok(Some(format!("{} stored rows are not in the list", doubtful.len())));
-        }
-        for salla_id in doubtful.iter().take(MOST_CONFIRMED) {
-            let Presence::There(created) = self.presence(&slice.resource, *salla_id).await? else { continue };
-            // One whose date was changed belongs elsewhere.
-            let belongs_here =
-                self.window(slice).zip(created).is_none_or(|(window, at)| window.side(day(at)) == 0);
-            if belongs_here && missing.contains(salla_id) {
-                return Ok(Some(format!("the list leaves out {salla_id}, which is there")));
+            if !is_sorted(slice) {
+                // No date to sort or ask by: complete after two scans (ARCHITECTURE §5).
+                return Ok(Verdict::Again(None));
             }
         }
-        let left = doubtful.len().saturating_sub(MOST_CONFIRMED);
-        Ok((left > 0).then(|| format!("{left} more stored rows are not in the list")))
-    }
-
-    pub(super) fn list_cache_window(&self) -> chrono::Duration {
-        chrono::Duration::from_std(self.client.config().list_cache_window).unwrap_or_default()
-    }
-
-    /// Asks for one entity and writes what it is.
-    async fn presence(&self, resource: &str, salla_id: i64) -> Result<Presence, Stop> {
-        let read = self.entities.read(resource, salla_id).await?;
-        let presence = match &read {
-            EntityRead::There { created, .. } => Presence::There(*created),
-            EntityRead::Gone(_) => Presence::Gone,
-            EntityRead::Refused(_) => Presence::Unknown,
+        let mut known = match self.settle(slice, &tally).await? {
+            Ok(known) => known,
+            Err(doubt) => return Ok(Verdict::Again(Some(doubt))),
         };
-        let mut taken = Taken::default();
-        self.intake.take(&mut taken, resource, salla_id, read)?;
-        self.intake.write(taken).await?;
-        Ok(presence)
-    }
-
-    /// Whether a row of the slice was found to be gone after its accepted scan began.
-    pub(super) async fn lost_since(&self, slice: &SliceState) -> Result<bool, Stop> {
-        let rows = self.tools.stored.rows(self.range(slice), &[]).await.map_err(Stop::ours)?;
-        Ok(rows.iter().any(|row| row.deleted_at.is_some() && row.deleted_at > slice.scan_began_at))
-    }
-
-    fn range<'s>(&self, slice: &'s SliceState) -> Range<'s> {
-        Range {
-            merchant_id: self.run.merchant_id,
-            store_id: self.run.store_id,
-            resource: &slice.resource,
-            created: self.window(slice).map(plan::Window::span),
+        if slice.scan < TOLERANT_SCAN {
+            known.went = 0;
         }
-    }
-
-    /// The stored rows of a slice, once `ids` are among them. Where they do not come the run is interrupted, because whoever stores
-    /// them may be down; where it then still finds some missing, a doubt: they are read, and written, once more.
-    async fn wait_for(
-        &self,
-        slice: &SliceState,
-        ids: &[i64],
-    ) -> Result<Result<HashMap<i64, StoredRow>, String>, Stop> {
-        let range = self.range(slice);
-        let (mut glance, deadline) = (GLANCE, Instant::now() + STORED_WITHIN);
-        loop {
-            let rows = self.tools.stored.rows(range, ids).await.map_err(Stop::ours)?;
-            let rows: HashMap<i64, StoredRow> = rows.into_iter().map(|row| (row.salla_id, row)).collect();
-            let missing: Vec<i64> = ids.iter().filter(|id| !rows.contains_key(id)).copied().collect();
-            let Some(one) = missing.first() else { return Ok(Ok(rows)) };
-            if Instant::now() > deadline {
-                let doubt = format!(
-                    "{} rows of {} {} are not stored after {STORED_WITHIN:?}, such as {one}",
-                    missing.len(),
-                    slice.resource,
-                    slice.name
-                );
-                return if self.run.vain_tries() > 0 { Ok(Err(doubt)) } else { Err(Stop::Ours(doubt)) };
+        let mut told = if is_sorted(slice) { self.fetch(slice, 1, 1).await?.total } else { total };
+        for count in 1.. {
+            match known.agreement(told) {
+                Agreement::Agrees => break,
+                Agreement::Unread(_) => {
+                    known.beside = known.beside.max(self.came_since(slice).await?);
+                }
+                Agreement::Missing(_) if slice.scan == 1 => {}
+                Agreement::Missing(_) => {
+                    let began = slice.scan_began_at.unwrap_or_default();
+                    known.gone = known.gone.max(self.went_since(self.range(slice), began).await?);
+                }
             }
-            tokio::time::sleep(glance).await;
-            glance = (glance * 2).min(LONGEST_GLANCE);
+            let Some(doubt) = known.doubt(told) else { break };
+            if count == MAX_COUNTS || !known.agreement(told).may_be_in_flight() {
+                return Ok(Verdict::Again(Some(doubt)));
+            }
+            tokio::time::sleep(STORED_SOON).await;
+            told = self.fetch(slice, 1, 1).await?.total;
         }
+        Ok(Verdict::Agrees(tally))
     }
+}
+
+/// Whether a list is sorted by creation, so that what comes meanwhile comes at its end.
+fn is_sorted(slice: &SliceState) -> bool {
+    slice.resource == "orders"
+}
+
+/// What a scan that was read to its end contradicts itself in; `distinct` different rows were read.
+fn contradiction(slice: &SliceState, distinct: i64) -> Option<String> {
+    let total = slice.total.unwrap_or_default();
+    let first = slice.first_total.unwrap_or(total);
+    if total < first {
+        return Some(format!("the number of rows fell from {first} to {total} during the scan"));
+    }
+    (distinct != total).then(|| format!("{distinct} different rows were read where the source says {total}"))
+}
+
+/// Scans that a slice is planned for; those after them are for doubts.
+fn planned_scans(slice: &SliceState) -> i32 {
+    if is_sorted(slice) { 1 } else { 2 }
 }
 
 /// Whether a change under our lease happened.

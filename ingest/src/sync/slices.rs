@@ -227,6 +227,55 @@ impl SliceStore {
         Ok((ids(mapped), ids(skipped)))
     }
 
+    /// Rows within the slice that an earlier scan of it has listed and the one under way has not; not those that did not map.
+    pub async fn absent(&self, run: RunId, slice: &SliceState) -> Result<Vec<i64>, sqlx::Error> {
+        sqlx::query_scalar(&format!(
+            "SELECT DISTINCT salla_id FROM sync_seen earlier
+             WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan < $4 AND NOT skipped AND side IN (0, {UNDATED}, {STRAY})
+               AND NOT EXISTS (SELECT FROM sync_seen now WHERE now.run_id = $1 AND now.resource = $2 AND now.slice = $3
+                   AND now.scan = $4 AND now.salla_id = earlier.salla_id)"
+        ))
+        .bind(run.0)
+        .bind(&slice.resource)
+        .bind(&slice.name)
+        .bind(slice.scan)
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// All rows of a resource that scans of the run have listed, as far as they are remembered: of one slice where it is named.
+    pub async fn all_seen(
+        &self,
+        run: RunId,
+        resource: &str,
+        slice: Option<&str>,
+    ) -> Result<Vec<i64>, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT DISTINCT salla_id FROM sync_seen
+             WHERE run_id = $1 AND resource = $2 AND ($3::text IS NULL OR slice = $3)",
+        )
+        .bind(run.0)
+        .bind(resource)
+        .bind(slice)
+        .fetch_all(&self.pool)
+        .await
+    }
+
+    /// Forgets that earlier scans of the slice have listed `ids`: they are known not to be listed any more.
+    pub async fn forget(&self, run: RunId, slice: &SliceState, ids: &[i64]) -> Result<(), sqlx::Error> {
+        sqlx::query(
+            "DELETE FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan < $4 AND salla_id = ANY($5)",
+        )
+        .bind(run.0)
+        .bind(&slice.resource)
+        .bind(&slice.name)
+        .bind(slice.scan)
+        .bind(ids)
+        .execute(&self.pool)
+        .await
+        .map(drop)
+    }
+
     /// Different orders in all closed slices that tell no date, and those that tell one that was not asked for.
     pub async fn undated(&self, run: RunId) -> Result<(i64, i64), sqlx::Error> {
         sqlx::query_as(&format!(
@@ -302,14 +351,19 @@ impl SliceStore {
         .bind(doubt)
         .execute(&mut *transaction)
         .await?;
-        // The scan that just ended is kept, to compare the next one with.
-        sqlx::query("DELETE FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3 AND scan < $4")
-            .bind(lease.run_id.0)
-            .bind(&slice.resource)
-            .bind(&slice.name)
-            .bind(slice.scan)
-            .execute(&mut *transaction)
-            .await?;
+        // The scan that just ended is kept, to compare the next one with, and so is each row that only an earlier one has listed.
+        sqlx::query(
+            "DELETE FROM sync_seen earlier USING sync_seen last
+             WHERE earlier.run_id = $1 AND earlier.resource = $2 AND earlier.slice = $3 AND earlier.scan < $4
+               AND last.run_id = $1 AND last.resource = $2 AND last.slice = $3 AND last.scan = $4
+               AND last.salla_id = earlier.salla_id",
+        )
+        .bind(lease.run_id.0)
+        .bind(&slice.resource)
+        .bind(&slice.name)
+        .bind(slice.scan)
+        .execute(&mut *transaction)
+        .await?;
         transaction.commit().await?;
         Ok(begun.rows_affected() == 1)
     }

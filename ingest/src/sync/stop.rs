@@ -12,8 +12,8 @@ const BLOCKED_FOR: Duration = Duration::from_secs(15 * 60);
 
 /// A run that stops for a reason of ours says so from the next time on.
 const QUIET_TIMES: i32 = 8;
-/// Some days, with the longest pause between them: each time is an event or two, and an aggregate's stream stays short.
-const MOST_TIMES: i32 = 150;
+/// Some days, with the longest pause between them.
+const MAX_TIMES: i32 = 150;
 
 /// Why a run stopped before its end.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +30,14 @@ pub enum Stop {
     /// The source contradicts itself; nothing is claimed to be complete.
     #[error("Salla's answers do not agree yet: {0}")]
     Disagrees(String),
+    /// No answer came for long.
+    #[error("no answer came for {seconds} s")]
+    Silent {
+        /// For how long.
+        seconds: u64,
+        /// Salla makes us wait; otherwise it is something of ours.
+        is_held: bool,
+    },
     /// Something of ours.
     #[error("{0}")]
     Ours(String),
@@ -73,9 +81,16 @@ impl Stop {
     /// What becomes of the run, which was taken up `times` without getting further.
     pub fn fate(&self, times: i32) -> Fate {
         match self {
-            Self::Disagrees(_) | Self::Ours(_) if times > MOST_TIMES => Fate::Failed {
-                cause: if matches!(self, Self::Ours(_)) { "internal_trouble" } else { "source_disagrees" },
-            },
+            Self::Disagrees(_) if times > MAX_TIMES => Fate::Failed { cause: "source_disagrees" },
+            Self::Ours(_) | Self::Silent { .. } if times > MAX_TIMES => {
+                Fate::Failed { cause: "internal_trouble" }
+            }
+            Self::Silent { is_held: true, .. } => {
+                Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::GrowingTime }
+            }
+            Self::Silent { .. } => {
+                Fate::Paused { cause: "internal_trouble", waits_for: WaitsFor::GrowingTime }
+            }
             Self::Ours(_) if times > QUIET_TIMES => {
                 Fate::Paused { cause: "internal_trouble", waits_for: WaitsFor::GrowingTime }
             }
@@ -91,7 +106,8 @@ impl Stop {
 
 fn of_salla(error: &SallaError) -> Fate {
     match error {
-        SallaError::Access(AccessError::NotConnected) => Fate::Failed { cause: "not_connected" },
+        // Its job is cancelled by whoever looks after ended connections.
+        SallaError::Access(AccessError::NotConnected) => Fate::TriedAgain,
         SallaError::Access(access) => match access.needs_merchant() {
             Some((cause, generation)) => Fate::Paused { cause, waits_for: WaitsFor::Access(generation) },
             None => Fate::TriedAgain,

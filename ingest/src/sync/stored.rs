@@ -22,15 +22,31 @@ pub struct Range<'r> {
     pub created: Option<(DateTime<Utc>, DateTime<Utc>)>,
 }
 
-/// A row that is stored.
+/// A row that is stored and there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StoredRow {
     /// Salla's id.
     pub salla_id: i64,
-    /// Since when it is known to be deleted; none where it is not.
-    pub deleted_at: Option<DateTime<Utc>>,
     /// When it was created, where known.
     pub created_at: Option<DateTime<Utc>>,
+}
+
+/// Rows of a range that a list leaves out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct LeftOut {
+    /// Those that were created last.
+    pub rows: Vec<StoredRow>,
+    /// How many there are in all.
+    pub total: i64,
+}
+
+/// Rows of a range, counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StoredCounts {
+    /// Rows that are there.
+    pub there: i64,
+    /// Rows that were found to be deleted since the time that was named.
+    pub deleted: i64,
 }
 
 /// An order of which only the thin row of a list is known, or which is stale.
@@ -47,8 +63,25 @@ pub struct ThinOrder {
 /// Answers from the read models.
 #[async_trait]
 pub trait StoredView: Send + Sync {
-    /// All rows of a range, deleted ones too, and those of `ids` wherever they are.
-    async fn rows(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<StoredRow>, StoredError>;
+    /// Those of `ids` that are not stored, wherever in the store they would be.
+    async fn not_stored(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<i64>, StoredError>;
+
+    /// Those of `ids` that are stored as deleted, wherever in the store they are.
+    async fn deleted(&self, range: Range<'_>, ids: &[i64]) -> Result<Vec<i64>, StoredError>;
+
+    /// Rows of a range that are there and not among `listed`; at most `limit` are named.
+    async fn left_out(&self, range: Range<'_>, listed: &[i64], limit: i64) -> Result<LeftOut, StoredError>;
+
+    /// Rows of a range that are there and of which there was news since `since`: the `limit` with the last news.
+    async fn news_since(
+        &self,
+        range: Range<'_>,
+        since: DateTime<Utc>,
+        limit: i64,
+    ) -> Result<Vec<i64>, StoredError>;
+
+    /// How many rows of a range are there, and how many were found to be deleted after `since`.
+    async fn counts(&self, range: Range<'_>, since: DateTime<Utc>) -> Result<StoredCounts, StoredError>;
 
     /// Orders of a range of which no details were read yet, or none since there was news, newest first, from before `before`.
     async fn thin_orders(

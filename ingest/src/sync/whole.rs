@@ -1,11 +1,15 @@
 //! The end of pass 1: what was read is compared once more with what the source says now, and orders with one count of them
-//! all. Slices whose count has moved are opened again.
+//! all. Slices whose count has moved are opened again, unless it is known what came and what went.
+
+use std::sync::atomic::Ordering;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use super::agreement::{Agreement, Known};
 use super::query::order_days;
-use super::scan::{Scanner, held};
+use super::scan::{MAX_COUNTS, STORED_SOON, Scanner, held};
 use super::slices::SliceState;
+use super::stored::Range;
 use super::{Stop, plan};
 
 /// Pauses after which a resource without a single row is asked for again.
@@ -13,30 +17,32 @@ const TIMES_NOTHING_IS_ASKED: usize = 3;
 
 impl Scanner {
     /// Some doubt where something does not agree; what can be read again is open again then. Today moves by itself, so it is
-    /// asked last.
-    pub async fn compare_whole(&self) -> Result<Option<String>, Stop> {
+    /// asked last. `is_last` where nothing is read again after it.
+    pub async fn compare_whole(&self, is_last: bool) -> Result<Option<String>, Stop> {
         let slices = self.tools.slices.all(self.run.lease.run_id).await.map_err(Stop::ours)?;
+        // As many as went lately may go unnoticed while this looks; before the last time another scan finds them.
+        let went = self.went.swap(0, Ordering::Relaxed) * i64::from(is_last);
         let (today, orders): (Vec<_>, Vec<_>) = slices
             .iter()
             .filter(|slice| slice.closed && slice.resource == "orders")
             .partition(|slice| self.is_today(slice));
-        if let Some(doubt) = self.compare_orders(&orders).await? {
+        if let Some(doubt) = self.compare_orders(&orders, went).await? {
             return Ok(Some(doubt));
         }
         if self.reopen_shrunk(slices.iter().filter(|s| s.closed && s.resource == "orders")).await? {
             return Ok(Some("orders that were read are gone since".into()));
         }
-        let read_whole: Vec<_> = slices.iter().filter(|s| s.closed && s.resource != "orders").collect();
+        let others = || slices.iter().filter(|slice| slice.closed && slice.resource != "orders");
+        let (whole, parts): (Vec<_>, Vec<_>) = others().partition(|slice| slice.name == "all");
         for resource in ["customers", "products"] {
-            let parts: Vec<_> =
-                read_whole.iter().copied().filter(|s| s.resource == resource && s.name != "all").collect();
-            if let Some(doubt) = self.compare_parts(resource, &parts).await? {
+            let parts: Vec<_> = parts.iter().copied().filter(|s| s.resource == resource).collect();
+            if let Some(doubt) = self.compare_parts(resource, &parts, went).await? {
                 return Ok(Some(doubt));
             }
         }
-        let moved = self.reopen_moved(&read_whole).await?
+        let moved = self.reopen_moved(&whole, went).await?
             || self.confirm_nothing(&slices).await?
-            || self.reopen_moved(&today).await?;
+            || self.reopen_moved(&today, went).await?;
         Ok(moved.then(|| "the source counts differently than before".into()))
     }
 
@@ -45,12 +51,13 @@ impl Scanner {
     }
 
     /// The sum of the slices against one count of the whole.
-    async fn compare_orders(&self, slices: &[&SliceState]) -> Result<Option<String>, Stop> {
+    async fn compare_orders(&self, slices: &[&SliceState], went: i64) -> Result<Option<String>, Stop> {
         let windows = || slices.iter().filter_map(|slice| self.window(slice));
         let (first, last) = (windows().map(|w| w.first).min(), windows().map(|w| w.last).max());
         let Some((first, last)) = first.zip(last) else { return Ok(None) };
         let (undated, strays) = self.tools.slices.undated(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        let sum = slices.iter().map(|slice| slice.ids[1]).sum::<i64>() + undated + strays;
+        let within = slices.iter().map(|slice| slice.ids[1]).sum::<i64>();
+        let sum = within + undated + strays;
         // A row of another day than was asked for may have been listed by the slice of its day, too.
         let agrees = |count: i64| (sum - strays..=sum).contains(&count);
         // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
@@ -58,6 +65,13 @@ impl Scanner {
         let whole = plan::Window { first, last };
         let count = self.count(if inclusive { (first, last) } else { whole.asked() }).await?;
         if agrees(count) {
+            return Ok(None);
+        }
+        let Some(one) = slices.first() else { return Ok(None) };
+        let range = Range { created: Some(whole.span()), ..self.range(one) };
+        let known = self.known_among(range, within, undated + strays, slices).await?;
+        let known = self.with_news(Known { went, ..known }, count, range, slices).await?;
+        if known.agreement(count) == Agreement::Agrees {
             return Ok(None);
         }
         // Where Salla's days begin at another hour than ours, the days around the whole tell (FACTS §5).
@@ -70,16 +84,42 @@ impl Scanner {
         if inclusive && agrees(self.count(whole.asked()).await? - at(first, 0) - at(last, 2)) {
             return Ok(None);
         }
-        self.reopen_moved(slices).await?;
+        self.reopen_moved(slices, went).await?;
         Ok(Some(format!("{sum} orders were read from {first} to {last}, and the source says {count}")))
     }
 
-    /// Opens the slices again of which an order was found to be gone since: if it went during the scan, the pages moved and
-    /// another may have been passed over. True where there are any.
+    /// What is known of rows of which `listed` were read within `range`, and `elsewhere` outside of it: those that are stored within it and
+    /// there beside them, or those of them that are not there any more.
+    async fn known_among(
+        &self,
+        range: Range<'_>,
+        listed: i64,
+        elsewhere: i64,
+        slices: &[&SliceState],
+    ) -> Result<Known, Stop> {
+        let stored = self.tools.stored.counts(range, DateTime::UNIX_EPOCH).await.map_err(Stop::ours)?;
+        // Rows that do not map are listed and not stored.
+        let there = stored.there + slices.iter().map(|slice| slice.skipped).sum::<i64>();
+        Ok(Known {
+            listed: listed + elsewhere,
+            gone: (listed - there).max(0),
+            beside: (there - listed).max(0),
+            went: 0,
+        })
+    }
+
+    /// Opens the slices again of which an order was found to be gone or a draft since: if it went during the scan, the pages moved and
+    /// another may have been passed over. True where there are any. One that was scanned more than once has been settled id by id.
     async fn reopen_shrunk<'s>(&self, slices: impl Iterator<Item = &'s SliceState>) -> Result<bool, Stop> {
+        let drafted = self.tools.hydrations.drafted(self.run.lease.run_id).await.map_err(Stop::ours)?;
         let mut shrunk = false;
-        for slice in slices {
-            if self.lost_since(slice).await? {
+        for slice in slices.filter(|slice| slice.scan == 1) {
+            let began = slice.scan_began_at.unwrap_or_default();
+            let range = self.range(slice);
+            let counts = self.tools.stored.counts(range, began).await.map_err(Stop::ours)?;
+            let is_within =
+                |at: &DateTime<Utc>| range.created.is_some_and(|(from, to)| *at >= from && *at < to);
+            if counts.deleted > 0 || drafted.iter().any(is_within) {
                 let doubt = "an order that was read is gone since";
                 held(self.tools.slices.scan_again(self.run.lease, slice, Some(doubt)).await)?;
                 shrunk = true;
@@ -89,21 +129,44 @@ impl Scanner {
     }
 
     /// The parts of customers or products together against one count of the whole.
-    async fn compare_parts(&self, resource: &str, parts: &[&SliceState]) -> Result<Option<String>, Stop> {
-        if parts.is_empty() {
-            return Ok(None);
-        }
+    async fn compare_parts(
+        &self,
+        resource: &str,
+        parts: &[&SliceState],
+        went: i64,
+    ) -> Result<Option<String>, Stop> {
+        let Some(one) = parts.first() else { return Ok(None) };
         let query = [("page", "1".to_owned()), ("per_page", "1".to_owned())];
         let count = self.client.page(resource, &query).await?.total;
-        let known = self.tools.slices.union(self.run.lease.run_id, resource).await.map_err(Stop::ours)?;
-        if known == count {
+        let listed = self.tools.slices.union(self.run.lease.run_id, resource).await.map_err(Stop::ours)?;
+        if listed == count {
             return Ok(None);
         }
-        let doubt = format!("{known} {resource} were read in parts, and the source says {count}");
-        for slice in parts {
-            held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+        let range = Range { created: None, ..self.range(one) };
+        let known = self.known_among(range, listed, 0, parts).await?;
+        let known = self.with_news(Known { went, ..known }, count, range, parts).await?;
+        if known.agreement(count) == Agreement::Agrees {
+            return Ok(None);
+        }
+        let doubt = format!("{listed} {resource} were read in parts, and the source says {count}");
+        if !self.reopen_counted(parts, &doubt).await? {
+            for slice in parts {
+                held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+            }
         }
         Ok(Some(doubt))
+    }
+
+    /// Opens those parts again that have another number of rows than when they were closed; true where there are any.
+    async fn reopen_counted(&self, parts: &[&SliceState], doubt: &str) -> Result<bool, Stop> {
+        let mut are_any = false;
+        for slice in parts {
+            if self.fetch(slice, 1, 1).await?.total != slice.known() {
+                held(self.tools.slices.scan_again(self.run.lease, slice, Some(doubt)).await)?;
+                are_any = true;
+            }
+        }
+        Ok(are_any)
     }
 
     /// That a store has nothing at all of something is asked several times: an empty answer is the cheapest mistake. True
@@ -116,7 +179,7 @@ impl Scanner {
             }
             for _ in 0..TIMES_NOTHING_IS_ASKED {
                 tokio::time::sleep(self.client.config().minute / 60).await;
-                if self.reopen_moved(&of).await? {
+                if self.reopen_moved(&of, 0).await? {
                     return Ok(true);
                 }
             }
@@ -128,22 +191,71 @@ impl Scanner {
     async fn count(&self, days: (NaiveDate, NaiveDate)) -> Result<i64, Stop> {
         let mut query = vec![("page", "1".to_owned()), ("per_page", "1".to_owned())];
         query.extend(order_days(days));
-        Ok(self.client.page("orders", &query).await?.total)
+        let total = self.client.page("orders", &query).await?.total;
+        self.run.heard();
+        Ok(total)
     }
 
-    /// Opens the slices again that have another number of rows than when they were closed; true where there are any.
-    async fn reopen_moved(&self, slices: &[&SliceState]) -> Result<bool, Stop> {
+    /// Opens the slices again that have another number of rows than when they were closed, and not because of rows that are known to
+    /// have come or gone since; true where there are any.
+    async fn reopen_moved(&self, slices: &[&SliceState], went: i64) -> Result<bool, Stop> {
         let mut moved = false;
         for slice in slices {
-            let count = self.fetch(slice, 1, 1).await?.total;
-            let known = slice.known();
-            if count != known {
-                let doubt = format!("{known} rows were read, and now the source says {count}");
-                held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
-                moved = true;
-            }
+            let Some(doubt) = self.moved(slice, went).await? else { continue };
+            held(self.tools.slices.scan_again(self.run.lease, slice, Some(&doubt)).await)?;
+            moved = true;
         }
         Ok(moved)
+    }
+
+    /// Why the slice's number of rows is not the one it was closed with; none where it is, or where each difference is known.
+    async fn moved(&self, slice: &SliceState, went: i64) -> Result<Option<String>, Stop> {
+        for count in 1.. {
+            let told = self.fetch(slice, 1, 1).await?.total;
+            if told == slice.known() {
+                break;
+            }
+            let known = self.known_since(slice, went).await?;
+            let known = self.with_news(known, told, self.range(slice), &[slice]).await?;
+            let Some(doubt) = known.doubt(told) else { break };
+            if count == MAX_COUNTS || !known.agreement(told).may_be_in_flight() {
+                return Ok(Some(doubt));
+            }
+            tokio::time::sleep(STORED_SOON).await;
+        }
+        Ok(None)
+    }
+
+    /// With the rows that went since they were listed, as those tell of which there was news: asked only where the source counts fewer rows
+    /// than are known.
+    async fn with_news(
+        &self,
+        known: Known,
+        told: i64,
+        range: Range<'_>,
+        slices: &[&SliceState],
+    ) -> Result<Known, Stop> {
+        if !matches!(known.agreement(told), Agreement::Missing(_)) {
+            return Ok(known);
+        }
+        let began = slices.iter().filter_map(|slice| slice.scan_began_at).min().unwrap_or_default();
+        let went = self.went_since(range, began).await?;
+        Ok(Known { went: known.went.max(went), ..known })
+    }
+
+    /// What is known now of the rows that a closed slice counts: those of the days around it, too.
+    async fn known_since(&self, slice: &SliceState, went: i64) -> Result<Known, Stop> {
+        let elsewhere = slice.ids[0] + slice.ids[2] + slice.undated;
+        let mut known = self.known_among(self.range(slice), slice.ids[1], elsewhere, &[slice]).await?;
+        if let Some(window) = self.window(slice) {
+            let began = slice.scan_began_at.unwrap_or_default();
+            let (first, last) = window.asked();
+            let (own, asked) = (window.span(), plan::Window { first, last }.span());
+            // Of the days behind the slice only what came since is told apart.
+            let behind = Range { created: Some((own.1.max(began), asked.1)), ..self.range(slice) };
+            known.beside += self.tools.stored.counts(behind, began).await.map_err(Stop::ours)?.there;
+        }
+        Ok(Known { went, ..known })
     }
 
     /// When the accepted scans of a resource began, the earliest that still moves counts; none while one is open.

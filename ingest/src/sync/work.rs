@@ -1,14 +1,15 @@
 //! Work on sync runs in Postgres: leases with an epoch, and when a run is to be taken up again.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use chrono::NaiveDate;
 use qafila_aggregates::sync_job::Lease;
 use qafila_schemas::ids::{ConnectionId, JobId, MerchantId, RunId};
 use sqlx::postgres::PgRow;
 use sqlx::{PgPool, Row};
+use uuid::Uuid;
 
 use crate::mapping::Owner;
 use crate::mapping::market::Market;
@@ -41,6 +42,10 @@ pub struct LeasedRun {
     pub tries: i32,
     /// Whether it has got further under this lease.
     got_further: Arc<AtomicBool>,
+    /// Whether its job knows of this lease.
+    is_announced: Arc<AtomicBool>,
+    /// When Salla, or whoever stores, was last heard of.
+    heard_at: Arc<Mutex<Instant>>,
 }
 
 impl LeasedRun {
@@ -50,9 +55,25 @@ impl LeasedRun {
         Owner { merchant_id, connection_id, store_id, market }
     }
 
-    /// A checkpoint moved.
+    /// The run got further: a slice was read or closed as planned, or details were read that were not before. What is read again because of
+    /// a doubt is no progress.
     pub fn progressed(&self) {
         self.got_further.store(true, Ordering::Relaxed);
+    }
+
+    /// The job knows of this lease from now on; false where it did before.
+    pub fn announce(&self) -> bool {
+        !self.is_announced.swap(true, Ordering::Relaxed)
+    }
+
+    /// An answer came: the run does not stand still, whether it gets further or not.
+    pub fn heard(&self) {
+        *self.heard_at.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    }
+
+    /// For how long no answer has come.
+    pub fn silent_for(&self) -> Duration {
+        self.heard_at.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 
     /// Tries without any progress, this one counted.
@@ -71,6 +92,42 @@ impl WorkStore {
     /// Work for `worker`.
     pub fn new(pool: PgPool, worker: String) -> Self {
         Self { pool, worker }
+    }
+
+    /// Name of the worker.
+    pub fn worker(&self) -> &str {
+        &self.worker
+    }
+
+    /// Whether a run is still held under this lease.
+    pub async fn holds(&self, lease: Lease) -> Result<bool, sqlx::Error> {
+        sqlx::query_scalar(
+            "SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1 AND epoch = $2 AND state = 'open' AND lease_until > now())",
+        )
+        .bind(lease.run_id.0)
+        .bind(lease.epoch)
+        .fetch_one(&self.pool)
+        .await
+    }
+
+    /// Runs that have not completed and whose connection has ended, with their jobs.
+    pub async fn without_connection(&self) -> Result<Vec<(RunId, JobId)>, sqlx::Error> {
+        let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
+            "SELECT r.run_id, r.job_id FROM sync_runs r JOIN salla_connections c USING (connection_id)
+             WHERE r.done_at IS NULL AND r.withdrawn_at IS NULL AND c.wiped_at IS NOT NULL LIMIT 100",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|(run, job)| (RunId(run), JobId(job))).collect())
+    }
+
+    /// The job of a run knows that its connection has ended.
+    pub async fn withdrawn(&self, run: RunId) -> Result<(), sqlx::Error> {
+        sqlx::query("UPDATE sync_runs SET withdrawn_at = now() WHERE run_id = $1")
+            .bind(run.0)
+            .execute(&self.pool)
+            .await
+            .map(drop)
     }
 
     /// Ends the leases of the process that had this slot before: it is gone, or frozen, and then its epoch is refused.
@@ -210,5 +267,7 @@ fn leased(row: &PgRow) -> Result<LeasedRun, sqlx::Error> {
         done: row.try_get(8)?,
         tries: row.try_get(9)?,
         got_further: Arc::default(),
+        is_announced: Arc::default(),
+        heard_at: Arc::new(Mutex::new(Instant::now())),
     })
 }

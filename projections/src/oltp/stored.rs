@@ -1,8 +1,6 @@
 //! What the merge has stored, for whoever compares it with the source: rows of a range, and orders that are thin or stale. For
 //! the sync, by way of the root (ARCHITECTURE §2).
 
-use std::collections::HashSet;
-
 use chrono::{DateTime, NaiveDate, Utc};
 use qafila_schemas::ids::MerchantId;
 use sqlx::{FromRow, PgPool};
@@ -15,8 +13,8 @@ pub type Span = (DateTime<Utc>, DateTime<Utc>);
 /// Creation and id of a row that the next page begins behind.
 pub type Before = (DateTime<Utc>, i64);
 
-/// Id, since when it is deleted, and creation.
-pub type Row = (i64, Option<DateTime<Utc>>, Option<DateTime<Utc>>);
+/// Id and creation.
+pub type Row = (i64, Option<DateTime<Utc>>);
 
 /// A row of which there was news since it was read.
 #[derive(Debug, Clone, FromRow)]
@@ -66,44 +64,124 @@ pub async fn sealed_contacts(
     sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(after).bind(limit).fetch_all(pool).await
 }
 
-/// `(id, deleted since, created)` of a resource of one store (`orders`, `customers` or `products`): all of the span, and those of
-/// `ids` wherever they are. Nothing for another resource.
-pub async fn rows(
+/// Table and column of the id of a resource (`orders`, `customers` or `products`); none of another.
+fn table_of(resource: &str) -> Option<(&'static str, &'static str)> {
+    match resource {
+        "orders" => Some(("orders", "order_id")),
+        "customers" => Some(("customers", "customer_id")),
+        "products" => Some(("products", "product_id")),
+        _ => None,
+    }
+}
+
+/// Those of `ids` of a resource of one store that are not stored.
+pub async fn not_stored(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+    ids: &[i64],
+) -> Result<Vec<i64>, sqlx::Error> {
+    let Some((table, id)) = table_of(resource) else { return Ok(vec![]) };
+    let query = format!(
+        "SELECT asked.id FROM unnest($3::bigint[]) AS asked (id)
+         WHERE NOT EXISTS (SELECT FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {id} = asked.id)"
+    );
+    sqlx::query_scalar(&query).bind(merchant.0).bind(store_id).bind(ids).fetch_all(pool).await
+}
+
+/// Those of `ids` of a resource of one store that are stored as deleted.
+pub async fn deleted(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+    ids: &[i64],
+) -> Result<Vec<i64>, sqlx::Error> {
+    let Some((table, id)) = table_of(resource) else { return Ok(vec![]) };
+    let query = format!(
+        "SELECT {id} FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {id} = ANY($3) AND NOT {IS_THERE}"
+    );
+    sqlx::query_scalar(&query).bind(merchant.0).bind(store_id).bind(ids).fetch_all(pool).await
+}
+
+/// Rows of a resource of one store, of a span of creation where one is named, that are there and are not among `listed`: id and creation
+/// of the `limit` that were created last, those that tell no creation at the end, and how many there are in all.
+pub async fn left_out(
     pool: &PgPool,
     merchant: MerchantId,
     store_id: i64,
     resource: &str,
     created: Option<Span>,
-    ids: &[i64],
-) -> Result<Vec<Row>, sqlx::Error> {
-    let (table, id) = match resource {
-        "orders" => ("orders", "order_id"),
-        "customers" => ("customers", "customer_id"),
-        "products" => ("products", "product_id"),
-        _ => return Ok(vec![]),
-    };
-    let columns = format!(
-        "SELECT {id}, CASE WHEN deleted_at > coalesce(read_at, '-infinity') THEN deleted_at END, created_at FROM {table}
-         WHERE merchant_id = $1 AND store_id = $2"
+    listed: &[i64],
+    limit: i64,
+) -> Result<(Vec<Row>, i64), sqlx::Error> {
+    let Some((table, id)) = table_of(resource) else { return Ok((vec![], 0)) };
+    // A condition that may be left out keeps a prepared statement from using the index.
+    let span = if created.is_some() { "AND created_at >= $5 AND created_at < $6" } else { "" };
+    let query = format!(
+        "SELECT {id}, created_at, count(*) OVER () FROM {table}
+         WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} AND {id} <> ALL($3) {span}
+         ORDER BY created_at DESC NULLS LAST, {id} DESC LIMIT $4"
     );
-    // Each in words of its own: a condition that may be left out keeps a prepared statement from using the index.
-    let mut rows: Vec<Row> = match created {
-        Some((from, to)) => {
-            let of_span = format!("{columns} AND created_at >= $3 AND created_at < $4");
-            let query = sqlx::query_as(&of_span).bind(merchant.0).bind(store_id).bind(from).bind(to);
-            query.fetch_all(pool).await?
-        }
-        None => sqlx::query_as(&columns).bind(merchant.0).bind(store_id).fetch_all(pool).await?,
+    let query = sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(listed).bind(limit.max(1));
+    let query = match created {
+        Some((from, to)) => query.bind(from).bind(to),
+        None => query,
     };
-    let found: HashSet<i64> = rows.iter().map(|row| row.0).collect();
-    let elsewhere: Vec<i64> = ids.iter().copied().filter(|id| !found.contains(id)).collect();
-    if !elsewhere.is_empty() {
-        let by_id = format!("{columns} AND {id} = ANY($3)");
-        let more: Vec<Row> =
-            sqlx::query_as(&by_id).bind(merchant.0).bind(store_id).bind(&elsewhere).fetch_all(pool).await?;
-        rows.extend(more);
-    }
-    Ok(rows)
+    let rows: Vec<(i64, Option<DateTime<Utc>>, i64)> = query.fetch_all(pool).await?;
+    let total = rows.first().map_or(0, |row| row.2);
+    let shown = usize::try_from(limit).unwrap_or_default();
+    Ok((rows.into_iter().take(shown).map(|(id, created, _)| (id, created)).collect(), total))
+}
+
+/// Rows of a resource of one store, of a span of creation where one is named, that are there and of which there was news since `since`: the
+/// `limit` with the last news.
+pub async fn news_since(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+    created: Option<Span>,
+    since: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<i64>, sqlx::Error> {
+    let Some((table, id)) = table_of(resource) else { return Ok(vec![]) };
+    let span = if created.is_some() { "AND created_at >= $5 AND created_at < $6" } else { "" };
+    let query = format!(
+        "SELECT {id} FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} AND stale_since >= $3 {span}
+         ORDER BY stale_since DESC LIMIT $4"
+    );
+    let query = sqlx::query_scalar(&query).bind(merchant.0).bind(store_id).bind(since).bind(limit);
+    let query = match created {
+        Some((from, to)) => query.bind(from).bind(to),
+        None => query,
+    };
+    query.fetch_all(pool).await
+}
+
+/// How many rows of a resource of one store, of a span of creation where one is named, are there, and how many were found to be deleted
+/// after `since`.
+pub async fn counts(
+    pool: &PgPool,
+    merchant: MerchantId,
+    store_id: i64,
+    resource: &str,
+    created: Option<Span>,
+    since: DateTime<Utc>,
+) -> Result<(i64, i64), sqlx::Error> {
+    let Some((table, _)) = table_of(resource) else { return Ok((0, 0)) };
+    let span = if created.is_some() { "AND created_at >= $4 AND created_at < $5" } else { "" };
+    let query = format!(
+        "SELECT count(*) FILTER (WHERE {IS_THERE}), count(*) FILTER (WHERE NOT {IS_THERE} AND deleted_at > $3)
+         FROM {table} WHERE merchant_id = $1 AND store_id = $2 {span}"
+    );
+    let query = sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(since);
+    let query = match created {
+        Some((from, to)) => query.bind(from).bind(to),
+        None => query,
+    };
+    query.fetch_one(pool).await
 }
 
 /// `(id, created, read before)` of orders of a span that are thin or stale, newest first, from before `before`. Those without a

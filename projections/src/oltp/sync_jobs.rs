@@ -149,12 +149,15 @@ pub async fn run_progress(role: OltpRole, shutdown: CancellationToken) -> Result
 struct Progress;
 
 impl Fold<SyncProgress> for Progress {
-    /// Progress counts only for the run and under no older epoch than the events have told.
+    /// Progress counts only for the run until it has completed or was cancelled, and under no older epoch than the events have told. When a paused run is tried
+    /// again is told here: its tries are no events.
     async fn fold(&self, connection: &mut PgConnection, p: &SyncProgress) -> Result<(), ProjectionError> {
         sqlx::query(
-            "UPDATE sync_jobs SET phases = $4, rate_per_minute = $5, eta_seconds = $6, reported_at = $7,
-                 calls_done = $8, calls_total = $9
-             WHERE job_id = $1 AND run_id = $2 AND epoch <= $3 AND status <> 'completed' AND (reported_at IS NULL OR reported_at < $7)",
+            "UPDATE sync_jobs SET phases = $4, rate_per_minute = $5, reported_at = $7,
+                 eta_seconds = CASE WHEN status = 'failed' THEN NULL ELSE $6 END,
+                 calls_done = $8, calls_total = $9,
+                 paused_until = CASE WHEN status = 'paused' THEN coalesce($10, paused_until) ELSE paused_until END
+             WHERE job_id = $1 AND run_id = $2 AND epoch <= $3 AND status IN ('requested', 'running', 'paused', 'failed') AND (reported_at IS NULL OR reported_at < $7)",
         )
         .bind(p.job_id.0)
         .bind(p.run_id.0)
@@ -165,6 +168,7 @@ impl Fold<SyncProgress> for Progress {
         .bind(p.reported_at.to_utc())
         .bind(p.calls_done)
         .bind(p.calls_total)
+        .bind(p.paused_until.map(qafila_schemas::millis::Millis::to_utc))
         .execute(connection)
         .await?;
         Ok(())

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
+use qafila_ingest::mapping::webhooks::STORE_EVENTS;
 use qafila_ingest::salla::budget::{Budgets, Urgency};
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
@@ -15,6 +16,7 @@ use reqwest::StatusCode;
 use reqwest::header::HeaderMap;
 use salla_sim::faults::Faults;
 use salla_sim::lies::Lies;
+use salla_sim::lively::Lively;
 use salla_sim::store::Plan;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -64,8 +66,45 @@ fn a_source_that_lies_keeps_the_import_open_and_visible_until_it_tells_the_truth
             "{paused}"
         );
         ensure!(paused["progressPercentage"].as_f64().is_some_and(|p| p < 100.0), "{paused}");
+        // Tries that get no further are no events.
+        let database = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let run: uuid::Uuid = paused["runId"].as_str().context("a run")?.parse()?;
+        let tries = || async {
+            let tries = sqlx::query_scalar("SELECT tries FROM sync_runs WHERE run_id = $1").bind(run);
+            Ok(tries.fetch_one(&database).await?)
+        };
+        let events = || async {
+            let count = sqlx::query_scalar("SELECT count(*) FROM events WHERE aggregate_id = $1");
+            Ok::<i64, anyhow::Error>(count.bind(paused["jobId"].as_str()).fetch_one(&database).await?)
+        };
+        until(tries, |tries: &i32| *tries >= 3).await?;
+        let before = events().await?;
+        until(tries, |tries: &i32| *tries >= 5).await?;
+        ensure!(events().await? == before, "{before} events");
+        ensure!(status(&merchant).await?["status"] == "paused");
         world.sim.world().lies.remove(&store);
         until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        agree(world, &merchant, store).await
+    });
+}
+
+#[test]
+fn a_store_that_never_stands_still_ends_its_import_and_nothing_of_it_is_missing() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
+        // Webhooks tell of older orders, too: so there are none.
+        let plan =
+            Plan { seed: 318, orders: 300, customers: 150, products: 80, months: 3, ..Plan::default() };
+        let store = make_store(&world.sim_url, &plan).await?;
+        let merchant = Merchant::register(&world.gateway).await?;
+        merchant.connect(store).await?;
+        let subscribed = || async { Ok(world.sim.world().webhooks.events(store).len()) };
+        until(subscribed, |events| *events == STORE_EVENTS.len()).await?;
+        world.sim.world().lively.insert(store, Lively { in_lists: 0.4, in_others: 0.05 });
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        world.sim.world().lively.remove(&store);
         agree(world, &merchant, store).await
     });
 }

@@ -419,11 +419,15 @@ fn a_disconnected_store_leaves_no_token_and_its_import_ends() {
         world.sim.world().faults = Faults { chance_429: 1.0, ..Faults::default() };
         merchant.start_import(MONTHS).await?;
         let disconnected = disconnect().await;
-        let failed = status_is(&merchant, "failed").await;
+        let cancelled = status_is(&merchant, "cancelled").await;
         world.sim.world().faults = Faults::default();
         expect(disconnected?, StatusCode::ACCEPTED).await?;
-        let failed = failed?;
-        ensure!(failed["cause"] == "not_connected", "{failed}");
+        let cancelled = cancelled?;
+        ensure!(cancelled["cause"].is_null() && cancelled["etaSeconds"].is_null(), "{cancelled}");
+        // Whoever asks for it then is not refused.
+        expect(merchant.post("/api/v1/sync/cancel", &json!({})).await?, StatusCode::ACCEPTED).await?;
+        let notes = expect(merchant.get("/api/v1/notifications").await?, StatusCode::OK).await?;
+        ensure!(notes["items"].as_array().is_some_and(Vec::is_empty), "{notes}");
         let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
         ensure!(me["connection"].is_null(), "{me}");
         let owner = world.pool("QAFILA_DATABASE_OWNER_URL").await?;

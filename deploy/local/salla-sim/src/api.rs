@@ -15,7 +15,7 @@ use crate::{lists, odd, shapes};
 /// Answers one call.
 pub async fn answer(sim: &Sim, call: &Call) -> Answer {
     let path = call.path.trim_start_matches("/admin/v2").trim_end_matches('/').to_owned();
-    let (answer, standing, mishap, hang_seconds) = {
+    let (answer, standing, mishap, hang_seconds, event) = {
         let mut world = sim.world();
         let Some((store, scope)) = call.token.as_deref().and_then(|t| world.grants.store_of(t)) else {
             return unauthorized("The access token is invalid");
@@ -26,13 +26,17 @@ pub async fn answer(sim: &Sim, call: &Call) -> Answer {
         let world = &mut *world;
         let standing = world.limits.call(store, &plan, path.starts_with("/customers"), now, &world.switches);
         if standing.retry_after.is_some() {
-            (too_many(world), standing, None, 0.0)
+            (too_many(world), standing, None, 0.0, None)
         } else {
             let mishap = world.faults.draw(&mut world.dice);
             let hang_seconds = world.faults.timeout_seconds;
-            (route(world, store, &scope, &path, call), standing, mishap, hang_seconds)
+            let event = world.stir(store, &path).map(|event| (store, event));
+            (route(world, store, &scope, &path, call), standing, mishap, hang_seconds, event)
         }
     };
+    if let Some((store, (kind, body))) = event {
+        webhooks::emit(sim, store, kind, &body);
+    }
     let answer = match mishap {
         None => answer,
         Some(Mishap::Cut) => cut(answer).await,

@@ -8,6 +8,7 @@ pub mod faults;
 pub mod lies;
 pub mod limits;
 pub mod lists;
+pub mod lively;
 pub mod oauth;
 pub mod odd;
 pub mod server;

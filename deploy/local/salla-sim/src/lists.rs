@@ -39,13 +39,13 @@ pub fn orders(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
         }
     }
     let Some(store) = world.stores.get(&store_id) else { return not_found() };
-    let listed = store.orders_between(first, last);
+    let listed: Vec<&Order> = store.orders_between(first, last).iter().filter(|o| !o.is_draft).collect();
     let default = if world.switches.newest_first { "created_at-desc" } else { "created_at-asc" };
     let (field, direction) =
         query.get("sort_by").unwrap_or(default).rsplit_once('-').unwrap_or(("created_at", "desc"));
     let mut sorted: Vec<&Order> = vec![];
     if field != "created_at" {
-        sorted = listed.iter().collect();
+        sorted.clone_from(&listed);
         match field {
             "updated_at" => sorted.sort_by_key(|o| o.updated_at),
             "id" => sorted.sort_by_key(|o| o.id),
@@ -55,7 +55,7 @@ pub fn orders(world: &mut World, store_id: u64, query: &Parameters) -> Answer {
     }
     let row = |index: usize| {
         let index = if direction == "desc" { listed.len() - 1 - index } else { index };
-        let order = sorted.get(index).copied().unwrap_or_else(|| &listed[index]);
+        let order = sorted.get(index).copied().unwrap_or(listed[index]);
         odd::order_of(store, order.id, shapes::order_row(store, order))
     };
     page(world, query, world.switches.orders_per_page, listed.len(), lie, row)
@@ -81,8 +81,11 @@ pub fn customers(world: &mut World, store_id: u64, query: &Parameters) -> Answer
         (first..=last).contains(&day)
     };
     let all = from.is_none() && to.is_none();
-    let rows: Vec<&Customer> =
+    let mut rows: Vec<&Customer> =
         store.customers.iter().filter(|c| !c.gone).filter(|c| all || within(c)).collect();
+    if world.switches.newest_first {
+        rows.reverse();
+    }
     let row = |index: usize| odd::customer_of(store, shapes::customer(rows[index], false));
     page(world, query, world.switches.others_per_page, rows.len(), lie, row)
 }
@@ -92,8 +95,11 @@ pub fn products(world: &mut World, store_id: u64, query: &Parameters) -> Answer 
     let lie = draw(world, store_id);
     let Some(store) = world.stores.get(&store_id) else { return not_found() };
     let status = query.get("status").filter(|_| !store.ignores_filters);
-    let rows: Vec<_> =
+    let mut rows: Vec<_> =
         store.products.iter().filter(|p| !p.gone && status.is_none_or(|s| s == p.status)).collect();
+    if world.switches.newest_first {
+        rows.reverse();
+    }
     page(world, query, world.switches.others_per_page, rows.len(), lie, |index| {
         odd::product_of(store, shapes::product(rows[index]))
     })

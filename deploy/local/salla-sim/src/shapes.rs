@@ -138,6 +138,7 @@ pub fn order_details(store: &Store, order: &Order, full: bool) -> Value {
     set_amounts(order, &mut details["amounts"]);
     order_customer(store, order, &mut details["customer"]);
     details["receiver"] = receiver(store, order);
+    details["draft"] = json!(order.is_draft);
     if full {
         details["items"] = order_items(store, order);
     }

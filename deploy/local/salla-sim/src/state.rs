@@ -10,6 +10,7 @@ use rand_chacha::ChaCha8Rng;
 use crate::faults::Faults;
 use crate::lies::Lies;
 use crate::limits::Limits;
+use crate::lively::{Event, Lively};
 use crate::oauth::Grants;
 use crate::store::Store;
 use crate::switches::Switches;
@@ -46,6 +47,8 @@ pub struct World {
     pub faults: Faults,
     /// Stores whose lists lie.
     pub lies: HashMap<u64, Lies>,
+    /// Stores that never stand still.
+    pub lively: HashMap<u64, Lively>,
     /// How Salla behaves where it is unknown.
     pub switches: Switches,
     /// Subscriptions and deliveries.
@@ -65,6 +68,7 @@ impl Sim {
             limits: Limits::default(),
             faults: Faults::default(),
             lies: HashMap::new(),
+            lively: HashMap::new(),
             switches: Switches::default(),
             webhooks: Webhooks::default(),
             dice: ChaCha8Rng::from_os_rng(),
@@ -80,6 +84,12 @@ impl Sim {
 }
 
 impl World {
+    /// Changes a lively store before a call of `path` is answered; says what webhooks tell of it.
+    pub fn stir(&mut self, store: u64, path: &str) -> Option<Event> {
+        let lively = *self.lively.get(&store)?;
+        lively.stir(self.stores.get_mut(&store)?, path, &mut self.dice, &self.switches)
+    }
+
     /// Random letters and digits.
     pub fn letters(&mut self, length: usize) -> String {
         Alphanumeric.sample_string(&mut self.dice, length)

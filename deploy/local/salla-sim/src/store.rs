@@ -90,6 +90,8 @@ pub struct Order {
     pub tax: i64,
     pub discount: i64,
     pub total: i64,
+    /// It is there, and no list shows it.
+    pub is_draft: bool,
 }
 
 /// A customer.
@@ -212,6 +214,20 @@ impl Store {
         &self.orders[index]
     }
 
+    /// A new customer at `moment`.
+    pub fn add_customer(&mut self, moment: DateTime<Utc>) {
+        let mut new = customer(self.customers.len(), self.salt, moment.date_naive(), &mut self.dice);
+        (new.created_at, new.updated_at) = (moment, moment);
+        self.customers.push(new);
+    }
+
+    /// A new product at `moment`.
+    pub fn add_product(&mut self, moment: DateTime<Utc>) {
+        let mut new = product(self.products.len(), self.salt, moment.date_naive(), &mut self.dice);
+        new.updated_at = moment;
+        self.products.push(new);
+    }
+
     /// An order by Salla's id.
     pub fn order(&self, id: u64) -> Option<&Order> {
         self.by_id.get(&id).map(|&index| &self.orders[index])
@@ -310,6 +326,7 @@ impl Store {
             tax,
             discount,
             total: taxed + tax,
+            is_draft: false,
             lines,
         }
     }

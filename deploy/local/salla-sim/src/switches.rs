@@ -34,7 +34,7 @@ pub struct Switches {
     pub orders_per_page: usize,
     /// Largest page of other lists.
     pub others_per_page: usize,
-    /// Order lists without `sort_by` start with the newest.
+    /// Lists without `sort_by` start with the newest.
     pub newest_first: bool,
     /// `from_date` and `to_date` include their days.
     pub inclusive_dates: bool,

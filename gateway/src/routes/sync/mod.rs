@@ -11,6 +11,7 @@ use http::StatusCode;
 use qafila_aggregates::commands::CommandError;
 use qafila_aggregates::sync_job::{StartRun, SyncJobCommand, SyncJobError, job_id};
 use qafila_ingest::salla::shapes::values::riyadh;
+use qafila_projections::oltp::sync_jobs;
 use qafila_schemas::ids::{MerchantId, RunId, UserId};
 use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
@@ -110,13 +111,15 @@ pub async fn restart(app: Arc<App>, call: Call) -> Answer {
 }
 
 /// Stops an import; what it has read stays.
+///
+/// One of a store that was disconnected is stopped by itself, and asking for it is no error.
 #[utoipa::path(post, operation_id = "cancelImport", path = "/api/v1/sync/cancel", tag = "sync", security(("bearer" = [])), responses(
     (status = 202, body = ImportAcceptedBody)))]
 pub async fn cancel(app: Arc<App>, call: Call) -> Answer {
     tell(&app, &call, "sync cancelled", |requested_by| SyncJobCommand::Cancel { requested_by }).await
 }
 
-/// Sends a command to the import of the merchant's present connection.
+/// Sends a command to the import of the merchant's present connection, or of the last one where it has ended.
 async fn tell(
     app: &App,
     call: &Call,
@@ -127,10 +130,16 @@ async fn tell(
     let command = command(Some(identity.user_id));
     let merchant = app.merchants.load(&identity.merchant_id.to_string()).await;
     let (merchant, _) = merchant.map_err(|e| Problem::unavailable("event store", &e))?;
-    let connection = merchant
-        .connection()
-        .ok_or_else(|| Problem::new(Code::SyncConflict).with("reason", "not-connected"))?;
-    let job = job_id(connection.connection_id);
+    let present = merchant.connection().map(|connection| connection.connection_id);
+    let last = match (present, &command) {
+        (None, SyncJobCommand::Cancel { .. }) => {
+            let latest = sync_jobs::latest(&app.query_pool, identity.merchant_id).await?;
+            latest.and_then(|view| view.connection_id)
+        }
+        _ => None,
+    };
+    let not_connected = || Problem::new(Code::SyncConflict).with("reason", "not-connected");
+    let job = job_id(present.or(last).ok_or_else(not_connected)?);
     let committed = app.sync_jobs.execute(&job.to_string(), command).await.map_err(refused)?;
     let (known, _) =
         app.sync_jobs.load(&job.to_string()).await.map_err(|e| Problem::unavailable("event store", &e))?;
