@@ -373,7 +373,8 @@ impl Process {
             links: DownloadLinks::new(&self.config.token_key, self.config.public_url.clone()),
             operator_keys: self.config.operator_keys.clone(),
         };
-        self.tasks.spawn(async move { Ok(Box::pin(notify::run(role, mail, shutdown)).await?) });
+        let minute = self.config.salla.minute;
+        self.tasks.spawn(async move { Ok(Box::pin(notify::run(role, mail, minute, shutdown)).await?) });
         Ok(())
     }
 

@@ -165,7 +165,7 @@ impl NotificationParamsBody {
 /// The page that shows what a notification is about.
 fn opened(about: &str) -> &'static str {
     match about {
-        kind::SYNC_COMPLETED | kind::SYNC_FAILED => "import",
+        kind::SYNC_COMPLETED | kind::SYNC_WAITING | kind::SYNC_FAILED => "import",
         kind::CONNECTION_LOST | kind::REAUTHORISATION_NEEDED => "connection",
         kind::EXPORT_READY | kind::EXPORT_FAILED => "exports",
         _ => "dashboard",

@@ -10,15 +10,16 @@ use qafila_schemas::events::{
 use qafila_schemas::ids::{ConnectionId, JobId, MerchantId, UserId};
 use qafila_schemas::millis::Millis;
 use qafila_schemas::records::merchant::ReauthorisationNeeded;
+use qafila_schemas::records::sync::SyncCompleted;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::mail_queue;
+use super::{mail_queue, waiting};
 use crate::oltp::events::{Fold, follow_events};
-use crate::oltp::scope::for_merchant;
+use crate::oltp::scope::{IS_THERE, for_merchant};
 use crate::oltp::{OltpRole, ProjectionError};
 
 const OF_MERCHANTS: &str = "notifications_merchants";
@@ -31,6 +32,8 @@ const NAMESPACE: Uuid = Uuid::from_u128(0x8d2c_6f10_44c1_4f0e_9a75_0d5b_36a1_c0d
 pub mod kind {
     /// An import has completed.
     pub const SYNC_COMPLETED: &str = "sync_completed";
+    /// An import waits for most of an hour.
+    pub const SYNC_WAITING: &str = "sync_waiting";
     /// An import has failed.
     pub const SYNC_FAILED: &str = "sync_failed";
     /// Salla refuses our access.
@@ -49,20 +52,30 @@ pub mod kind {
     pub const CLAIM: &str = "claim";
 
     /// Kinds that a user may not want by mail.
-    pub const MAY_BE_UNWANTED: [&str; 6] =
-        [SYNC_COMPLETED, SYNC_FAILED, CONNECTION_LOST, REAUTHORISATION_NEEDED, EXPORT_READY, EXPORT_FAILED];
+    pub const MAY_BE_UNWANTED: [&str; 7] = [
+        SYNC_COMPLETED,
+        SYNC_WAITING,
+        SYNC_FAILED,
+        CONNECTION_LOST,
+        REAUTHORISATION_NEEDED,
+        EXPORT_READY,
+        EXPORT_FAILED,
+    ];
 }
 
 /// Figures that a text may name.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NotificationFigures {
-    /// Orders imported.
+    /// Orders that the store has after an import.
     pub orders: i64,
-    /// Customers imported.
+    /// Customers that it has.
     pub customers: i64,
-    /// Products imported.
+    /// Products that it has.
     pub products: i64,
+    /// The import before has told the same.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_unchanged: bool,
     /// Rows that did not map.
     pub skipped: i64,
     /// Rows of a file.
@@ -121,16 +134,16 @@ pub async fn run_exports(role: OltpRole, shutdown: CancellationToken) -> Result<
 }
 
 /// What is written for one event.
-struct Told<'e> {
-    merchant: MerchantId,
-    user: Option<Uuid>,
-    kind: &'static str,
-    cause: Option<&'e str>,
-    job: Option<JobId>,
-    figures: NotificationFigures,
-    at: Millis,
+pub(super) struct Told<'e> {
+    pub(super) merchant: MerchantId,
+    pub(super) user: Option<Uuid>,
+    pub(super) kind: &'static str,
+    pub(super) cause: Option<&'e str>,
+    pub(super) job: Option<JobId>,
+    pub(super) figures: NotificationFigures,
+    pub(super) at: Millis,
     /// Whether a mail is wanted; none where settings decide.
-    is_mail_wanted: Option<bool>,
+    pub(super) is_mail_wanted: Option<bool>,
 }
 
 struct OfMerchants;
@@ -214,12 +227,15 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
         connection: &mut PgConnection,
         record: &EventRecord<SyncJobEventRecord>,
     ) -> Result<(), ProjectionError> {
+        if let Some(event) = &record.event {
+            waiting::note(connection, event).await?;
+        }
         let told = match &record.event {
             Some(SyncJobEventRecord::Requested(e)) => {
-                return Ok(asked_by(connection, e.run_id.0, e.requested_by).await?);
+                return Ok(asked_by(connection, e.run_id.0, e.requested_by, Some(e.store_id)).await?);
             }
             Some(SyncJobEventRecord::Resumed(e)) if e.requested_by.is_some() => {
-                return Ok(asked_by(connection, e.run_id.0, e.requested_by).await?);
+                return Ok(asked_by(connection, e.run_id.0, e.requested_by, None).await?);
             }
             Some(SyncJobEventRecord::Completed(e)) => Told {
                 merchant: e.merchant_id,
@@ -227,13 +243,7 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
                 kind: kind::SYNC_COMPLETED,
                 cause: None,
                 job: Some(e.job_id),
-                figures: NotificationFigures {
-                    orders: e.orders,
-                    customers: e.customers,
-                    products: e.products,
-                    skipped: e.skipped + e.hydration_skipped.unwrap_or(0),
-                    ..NotificationFigures::default()
-                },
+                figures: imported(connection, e).await?,
                 at: e.completed_at,
                 is_mail_wanted: None,
             },
@@ -315,6 +325,48 @@ impl Fold<EventRecord<ExportEventRecord>> for OfExports {
     }
 }
 
+/// What the store of an import has now, and whether the import before has told the same.
+async fn imported(
+    connection: &mut PgConnection,
+    event: &SyncCompleted,
+) -> Result<NotificationFigures, sqlx::Error> {
+    let store: Option<Option<i64>> = sqlx::query_scalar("SELECT store_id FROM notify_runs WHERE run_id = $1")
+        .bind(event.run_id.0)
+        .fetch_optional(&mut *connection)
+        .await?;
+    let mut figures = NotificationFigures {
+        orders: event.orders,
+        customers: event.customers,
+        products: event.products,
+        skipped: event.skipped + event.hydration_skipped.unwrap_or(0),
+        ..NotificationFigures::default()
+    };
+    if let Some(store_id) = store.flatten() {
+        let of_table = |table| {
+            format!("(SELECT count(*) FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE})")
+        };
+        let [orders, customers, products] = ["orders", "customers", "products"].map(of_table);
+        (figures.orders, figures.customers, figures.products) =
+            sqlx::query_as(&format!("SELECT {orders}, {customers}, {products}"))
+                .bind(event.merchant_id.0)
+                .bind(store_id)
+                .fetch_one(&mut *connection)
+                .await?;
+    }
+    let before: Option<Json<NotificationFigures>> = sqlx::query_scalar(
+        "SELECT figures FROM notifications WHERE merchant_id = $1 AND job_id = $2 AND kind = $3
+         ORDER BY created_at DESC LIMIT 1",
+    )
+    .bind(event.merchant_id.0)
+    .bind(event.job_id.0)
+    .bind(kind::SYNC_COMPLETED)
+    .fetch_optional(connection)
+    .await?;
+    let counts = |told: &NotificationFigures| (told.orders, told.customers, told.products);
+    figures.is_unchanged = before.is_some_and(|before| counts(&before.0) == counts(&figures));
+    Ok(figures)
+}
+
 /// What was asked for.
 async fn exported(connection: &mut PgConnection, job: Uuid) -> Result<NotificationFigures, sqlx::Error> {
     let asked: Option<(String, String)> =
@@ -339,13 +391,19 @@ async fn forget_export(connection: &mut PgConnection, job: Uuid) -> Result<(), s
     sqlx::query("DELETE FROM notify_exports WHERE job_id = $1").bind(job).execute(connection).await.map(drop)
 }
 
-async fn asked_by(connection: &mut PgConnection, run: Uuid, user: Option<UserId>) -> Result<(), sqlx::Error> {
+async fn asked_by(
+    connection: &mut PgConnection,
+    run: Uuid,
+    user: Option<UserId>,
+    store_id: Option<i64>,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO notify_runs (run_id, requested_by) VALUES ($1, $2)
-         ON CONFLICT (run_id) DO UPDATE SET requested_by = $2",
+        "INSERT INTO notify_runs (run_id, requested_by, store_id) VALUES ($1, $2, $3)
+         ON CONFLICT (run_id) DO UPDATE SET requested_by = $2, store_id = coalesce($3, notify_runs.store_id)",
     )
     .bind(run)
     .bind(user.map(|user| user.0))
+    .bind(store_id)
     .execute(connection)
     .await
     .map(drop)
@@ -355,7 +413,7 @@ async fn forget(connection: &mut PgConnection, run: Uuid) -> Result<(), sqlx::Er
     sqlx::query("DELETE FROM notify_runs WHERE run_id = $1").bind(run).execute(connection).await.map(drop)
 }
 
-async fn who_asked(connection: &mut PgConnection, run: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
+pub(super) async fn who_asked(connection: &mut PgConnection, run: Uuid) -> Result<Option<Uuid>, sqlx::Error> {
     let user: Option<Option<Uuid>> =
         sqlx::query_scalar("SELECT requested_by FROM notify_runs WHERE run_id = $1")
             .bind(run)
@@ -364,7 +422,7 @@ async fn who_asked(connection: &mut PgConnection, run: Uuid) -> Result<Option<Uu
     Ok(user.flatten())
 }
 
-async fn tell(
+pub(super) async fn tell(
     connection: &mut PgConnection,
     aggregate: &str,
     id: Uuid,

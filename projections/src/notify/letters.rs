@@ -155,7 +155,7 @@ impl Letters {
             kind::CONNECTION_LOST | kind::REAUTHORISATION_NEEDED => {
                 ("connection", self.page("connection", None))
             }
-            kind::SYNC_COMPLETED | kind::SYNC_FAILED => ("sync", self.page("", None)),
+            kind::SYNC_COMPLETED | kind::SYNC_WAITING | kind::SYNC_FAILED => ("sync", self.page("", None)),
             _ => return Ok(None),
         };
         let text = |part: &str| say(language, &format!("mail-{name}-{part}"), &Params::new());

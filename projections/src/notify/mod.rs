@@ -1,11 +1,15 @@
 //! Telling people what happened: events become notes in the app and mails. [`bell`] is the read model of the app, [`texts`] the
-//! words in both languages, [`letters`] what a mail looks like, [`mail_queue`] what waits to be sent and [`mailer`] who sends it.
+//! words in both languages, [`letters`] what a mail looks like, [`mail_queue`] what waits to be sent and [`mailer`] who sends it. [`waiting`] tells of
+//! imports that wait.
 
 pub mod bell;
 pub mod letters;
 pub mod mail_queue;
 pub mod mailer;
 pub mod texts;
+mod waiting;
+
+use std::time::Duration;
 
 pub use lettre::message::Mailbox;
 use qafila_schemas::envelope::OperatorKeys;
@@ -33,10 +37,11 @@ pub struct MailConfig {
     pub operator_keys: OperatorKeys,
 }
 
-/// Runs until `shutdown`.
+/// Runs until `shutdown`; `minute` is a minute of Salla's, less than 60 s where a simulation is quicker.
 pub async fn run(
     role: OltpRole,
     mail: MailConfig,
+    minute: Duration,
     shutdown: CancellationToken,
 ) -> Result<(), ProjectionError> {
     let worker = format!("{}/{}", role.slot, std::process::id());
@@ -51,10 +56,15 @@ pub async fn run(
         mailer.keep(shutdown.clone()).await;
         Ok(())
     };
+    let telling = async {
+        waiting::run(role.pool.clone(), minute, shutdown.clone()).await;
+        Ok(())
+    };
     tokio::try_join!(
+        telling,
         bell::run_merchants(role.clone(), shutdown.clone()),
         bell::run_sync_jobs(role.clone(), shutdown.clone()),
-        bell::run_exports(role, shutdown.clone()),
+        bell::run_exports(role.clone(), shutdown.clone()),
         mailing
     )?;
     Ok(())

@@ -1,7 +1,7 @@
 //! What a notification says, from the catalogue of [`words`](qafila_schemas::words): what happened, and what to do.
 
 use qafila_aggregates::merchant::ACCESS_ENDS_SOON;
-use qafila_schemas::words::cause::{OF_CONNECTION, OF_EXPORT, OF_FAILED_SYNC};
+use qafila_schemas::words::cause::{OF_CONNECTION, OF_EXPORT, OF_FAILED_SYNC, OF_PAUSED_SYNC};
 use qafila_schemas::words::{Language, Param, Params, say};
 
 use super::bell::{Notification, NotificationFigures, kind};
@@ -52,6 +52,7 @@ pub fn words(told: Told<'_>, language: Language) -> Words {
     let advised = |advice: Option<String>| advice.unwrap_or_else(|| plain(&format!("note-{name}-body")));
     let body = match kind {
         kind::SYNC_COMPLETED => imported(figures, language),
+        kind::SYNC_WAITING => advised(OF_PAUSED_SYNC.advice(language, cause)),
         kind::SYNC_FAILED => advised(OF_FAILED_SYNC.advice(language, cause)),
         kind::CONNECTION_LOST | kind::REAUTHORISATION_NEEDED => {
             advised(OF_CONNECTION.advice(language, cause))
@@ -68,7 +69,7 @@ pub fn words(told: Told<'_>, language: Language) -> Words {
     Words { title, body }
 }
 
-/// What was imported.
+/// What the store has after an import.
 fn imported(figures: &NotificationFigures, language: Language) -> String {
     let part = |id: &str, name: &'static str, count: i64| {
         say(language, &format!("note-sync-completed-{id}"), &[(name, count.into())].into())
@@ -78,7 +79,9 @@ fn imported(figures: &NotificationFigures, language: Language) -> String {
         part("customers", "customers", figures.customers),
         part("products", "products", figures.products),
     ];
-    let body = || say(language, "note-sync-completed-body", &[("parts", Param::Texts(parts))].into());
+    let told =
+        if figures.is_unchanged { "note-sync-completed-unchanged" } else { "note-sync-completed-body" };
+    let body = || say(language, told, &[("parts", Param::Texts(parts))].into());
     let skipped = || part("skipped", "skipped", figures.skipped);
     let is_nothing = figures.orders + figures.customers + figures.products == 0;
     match (is_nothing, figures.skipped) {
@@ -159,6 +162,9 @@ mod tests {
         let mut again = notification(kind::SYNC_COMPLETED, None);
         again.figures = NotificationFigures::default();
         assert!(note(&again, Language::English).body.starts_with("Salla has no orders"));
+        let mut unchanged = notification(kind::SYNC_COMPLETED, None);
+        unchanged.figures.is_unchanged = true;
+        assert!(note(&unchanged, Language::English).body.starts_with("Nothing new"));
         again.figures.skipped = 4;
         assert!(note(&again, Language::English).body.starts_with("4 rows"), "nothing is said to be absent");
         let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), Language::English).body;

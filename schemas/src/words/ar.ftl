@@ -271,7 +271,8 @@ note-sync-completed-products =
         [many] { $products } منتجًا
        *[other] { $products } منتج
     }
-note-sync-completed-body = ما استُورد: { $parts }.
+note-sync-completed-body = في متجرك: { $parts }.
+note-sync-completed-unchanged = لا جديد. في متجرك كما كان: { $parts }.
 note-sync-completed-nothing = ليس في سلة بعدُ طلبات أو عملاء أو منتجات لهذه الأشهر.
 note-sync-completed-skipped =
     { COUNT($skipped) ->
@@ -282,6 +283,8 @@ note-sync-completed-skipped =
         [many] تعذّرت قراءة { $skipped } سجلًا وهي محفوظة لفريق الدعم.
        *[other] تعذّرت قراءة { $skipped } سجل وهي محفوظة لفريق الدعم.
     }
+note-sync-waiting-title = الاستيراد متوقف مؤقتًا
+note-sync-waiting-body = لا يلزمك شيء: يُستأنف الاستيراد وحده.
 note-sync-failed-title = تعذّر إكمال الاستيراد
 note-sync-failed-body = استأنف الاستيراد بعد قليل. إن فشل مرة أخرى فتواصل مع الدعم مع ذكر رقم المهمة.
 note-connection-lost-title = انقطع الاتصال بالمتجر

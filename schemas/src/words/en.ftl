@@ -235,13 +235,16 @@ note-sync-completed-products =
         [one] one product
        *[other] { $products } products
     }
-note-sync-completed-body = Imported: { $parts }.
+note-sync-completed-body = Your store has { $parts }.
+note-sync-completed-unchanged = Nothing new: your store has { $parts }, as before.
 note-sync-completed-nothing = Salla has no orders, customers or products for these months yet.
 note-sync-completed-skipped =
     { COUNT($skipped) ->
         [one] One row could not be read; it is kept for support.
        *[other] { $skipped } rows could not be read; they are kept for support.
     }
+note-sync-waiting-title = The import is waiting
+note-sync-waiting-body = Nothing is needed: the import goes on by itself.
 note-sync-failed-title = Import failed
 note-sync-failed-body = Resume the import in a while. If it fails again, contact support with the job's id.
 note-connection-lost-title = Store disconnected

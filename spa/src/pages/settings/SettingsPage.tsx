@@ -127,6 +127,7 @@ const Account = ({ me }: { me: MeBody }): ReactElement => {
 
 const kinds: Record<string, WordId> = {
   sync_completed: 'mail.sync_completed',
+  sync_waiting: 'mail.sync_waiting',
   sync_failed: 'mail.sync_failed',
   connection_lost: 'mail.connection_lost',
   reauthorisation_needed: 'mail.reauthorisation_needed',

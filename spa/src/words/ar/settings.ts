@@ -11,6 +11,7 @@ export default {
   'settings.saved': 'حُفظ',
   'settings.mails': 'رسائل البريد',
   'mail.sync_completed': 'اكتمل الاستيراد',
+  'mail.sync_waiting': 'توقّف الاستيراد مؤقتًا منذ قرابة ساعة',
   'mail.sync_failed': 'تعذّر إكمال الاستيراد',
   'mail.connection_lost': 'انتهى الربط بالمتجر',
   'mail.reauthorisation_needed': 'يلزم ربط المتجر من جديد',

@@ -9,6 +9,7 @@ export default {
   'settings.saved': 'Saved',
   'settings.mails': 'Mails',
   'mail.sync_completed': 'The import is complete',
+  'mail.sync_waiting': 'The import has been waiting for most of an hour',
   'mail.sync_failed': 'The import has failed',
   'mail.connection_lost': 'The connection to the store has ended',
   'mail.reauthorisation_needed': 'The store must be connected again',
