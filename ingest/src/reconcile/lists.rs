@@ -144,7 +144,9 @@ impl<'r> Lists<'r> {
                 cursor.slices.pop();
                 cursor.slices.extend(parts.into_iter().map(|part| part.name));
                 cursor.page = 1;
-                a_night = a_night.or(Some(self.pages_a_night(page.total)));
+                if a_night.is_none() {
+                    a_night = Some(self.pages_a_night(page.total).await?);
+                }
                 continue;
             }
             // Slices overlap by days: what another has shown in this run is on its way.
@@ -154,7 +156,7 @@ impl<'r> Lists<'r> {
             if a_night.is_none() {
                 let all =
                     if slice == "all" { page.total } else { lists.page(CUSTOMERS, "all", 1, 1).await?.total };
-                a_night = Some(self.pages_a_night(all));
+                a_night = Some(self.pages_a_night(all).await?);
             }
             let next = i64::from(cursor.page + 1) * i64::from(per_page);
             // A single day with more than Salla shows, as after a move from another platform: what it shows is compared.
@@ -187,10 +189,12 @@ impl<'r> Lists<'r> {
     }
 
     /// Pages of customers that a night reads of a list of `total` rows.
-    fn pages_a_night(&self, total: i64) -> u64 {
-        let per_page = u64::from(self.run.client.config().per_page(CUSTOMERS).max(1));
-        let pages = total.max(0).cast_unsigned().div_ceil(per_page);
-        pages.div_ceil(u64::from(self.run.tools.cycle_nights.max(1))).max(FEWEST_PAGES)
+    async fn pages_a_night(&self, total: i64) -> Result<u64, Failure> {
+        let stores = self.run.tools.work.stores().await.map_err(Failure::ours)?;
+        let config = self.run.client.config();
+        let pages = total.max(0).cast_unsigned().div_ceil(u64::from(config.per_page(CUSTOMERS).max(1)));
+        let nights = u64::from(self.run.tools.cycle_nights);
+        Ok(pages_a_night(pages, nights, share_of_a_day(config.customers_per_window, stores)))
     }
 
     /// Reads a list to its end, until a scan agrees with itself; none where it is longer than Salla's deep pages show.
@@ -302,6 +306,18 @@ impl<'r> Lists<'r> {
     }
 }
 
+/// Calls of `/customers` that a day leaves to each of so many stores, where nights take half of the budget; its window is ten minutes.
+fn share_of_a_day(customers_per_window: u32, stores: u64) -> u64 {
+    const WINDOWS_A_DAY: u64 = 144;
+    u64::from(customers_per_window) * WINDOWS_A_DAY / 2 / stores.max(1)
+}
+
+/// Pages of a list of so many that a night reads: what a cycle of nights needs, and of a small list all of it, but no more than the store's
+/// share of the day's calls; where stores are more than calls, one all the same.
+fn pages_a_night(pages: u64, nights: u64, share: u64) -> u64 {
+    pages.div_ceil(nights.max(1)).max(FEWEST_PAGES).min(share.max(1))
+}
+
 fn ids(page: &Page) -> Vec<i64> {
     page.rows.iter().map(|row| row_id(row.get())).collect()
 }
@@ -310,5 +326,25 @@ impl Run {
     /// Now, by Salla's clock.
     pub(super) fn salla_now(&self) -> Millis {
         self.client.salla_now()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nights_of_all_stores_end_however_many_stores_there_are() {
+        assert_eq!(pages_a_night(3, 28, share_of_a_day(490, 1)), 10, "a small list whole");
+        assert_eq!(pages_a_night(5_600, 28, share_of_a_day(490, 10)), 200, "a cycle's part");
+        for stores in [1, 100, 7_000, 20_000] {
+            let share = share_of_a_day(490, stores);
+            let all = stores * pages_a_night(1_000, 28, share);
+            assert!(
+                all <= 490 * 144 / 2 || pages_a_night(1_000, 28, share) == 1,
+                "{stores} stores: {all} pages"
+            );
+        }
+        assert_eq!(pages_a_night(1_000, 28, share_of_a_day(490, 100_000)), 1, "more stores than calls");
     }
 }

@@ -104,8 +104,7 @@ impl Run {
             }
             "products" => Lists::new(self, &differences).products().await?,
             _ => {
-                let whole = leased.catch_up_from.is_some();
-                let done = Lists::new(self, &differences).customers(leased.customers(), whole).await;
+                let done = Lists::new(self, &differences).customers(leased.customers(), false).await;
                 if let Err(Failure::TooManyDeletions { .. }) = &done {
                     // What moved over a boundary between two nights is seen by a cycle that begins anew.
                     self.tools.work.customers_done(leased, None).await.map_err(Failure::ours)?;

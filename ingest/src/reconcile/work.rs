@@ -141,6 +141,13 @@ impl WorkStore {
         Ok(())
     }
 
+    /// Stores on the schedule.
+    pub async fn stores(&self) -> Result<u64, sqlx::Error> {
+        let count: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM reconciliations").fetch_one(&self.pool).await?;
+        Ok(count.max(0).cast_unsigned())
+    }
+
     /// Takes a store that is due and that nobody holds; not one that is being imported, whose import compares by itself.
     pub async fn lease(&self) -> Result<Option<Leased>, sqlx::Error> {
         sqlx::query_as(&format!(

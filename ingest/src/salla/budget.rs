@@ -16,6 +16,8 @@ use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
 
 /// Part of a store's minute that is kept for urgent calls while there are any.
 const URGENT_SHARE: f64 = 0.2;
+/// Part of the customers budget that is kept for urgent calls: some more than one every ten seconds.
+const URGENT_CUSTOMERS_SHARE: f64 = 0.15;
 /// Customer calls taken at once; more would be lost to others when a process ends.
 const CUSTOMER_BLOCK: i32 = 5;
 /// A block that lasts less costs too many round trips.
@@ -105,19 +107,41 @@ impl Budgets {
             Some(Instant::now() + pause);
     }
 
-    /// Waits until one call of `/customers` may be made.
-    pub async fn customer_call(&self) {
-        let mut block = self.customers.lock().await;
+    /// Waits until one call of `/customers` may be made for `store`. Stores take turns, however many calls each of them wants; an urgent call
+    /// waits for nobody's turn and finds a share of its own.
+    pub async fn customer_call(&self, store: &StoreBudget, urgency: Urgency) {
+        match urgency {
+            Urgency::Urgent => {
+                let mut own = Block::none();
+                self.take_customer_call(&mut own, 1, urgency).await;
+            }
+            Urgency::Background => {
+                let _turn = store.customers_turn.lock().await;
+                let mut block = self.customers.lock().await;
+                self.take_customer_call(&mut block, CUSTOMER_BLOCK, urgency).await;
+            }
+        }
+        let held = *self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(until) = held {
+            tokio::time::sleep_until(until.into()).await;
+        }
+    }
+
+    /// Takes a call from the block, and blocks from the shared budget.
+    async fn take_customer_call(&self, block: &mut Block, want: i32, urgency: Urgency) {
+        // A block is used up for a while after it was taken, so the window is that much longer.
+        let slack = self.shared.minute / 6;
+        let window = self.shared.minute * 10 + slack;
         while !block.take() {
-            // A block is used up for a while after it was taken, so the window is that much longer.
-            let slack = self.shared.minute / 6;
-            let window = self.shared.minute * 10 + slack;
-            let taken = sqlx::query("SELECT granted, wait FROM take_salla_customer_calls($1, $2, $3)")
-                .bind(interval(window))
-                .bind(self.customers_per_window)
-                .bind(CUSTOMER_BLOCK)
-                .fetch_one(&self.shared.pool)
-                .await;
+            let taken =
+                sqlx::query("SELECT granted, wait FROM take_salla_customer_calls($1, $2, $3, $4, $5)")
+                    .bind(interval(window))
+                    .bind(self.customers_per_window)
+                    .bind(want)
+                    .bind(urgency == Urgency::Urgent)
+                    .bind(URGENT_CUSTOMERS_SHARE)
+                    .fetch_one(&self.shared.pool)
+                    .await;
             match taken.and_then(|row| Ok((row.try_get::<i32, _>(0)?, row.try_get::<f64, _>(1)?))) {
                 Ok((granted, _)) if granted > 0 => {
                     *block = Block { left: granted, until: Instant::now() + slack };
@@ -125,10 +149,6 @@ impl Budgets {
                 Ok((_, wait)) => tokio::time::sleep(seconds(wait)).await,
                 Err(error) => away(&error).await,
             }
-        }
-        let held = *self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(until) = held {
-            tokio::time::sleep_until(until.into()).await;
         }
     }
 }
@@ -141,6 +161,8 @@ pub struct StoreBudget {
     block: AsyncMutex<Block>,
     /// Until Salla has told the limit, one call is made at a time.
     probe: Arc<AsyncMutex<()>>,
+    /// One background call of `/customers` waits for the shared budget at a time.
+    customers_turn: AsyncMutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -174,6 +196,7 @@ impl StoreBudget {
             seen: Mutex::default(),
             block: AsyncMutex::new(Block::none()),
             probe: Arc::default(),
+            customers_turn: AsyncMutex::default(),
         }
     }
 

@@ -363,7 +363,7 @@ impl SallaClient {
         read: impl Fn(&str, Millis) -> Result<T, BodyFault>,
     ) -> Result<T, Failure> {
         if is_customers(call.path) {
-            self.api.budgets.customer_call().await;
+            self.api.budgets.customer_call(&self.budget, self.urgency).await;
         }
         let store = self.breaker.admitted().await;
         let _permit = self.budget.permit(self.urgency).await;

@@ -63,16 +63,25 @@ impl Scanner {
         // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
         let inclusive = slices.iter().any(|slice| slice.ids[0] + slice.ids[2] > 0);
         let whole = plan::Window { first, last };
-        let count = self.count(if inclusive { (first, last) } else { whole.asked() }).await?;
-        if agrees(count) {
-            return Ok(None);
-        }
         let Some(one) = slices.first() else { return Ok(None) };
         let range = Range { created: Some(whole.span()), ..self.range(one) };
-        let known = self.known_among(range, within, undated + strays, slices).await?;
-        let known = self.with_news(Known { went, ..known }, count, range, slices).await?;
-        if known.agreement(count) == Agreement::Agrees {
-            return Ok(None);
+        let asked = if inclusive { (first, last) } else { whole.asked() };
+        let mut count = self.count(asked).await?;
+        for counted in 1.. {
+            if agrees(count) {
+                return Ok(None);
+            }
+            let known = self.known_among(range, within, undated + strays, slices).await?;
+            let known = self.with_news(Known { went, ..known }, count, range, slices).await?;
+            let agreement = known.agreement(count);
+            if agreement == Agreement::Agrees {
+                return Ok(None);
+            }
+            if counted == MAX_COUNTS || !agreement.may_be_in_flight() {
+                break;
+            }
+            tokio::time::sleep(STORED_SOON).await;
+            count = self.count(asked).await?;
         }
         // Where Salla's days begin at another hour than ours, the days around the whole tell (FACTS §5).
         let at = |day, side: usize| {
@@ -136,17 +145,25 @@ impl Scanner {
         went: i64,
     ) -> Result<Option<String>, Stop> {
         let Some(one) = parts.first() else { return Ok(None) };
-        let query = [("page", "1".to_owned()), ("per_page", "1".to_owned())];
-        let count = self.client.page(resource, &query).await?.total;
-        let listed = self.tools.slices.union(self.run.lease.run_id, resource).await.map_err(Stop::ours)?;
-        if listed == count {
-            return Ok(None);
-        }
         let range = Range { created: None, ..self.range(one) };
-        let known = self.known_among(range, listed, 0, parts).await?;
-        let known = self.with_news(Known { went, ..known }, count, range, parts).await?;
-        if known.agreement(count) == Agreement::Agrees {
-            return Ok(None);
+        let listed = self.tools.slices.union(self.run.lease.run_id, resource).await.map_err(Stop::ours)?;
+        let query = [("page", "1".to_owned()), ("per_page", "1".to_owned())];
+        let mut count = self.client.page(resource, &query).await?.total;
+        for counted in 1.. {
+            if listed == count {
+                return Ok(None);
+            }
+            let known = self.known_among(range, listed, 0, parts).await?;
+            let known = self.with_news(Known { went, ..known }, count, range, parts).await?;
+            let agreement = known.agreement(count);
+            if agreement == Agreement::Agrees {
+                return Ok(None);
+            }
+            if counted == MAX_COUNTS || !agreement.may_be_in_flight() {
+                break;
+            }
+            tokio::time::sleep(STORED_SOON).await;
+            count = self.client.page(resource, &query).await?.total;
         }
         let doubt = format!("{listed} {resource} were read in parts, and the source says {count}");
         if !self.reopen_counted(parts, &doubt).await? {

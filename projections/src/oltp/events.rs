@@ -30,6 +30,16 @@ pub(crate) trait Fold<T>: Send + Sync + 'static {
         record: &T,
     ) -> impl Future<Output = Result<(), ProjectionError>> + Send;
 
+    /// Locks the rows that a batch's records change, in one order for all who change them: two that lock in the order of their records
+    /// would wait for each other. Nothing where nobody else changes them.
+    fn lock(
+        &self,
+        _connection: &mut PgConnection,
+        _records: &[&T],
+    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// What later records wait behind, in order, where this one is set aside; nothing where their order does not matter.
     fn waits_behind(&self, _record: &T) -> Option<Uuid> {
         None
@@ -86,9 +96,32 @@ impl<E: Send + Sync, F: EventFold<E>> Fold<EventRecord<E>> for InSequence<F> {
         Ok(())
     }
 
+    async fn lock(
+        &self,
+        connection: &mut PgConnection,
+        records: &[&EventRecord<E>],
+    ) -> Result<(), sqlx::Error> {
+        let ids: Vec<Uuid> = records.iter().map(|record| record.aggregate_id).collect();
+        lock_rows(connection, F::TABLE, F::ID, &ids).await
+    }
+
     fn waits_behind(&self, record: &EventRecord<E>) -> Option<Uuid> {
         Some(record.aggregate_id)
     }
+}
+
+/// Locks rows of a read model by their ids, in the order of the ids.
+pub(super) async fn lock_rows(
+    connection: &mut PgConnection,
+    table: &str,
+    id: &str,
+    ids: &[Uuid],
+) -> Result<(), sqlx::Error> {
+    sqlx::query(&format!("SELECT FROM {table} WHERE {id} = ANY($1) ORDER BY {id} FOR UPDATE"))
+        .bind(ids)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Builds `merchants`.
@@ -194,6 +227,8 @@ async fn apply<T: Sync>(
         transaction.rollback().await?;
         return Err(ProjectionError::Overtaken);
     }
+    let records: Vec<&T> = batch.items.iter().map(|item| &item.value).collect();
+    fold.lock(&mut transaction, &records).await?;
     for item in &mut batch.items {
         let entity = fold.waits_behind(&item.value).map(|entity| entity.to_string());
         if let (Some(entity), Some(record)) = (&entity, &item.record)

@@ -13,7 +13,7 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::events::{EventFold, Fold};
+use super::events::{EventFold, Fold, lock_rows};
 use super::records::follow_records;
 use super::scope::for_merchant;
 use super::{OltpRole, ProjectionError, sync_job_runs};
@@ -149,6 +149,15 @@ pub async fn run_progress(role: OltpRole, shutdown: CancellationToken) -> Result
 struct Progress;
 
 impl Fold<SyncProgress> for Progress {
+    async fn lock(
+        &self,
+        connection: &mut PgConnection,
+        records: &[&SyncProgress],
+    ) -> Result<(), sqlx::Error> {
+        let jobs: Vec<Uuid> = records.iter().map(|progress| progress.job_id.0).collect();
+        lock_rows(connection, SyncJobs::TABLE, SyncJobs::ID, &jobs).await
+    }
+
     /// Progress counts only for the run until it has completed or was cancelled, and under no older epoch than the events have told. When a paused run is tried
     /// again is told here: its tries are no events.
     async fn fold(&self, connection: &mut PgConnection, p: &SyncProgress) -> Result<(), ProjectionError> {

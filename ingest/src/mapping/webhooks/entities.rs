@@ -19,13 +19,15 @@ fn of_kind(data: &str, provenance: &Provenance, entity: Entity, kind: Kind) -> R
     Ok(Told { seen: Unsealed::of_kind(provenance, entity, id, kind), is_part: true })
 }
 
-/// An order; a part of one where its items are not all there, or something of it cannot be read.
+/// An order; a part of one where its items are not all there, or something of it cannot be read. A draft is fetched, too: no list shows it any
+/// more, and whoever counts orders at this moment asks for what there was news of.
 pub(super) fn order(data: &str, provenance: &Provenance) -> Result<Told, Unmappable> {
     let seen = orders::within(data, provenance)?;
     let order = seen.observation.order.as_ref();
     let is_part = order.is_none_or(|order| order.lines.is_none() || order.total.is_none())
         || !seen.observation.unreadable.is_empty()
-        || is_of_somebody_unnamed(&seen.observation);
+        || is_of_somebody_unnamed(&seen.observation)
+        || orders::is_draft(data);
     Ok(Told { seen, is_part })
 }
 

@@ -2,6 +2,7 @@
 
 pub mod avro;
 pub mod commands;
+pub mod customers_budget;
 pub mod exports;
 pub mod facts;
 pub mod import;

@@ -4,12 +4,13 @@ use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
 use qafila_proving::bench::{
-    avro, commands, exports, facts, import, lists, merge, reconcile, reports, sync, visible, webhooks,
+    avro, commands, customers_budget, exports, facts, import, lists, merge, reconcile, reports, sync,
+    visible, webhooks,
 };
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 24] = [
+const SCENARIOS: [&str; 25] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -19,6 +20,7 @@ const SCENARIOS: [&str; 24] = [
     "onboard_odd",
     "sync_rate_floor",
     "sync_fairness",
+    "customers_budget",
     "sync_eta",
     "sync_50k_plan",
     "import_500k",
@@ -82,6 +84,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "insert_clickhouse" => facts::insert().await?,
         "sync_rate_floor" => sync::sync_rate_floor().await?,
         "sync_fairness" => sync::sync_fairness().await?,
+        "customers_budget" => customers_budget::customers_budget().await?,
         "sync_eta" => sync::sync_eta().await?,
         "sync_50k_plan" => return sync::sync_50k_plan().await,
         "webhook_ack_mock" => webhooks::webhook_ack_mock().await?,

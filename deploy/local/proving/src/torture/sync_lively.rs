@@ -74,7 +74,7 @@ impl SyncLively {
             ..Plan::default()
         };
         let lively =
-            Lively { in_lists: dice.random_range(0.2..0.6), in_others: dice.random_range(0.01..0.05) };
+            Lively { in_lists: dice.random_range(0.2..0.6), in_others: dice.random_range(0.01..0.03) };
         let quiet_plan = Plan { seed: seed + 1_000_000, ..plan.clone() };
         let quiet = Import::prepare(&self.world, &quiet_plan).await?;
         let moving = Import::prepare(&self.world, &plan).await?;
