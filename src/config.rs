@@ -45,6 +45,8 @@ pub struct Config {
     pub kafka: KafkaConfig,
     /// `QAFILA_KAFKA_REPLICATION`: copies of each partition of topics that are made.
     pub replication: i32,
+    /// `QAFILA_PRODUCTION`: merchants' data depends on it, so `qafila doctor` takes three copies of each partition for the least.
+    pub is_production: bool,
     /// `QAFILA_REGISTRY_URL`: Confluent's API.
     pub registry_url: Url,
     /// `QAFILA_CLICKHOUSE_URL`.
@@ -157,6 +159,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
         let replication = self.parsed("QAFILA_KAFKA_REPLICATION", "a whole number from 1", "1", |text| {
             text.parse().ok().filter(|n| *n > 0)
         });
+        let is_production = self.parsed("QAFILA_PRODUCTION", "true or false", "false", |t| t.parse().ok());
         let registry_url = self.url("QAFILA_REGISTRY_URL", "http://127.0.0.1:8081");
         let clickhouse_url = self.url("QAFILA_CLICKHOUSE_URL", "http://127.0.0.1:8123");
         let database = self.parsed(
@@ -208,6 +211,7 @@ impl<G: Fn(&str) -> Option<String>> Reader<G> {
             role_urls,
             kafka: KafkaConfig { brokers: brokers?, prefix: prefix?, properties: properties? },
             replication: replication?,
+            is_production: is_production?,
             registry_url: registry_url?,
             clickhouse_url: clickhouse_url?,
             clickhouse_database: database?,

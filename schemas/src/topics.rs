@@ -3,10 +3,13 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, ResourceSpecifier, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, ConfigSource, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
+use rdkafka::metadata::MetadataPartition;
 use rdkafka::types::RDKafkaErrorCode;
 
 use crate::catalogue::{Cleanup, TOPICS, Topic, dead_letter_topic};
@@ -19,6 +22,7 @@ const TOMBSTONES_KEPT_MS: u64 = 30 * DAY_MS;
 const COMPACTED_WITHIN_MS: u64 = 7 * DAY_MS;
 const DEAD_LETTER_PARTITIONS: i32 = 3;
 const DEADLINE: Duration = Duration::from_secs(30);
+const MIN_IN_SYNC: &str = "min.insync.replicas";
 
 /// Why the topics are not as the catalogue says.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +43,11 @@ pub enum TopicError {
     Registry(#[from] RegistryError),
 }
 
-/// Makes every topic that is missing and registers every schema, which stays compatible from then on. Safe to repeat.
-/// `replication` is the number of copies of each partition.
+/// Makes every topic that is missing, has every topic acknowledge what at least two brokers have, and registers every schema, which stays
+/// compatible from then on. Safe to repeat. `replication` is the number of copies of each partition.
 pub async fn apply(kafka: &KafkaConfig, registry: &Registry, replication: i32) -> Result<(), TopicError> {
     create(kafka, replication).await?;
+    set_in_sync(kafka, replication).await?;
     for topic in TOPICS {
         let name = kafka.topic(topic.name);
         for record in topic.records {
@@ -56,7 +61,7 @@ pub async fn apply(kafka: &KafkaConfig, registry: &Registry, replication: i32) -
 
 async fn create(kafka: &KafkaConfig, replication: i32) -> Result<(), TopicError> {
     let admin: AdminClient<DefaultClientContext> = kafka.client().create()?;
-    let plans: Vec<Plan> = TOPICS.iter().flat_map(|topic| Plan::with_dead_letters(kafka, topic)).collect();
+    let plans = plans(kafka, replication);
     let topics: Vec<NewTopic<'_>> = plans.iter().map(|plan| plan.new_topic(replication)).collect();
     let options = AdminOptions::new().operation_timeout(Some(DEADLINE)).request_timeout(Some(DEADLINE));
     for outcome in admin.create_topics(&topics, &options).await? {
@@ -66,6 +71,50 @@ async fn create(kafka: &KafkaConfig, replication: i32) -> Result<(), TopicError>
         }
     }
     Ok(())
+}
+
+/// Alters topics that acknowledge with fewer brokers than they should. What else was set of a topic is kept: Kafka takes all settings of
+/// a topic together.
+async fn set_in_sync(kafka: &KafkaConfig, replication: i32) -> Result<(), TopicError> {
+    let admin: AdminClient<DefaultClientContext> = kafka.client().create()?;
+    let plans = plans(kafka, replication);
+    let asked: Vec<ResourceSpecifier<'_>> =
+        plans.iter().map(|plan| ResourceSpecifier::Topic(&plan.name)).collect();
+    let options = AdminOptions::new().request_timeout(Some(DEADLINE));
+    let wanted = in_sync(replication).to_string();
+    let mut changes: Vec<(&str, HashMap<String, String>)> = Vec::new();
+    for (plan, answer) in plans.iter().zip(admin.describe_configs(&asked, &options).await?) {
+        let told = answer.map_err(|code| TopicError::Refused { topic: plan.name.clone(), code })?;
+        if told.get(MIN_IN_SYNC).and_then(|entry| entry.value.as_ref()) == Some(&wanted) {
+            continue;
+        }
+        let set_before = told.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
+        let mut settings: HashMap<String, String> =
+            set_before.filter_map(|entry| Some((entry.name, entry.value?))).collect();
+        settings.insert(MIN_IN_SYNC.into(), wanted.clone());
+        changes.push((&plan.name, settings));
+    }
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let altered: Vec<AlterConfig<'_>> = changes
+        .iter()
+        .map(|(topic, settings)| {
+            settings.iter().fold(AlterConfig::new(ResourceSpecifier::Topic(topic)), |config, (key, value)| {
+                config.set(key, value)
+            })
+        })
+        .collect();
+    for (outcome, (topic, _)) in admin.alter_configs(&altered, &options).await?.into_iter().zip(&changes) {
+        outcome.map_err(|(_, code)| TopicError::Refused { topic: (*topic).to_owned(), code })?;
+    }
+    Ok(())
+}
+
+/// How many brokers must have a record before it is acknowledged: where there are two copies or more, the loss of one broker loses
+/// nothing that was acknowledged.
+fn in_sync(replication: i32) -> i32 {
+    replication.min(2)
 }
 
 /// Schemas of this version that are not registered, by subject.
@@ -99,15 +148,15 @@ pub async fn lax_subjects(kafka: &KafkaConfig, registry: &Registry) -> Result<Ve
     Ok(lax)
 }
 
-/// What differs on the brokers from what the catalogue says, in words.
-pub async fn faults(kafka: &KafkaConfig) -> Result<Vec<String>, TopicError> {
-    let plans: Vec<Plan> = TOPICS.iter().flat_map(|topic| Plan::with_dead_letters(kafka, topic)).collect();
+/// What differs on the brokers from what the catalogue says, in words; `replication` copies of each partition are wanted, at least.
+pub async fn faults(kafka: &KafkaConfig, replication: i32) -> Result<Vec<String>, TopicError> {
+    let plans = plans(kafka, replication);
     let client = kafka.client();
-    let partitions: HashMap<String, usize> = tokio::task::spawn_blocking(move || {
+    let partitions: HashMap<String, Partitions> = tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer = client.create()?;
         let metadata = consumer.fetch_metadata(None, DEADLINE)?;
         Ok::<_, KafkaError>(
-            metadata.topics().iter().map(|t| (t.name().to_owned(), t.partitions().len())).collect(),
+            metadata.topics().iter().map(|t| (t.name().to_owned(), Partitions::of(t.partitions()))).collect(),
         )
     })
     .await
@@ -124,8 +173,13 @@ pub async fn faults(kafka: &KafkaConfig) -> Result<Vec<String>, TopicError> {
     let options = AdminOptions::new().request_timeout(Some(DEADLINE));
     let answers = admin.describe_configs(&asked, &options).await?;
     for (plan, answer) in existing.iter().zip(answers) {
-        if partitions.get(&plan.name) != usize::try_from(plan.partitions).ok().as_ref() {
-            faults.push(format!("{} has not {} partitions", plan.name, plan.partitions));
+        if let Some(found) = partitions.get(&plan.name) {
+            if Some(found.count) != usize::try_from(plan.partitions).ok() {
+                faults.push(format!("{} has not {} partitions", plan.name, plan.partitions));
+            }
+            if Some(found.copies) < usize::try_from(replication).ok() {
+                faults.push(format!("{} has {} copies, not {replication}", plan.name, found.copies));
+            }
         }
         let Ok(told) = answer else { continue };
         for (key, wanted) in &plan.settings {
@@ -138,6 +192,24 @@ pub async fn faults(kafka: &KafkaConfig) -> Result<Vec<String>, TopicError> {
     Ok(faults)
 }
 
+fn plans(kafka: &KafkaConfig, replication: i32) -> Vec<Plan> {
+    TOPICS.iter().flat_map(|topic| Plan::with_dead_letters(kafka, topic, replication)).collect()
+}
+
+/// Partitions of a topic, as the brokers tell.
+struct Partitions {
+    count: usize,
+    /// Of the one that has the fewest.
+    copies: usize,
+}
+
+impl Partitions {
+    fn of(partitions: &[MetadataPartition]) -> Self {
+        let copies = partitions.iter().map(|partition| partition.replicas().len()).min();
+        Self { count: partitions.len(), copies: copies.unwrap_or_default() }
+    }
+}
+
 /// One topic as it is asked for.
 struct Plan {
     name: String,
@@ -146,7 +218,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn with_dead_letters(kafka: &KafkaConfig, topic: &Topic) -> [Self; 2] {
+    fn with_dead_letters(kafka: &KafkaConfig, topic: &Topic, replication: i32) -> [Self; 2] {
         let name = kafka.topic(topic.name);
         let mut settings = match topic.cleanup {
             Cleanup::Delete { days } => delete_after(days),
@@ -163,6 +235,7 @@ impl Plan {
         };
         for settings in [&mut settings, &mut dead_letters.settings] {
             settings.push(("max.message.bytes", LARGEST_RECORD.to_string()));
+            settings.push((MIN_IN_SYNC, in_sync(replication).to_string()));
         }
         [Self { name, partitions: topic.partitions, settings }, dead_letters]
     }

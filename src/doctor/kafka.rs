@@ -19,10 +19,12 @@ use super::{DEADLINE, Finding, postgres};
 use crate::config::Config;
 
 const FAR_BEHIND: i64 = 100_000;
+/// With two, every loss of a broker stops all writing.
+const COPIES_IN_PRODUCTION: i32 = 3;
 
 pub(super) async fn examine(config: &Config) -> Vec<Finding> {
     let way_out = "Start the brokers, or check QAFILA_KAFKA_BROKERS and QAFILA_KAFKA_PROPERTIES.";
-    let faults = match topics::faults(&config.kafka).await {
+    let faults = match topics::faults(&config.kafka, config.replication).await {
         Ok(faults) => faults,
         Err(error) => return vec![Finding::broken("kafka", error.to_string(), way_out)],
     };
@@ -34,13 +36,25 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
         Some(first) => Finding::broken(
             "topics",
             format!("{} differ from the catalogue, such as {first}", faults.len()),
-            "`qafila topics apply` makes what is missing; settings that differ are changed with Kafka's own tools.",
+            "`qafila topics apply` makes what is missing and sets min.insync.replicas; other settings, and copies, are changed with Kafka's own tools.",
         ),
     };
     let mut findings = vec![topics];
+    findings.extend(copies(config.is_production, config.replication));
     findings.extend(lags(config).await);
     findings.push(dead_letters(config).await);
     findings
+}
+
+/// Whether so many copies of each partition outlive the loss of a broker while another is being replaced.
+fn copies(is_production: bool, replication: i32) -> Option<Finding> {
+    (is_production && replication < COPIES_IN_PRODUCTION).then(|| {
+        Finding::broken(
+            "copies",
+            format!("QAFILA_KAFKA_REPLICATION is {replication}: a broker that is lost takes acknowledged events with it, or stops everything"),
+            "Set it to 3 on three brokers or more, and give existing topics as many copies with Kafka's own tools.",
+        )
+    })
 }
 
 /// Ends of the partitions of a topic: first and next offset.
@@ -183,4 +197,16 @@ async fn seen_to(config: &Config) -> Result<Vec<LetterId>, String> {
             .await
             .map_err(|error| error.to_string())?;
     Ok(letters.iter().filter_map(|letter| letter.parse().ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn production_with_fewer_than_three_copies_is_broken_and_a_local_stack_with_one_is_not() {
+        assert!(copies(false, 1).is_none());
+        assert!(copies(true, 1).is_some() && copies(true, 2).is_some());
+        assert!(copies(true, 3).is_none());
+    }
 }

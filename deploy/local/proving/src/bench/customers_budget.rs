@@ -20,18 +20,23 @@ const MONTHS: u32 = 12;
 const PATIENCE: Duration = Duration::from_secs(1_200);
 /// Salla's seconds between two people who wait for a customer.
 const ASKED_EVERY: u32 = 10;
+/// Calls are what is scarce: with few rows on a page the clock can be scaled without scaling what is merged in a second.
+const CUSTOMERS_A_PAGE: usize = 6;
 /// The default of Qafila.
 const BUDGET: u32 = 490;
-/// How much longer another store's orders may take.
-const MAX_DELAY: f64 = 1.1;
 
-/// Salla's seconds that 99 of 100 urgent calls wait at most, beside the limit of 60.
-pub async fn customers_budget() -> Result<Measurement> {
+/// Salla's seconds that 99 of 100 urgent calls wait at most, beside the limit of 60; and seconds of another store's orders beside the imports, next
+/// to the same alone.
+pub async fn customers_budget() -> Result<Vec<Measurement>> {
     let minute = Duration::from_secs(60) / SCALE;
     let mut world = World::make("bench_customers").await?.with_many_merchants();
     world.environment.insert("QAFILA_SALLA_MINUTE_MS".into(), minute.as_millis().to_string());
     world.environment.insert("QAFILA_SALLA_CUSTOMERS_BUDGET".into(), BUDGET.to_string());
-    world.sim.world().switches.time_scale = f64::from(SCALE);
+    {
+        let mut sim = world.sim.world();
+        sim.switches.time_scale = f64::from(SCALE);
+        sim.switches.others_per_page = CUSTOMERS_A_PAGE;
+    }
     world.start()?;
     world.ready().await?;
     let alone = orders_of_a_store(&world, 3_000).await?;
@@ -40,7 +45,7 @@ pub async fn customers_budget() -> Result<Measurement> {
         let plan = Plan {
             seed: 3_100 + seed,
             orders: 20,
-            customers: 2_400,
+            customers: 25 * CUSTOMERS_A_PAGE,
             products: 5,
             months: 6,
             plan: "basic".into(),
@@ -74,11 +79,13 @@ pub async fn customers_budget() -> Result<Measurement> {
         waits.len(),
         waits[waits.len() / 2]
     );
-    ensure!(beside <= alone * MAX_DELAY, "another store's orders took {:.2} times as long", beside / alone);
     let pid = world.pid().context("qafila runs")?.to_string();
     let (cpu, rss) = (cpu_seconds_of(&pid)?, peak_rss_mb(&pid)?);
     world.remove().await?;
-    measurement("customers_budget", p99, 60.0, "s", cpu, rss)
+    Ok(vec![
+        measurement("customers_budget", p99, 60.0, "s", cpu, rss)?,
+        measurement("customers_budget_others", beside, alone, "s", cpu, rss)?,
+    ])
 }
 
 async fn connected(world: &World, plan: &Plan) -> Result<Merchant> {

@@ -84,7 +84,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "insert_clickhouse" => facts::insert().await?,
         "sync_rate_floor" => sync::sync_rate_floor().await?,
         "sync_fairness" => sync::sync_fairness().await?,
-        "customers_budget" => customers_budget::customers_budget().await?,
+        "customers_budget" => return customers_budget::customers_budget().await,
         "sync_eta" => sync::sync_eta().await?,
         "sync_50k_plan" => return sync::sync_50k_plan().await,
         "webhook_ack_mock" => webhooks::webhook_ack_mock().await?,
