@@ -236,7 +236,7 @@ impl Hydrator {
 
     /// One pass over what is thin below the cursor.
     async fn round(&self, state: &HydrationState) -> Result<(), Stop> {
-        let (cursor, is_first) = (state.cursor, state.round == 1);
+        let (cursor, is_first) = (state.cursor, state.round == 1 && !state.finished);
         let skipped = self.tools.hydrations.skipped(self.run.lease.run_id).await.map_err(Stop::ours)?;
         let (read, to_write) = mpsc::channel(WAITING);
         let reading = async move {

@@ -82,35 +82,43 @@ impl Stop {
     pub fn fate(&self, times: i32) -> Fate {
         match self {
             Self::Disagrees(_) if times > MAX_TIMES => Fate::Failed { cause: "source_disagrees" },
-            Self::Ours(_) | Self::Silent { .. } if times > MAX_TIMES => {
-                Fate::Failed { cause: "internal_trouble" }
-            }
+            Self::Silent { .. } if times > MAX_TIMES => Fate::Failed { cause: "internal_trouble" },
             Self::Silent { is_held: true, .. } => {
                 Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::GrowingTime }
             }
             Self::Silent { .. } => {
                 Fate::Paused { cause: "internal_trouble", waits_for: WaitsFor::GrowingTime }
             }
-            Self::Ours(_) if times > QUIET_TIMES => {
-                Fate::Paused { cause: "internal_trouble", waits_for: WaitsFor::GrowingTime }
-            }
-            Self::Lost | Self::Ours(_) => Fate::TriedAgain,
+            Self::Ours(_) => of_ours(times),
+            Self::Lost => Fate::TriedAgain,
             Self::Invalid(_) => Fate::Failed { cause: "too_many_invalid_rows" },
             Self::Disagrees(_) => {
                 Fate::Paused { cause: "source_disagrees", waits_for: WaitsFor::GrowingTime }
             }
-            Self::Salla(error) => of_salla(error),
+            Self::Salla(error) => of_salla(error, times),
         }
     }
 }
 
-fn of_salla(error: &SallaError) -> Fate {
+/// A reason of ours is tried in silence for a few times, then said, and in the end given up.
+fn of_ours(times: i32) -> Fate {
+    if times > MAX_TIMES {
+        Fate::Failed { cause: "internal_trouble" }
+    } else if times > QUIET_TIMES {
+        Fate::Paused { cause: "internal_trouble", waits_for: WaitsFor::GrowingTime }
+    } else {
+        Fate::TriedAgain
+    }
+}
+
+fn of_salla(error: &SallaError, times: i32) -> Fate {
     match error {
         // Its job is cancelled by whoever looks after ended connections.
         SallaError::Access(AccessError::NotConnected) => Fate::TriedAgain,
         SallaError::Access(access) => match access.needs_merchant() {
             Some((cause, generation)) => Fate::Paused { cause, waits_for: WaitsFor::Access(generation) },
-            None => Fate::TriedAgain,
+            // The vault does not open, or Salla renews nothing at the moment.
+            None => of_ours(times),
         },
         SallaError::ScopeMissing(_) => Fate::Failed { cause: "scope_missing" },
         SallaError::Refused { status: FORBIDDEN, .. } | SallaError::Throttled => {
@@ -119,5 +127,28 @@ fn of_salla(error: &SallaError) -> Fate {
         SallaError::Unreadable(_) => Fate::Failed { cause: "salla_unreadable" },
         SallaError::Unavailable { .. } => Fate::Failed { cause: "salla_unavailable" },
         SallaError::Refused { .. } | SallaError::NotFound => Fate::Failed { cause: "salla_refused" },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_tried_in_vain_is_said_after_a_while_and_given_up_in_the_end() {
+        let reasons = || {
+            [
+                Stop::Ours("down".into()),
+                Stop::Salla(SallaError::Access(AccessError::Unavailable("down".into()))),
+                Stop::Silent { seconds: 900, is_held: false },
+                Stop::Disagrees("twice".into()),
+            ]
+        };
+        for stop in reasons() {
+            assert!(matches!(stop.fate(QUIET_TIMES + 1), Fate::Paused { .. }), "{stop}");
+            assert!(matches!(stop.fate(MAX_TIMES + 1), Fate::Failed { .. }), "{stop}");
+        }
+        assert_eq!(Stop::Ours("down".into()).fate(1), Fate::TriedAgain);
+        assert_eq!(Stop::Lost.fate(MAX_TIMES + 1), Fate::TriedAgain, "another has it");
     }
 }

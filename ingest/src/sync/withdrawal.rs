@@ -26,9 +26,12 @@ pub(super) async fn run(tools: Arc<Tools>, shutdown: CancellationToken) {
     }
 }
 
+/// One that cannot be cancelled does not keep the others.
 async fn withdraw_all(tools: &Tools) -> Result<(), Stop> {
     for (run, job) in tools.work.without_connection().await.map_err(Stop::ours)? {
-        withdraw(tools, run, job).await?;
+        if let Err(error) = withdraw(tools, run, job).await {
+            tracing::warn!(event = "failed to cancel the import of an ended connection", runId = %run, error = %error);
+        }
     }
     Ok(())
 }

@@ -114,7 +114,7 @@ impl WorkStore {
     pub async fn without_connection(&self) -> Result<Vec<(RunId, JobId)>, sqlx::Error> {
         let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
             "SELECT r.run_id, r.job_id FROM sync_runs r JOIN salla_connections c USING (connection_id)
-             WHERE r.done_at IS NULL AND r.withdrawn_at IS NULL AND c.wiped_at IS NOT NULL LIMIT 100",
+             WHERE r.done_at IS NULL AND r.withdrawn_at IS NULL AND c.wiped_at IS NOT NULL ORDER BY random() LIMIT 100",
         )
         .fetch_all(&self.pool)
         .await?;

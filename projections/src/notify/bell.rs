@@ -73,6 +73,9 @@ pub struct NotificationFigures {
     pub customers: i64,
     /// Products that it has.
     pub products: i64,
+    /// They are what the store has; otherwise what an import of an earlier version has read.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_of_store: bool,
     /// The import before has told the same.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub is_unchanged: bool,
@@ -352,6 +355,7 @@ async fn imported(
                 .bind(store_id)
                 .fetch_one(&mut *connection)
                 .await?;
+        figures.is_of_store = true;
     }
     let before: Option<Json<NotificationFigures>> = sqlx::query_scalar(
         "SELECT figures FROM notifications WHERE merchant_id = $1 AND job_id = $2 AND kind = $3
@@ -362,8 +366,9 @@ async fn imported(
     .bind(kind::SYNC_COMPLETED)
     .fetch_optional(connection)
     .await?;
-    let counts = |told: &NotificationFigures| (told.orders, told.customers, told.products);
-    figures.is_unchanged = before.is_some_and(|before| counts(&before.0) == counts(&figures));
+    let counts = |told: &NotificationFigures| (told.is_of_store, told.orders, told.customers, told.products);
+    figures.is_unchanged =
+        figures.is_of_store && before.is_some_and(|before| counts(&before.0) == counts(&figures));
     Ok(figures)
 }
 

@@ -163,6 +163,9 @@ mod tests {
         again.figures = NotificationFigures::default();
         assert!(note(&again, Language::English).body.starts_with("Salla has no orders"));
         let mut unchanged = notification(kind::SYNC_COMPLETED, None);
+        assert!(note(&unchanged, Language::English).body.starts_with("Imported"), "of an earlier version");
+        unchanged.figures.is_of_store = true;
+        assert!(note(&unchanged, Language::English).body.starts_with("Your store has"));
         unchanged.figures.is_unchanged = true;
         assert!(note(&unchanged, Language::English).body.starts_with("Nothing new"));
         again.figures.skipped = 4;

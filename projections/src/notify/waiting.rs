@@ -96,7 +96,10 @@ pub(super) async fn run(pool: PgPool, minute: Duration, shutdown: CancellationTo
 async fn tell(pool: &PgPool, after: Duration) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let due: Vec<(Uuid, Uuid, Uuid, String, DateTime<Utc>)> = sqlx::query_as(
-        "UPDATE notify_waiting SET told_at = now() WHERE told_at IS NULL AND since < now() - $1
+        // One whose job says something at this moment is looked at again.
+        "UPDATE notify_waiting SET told_at = now() WHERE run_id IN (
+             SELECT run_id FROM notify_waiting WHERE told_at IS NULL AND since < now() - $1
+             ORDER BY since LIMIT 100 FOR UPDATE SKIP LOCKED)
          RETURNING run_id, merchant_id, job_id, cause, since",
     )
     .bind(after)

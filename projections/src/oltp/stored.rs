@@ -121,7 +121,8 @@ pub async fn left_out(
     let span = if created.is_some() { "AND created_at >= $5 AND created_at < $6" } else { "" };
     let query = format!(
         "SELECT {id}, created_at, count(*) OVER () FROM {table}
-         WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} AND {id} <> ALL($3) {span}
+         WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} {span}
+           AND NOT EXISTS (SELECT FROM unnest($3::bigint[]) AS listed (id) WHERE listed.id = {table}.{id})
          ORDER BY created_at DESC NULLS LAST, {id} DESC LIMIT $4"
     );
     let query = sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(listed).bind(limit.max(1));

@@ -159,12 +159,13 @@ impl Fold<SyncProgress> for Progress {
     }
 
     /// Progress counts only for the run until it has completed or was cancelled, and under no older epoch than the events have told. When a paused run is tried
-    /// again is told here: its tries are no events.
+    /// again is told here: its tries are no events. A run that stops before it knows how much there is takes nothing back that was known.
     async fn fold(&self, connection: &mut PgConnection, p: &SyncProgress) -> Result<(), ProjectionError> {
         sqlx::query(
-            "UPDATE sync_jobs SET phases = $4, rate_per_minute = $5, reported_at = $7,
+            "UPDATE sync_jobs SET rate_per_minute = $5, reported_at = $7,
+                 phases = CASE WHEN $8 IS NULL AND calls_total IS NOT NULL THEN phases ELSE $4 END,
                  eta_seconds = CASE WHEN status = 'failed' THEN NULL ELSE $6 END,
-                 calls_done = $8, calls_total = $9,
+                 calls_done = coalesce($8, calls_done), calls_total = coalesce($9, calls_total),
                  paused_until = CASE WHEN status = 'paused' THEN coalesce($10, paused_until) ELSE paused_until END
              WHERE job_id = $1 AND run_id = $2 AND epoch <= $3 AND status IN ('requested', 'running', 'paused', 'failed') AND (reported_at IS NULL OR reported_at < $7)",
         )

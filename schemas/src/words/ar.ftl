@@ -271,6 +271,7 @@ note-sync-completed-products =
         [many] { $products } منتجًا
        *[other] { $products } منتج
     }
+note-sync-completed-imported = ما استُورد: { $parts }.
 note-sync-completed-body = في متجرك: { $parts }.
 note-sync-completed-unchanged = لا جديد. في متجرك كما كان: { $parts }.
 note-sync-completed-nothing = ليس في سلة بعدُ طلبات أو عملاء أو منتجات لهذه الأشهر.

@@ -235,6 +235,7 @@ note-sync-completed-products =
         [one] one product
        *[other] { $products } products
     }
+note-sync-completed-imported = Imported: { $parts }.
 note-sync-completed-body = Your store has { $parts }.
 note-sync-completed-unchanged = Nothing new: your store has { $parts }, as before.
 note-sync-completed-nothing = Salla has no orders, customers or products for these months yet.
