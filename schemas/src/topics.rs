@@ -81,17 +81,21 @@ async fn set_in_sync(kafka: &KafkaConfig, replication: i32) -> Result<(), TopicE
     let asked: Vec<ResourceSpecifier<'_>> =
         plans.iter().map(|plan| ResourceSpecifier::Topic(&plan.name)).collect();
     let options = AdminOptions::new().request_timeout(Some(DEADLINE));
-    let wanted = in_sync(replication).to_string();
+    let partitions = partitions(kafka).await?;
     let mut changes: Vec<(&str, HashMap<String, String>)> = Vec::new();
     for (plan, answer) in plans.iter().zip(admin.describe_configs(&asked, &options).await?) {
         let told = answer.map_err(|code| TopicError::Refused { topic: plan.name.clone(), code })?;
+        // More than there are copies would refuse every record; of a topic just made the brokers may not tell them yet.
+        let copies = partitions.get(&plan.name).and_then(|found| i32::try_from(found.copies).ok());
+        let Some(copies) = copies.filter(|copies| *copies > 0) else { continue };
+        let wanted = in_sync(replication.min(copies)).to_string();
         if told.get(MIN_IN_SYNC).and_then(|entry| entry.value.as_ref()) == Some(&wanted) {
             continue;
         }
         let set_before = told.entries.into_iter().filter(|entry| entry.source == ConfigSource::DynamicTopic);
         let mut settings: HashMap<String, String> =
             set_before.filter_map(|entry| Some((entry.name, entry.value?))).collect();
-        settings.insert(MIN_IN_SYNC.into(), wanted.clone());
+        settings.insert(MIN_IN_SYNC.into(), wanted);
         changes.push((&plan.name, settings));
     }
     if changes.is_empty() {
@@ -151,16 +155,7 @@ pub async fn lax_subjects(kafka: &KafkaConfig, registry: &Registry) -> Result<Ve
 /// What differs on the brokers from what the catalogue says, in words; `replication` copies of each partition are wanted, at least.
 pub async fn faults(kafka: &KafkaConfig, replication: i32) -> Result<Vec<String>, TopicError> {
     let plans = plans(kafka, replication);
-    let client = kafka.client();
-    let partitions: HashMap<String, Partitions> = tokio::task::spawn_blocking(move || {
-        let consumer: BaseConsumer = client.create()?;
-        let metadata = consumer.fetch_metadata(None, DEADLINE)?;
-        Ok::<_, KafkaError>(
-            metadata.topics().iter().map(|t| (t.name().to_owned(), Partitions::of(t.partitions()))).collect(),
-        )
-    })
-    .await
-    .map_err(|_| KafkaError::Canceled)??;
+    let partitions = partitions(kafka).await?;
     let admin: AdminClient<DefaultClientContext> = kafka.client().create()?;
     let (existing, missing): (Vec<&Plan>, Vec<&Plan>) =
         plans.iter().partition(|plan| partitions.contains_key(&plan.name));
@@ -190,6 +185,18 @@ pub async fn faults(kafka: &KafkaConfig, replication: i32) -> Result<Vec<String>
         }
     }
     Ok(faults)
+}
+
+/// Partitions of every topic on the brokers, by its name there.
+async fn partitions(kafka: &KafkaConfig) -> Result<HashMap<String, Partitions>, KafkaError> {
+    let client = kafka.client();
+    let asked = tokio::task::spawn_blocking(move || {
+        let consumer: BaseConsumer = client.create()?;
+        let metadata = consumer.fetch_metadata(None, DEADLINE)?;
+        let topics = metadata.topics().iter();
+        Ok(topics.map(|topic| (topic.name().to_owned(), Partitions::of(topic.partitions()))).collect())
+    });
+    asked.await.map_err(|_| KafkaError::Canceled)?
 }
 
 fn plans(kafka: &KafkaConfig, replication: i32) -> Vec<Plan> {

@@ -202,7 +202,7 @@ impl SyncJob {
     ) -> Decision {
         let is_paused = |run: &Run| run.status == SyncStatus::Paused;
         let run = match self.not_later_than(lease)? {
-            // Whoever tries a paused run has not taken it over.
+            // A worker that tries a paused run has appended no event of its lease.
             run if is_paused(run) => run,
             _ => self.held(lease)?,
         };
@@ -295,7 +295,7 @@ impl SyncJob {
         if run.status.is_open() { Ok(run) } else { Err(SyncJobError::NotRunning) }
     }
 
-    /// The present run, if it is open and nobody has told of a later lease.
+    /// The present run, if it is open and no event names a later lease.
     fn not_later_than(&self, lease: Lease) -> Result<&Run, SyncJobError> {
         let run = self.open(lease.run_id)?;
         if lease.epoch < run.epoch {

@@ -18,9 +18,9 @@ use crate::sync::plan::{self, Window};
 use crate::sync::query::SliceLists;
 use crate::sync::stored::Range;
 
-/// Scans of a list that does not agree with itself.
 /// Entities that the list leaves out and Salla gives no answer to, before no more are asked for in a night.
 const MAX_UNANSWERED: usize = 3;
+/// Scans of a list that does not agree with itself.
 const MOST_SCANS: usize = 3;
 /// Pages of customers a night, at least.
 const FEWEST_PAGES: u64 = 10;

@@ -4,13 +4,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicI64;
-use std::time::Duration;
 
 use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
 
-use super::agreement::Agreement;
+use super::agreement::{Agreement, Known};
 use super::intake::{Intake, SeenRow};
 use super::query::SliceLists;
 use super::slices::{PageOutcome, SliceState, Tally};
@@ -26,12 +25,8 @@ const MOST_SLICES_AT_ONCE: usize = 16;
 const SECONDS_A_PAGE: f64 = 0.05;
 /// Scans of a slice before others have their turn.
 const SCANS_AT_ONCE: i32 = 4;
-/// Counts of a scan that differs from the source's number, before it is read again: what came is stored a moment later.
-pub(super) const MAX_COUNTS: usize = 3;
 /// From this scan on as many rows may have gone unnoticed as the scan before has found to be gone: until then another scan finds them.
-const TOLERANT_SCAN: i32 = 4;
-/// What there was news of is stored that soon, where nothing is behind.
-pub(super) const STORED_SOON: Duration = Duration::from_millis(500);
+pub(super) const TOLERANT_SCAN: i32 = 4;
 
 /// Reads the slices of one run.
 #[derive(Clone)]
@@ -244,27 +239,28 @@ impl Scanner {
         if slice.scan < TOLERANT_SCAN {
             known.went = 0;
         }
-        let mut told = if is_sorted(slice) { self.fetch(slice, 1, 1).await?.total } else { total };
-        for count in 1.. {
-            match known.agreement(told) {
-                Agreement::Agrees => break,
-                Agreement::Unread(_) => {
-                    known.beside = known.beside.max(self.came_since(slice).await?);
-                }
-                Agreement::Missing(_) if slice.scan == 1 => {}
-                Agreement::Missing(_) => {
-                    let began = slice.scan_began_at.unwrap_or_default();
-                    known.gone = known.gone.max(self.went_since(self.range(slice), began).await?);
-                }
-            }
-            let Some(doubt) = known.doubt(told) else { break };
-            if count == MAX_COUNTS || !known.agreement(told).may_be_in_flight() {
-                return Ok(Verdict::Again(Some(doubt)));
-            }
-            tokio::time::sleep(STORED_SOON).await;
-            told = self.fetch(slice, 1, 1).await?.total;
+        // The scan has counted a list that is not sorted, and a call of customers is everybody's.
+        if !is_sorted(slice) && known.agreement(total) == Agreement::Agrees {
+            return Ok(Verdict::Agrees(tally));
         }
-        Ok(Verdict::Agrees(tally))
+        let count = || async { Ok(self.fetch(slice, 1, 1).await?.total) };
+        let doubt = self.count_until_explained(count, |told| self.with_changes(slice, known, told)).await?;
+        Ok(doubt.map_or(Verdict::Agrees(tally), |doubt| Verdict::Again(Some(doubt))))
+    }
+
+    /// With the rows that came or went since the scan began, where they may explain what the source tells.
+    async fn with_changes(&self, slice: &SliceState, known: Known, told: i64) -> Result<Known, Stop> {
+        Ok(match known.agreement(told) {
+            Agreement::Unread(_) => {
+                Known { beside: known.beside.max(self.came_since(slice).await?), ..known }
+            }
+            // What went during the only scan may have moved a row past it.
+            Agreement::Missing(_) if slice.scan > 1 => {
+                let began = slice.scan_began_at.unwrap_or_default();
+                Known { gone: known.gone.max(self.went_since(self.range(slice), began).await?), ..known }
+            }
+            Agreement::Missing(_) | Agreement::Agrees => known,
+        })
     }
 }
 

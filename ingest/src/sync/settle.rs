@@ -23,6 +23,10 @@ const MAX_POLL: Duration = Duration::from_secs(1);
 const MAX_CONFIRMED: usize = 500;
 /// Rows of the last minutes that a list leaves out and that are asked for one by one.
 const MAX_RECENT: usize = 100;
+/// Counts of rows that differ from what is known, before there is a doubt.
+const MAX_COUNTS: usize = 3;
+/// What there was news of is stored that soon, where nothing is behind.
+const STORED_SOON: Duration = Duration::from_millis(500);
 /// More rows than so many, and than one in a hundred, do not vanish: then it is the list that is in doubt.
 const FEW_VANISHED: usize = 20;
 
@@ -147,23 +151,46 @@ impl Scanner {
         self.window(slice).is_none_or(|window| window.side(day(created)) == 0)
     }
 
-    /// Rows that came since the scan began and that it has not listed: by webhooks, or read by their ids.
+    /// Rows that came since the scan began and that it has not listed: by webhooks, or read by their ids. One that tells no creation counts from
+    /// when it was first heard of.
     pub(super) async fn came_since(&self, slice: &SliceState) -> Result<i64, Stop> {
         let run = self.run.lease.run_id;
-        let (seen, created) = match self.window(slice) {
-            Some(window) => {
-                let seen = self.tools.slices.all_seen(run, &slice.resource, Some(&slice.name)).await;
-                let began = slice.scan_began_at.unwrap_or_default() - self.list_cache_window();
-                let (first, last) = window.asked();
-                let (from, until) = plan::Window { first, last }.span();
-                (seen, Some((from.max(began), until)))
-            }
-            // A part of customers or products may hold any of them.
-            None => (self.tools.slices.all_seen(run, &slice.resource, None).await, None),
-        };
-        let range = Range { created, ..self.range(slice) };
-        let came = self.tools.stored.left_out(range, &seen.map_err(Stop::ours)?, 0).await;
+        let began = slice.scan_began_at.unwrap_or_default() - self.list_cache_window();
+        // A part of customers or products may hold any that came.
+        let (mut of_slice, mut created) = (None, (began, DateTime::<Utc>::MAX_UTC));
+        if let Some(window) = self.window(slice) {
+            let (first, last) = window.asked();
+            let asked = plan::Window { first, last }.span();
+            (of_slice, created) = (Some(slice.name.as_str()), (asked.0.max(began), asked.1));
+        }
+        let seen = self.tools.slices.all_seen(run, &slice.resource, of_slice).await.map_err(Stop::ours)?;
+        let range = Range { created: Some(created), ..self.range(slice) };
+        let came = self.tools.stored.left_out(range, &seen, 0).await;
         Ok(came.map_err(Stop::ours)?.total)
+    }
+
+    /// Counts until each difference between what the source tells and what is known of it is explained: what came or went is stored a moment
+    /// later, so a small one is counted again. Some doubt where it stays.
+    pub(super) async fn count_until_explained<C, K>(
+        &self,
+        count: impl Fn() -> C,
+        known: impl Fn(i64) -> K,
+    ) -> Result<Option<String>, Stop>
+    where
+        C: Future<Output = Result<i64, Stop>>,
+        K: Future<Output = Result<Known, Stop>>,
+    {
+        let mut counted = 0;
+        loop {
+            let told = count().await?;
+            let known = known(told).await?;
+            let Some(doubt) = known.doubt(told) else { return Ok(None) };
+            counted += 1;
+            if counted == MAX_COUNTS || !known.agreement(told).may_be_in_flight() {
+                return Ok(Some(doubt));
+            }
+            tokio::time::sleep(STORED_SOON).await;
+        }
     }
 
     /// Rows of `range` that no list shows any more though they are there, or that are gone, among those of which there was news since `since`:

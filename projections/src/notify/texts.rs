@@ -79,8 +79,11 @@ fn imported(figures: &NotificationFigures, language: Language) -> String {
         part("customers", "customers", figures.customers),
         part("products", "products", figures.products),
     ];
-    let told =
-        if figures.is_unchanged { "note-sync-completed-unchanged" } else { "note-sync-completed-body" };
+    let told = match (figures.is_of_store, figures.is_unchanged) {
+        (false, _) => "note-sync-completed-imported",
+        (true, false) => "note-sync-completed-body",
+        (true, true) => "note-sync-completed-unchanged",
+    };
     let body = || say(language, told, &[("parts", Param::Texts(parts))].into());
     let skipped = || part("skipped", "skipped", figures.skipped);
     let is_nothing = figures.orders + figures.customers + figures.products == 0;

@@ -46,7 +46,12 @@ pub(super) async fn note(
         }
         SyncJobEventRecord::Paused(e) => end(connection, e.run_id).await,
         SyncJobEventRecord::TakenOver(e) => end(connection, e.run_id).await,
-        SyncJobEventRecord::Resumed(e) => end(connection, e.run_id).await,
+        SyncJobEventRecord::Resumed(e) => {
+            // A wait of its own: the one before has ended, told or not.
+            end(connection, e.run_id).await?;
+            let wait = Wait { run: e.run_id, merchant: e.merchant_id, job: e.job_id, since: e.resumed_at };
+            begin(connection, wait, NOT_TAKEN).await
+        }
         SyncJobEventRecord::Completed(e) => end(connection, e.run_id).await,
         SyncJobEventRecord::Failed(e) => end(connection, e.run_id).await,
         SyncJobEventRecord::Cancelled(e) => end(connection, e.run_id).await,

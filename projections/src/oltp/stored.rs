@@ -74,6 +74,13 @@ fn table_of(resource: &str) -> Option<(&'static str, &'static str)> {
     }
 }
 
+/// The condition of a span of creation, whose bounds are the parameters from `first` on; nothing where no span is named. In words of its own,
+/// because a condition that a parameter may switch off keeps a prepared statement from using the index.
+fn within(created: Option<Span>, first: u32) -> String {
+    created
+        .map_or_else(String::new, |_| format!("AND created_at >= ${first} AND created_at < ${}", first + 1))
+}
+
 /// Those of `ids` of a resource of one store that are not stored.
 pub async fn not_stored(
     pool: &PgPool,
@@ -117,8 +124,7 @@ pub async fn left_out(
     limit: i64,
 ) -> Result<(Vec<Row>, i64), sqlx::Error> {
     let Some((table, id)) = table_of(resource) else { return Ok((vec![], 0)) };
-    // A condition that may be left out keeps a prepared statement from using the index.
-    let span = if created.is_some() { "AND created_at >= $5 AND created_at < $6" } else { "" };
+    let span = within(created, 5);
     let query = format!(
         "SELECT {id}, created_at, count(*) OVER () FROM {table}
          WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} {span}
@@ -148,7 +154,7 @@ pub async fn news_since(
     limit: i64,
 ) -> Result<Vec<i64>, sqlx::Error> {
     let Some((table, id)) = table_of(resource) else { return Ok(vec![]) };
-    let span = if created.is_some() { "AND created_at >= $5 AND created_at < $6" } else { "" };
+    let span = within(created, 5);
     let query = format!(
         "SELECT {id} FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} AND stale_since >= $3 {span}
          ORDER BY stale_since DESC LIMIT $4"
@@ -172,7 +178,7 @@ pub async fn counts(
     since: DateTime<Utc>,
 ) -> Result<(i64, i64), sqlx::Error> {
     let Some((table, _)) = table_of(resource) else { return Ok((0, 0)) };
-    let span = if created.is_some() { "AND created_at >= $4 AND created_at < $5" } else { "" };
+    let span = within(created, 4);
     let query = format!(
         "SELECT count(*) FILTER (WHERE {IS_THERE}), count(*) FILTER (WHERE NOT {IS_THERE} AND deleted_at > $3)
          FROM {table} WHERE merchant_id = $1 AND store_id = $2 {span}"

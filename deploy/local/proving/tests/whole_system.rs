@@ -424,7 +424,7 @@ fn a_disconnected_store_leaves_no_token_and_its_import_ends() {
         expect(disconnected?, StatusCode::ACCEPTED).await?;
         let cancelled = cancelled?;
         ensure!(cancelled["cause"].is_null() && cancelled["etaSeconds"].is_null(), "{cancelled}");
-        // Whoever asks for it then is not refused.
+        // A cancel after that is accepted.
         expect(merchant.post("/api/v1/sync/cancel", &json!({})).await?, StatusCode::ACCEPTED).await?;
         let notes = expect(merchant.get("/api/v1/notifications").await?, StatusCode::OK).await?;
         ensure!(notes["items"].as_array().is_some_and(Vec::is_empty), "{notes}");

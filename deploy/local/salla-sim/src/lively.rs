@@ -1,5 +1,5 @@
 //! A store that never stands still: while it is read, its orders, customers and products come, change and hide, as they do in a shop that
-//! is open. Each change is told by its webhook, to whoever subscribed (FACTS §7).
+//! is open. Each change is sent as its webhook to every subscription (FACTS §7).
 
 use chrono::Utc;
 use rand::Rng;

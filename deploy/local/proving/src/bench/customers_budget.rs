@@ -72,7 +72,7 @@ pub async fn customers_budget() -> Result<Vec<Measurement>> {
     imports?;
     let (mut waits, beside) = (waits, beside?);
     waits.sort_by(f64::total_cmp);
-    ensure!(!waits.is_empty(), "nobody asked");
+    ensure!(!waits.is_empty(), "no urgent call was made");
     let p99 = waits[(waits.len() * 99).div_ceil(100) - 1];
     println!(
         "  {} urgent calls beside {STORES} imports: median {:.1} s of Salla's, p99 {p99:.1} s; another store's orders {beside:.1} s, alone {alone:.1} s",

@@ -115,12 +115,12 @@ struct Import {
 }
 
 impl Import {
-    /// Connects a store of `plan`; what changes in it is told by webhooks from then on.
+    /// Connects a store of `plan` and waits until its changes are sent as webhooks.
     async fn prepare(world: &World, plan: &Plan) -> Result<Self> {
         let store = make_store(&world.sim_url, plan).await?;
         let merchant = Merchant::register(&world.gateway).await?;
         merchant.connect(store).await?;
-        until(|| async { Ok(is_told(&world.sim, store)) }, |told| *told).await?;
+        until(|| async { Ok(is_subscribed(&world.sim, store)) }, |subscribed| *subscribed).await?;
         Ok(Self { merchant, store })
     }
 
@@ -135,7 +135,7 @@ impl Import {
 }
 
 /// Whether all events that liveliness makes are subscribed to.
-fn is_told(sim: &Sim, store: u64) -> bool {
+fn is_subscribed(sim: &Sim, store: u64) -> bool {
     let world = sim.world();
     let subscribed = world.webhooks.events(store);
     [
