@@ -15,8 +15,6 @@ pub enum EntityRead {
         mapped: Result<Unsealed, (String, Unmappable)>,
         /// Its creation, where it tells one.
         created: Option<Millis>,
-        /// It is a draft: no list shows it (FACTS §4.1).
-        is_draft: bool,
     },
     /// Salla does not know it; so the observation says.
     Gone(Unsealed),
@@ -61,7 +59,6 @@ impl EntityReader {
                 EntityRead::There {
                     mapped: mapped.map_err(|error| (both(row, items.get()), error)),
                     created: orders::created_at(row),
-                    is_draft: orders::is_draft(row),
                 }
             }
         })
@@ -87,7 +84,6 @@ impl EntityReader {
                 Ok(EntityRead::There {
                     mapped: mapped.map_err(|error| (row.to_owned(), error)),
                     created: None,
-                    is_draft: false,
                 })
             }
             Err(SallaError::NotFound) => {

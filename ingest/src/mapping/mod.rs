@@ -94,6 +94,8 @@ pub struct Unsealed {
     pub(crate) observation: Observation,
     /// Whose personal fields they are; none where the entity has none.
     pub(crate) subject_id: Option<SubjectId>,
+    /// Whether it is a draft, where that is said.
+    pub(crate) is_draft: Option<bool>,
 }
 
 impl Unsealed {
@@ -101,7 +103,12 @@ impl Unsealed {
     pub fn of_kind(provenance: &Provenance, entity: Entity, salla_id: i64, kind: Kind) -> Self {
         let mut observation = observation(provenance, entity, salla_id);
         observation.kind = kind;
-        Self { observation, subject_id: None }
+        Self { observation, subject_id: None, is_draft: None }
+    }
+
+    /// The entity that it is of, to be told where it cannot be sealed.
+    pub fn named(&self) -> seal::Unsealable {
+        seal::Unsealable { entity: self.observation.entity.clone(), salla_id: self.observation.salla_id }
     }
 
     /// With the currency of its amounts among what is assumed, where the document names none.
@@ -131,7 +138,7 @@ impl Unsealed {
         }
         observation.empty = empty;
         observation.unreadable = unreadable;
-        Self { observation, subject_id }
+        Self { observation, subject_id, is_draft: None }
     }
 
     /// Whose personal fields they are.

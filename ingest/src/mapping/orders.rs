@@ -21,13 +21,6 @@ pub fn created_at(row: &str) -> Option<Millis> {
     creation(&Object::parse(row, String::new(), &notes)?, "date")
 }
 
-/// Whether details say that their order is a draft: it is there, and no list shows it (FACTS §4.1).
-pub fn is_draft(row: &str) -> bool {
-    let notes = Notes::default();
-    Object::parse(row, String::new(), &notes)
-        .is_some_and(|order| matches!(order.flag("draft"), Said::Value(true)))
-}
-
 /// Maps one row of the list: its lines are thin.
 pub fn from_list(row: &str, provenance: &Provenance) -> Result<Unsealed, Unmappable> {
     Order { lines: Lines::Thin, provenance }.map(row)
@@ -91,11 +84,13 @@ impl Order<'_> {
         say(order.exchange_rate(), "exchange_rate", &mut seen.exchange_rate, &mut empty);
         let customer = self.people(&order, &mut seen, &mut empty);
         self.lines(&order, &notes, currency.as_ref(), &mut seen);
+        let is_draft = order.flag("draft").value();
         drop(order);
         let mut observation = super::observation(self.provenance, Entity::Order, order_id);
         observation.order = Some(Box::new(seen));
         let subject = customer.map_or(SubjectId::Order(order_id), SubjectId::Customer);
-        Ok(Unsealed::noted(observation, Some(subject), empty, notes).with_currency(currency.as_ref()))
+        let noted = Unsealed::noted(observation, Some(subject), empty, notes);
+        Ok(Unsealed { is_draft, ..noted.with_currency(currency.as_ref()) })
     }
 
     /// As Salla says it; the total is never recomputed (FACTS §4.2). Says what the amounts are of.

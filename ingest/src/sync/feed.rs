@@ -197,4 +197,11 @@ impl OffsetStore for Offsets {
         };
         self.runtime.block_on(read).map_err(|error| error.to_string())
     }
+
+    fn lower(&self, topic: &str, partition: i32, next: i64) -> Result<(), String> {
+        let lowered =
+            sqlx::query("UPDATE ingest_offsets SET next_offset = $3 WHERE topic = $1 AND partition = $2");
+        let lowered = lowered.bind(topic).bind(partition).bind(next);
+        self.runtime.block_on(lowered.execute(&self.pool)).map(drop).map_err(|error| error.to_string())
+    }
 }

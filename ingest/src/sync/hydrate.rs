@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use chrono::{DateTime, Utc};
 use futures::FutureExt;
 use futures::stream::{self, Stream, StreamExt, TryStreamExt};
 use qafila_aggregates::sync_job::Lease;
@@ -65,8 +64,6 @@ struct Written {
     done: i64,
     /// Those that did not map.
     skipped: Vec<i64>,
-    /// When those were placed that are drafts.
-    drafted: Vec<DateTime<Utc>>,
 }
 
 /// The table.
@@ -116,7 +113,7 @@ impl HydrationStore {
         let moved: i64 = sqlx::query_scalar(
             "WITH moved AS (
                  UPDATE sync_hydrations h SET cursor_created = $3, cursor_id = $4, done = done + $5, skipped = h.skipped + $6,
-                     total = greatest(total, done + $5), drafted = drafted || $9::timestamptz[]
+                     total = greatest(total, done + $5)
                  FROM sync_runs r WHERE r.run_id = $1 AND r.epoch = $2 AND r.state = 'open' AND h.run_id = r.run_id
                  RETURNING 1
              ), kept AS (
@@ -134,7 +131,6 @@ impl HydrationStore {
         .bind(written.skipped.len() as i64)
         .bind(HYDRATION)
         .bind(&written.skipped)
-        .bind(&written.drafted)
         .fetch_one(&self.pool)
         .await?;
         Ok(moved == 1)
@@ -152,12 +148,6 @@ impl HydrationStore {
         .execute(&self.pool)
         .await
         .map(drop)
-    }
-
-    /// When the orders were placed whose details said that they are drafts.
-    pub async fn drafted(&self, run: RunId) -> Result<Vec<DateTime<Utc>>, sqlx::Error> {
-        let drafted = sqlx::query_scalar("SELECT drafted FROM sync_hydrations WHERE run_id = $1");
-        Ok(drafted.bind(run.0).fetch_optional(&self.pool).await?.unwrap_or_default())
     }
 
     /// Orders that could not be read in this run.
@@ -285,20 +275,16 @@ impl Hydrator {
 
     async fn write(&self, chunk: Vec<(ThinOrder, EntityRead)>) -> Result<Written, Stop> {
         let Some((cursor, _)) = chunk.last() else { return Err(Stop::Ours("an empty chunk".into())) };
-        let (skipped, drafted) = (Vec::new(), Vec::new());
-        let mut written = Written { cursor: *cursor, done: chunk.len() as i64, skipped, drafted };
+        let mut written = Written { cursor: *cursor, done: chunk.len() as i64, skipped: Vec::new() };
         let mut taken = Taken::default();
         let ids: Vec<i64> = chunk.iter().map(|(order, _)| order.order_id).collect();
         for (order, read) in chunk {
             if read.is_skipped() {
                 written.skipped.push(order.order_id);
             }
-            if matches!(read, EntityRead::There { is_draft: true, .. }) {
-                written.drafted.push(order.created_at);
-            }
             self.intake.take(&mut taken, ORDERS, order.order_id, read)?;
         }
-        self.intake.write(taken).await?;
+        written.skipped.extend(self.intake.write(ORDERS, taken, &HashSet::new()).await?);
         self.written().extend(ids);
         Ok(written)
     }

@@ -12,6 +12,7 @@ use super::plan::{self, Window};
 use super::work::LeasedRun;
 use super::{Stop, Tools};
 use crate::hydration::entity::EntityRead;
+use crate::mapping::seal::KEY_IS_DAMAGED;
 use crate::mapping::{Provenance, Unmappable, Unsealed, customers, orders, products};
 use crate::refused_rows::row_id;
 use crate::salla::client::Page;
@@ -135,11 +136,26 @@ impl Intake {
         self.run.owner().provenance(Source::List, asked_at.minus(window))
     }
 
-    /// Seals and writes; returns once Kafka has all of it.
-    pub async fn write(&self, taken: Taken) -> Result<(), Stop> {
+    /// Seals and writes; returns once Kafka has all of it. Says which rows of `resource` could not be sealed: they are set aside, but those
+    /// that were `told`.
+    pub async fn write(
+        &self,
+        resource: &str,
+        taken: Taken,
+        told: &HashSet<i64>,
+    ) -> Result<HashSet<i64>, Stop> {
         let Taken { mapped, letters } = taken;
-        self.tools.observations.write(self.run.merchant_id, mapped).await.map_err(Stop::ours)?;
-        self.tools.refused.write(letters).await.map_err(Stop::ours)
+        let mut taken = Taken { mapped: Vec::new(), letters };
+        self.tools.drafts.note(&mapped).await.map_err(Stop::ours)?;
+        let unsealable =
+            self.tools.observations.write(self.run.merchant_id, mapped).await.map_err(Stop::ours)?;
+        let unsealable: HashSet<i64> = unsealable.into_iter().map(|one| one.salla_id).collect();
+        let damaged = Unmappable { path: String::new(), reason: KEY_IS_DAMAGED.into() };
+        for salla_id in unsealable.difference(told) {
+            self.refuse(&mut taken, resource, &format!("{{\"id\":{salla_id}}}"), &damaged)?;
+        }
+        self.tools.refused.write(taken.letters).await.map_err(Stop::ours)?;
+        Ok(unsealable)
     }
 }
 

@@ -42,6 +42,7 @@ use sqlx::PgPool;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::drafts::Drafts;
 use crate::observations::ObservationWriter;
 use crate::refused_rows::RefusedRows;
 use crate::role_error::RoleError;
@@ -91,6 +92,8 @@ pub struct Tools {
     pub slices: SliceStore,
     /// How far pass 2 is.
     pub hydrations: HydrationStore,
+    /// Which orders are drafts.
+    pub drafts: Drafts,
     /// What was stated to be complete.
     pub completeness: Statements,
     /// Commands to sync jobs.
@@ -122,6 +125,7 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Role
         work: WorkStore::new(role.pool.clone(), worker),
         slices: SliceStore::new(role.pool.clone()),
         hydrations: HydrationStore::new(role.pool.clone()),
+        drafts: Drafts::new(role.pool.clone()),
         completeness: Statements::new(role.pool.clone(), &role.contract, writer.clone()).await?,
         jobs: role.jobs,
         salla: role.salla,

@@ -163,16 +163,20 @@ impl Scanner {
                 held(self.tools.slices.split(lease, slice, &parts).await)?;
                 return Ok(true);
             }
-            let (taken, rows) = self.intake.page(&slice.resource, window, &told, &page)?;
+            let (taken, mut rows) = self.intake.page(&slice.resource, window, &told, &page)?;
             self.note_other_days(slice, &rows);
+            let mapped = taken.mapped();
+            let unsealable = self.intake.write(&slice.resource, taken, &told).await?;
+            for row in rows.iter_mut().filter(|row| unsealable.contains(&row.salla_id)) {
+                row.skipped = true;
+            }
             let outcome = PageOutcome {
                 total: page.total,
-                imported: taken.mapped(),
+                imported: mapped - unsealable.len() as i64,
                 skipped: rows.iter().filter(|row| row.skipped).count() as i64,
                 asked_at: Some(page.asked_at),
                 rows,
             };
-            self.intake.write(taken).await?;
             held(self.tools.slices.checkpoint(lease, slice, &outcome).await)?;
             if slice.scan <= planned_scans(slice) {
                 self.tools.went_on(&self.run).await?;

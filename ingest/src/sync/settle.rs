@@ -1,6 +1,7 @@
 //! A scan that was read to its end, held against what is known besides: what earlier scans listed, and what is stored. Each row that they
 //! differ in is asked for by its id and written as it is: then it explains itself. A draft is there and never listed (FACTS §4.1).
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
@@ -210,15 +211,29 @@ impl Scanner {
         let read = self.entities.read(resource, salla_id).await?;
         self.run.heard();
         let presence = match &read {
-            EntityRead::There { is_draft: true, .. } => Presence::Draft,
+            EntityRead::There { mapped: Ok(seen), .. } if seen.is_draft == Some(true) => Presence::Draft,
+            // Light details do not say it; a webhook may have.
+            EntityRead::There { mapped: Ok(seen), .. }
+                if seen.is_draft.is_none() && self.is_known_draft(resource, salla_id).await? =>
+            {
+                Presence::Draft
+            }
             EntityRead::There { created, .. } => Presence::There(*created),
             EntityRead::Gone(_) => Presence::Gone,
             EntityRead::Refused(_) => Presence::Unknown,
         };
         let mut taken = Taken::default();
         self.intake.take(&mut taken, resource, salla_id, read)?;
-        self.intake.write(taken).await?;
+        self.intake.write(resource, taken, &HashSet::new()).await?;
         Ok(presence)
+    }
+
+    async fn is_known_draft(&self, resource: &str, salla_id: i64) -> Result<bool, Stop> {
+        if resource != "orders" {
+            return Ok(false);
+        }
+        let known = self.tools.drafts.is_draft(self.run.merchant_id, self.run.store_id, salla_id);
+        known.await.map_err(Stop::ours)
     }
 
     pub(super) fn range<'s>(&self, slice: &'s SliceState) -> Range<'s> {

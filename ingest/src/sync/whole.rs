@@ -115,15 +115,13 @@ impl Scanner {
     /// another may have been passed over. True where there are any. A store that never stands still is not read for ever: the last scans are
     /// settled id by id alone.
     async fn reopen_shrunk<'s>(&self, slices: impl Iterator<Item = &'s SliceState>) -> Result<bool, Stop> {
-        let drafted = self.tools.hydrations.drafted(self.run.lease.run_id).await.map_err(Stop::ours)?;
-        let mut shrunk = false;
+        let (run, mut shrunk) = (self.run.lease.run_id, false);
         for slice in slices.filter(|slice| slice.scan < TOLERANT_SCAN) {
-            let began = slice.scan_began_at.unwrap_or_default();
-            let range = self.range(slice);
+            let (range, began) = (self.range(slice), slice.scan_began_at.unwrap_or_default());
             let counts = self.tools.stored.counts(range, began).await.map_err(Stop::ours)?;
-            let is_within =
-                |at: &DateTime<Utc>| range.created.is_some_and(|(from, to)| *at >= from && *at < to);
-            if counts.deleted > 0 || slice.scan == 1 && drafted.iter().any(is_within) {
+            if counts.deleted > 0
+                || self.tools.drafts.left_scan(run, range, slice).await.map_err(Stop::ours)?
+            {
                 let doubt = "an order that was read is gone since";
                 held(self.tools.slices.scan_again(self.run.lease, slice, Some(doubt)).await)?;
                 shrunk = true;

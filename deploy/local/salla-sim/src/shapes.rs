@@ -122,7 +122,7 @@ fn set_amounts(order: &Order, into: &mut Value) {
     }
 }
 
-/// `GET /orders/{id}` with `format=light`.
+/// `GET /orders/{id}`: light, or full, which alone tells drafts (FACTS §4.2).
 pub fn order_details(store: &Store, order: &Order, full: bool) -> Value {
     let mut details = ORDER_DETAILS["data"].clone();
     details["id"] = json!(order.id);
@@ -138,8 +138,8 @@ pub fn order_details(store: &Store, order: &Order, full: bool) -> Value {
     set_amounts(order, &mut details["amounts"]);
     order_customer(store, order, &mut details["customer"]);
     details["receiver"] = receiver(store, order);
-    details["draft"] = json!(order.is_draft);
     if full {
+        details["draft"] = json!(order.is_draft);
         details["items"] = order_items(store, order);
     }
     details

@@ -27,7 +27,7 @@ pub(super) fn order(data: &str, provenance: &Provenance) -> Result<Told, Unmappa
     let is_part = order.is_none_or(|order| order.lines.is_none() || order.total.is_none())
         || !seen.observation.unreadable.is_empty()
         || is_of_somebody_unnamed(&seen.observation)
-        || orders::is_draft(data);
+        || seen.is_draft == Some(true);
     Ok(Told { seen, is_part })
 }
 

@@ -52,6 +52,8 @@ impl SyncLively {
 
     /// The runs of `seeds`, beside each other.
     pub async fn run(&self, seeds: std::ops::Range<u64>) -> Vec<(u64, Result<RunOutcome>)> {
+        // Full details tell drafts, light ones do not (FACTS §4.2).
+        self.world.sim.world().switches.full_details = seeds.start / BESIDE % 2 == 1;
         let runs = seeds.map(|seed| async move { (seed, self.pair(seed).await) });
         join_all(runs).await
     }
