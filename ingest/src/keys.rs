@@ -103,17 +103,20 @@ impl PostgresKeys {
         .fetch_all(&self.pool)
         .await
         .map_err(unavailable)?;
-        let mut found = HashMap::with_capacity(rows.len());
+        let (mut found, mut damaged) = (HashMap::with_capacity(rows.len()), Vec::new());
         for row in rows {
             let name: String = row.try_get(0).map_err(unavailable)?;
             let id: i64 = row.try_get(1).map_err(unavailable)?;
             let wrapped: Option<Vec<u8>> = row.try_get(2).map_err(unavailable)?;
             let Some(subject) = by_name.get(&name) else { continue };
-            let subject_key = open_key(merchant, key, &name, id, wrapped)?;
+            let Some(subject_key) = open_key(merchant, key, &name, id, wrapped) else {
+                damaged.push(*subject);
+                continue;
+            };
             self.subjects.put((merchant, *subject), subject_key.clone(), read_at);
             found.insert(*subject, subject_key);
         }
-        Ok(found)
+        if damaged.is_empty() { Ok(found) } else { Err(KeyStoreError::Damaged(damaged)) }
     }
 }
 
@@ -160,14 +163,14 @@ impl KeyStore for PostgresKeys {
         .fetch_all(&self.pool)
         .await
         .map_err(unavailable)?;
-        rows.iter()
-            .map(|row| {
-                let name: String = row.try_get(0).map_err(unavailable)?;
-                let id: i64 = row.try_get(1).map_err(unavailable)?;
-                let wrapped = row.try_get(2).map_err(unavailable)?;
-                Ok((id, open_key(merchant, &key, &name, id, wrapped)?))
-            })
-            .collect()
+        let mut found = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let name: String = row.try_get(0).map_err(unavailable)?;
+            let id: i64 = row.try_get(1).map_err(unavailable)?;
+            let wrapped = row.try_get(2).map_err(unavailable)?;
+            found.extend(open_key(merchant, &key, &name, id, wrapped).map(|opened| (id, opened)));
+        }
+        Ok(found)
     }
 
     async fn remember(&self, merchant: MerchantId, contacts: &[(i64, Contact)]) -> Result<(), KeyStoreError> {
@@ -190,18 +193,22 @@ impl KeyStore for PostgresKeys {
     }
 }
 
+/// A subject's key; none where what is stored does not open under the merchant's key, which is told.
 fn open_key(
     merchant: MerchantId,
     key: &Key,
     name: &str,
     id: i64,
     wrapped: Option<Vec<u8>>,
-) -> Result<SubjectKey, KeyStoreError> {
-    let Some(wrapped) = wrapped else { return Ok(SubjectKey::Erased { id }) };
-    let bytes = key.open(&subject_context(merchant, name), &wrapped)?;
-    let bytes = <[u8; 32]>::try_from(bytes.as_slice())
-        .map_err(|_| KeyStoreError::Unavailable(format!("subject key {id} is damaged")))?;
-    Ok(SubjectKey::Live { id, key: Key::new(bytes) })
+) -> Option<SubjectKey> {
+    let Some(wrapped) = wrapped else { return Some(SubjectKey::Erased { id }) };
+    let opened = key.open(&subject_context(merchant, name), &wrapped).ok();
+    let Some(bytes) = opened.and_then(|bytes| <[u8; 32]>::try_from(bytes.as_slice()).ok()) else {
+        metrics::counter!("qafila_damaged_subject_keys_total").increment(1);
+        tracing::error!(event = "subject key is damaged", merchantId = %merchant, subjectKeyId = id);
+        return None;
+    };
+    Some(SubjectKey::Live { id, key: Key::new(bytes) })
 }
 
 fn merchant_context(merchant: MerchantId) -> Vec<u8> {

@@ -13,7 +13,7 @@ use qafila_schemas::registry::RegistryError;
 use qafila_schemas::sealed::{KeyStore, KeyStoreError};
 use qafila_schemas::writer::{Outgoing, Placed, TopicWriter, WriteError};
 
-use crate::mapping::seal::seal_all;
+use crate::mapping::seal::{Sealed, Unsealable, seal_all};
 use crate::mapping::{Unsealed, observation_key};
 
 /// Why observations are not on their topic, as far as we know. Writing them again is harmless.
@@ -55,10 +55,15 @@ impl ObservationWriter {
         &self.topic
     }
 
-    /// Returns once Kafka has all of them; of each key in the order given.
-    pub async fn write(&self, merchant: MerchantId, unsealed: Vec<Unsealed>) -> Result<(), ObservationError> {
-        let sealed = self.seal(merchant, unsealed).await?;
-        self.write_sealed(&sealed).await.map(drop)
+    /// Returns once Kafka has all of them, of each key in the order given, but those that could not be sealed.
+    pub async fn write(
+        &self,
+        merchant: MerchantId,
+        unsealed: Vec<Unsealed>,
+    ) -> Result<Vec<Unsealable>, ObservationError> {
+        let Sealed { observations, unsealable } = self.seal(merchant, unsealed).await?;
+        self.write_sealed(&observations).await?;
+        Ok(unsealable)
     }
 
     /// Seals the personal fields of a merchant's observations.
@@ -66,7 +71,7 @@ impl ObservationWriter {
         &self,
         merchant: MerchantId,
         unsealed: Vec<Unsealed>,
-    ) -> Result<Vec<Observation>, ObservationError> {
+    ) -> Result<Sealed, ObservationError> {
         Ok(seal_all(&*self.keys, merchant, unsealed).await?)
     }
 

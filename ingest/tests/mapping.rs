@@ -75,7 +75,7 @@ impl KeyStore for Keys {
 
 async fn sealed(mapped: Result<Unsealed, Unmappable>) -> Observation {
     let unsealed = mapped.expect("the sample maps");
-    seal_all(&Keys, MerchantId::default(), vec![unsealed]).await.expect("sealed").remove(0)
+    seal_all(&Keys, MerchantId::default(), vec![unsealed]).await.expect("sealed").observations.remove(0)
 }
 
 #[tokio::test]

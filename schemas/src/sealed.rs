@@ -158,7 +158,10 @@ pub enum KeyStoreError {
     /// It could not be reached; try again.
     #[error("key store: {0}")]
     Unavailable(String),
-    /// A stored key does not open under the operator's keys.
+    /// The stored keys of these subjects are damaged; those of others are not.
+    #[error("the stored keys of {} subjects are damaged", .0.len())]
+    Damaged(Vec<Subject>),
+    /// A merchant's key does not open under the operator's keys.
     #[error("key store: {0}")]
     Seal(#[from] crate::envelope::SealError),
 }
@@ -166,14 +169,15 @@ pub enum KeyStoreError {
 /// Where subject keys are kept. `ingest/keys` keeps them in Postgres.
 #[async_trait]
 pub trait KeyStore: Send + Sync {
-    /// The keys of `subjects`, made and committed where there were none. Never a new key for an erased subject.
+    /// The keys of `subjects`, made and committed where there were none. Never a new key for an erased subject, nor for one whose key is
+    /// damaged: [`KeyStoreError::Damaged`] names all of those.
     async fn keys_for_sealing(
         &self,
         merchant: MerchantId,
         subjects: &[Subject],
     ) -> Result<HashMap<Subject, SubjectKey>, KeyStoreError>;
 
-    /// The keys with these ids that belong to `merchant`; ids of other merchants are left out.
+    /// The keys with these ids that belong to `merchant`; ids of other merchants, and damaged keys, are left out.
     async fn keys_for_opening(
         &self,
         merchant: MerchantId,

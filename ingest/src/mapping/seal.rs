@@ -1,20 +1,44 @@
 //! Sealing: the one place where personal fields stop being readable (ARCHITECTURE §3).
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use qafila_schemas::ids::MerchantId;
+use qafila_schemas::open_set::Entity;
 use qafila_schemas::records::observation::Observation;
 use qafila_schemas::sealed::{Contact, KeyStore, KeyStoreError, Subject, SubjectKey};
 
 use super::Unsealed;
 use super::phones::is_e164;
 
+/// Observations of which some may have no key to seal them with.
+#[derive(Debug, Default)]
+pub struct Sealed {
+    /// Sealed, in the order given.
+    pub observations: Vec<Observation>,
+    /// Those whose subject's key is damaged: they are lost until it is restored.
+    pub unsealable: Vec<Unsealable>,
+}
+
+/// An entity whose personal fields cannot be sealed.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Unsealable {
+    /// Entity.
+    pub entity: Entity,
+    /// Salla's id.
+    pub salla_id: i64,
+}
+
+/// Code of the dead letter of one that cannot be sealed.
+pub const UNSEALABLE: &str = "unsealable";
+/// Why, for a person.
+pub const KEY_IS_DAMAGED: &str = "the stored key of its person is damaged: restore it from a backup";
+
 /// Seals the personal fields of a merchant's observations with the keys of their subjects, one look-up a batch.
 pub async fn seal_all(
     store: &dyn KeyStore,
     merchant: MerchantId,
     unsealed: Vec<Unsealed>,
-) -> Result<Vec<Observation>, KeyStoreError> {
+) -> Result<Sealed, KeyStoreError> {
     let mut unsealed = unsealed;
     let mut subjects = BTreeSet::new();
     for one in &mut unsealed {
@@ -23,16 +47,35 @@ pub async fn seal_all(
         }
     }
     let subjects: Vec<Subject> = subjects.into_iter().collect();
-    let keys = if subjects.is_empty() {
-        HashMap::new()
-    } else {
-        store.keys_for_sealing(merchant, &subjects).await?
-    };
+    let (keys, damaged) = keys_of(store, merchant, subjects).await?;
+    let (lost, unsealed): (Vec<_>, Vec<_>) =
+        unsealed.into_iter().partition(|one| one.subject().is_some_and(|subject| damaged.contains(&subject)));
     let contacts: Vec<(i64, Contact)> = unsealed.iter().flat_map(|one| contacts(one, &keys)).collect();
     if !contacts.is_empty() {
         store.remember(merchant, &contacts).await?;
     }
-    unsealed.into_iter().map(|u| seal(u, &keys)).collect()
+    let observations = unsealed.into_iter().map(|u| seal(u, &keys)).collect::<Result<_, _>>()?;
+    let unsealable = lost.iter().map(Unsealed::named);
+    Ok(Sealed { observations, unsealable: unsealable.collect() })
+}
+
+/// The keys of `subjects`, and those whose keys are damaged.
+async fn keys_of(
+    store: &dyn KeyStore,
+    merchant: MerchantId,
+    mut subjects: Vec<Subject>,
+) -> Result<(HashMap<Subject, SubjectKey>, HashSet<Subject>), KeyStoreError> {
+    if subjects.is_empty() {
+        return Ok(Default::default());
+    }
+    match store.keys_for_sealing(merchant, &subjects).await {
+        Err(KeyStoreError::Damaged(damaged)) => {
+            let damaged: HashSet<Subject> = damaged.into_iter().collect();
+            subjects.retain(|subject| !damaged.contains(subject));
+            Ok((store.keys_for_sealing(merchant, &subjects).await?, damaged))
+        }
+        keys => Ok((keys?, HashSet::new())),
+    }
 }
 
 /// What the customer of an observation is looked up by. A phone that is no number of a country claims nobody.

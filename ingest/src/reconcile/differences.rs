@@ -14,6 +14,7 @@ use super::run::Run;
 use super::stored::Comparison;
 use super::summary::{Failure, Summary};
 use crate::hydration::entity::EntityRead;
+use crate::mapping::seal::{KEY_IS_DAMAGED, Sealed};
 use crate::mapping::{Unmappable, Unsealed};
 
 /// A run may delete so many rows of a resource by itself …
@@ -85,10 +86,14 @@ impl<'r> Differences<'r> {
                 Reading::Refused => found.failed += 1,
             }
         }
-        found.skipped = unmappable.len() as i64;
         let (sealed, comparisons) = self.compare(unsealed).await?;
+        unmappable.extend(sealed.unsealable.iter().map(|one| {
+            let error = Unmappable { path: String::new(), reason: KEY_IS_DAMAGED.into() };
+            (format!("{{\"id\":{}}}", one.salla_id), error)
+        }));
+        found.skipped = unmappable.len() as i64;
         let mut to_write = Vec::new();
-        for (observation, comparison) in sealed.into_iter().zip(&comparisons) {
+        for (observation, comparison) in sealed.observations.into_iter().zip(&comparisons) {
             match comparison {
                 Comparison::New => found.created += 1,
                 Comparison::Differs => found.updated += 1,
@@ -120,16 +125,14 @@ impl<'r> Differences<'r> {
     }
 
     /// Compares without writing anything.
-    pub async fn compare(
-        &self,
-        unsealed: Vec<Unsealed>,
-    ) -> Result<(Vec<Observation>, Vec<Comparison>), Failure> {
+    pub async fn compare(&self, unsealed: Vec<Unsealed>) -> Result<(Sealed, Vec<Comparison>), Failure> {
         if unsealed.is_empty() {
-            return Ok((vec![], vec![]));
+            return Ok((Sealed::default(), vec![]));
         }
         let merchant = self.run.owner.merchant_id;
         let sealed = self.run.tools.observations.seal(merchant, unsealed).await.map_err(Failure::ours)?;
-        let comparisons = self.run.tools.compared.compare(sealed.clone()).await.map_err(Failure::ours)?;
+        let comparisons =
+            self.run.tools.compared.compare(sealed.observations.clone()).await.map_err(Failure::ours)?;
         Ok((sealed, comparisons))
     }
 
@@ -141,7 +144,7 @@ impl<'r> Differences<'r> {
         let provenance = self.run.owner.provenance(Source::Repair, self.run.salla_now());
         let stale = ids.iter().map(|id| Unsealed::of_kind(&provenance, Entity::Order, *id, Kind::Stale));
         let merchant = self.run.owner.merchant_id;
-        self.run.tools.observations.write(merchant, stale.collect()).await.map_err(Failure::ours)
+        self.run.tools.observations.write(merchant, stale.collect()).await.map_err(Failure::ours).map(drop)
     }
 
     /// Whether so many deletions of `rows` are more than a run may make by itself.

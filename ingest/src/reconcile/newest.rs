@@ -137,7 +137,7 @@ impl Orders<'_> {
             .filter(|row| within(row.observation.order.as_ref().and_then(|order| order.created_at)))
             .collect();
         let (sealed, comparisons) = self.differences.compare(mapped).await?;
-        let differing = sealed.into_iter().zip(&comparisons);
+        let differing = sealed.observations.into_iter().zip(&comparisons);
         let differing = differing.filter(|(_, comparison)| matches!(comparison, Comparison::Differs));
         self.differences.write(differing.map(|(observation, _)| observation).collect()).await?;
         Ok(comparisons.iter().all(|one| matches!(one, Comparison::Same | Comparison::Awaited)))

@@ -28,6 +28,8 @@ use tokio_util::sync::CancellationToken;
 use self::deliveries::Deliveries;
 use self::inbox::{DecodeDeliveries, Delivery};
 use crate::app_events::queue::{AppEventQueue, Arrived, QueueError};
+use crate::drafts::Drafts;
+use crate::mapping::seal::{KEY_IS_DAMAGED, UNSEALABLE, Unsealable};
 use crate::mapping::webhooks::app::app_event;
 use crate::mapping::webhooks::{Envelope, Topic, observe, topic};
 use crate::mapping::{Owner, Unmappable, Unsealed};
@@ -106,6 +108,7 @@ pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), R
         dead_letters: DeadLetters::new(contract.writer()?, CONSUMER),
         deliveries: Deliveries::new(role.pool.clone()),
         salla: role.salla,
+        drafts: Drafts::new(role.pool.clone()),
         pool: role.pool.clone(),
     };
     let forgetting = tokio::spawn(forget(Deliveries::new(role.pool), shutdown.clone()));
@@ -147,6 +150,7 @@ struct Mapper {
     dead_letters: DeadLetters,
     deliveries: Deliveries,
     salla: Arc<SallaApi>,
+    drafts: Drafts,
     pool: PgPool,
 }
 
@@ -162,8 +166,8 @@ enum Outcome {
     Unmappable(Unmappable, Option<MerchantId>),
 }
 
-/// What a merchant's deliveries told, and the deliveries.
-type Told = (Vec<Unsealed>, Vec<Item<Delivery>>);
+/// What a merchant's deliveries told, and the deliveries, each with what it told of.
+type Told = (Vec<Unsealed>, Vec<(Vec<Unsealable>, Item<Delivery>)>);
 
 impl Mapper {
     async fn map(&self, batch: &mut Batch<Delivery>) -> Result<(), Interrupted> {
@@ -185,8 +189,8 @@ impl Mapper {
             match outcome {
                 Outcome::Observed(unsealed, merchant) => {
                     let (all, items) = told.entry(merchant).or_default();
+                    items.push((unsealed.iter().map(Unsealed::named).collect(), item));
                     all.extend(unsealed);
-                    items.push(item);
                 }
                 Outcome::App(envelope) => self.put_app_event(&item.value, &envelope).await?,
                 Outcome::Passed(_) => {}
@@ -216,27 +220,40 @@ impl Mapper {
         Ok(self.app_events.put(&arrived).await?)
     }
 
-    /// Writes what a merchant's deliveries told. Where the merchant's own keys do not open they are set aside, and nobody else
-    /// waits for them.
+    /// Writes what a merchant's deliveries told. Those of people whose keys are damaged, and all of a merchant whose own key does not open,
+    /// are set aside, and nobody else waits for them.
     async fn write(
         &self,
         merchant: MerchantId,
         (unsealed, items): Told,
     ) -> Result<Vec<DeadLetter>, Interrupted> {
+        self.drafts.note(&unsealed).await?;
         match self.observations.write(merchant, unsealed).await {
-            Ok(()) => Ok(vec![]),
+            Ok(unsealable) if unsealable.is_empty() => Ok(vec![]),
+            Ok(unsealable) => {
+                let lost =
+                    items.into_iter().filter(|(named, _)| named.iter().any(|one| unsealable.contains(one)));
+                Ok(letters(lost, merchant, UNSEALABLE, KEY_IS_DAMAGED))
+            }
             Err(ObservationError::Keys(KeyStoreError::Seal(error))) => {
                 // The operator may have put away a key too early; it is put back, and they are tried again.
                 let is_missing = matches!(error, SealError::UnknownKey(_));
-                let code = if is_missing { "key_missing" } else { "unsealable" };
-                let cause = || Unmappable { path: String::new(), reason: error.to_string() };
-                let letters =
-                    items.into_iter().filter_map(|item| letter(item, code, cause(), Some(merchant)));
-                Ok(letters.collect())
+                let code = if is_missing { "key_missing" } else { UNSEALABLE };
+                Ok(letters(items.into_iter(), merchant, code, &error.to_string()))
             }
             Err(error) => Err(error.into()),
         }
     }
+}
+
+fn letters(
+    lost: impl Iterator<Item = (Vec<Unsealable>, Item<Delivery>)>,
+    merchant: MerchantId,
+    code: &'static str,
+    reason: &str,
+) -> Vec<DeadLetter> {
+    let cause = || Unmappable { path: String::new(), reason: reason.to_owned() };
+    lost.filter_map(|(_, item)| letter(item, code, cause(), Some(merchant))).collect()
 }
 
 fn outcome(delivery: &Delivery, owners: &HashMap<i64, Owner>, ahead_ms: i64) -> Outcome {

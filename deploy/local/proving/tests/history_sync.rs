@@ -110,6 +110,49 @@ fn a_store_that_never_stands_still_ends_its_import_and_nothing_of_it_is_missing(
 }
 
 #[test]
+fn a_damaged_key_costs_the_rows_of_its_person_and_keeps_nobody_else_waiting() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
+        let (merchant, store) = connected(world, 319, 200).await?;
+        let (person, orders) = {
+            let sim = world.sim.world();
+            let store = sim.stores.get(&store).context("the store")?;
+            let of = |index: usize| store.orders.iter().filter(|order| order.customer == index).count();
+            (store.customers[3].id, of(3))
+        };
+        let database = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        sqlx::query(
+            "INSERT INTO subject_keys (merchant_id, subject, wrapped) VALUES ($1::uuid, $2, 'damaged')",
+        )
+        .bind(&merchant.id)
+        .bind(format!("{store}:customer:{person}"))
+        .execute(&database)
+        .await?;
+        merchant.start_import(MONTHS).await?;
+        until(|| status(&merchant), |s| s["status"] == "completed").await?;
+        let count = async |rows: &str| {
+            let query = format!("SELECT count(*) FROM {rows} AND merchant_id = $1::uuid");
+            Ok::<i64, anyhow::Error>(
+                sqlx::query_scalar(&query).bind(&merchant.id).fetch_one(&database).await?,
+            )
+        };
+        let customers = count("customers WHERE true").await?;
+        // Lists tell nothing personal of an order; its details do.
+        let (listed, unread) =
+            (count("orders WHERE true").await?, count("orders WHERE read_at IS NULL").await?);
+        ensure!(
+            (customers, listed, unread) == (66, 200, orders as i64),
+            "{customers} {listed} {unread} of {orders}"
+        );
+        let which = ["dlq", "list", "--merchant", &merchant.id];
+        let said = world.run(&which).await?;
+        ensure!(said.contains("is damaged"), "{said}");
+        Ok(())
+    });
+}
+
+#[test]
 fn orders_that_come_and_go_and_rows_that_double_during_the_scan_end_in_equal_totals() {
     SHARED.run(async {
         let world = SHARED.world().await?;
