@@ -74,6 +74,11 @@ impl Topic {
         }
     }
 
+    /// Each schema of this version that the topic may hold, with its subject; the topic's name on the brokers is `topic`.
+    pub fn schemas(&self, topic: &str) -> impl Iterator<Item = (String, &'static str)> {
+        self.records.iter().map(move |record| (self.subject(topic, record.full_name), record.schema))
+    }
+
     /// Days that dead letters of this topic are kept.
     pub fn dead_letter_days(&self) -> u32 {
         if self.name == WEBHOOKS_RAW.name { 30 } else { 90 }

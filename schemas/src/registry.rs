@@ -18,6 +18,8 @@ use crate::records::AvroRecord;
 pub const FULL_TRANSITIVE: &str = "FULL_TRANSITIVE";
 const MEDIA_TYPE: &str = "application/vnd.schemaregistry.v1+json";
 const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+/// A producer of a later version may be a moment ahead of the registry's replicas; a registry that was restored is put right by people.
+const UNKNOWN_SCHEMA_GRACE: Duration = Duration::from_secs(60);
 
 /// Why the registry did not help.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +32,9 @@ pub enum RegistryError {
         /// What it said.
         reason: String,
     },
+    /// It answers, and knows no schema of this id.
+    #[error("the schema registry knows no schema {0}")]
+    UnknownSchema(u32),
     /// What it knows is not usable.
     #[error(transparent)]
     Codec(#[from] CodecError),
@@ -42,6 +47,7 @@ pub struct Registry {
     url: String,
     schemas: WriterSchemas,
     registered: Arc<Mutex<HashMap<(String, &'static str), u32>>>,
+    unknown_schema_grace: Duration,
 }
 
 impl Registry {
@@ -52,7 +58,24 @@ impl Registry {
             .set_timeout(CALL_TIMEOUT)
             .build()
             .map_err(|e| call_error("settings", &e))?;
-        Ok(Self { settings, url, schemas: WriterSchemas::default(), registered: Arc::default() })
+        Ok(Self {
+            settings,
+            url,
+            schemas: WriterSchemas::default(),
+            registered: Arc::default(),
+            unknown_schema_grace: UNKNOWN_SCHEMA_GRACE,
+        })
+    }
+
+    /// With another time for which a record waits whose schema is not known.
+    #[must_use]
+    pub fn with_unknown_schema_grace(self, unknown_schema_grace: Duration) -> Self {
+        Self { unknown_schema_grace, ..self }
+    }
+
+    /// For how long a record waits whose schema is not known.
+    pub fn unknown_schema_grace(&self) -> Duration {
+        self.unknown_schema_grace
     }
 
     /// Registers `T`'s schema under `subject` (idempotent) and returns an encoder for it.
@@ -87,17 +110,29 @@ impl Registry {
         Ok(answer.id)
     }
 
-    /// Fetches schema `schema_id` so that decoders can read it.
+    /// Fetches schema `schema_id` so that decoders can read it; an error of its own where the registry answers that there is none.
     pub async fn learn(&self, schema_id: u32) -> Result<(), RegistryError> {
         if self.schemas.knows(schema_id) {
             return Ok(());
         }
-        let answer = (|| get_schema_by_id(schema_id, &self.settings))
-            .retry(backoff())
-            .when(|e| e.retriable)
-            .await
-            .map_err(|e| call_error(&format!("schema {schema_id}"), &e))?;
+        let answer =
+            (|| get_schema_by_id(schema_id, &self.settings)).retry(backoff()).when(|e| e.retriable).await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(_) if self.refuses(schema_id).await => return Err(RegistryError::UnknownSchema(schema_id)),
+            Err(error) => return Err(call_error(&format!("schema {schema_id}"), &error)),
+        };
         Ok(self.schemas.learn(schema_id, &answer.schema)?)
+    }
+
+    /// Whether the registry answers, and that there is no schema `schema_id`.
+    async fn refuses(&self, schema_id: u32) -> bool {
+        let asked = reqwest::Client::new()
+            .get(format!("{}/schemas/ids/{schema_id}", self.url))
+            .timeout(CALL_TIMEOUT)
+            .send()
+            .await;
+        asked.is_ok_and(|answer| answer.status() == reqwest::StatusCode::NOT_FOUND)
     }
 
     /// Whether `schema` is registered under `subject`.

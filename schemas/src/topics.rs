@@ -125,10 +125,8 @@ fn in_sync(replication: i32) -> i32 {
 pub async fn missing_schemas(kafka: &KafkaConfig, registry: &Registry) -> Result<Vec<String>, TopicError> {
     let mut missing = Vec::new();
     for topic in TOPICS {
-        let name = kafka.topic(topic.name);
-        for record in topic.records {
-            let subject = topic.subject(&name, record.full_name);
-            if !registry.knows(&subject, record.schema).await? {
+        for (subject, schema) in topic.schemas(&kafka.topic(topic.name)) {
+            if !registry.knows(&subject, schema).await? {
                 missing.push(subject);
             }
         }
@@ -140,9 +138,7 @@ pub async fn missing_schemas(kafka: &KafkaConfig, registry: &Registry) -> Result
 pub async fn lax_subjects(kafka: &KafkaConfig, registry: &Registry) -> Result<Vec<String>, TopicError> {
     let mut lax = Vec::new();
     for topic in TOPICS {
-        let name = kafka.topic(topic.name);
-        for record in topic.records {
-            let subject = topic.subject(&name, record.full_name);
+        for (subject, _) in topic.schemas(&kafka.topic(topic.name)) {
             let level = registry.compatibility(&subject).await?;
             if level != FULL_TRANSITIVE {
                 lax.push(format!("{subject} ({level})"));

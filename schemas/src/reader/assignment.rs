@@ -3,6 +3,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use rdkafka::client::ClientContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext};
@@ -11,6 +12,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::portions::Portions;
 use super::watch::Fetched;
 use super::{Batch, OffsetKeeper};
 
@@ -27,7 +29,19 @@ pub(super) struct Shared {
     pub(super) rewind: AtomicBool,
     pub(super) paused: AtomicBool,
     pub(super) fatal: Mutex<Option<KafkaError>>,
+    portions: Mutex<Portions>,
     ready: AtomicBool,
+}
+
+impl Shared {
+    /// What is left of a limit of a batch.
+    pub(super) fn portion(&self, limit: usize) -> usize {
+        self.portions().of(limit)
+    }
+
+    fn portions(&self) -> MutexGuard<'_, Portions> {
+        self.portions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 impl Assignment {
@@ -64,12 +78,25 @@ impl Assignment {
         }
     }
 
+    /// Makes the next batches half as large: the effect of this one took too long.
+    pub fn halve_batches(&self) {
+        self.shared.portions().halve();
+    }
+
+    /// Says that the effect of a batch came about: halved batches grow again after some.
+    pub fn finished_batch(&self) {
+        self.shared.portions().finished();
+    }
+
     /// Drops everything under way and reads again from the committed offsets. The polling thread alone begins the
     /// new epoch, when it goes back: a batch of the new epoch never holds records polled before.
     pub fn rewind(&self) {
         self.shared.rewind.store(true, Ordering::Release);
     }
 }
+
+/// Rebalances wait for it.
+const BROKER_CALL: Duration = Duration::from_secs(5);
 
 pub(super) struct Context {
     shared: Arc<Shared>,
@@ -150,7 +177,7 @@ impl Context {
 
     /// Reads `partitions` from where they are to be started.
     fn begin(&self, consumer: &BaseConsumer<Self>, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
-        self.position(partitions)?;
+        self.position(consumer, partitions)?;
         consumer.assign(partitions)
     }
 
@@ -185,15 +212,35 @@ impl Context {
     }
 
     /// Fills in where to start, for readers that keep their offsets themselves.
-    fn position(&self, partitions: &mut TopicPartitionList) -> KafkaResult<()> {
+    fn position(
+        &self,
+        consumer: &BaseConsumer<Self>,
+        partitions: &mut TopicPartitionList,
+    ) -> KafkaResult<()> {
         let OffsetKeeper::Store(store) = &self.keeper else { return Ok(()) };
         let asked: Vec<(String, i32)> =
             partitions.elements().iter().map(|p| (p.topic().to_owned(), p.partition())).collect();
-        let offsets = store.next_offsets(&asked).map_err(|reason| {
+        let unreadable = |reason: String| {
             tracing::error!(event = "offsets unreadable", reason);
             KafkaError::ConsumerCommit(RDKafkaErrorCode::Fail)
-        })?;
-        for ((topic, partition), offset) in asked.iter().zip(offsets) {
+        };
+        let offsets = store.next_offsets(&asked).map_err(unreadable)?;
+        for ((topic, partition), mut offset) in asked.iter().zip(offsets) {
+            // Where brokers do not answer what is kept is right most likely; reading finds out.
+            let end = consumer.fetch_watermarks(topic, *partition, BROKER_CALL).ok().map(|(_, end)| end);
+            if let Some(end) = end.filter(|end| offset.is_some_and(|next| next > *end)) {
+                metrics::counter!("qafila_reader_lost_tails_total", "topic" => topic.clone()).increment(1);
+                tracing::error!(
+                    event = "topic has lost its tail",
+                    topic,
+                    partition,
+                    end,
+                    read_to = offset,
+                    advice = "publish the lost events again: qafila relay republish"
+                );
+                store.lower(topic, *partition, end).map_err(unreadable)?;
+                offset = Some(end);
+            }
             partitions.set_partition_offset(
                 topic,
                 *partition,
@@ -206,8 +253,6 @@ impl Context {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use rdkafka::message::{BorrowedMessage, Message, OwnedHeaders};
     use rdkafka::mocking::MockCluster;
     use rdkafka::producer::DefaultProducerContext;

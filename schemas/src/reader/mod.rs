@@ -9,6 +9,8 @@
 
 mod assignment;
 mod poll;
+mod portions;
+mod unknown_schemas;
 mod watch;
 
 use std::cell::Cell;
@@ -27,6 +29,7 @@ use tokio_util::sync::CancellationToken;
 pub use assignment::Assignment;
 use assignment::{Context, Shared};
 use poll::Poller;
+use unknown_schemas::UnknownSchemas;
 use watch::{AHEAD_KIB, AHEAD_RECORDS, LOOK_EVERY, Watch};
 
 use crate::catalogue::TOPICS;
@@ -67,6 +70,9 @@ pub enum OffsetKeeper {
 pub trait OffsetStore: Send + Sync {
     /// The next offset to read of each partition; `None` where nothing was read yet.
     fn next_offsets(&self, partitions: &[(String, i32)]) -> Result<Vec<Option<i64>>, String>;
+
+    /// Keeps `next` as the next offset to read of a partition, whatever is kept: the topic has lost its tail.
+    fn lower(&self, topic: &str, partition: i32, next: i64) -> Result<(), String>;
 }
 
 /// What a reader reads, and in which portions.
@@ -251,6 +257,7 @@ impl<T: Send + 'static> Reader<T> {
             consumer: Arc::clone(&consumer),
             shared: Arc::clone(&shared),
             registry: registry.clone(),
+            unknown_schemas: UnknownSchemas::new(registry.unknown_schema_grace()),
             runtime: Handle::current(),
             sender,
             stop: stop.clone(),

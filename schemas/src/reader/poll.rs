@@ -15,8 +15,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::assignment::{Context, Shared};
+use super::unknown_schemas::UnknownSchemas;
 use super::watch::{Fetched, Watch};
 use super::{Batch, Decode, Decoded, Item, OffsetKeeper, RawRecord, ReaderConfig, Span, undecodable};
+use crate::catalogue::TOPICS;
+use crate::dead_letter::Cause;
 use crate::registry::{Registry, RegistryError};
 use crate::writer::Placed;
 
@@ -35,6 +38,7 @@ pub(super) struct Poller<D: Decode> {
     pub(super) consumer: Arc<BaseConsumer<Context>>,
     pub(super) shared: Arc<Shared>,
     pub(super) registry: Registry,
+    pub(super) unknown_schemas: UnknownSchemas,
     pub(super) runtime: Handle,
     pub(super) sender: mpsc::Sender<Batch<D::Item>>,
     pub(super) stop: CancellationToken,
@@ -127,13 +131,18 @@ impl<D: Decode> Poller<D> {
     }
 
     fn is_due(&self, gathering: &Gathering<D::Item>) -> bool {
-        gathering.records >= self.config.max_records
-            || gathering.bytes >= self.config.max_bytes
+        gathering.records >= self.shared.portion(self.config.max_records)
+            || gathering.bytes >= self.shared.portion(self.config.max_bytes)
             || gathering.since.elapsed() >= self.config.max_age
     }
 
     fn take(&mut self, message: &BorrowedMessage<'_>, gathering: &mut Gathering<D::Item>) {
+        let began = Instant::now();
         let Some(outcome) = self.decode_known(message) else { return };
+        // A schema was waited for: what was gathered waits no longer for that.
+        if began.elapsed() > self.config.max_age {
+            gathering.since = Instant::now();
+        }
         let topic = self.topics.iter().position(|t| t == message.topic()).unwrap_or_default();
         let placed = Placed { partition: message.partition(), offset: message.offset() };
         gathering.cover(topic, placed);
@@ -141,43 +150,96 @@ impl<D: Decode> Poller<D> {
         gathering.bytes += message.payload().map_or(0, <[u8]>::len);
         match outcome {
             Decoded::Item(value) => {
+                self.unknown_schemas.has_read();
                 let record = D::KEEPS_RECORDS.then(|| Box::new(RawRecord::of(message)));
                 gathering.batch.items.push(Item { topic, placed, record, value });
             }
             Decoded::Bad(cause) => {
                 gathering.batch.bad.push(RawRecord::of(message).into_dead_letter(placed, cause));
             }
-            Decoded::Ignored | Decoded::UnknownSchema(_) => {}
+            Decoded::UnknownSchema(schema_id) => {
+                self.unknown_schemas.give_up();
+                gathering
+                    .batch
+                    .bad
+                    .push(RawRecord::of(message).into_dead_letter(placed, unknown_schema(schema_id)));
+            }
+            Decoded::Ignored => {}
         }
     }
 
-    /// Decodes, fetching schemas as needed. A registry that is down stops the reader here until it is back.
+    /// Decodes, fetching schemas as needed. A registry that is down stops the reader here until it is back. One that answers and does not
+    /// know the schema does so for the grace period, and as long as it does not know our own schemas either; none once we are to stop.
     fn decode_known(&mut self, message: &BorrowedMessage<'_>) -> Option<Decoded<D::Item>> {
         loop {
             let schema_id = match self.decode.decode(message) {
                 Decoded::UnknownSchema(id) => id,
                 outcome => return Some(outcome),
             };
-            match self.runtime.block_on(self.registry.learn(schema_id)) {
-                Ok(()) => {}
+            if self.unknown_schemas.is_given_up(schema_id, Instant::now()) {
+                return Some(Decoded::UnknownSchema(schema_id));
+            }
+            let error = match self.runtime.block_on(self.registry.learn(schema_id)) {
+                Ok(()) => {
+                    self.unknown_schemas.forget(Some(schema_id));
+                    continue;
+                }
                 Err(RegistryError::Codec(error)) => {
                     return Some(Decoded::Bad(undecodable(&error.to_string())));
                 }
-                Err(error @ RegistryError::Call { .. }) => {
-                    metrics::counter!("qafila_registry_failures_total").increment(1);
-                    tracing::warn!(event = "schema not available", schema_id, error = %error);
-                    if self.stop.is_cancelled() {
-                        return None;
-                    }
-                    self.pause();
+                Err(error) => error,
+            };
+            let is_unknown = matches!(error, RegistryError::UnknownSchema(_));
+            if is_unknown
+                && self.unknown_schemas.is_over(schema_id, Instant::now())
+                && self.is_our_registry(message.topic())
+            {
+                self.unknown_schemas.give_up_schema(schema_id, Instant::now());
+                return Some(Decoded::UnknownSchema(schema_id));
+            }
+            metrics::counter!("qafila_registry_failures_total").increment(1);
+            tracing::warn!(event = "schema not available", schema_id, topic = message.topic(),
+                partition = message.partition(), offset = message.offset(), error = %error);
+            if self.stop.is_cancelled() {
+                return None;
+            }
+            self.pause();
+        }
+    }
+
+    /// Whether the registry knows all schemas that we may write to a topic.
+    fn is_our_registry(&self, topic: &str) -> bool {
+        let place = self.topics.iter().position(|name| name == topic);
+        let name = place.and_then(|place| self.config.topics.get(place));
+        let Some(known) = TOPICS.iter().find(|known| Some(known.name) == name.map(String::as_str)) else {
+            return false;
+        };
+        let knows_all = async {
+            for (subject, schema) in known.schemas(topic) {
+                if !self.registry.knows(&subject, schema).await? {
+                    return Ok(false);
                 }
             }
-        }
+            Ok::<_, RegistryError>(true)
+        };
+        self.runtime.block_on(knows_all).unwrap_or(false)
     }
 
     /// Hands a batch over; while there is no room the partitions are paused and polling goes on, or the
     /// group would evict us. False once nobody listens.
     fn hand_over(&mut self, mut due: Gathering<D::Item>) -> bool {
+        if !self.unknown_schemas.may_leave(due.batch.items.len()) {
+            metrics::counter!("qafila_reader_unknown_schema_batches_total", "group" => self.config.group.clone())
+                .increment(1);
+            tracing::error!(
+                event = "no record of a batch has a schema that the registry knows",
+                group = self.config.group,
+                records = due.records
+            );
+            self.unknown_schemas.forget(None);
+            self.shared.rewind.store(true, Ordering::Release);
+            return true;
+        }
         due.batch.spans = due.spans(&self.topics);
         due.batch.group = self.consumer.group_metadata();
         let sender = self.sender.clone();
@@ -283,6 +345,12 @@ impl<D: Decode> Poller<D> {
 fn has_lost_the_coordinator(error: &KafkaError) -> bool {
     let code = error.rdkafka_error_code();
     matches!(code, Some(RDKafkaErrorCode::NotCoordinator | RDKafkaErrorCode::CoordinatorNotAvailable))
+}
+
+/// The cause of a record whose schema nobody knows.
+fn unknown_schema(schema_id: u32) -> Cause {
+    let detail = format!("the schema registry knows no schema {schema_id}");
+    Cause { code: "unknown_schema", detail, path: None, merchant: None }
 }
 
 impl<T> Gathering<T> {

@@ -12,7 +12,7 @@ use qafila_projections::oltp::merge::publish::{FactProducer, FactRecord};
 use qafila_proving::totals::each_record;
 use qafila_proving::world::World;
 use qafila_schemas::catalogue::{
-    CUSTOMERS, MERCHANT_EVENTS, OBSERVATIONS, ORDERS, PRODUCTS, RECONCILIATION_RUNS,
+    CUSTOMERS, MERCHANT_EVENTS, OBSERVATIONS, ORDERS, PRODUCTS, RECONCILIATION_RUNS, STORES,
 };
 use qafila_schemas::contract::Contract;
 use qafila_schemas::headers::{self, CloudEvent};
@@ -190,6 +190,73 @@ fn a_registry_that_is_down_holds_the_reader_up_and_costs_nothing() {
         while !seen.is_all() {
             seen.take(&next(&mut reader).await?)?;
         }
+        Ok(())
+    });
+}
+
+/// Reads text, but where it names a schema id: `unknown <id>`.
+struct Naming;
+
+impl Decode for Naming {
+    type Item = String;
+
+    fn decode(&mut self, message: &BorrowedMessage<'_>) -> Decoded<String> {
+        let text = String::from_utf8_lossy(message.payload().unwrap_or_default());
+        match text.strip_prefix("unknown ").and_then(|id| id.parse().ok()) {
+            Some(id) => Decoded::UnknownSchema(id),
+            None => Decoded::Item(text.into_owned()),
+        }
+    }
+}
+
+#[test]
+fn a_record_whose_schema_nobody_knows_is_given_up_after_a_while_but_never_a_whole_batch() {
+    run(async {
+        let (world, topic) = (world().await?, STORES.name);
+        let registry = world.registry()?.with_unknown_schema_grace(Duration::from_secs(2));
+        let config = ReaderConfig {
+            group: "reading-unknown".into(),
+            slot: "one".into(),
+            topics: vec![topic.into()],
+            max_records: 100,
+            max_bytes: 1 << 20,
+            max_age: Duration::from_millis(200),
+            fetch_min_bytes: 1,
+            offsets: OffsetKeeper::Broker,
+        };
+        let name = world.kafka()?.topic(topic);
+        let writer = TopicWriter::new(&world.kafka()?, 5)?;
+        let record = |text: &str| Outgoing {
+            topic: name.clone(),
+            key: "one key".into(),
+            value: Some(text.to_owned().into_bytes()),
+            headers: OwnedHeaders::new(),
+        };
+        writer.write_all(vec![record("first"), record("unknown 2000000001"), record("last")]).await?;
+        let mut reader = Reader::start(&world.kafka()?, &registry, config, Naming)?;
+        let (mut read, mut given_up) = (Vec::new(), Vec::new());
+        while read.len() < 2 || given_up.is_empty() {
+            let batch = next(&mut reader).await?;
+            reader.assignment().commit(&batch);
+            read.extend(batch.items.into_iter().map(|item| item.value));
+            given_up.extend(batch.bad.into_iter().map(|letter| letter.cause.code));
+        }
+        ensure!(read == ["first", "last"] && given_up == ["unknown_schema"], "{read:?} {given_up:?}");
+        let many: Vec<Outgoing> =
+            (0..50).map(|n| record(&format!("unknown {}", 2_000_000_002 + n % 2))).collect();
+        writer.write_all(many).await?;
+        // Some grace periods: the first few may be taken for bad ones.
+        let until = Instant::now() + Duration::from_secs(15);
+        let mut given_up = 0;
+        while let Ok(batch) = tokio::time::timeout_at(until.into(), reader.next()).await {
+            let batch = batch?;
+            given_up += batch.bad.len();
+            reader.assignment().commit(&batch);
+        }
+        ensure!(given_up <= 10, "{given_up} of 50 were given up");
+        // Once one can be read, those before it go.
+        writer.write_all(vec![record("good")]).await?;
+        while !next(&mut reader).await?.items.iter().any(|item| item.value == "good") {}
         Ok(())
     });
 }
