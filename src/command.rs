@@ -8,8 +8,9 @@ use qafila_schemas::topics;
 use crate::config::{Config, ConfigError};
 use crate::dlq::DlqCommand;
 use crate::reconcile::ReconcileArgs;
+use crate::republish::RelayCommand;
 use crate::verify::VerifyArgs;
-use crate::{dlq, doctor, migrate, reconcile, roles, verify};
+use crate::{dlq, doctor, migrate, reconcile, republish, roles, verify};
 
 /// Qafila: a Salla merchant's business in Kafka, PostgreSQL and ClickHouse.
 #[derive(Parser)]
@@ -26,7 +27,11 @@ enum Command {
     /// Serves HTTP.
     Gateway,
     /// Carries events from the event store to Kafka.
-    Relay,
+    Relay {
+        /// What else; it relays where nothing is named.
+        #[command(subcommand)]
+        command: Option<RelayCommand>,
+    },
     /// Reads from Salla.
     Ingest,
     /// Builds read models.
@@ -91,7 +96,10 @@ pub async fn run(cli: Cli) -> anyhow::Result<()> {
     match cli.command {
         Command::All => roles::all(config).await,
         Command::Gateway => roles::gateway(config).await,
-        Command::Relay => roles::relay(config).await,
+        Command::Relay { command: None } => roles::relay(config).await,
+        Command::Relay { command: Some(RelayCommand::Republish(args)) } => {
+            republish::run(&config, args).await
+        }
         Command::Ingest => roles::ingest(config).await,
         Command::Project { which } => roles::project(config, which).await,
         Command::Migrate => migrate::run(&config).await,

@@ -8,6 +8,7 @@ pub mod logging;
 pub mod migrate;
 pub mod preflight;
 pub mod reconcile;
+pub mod republish;
 pub mod roles;
 pub mod stored;
 pub mod verify;

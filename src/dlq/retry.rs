@@ -129,11 +129,8 @@ async fn again(
         return Ok(true);
     };
     record.headers = park::released(record.headers, &consumer);
-    let opened = park::open(parked, &consumer, &entity, record, |mut records| async move {
-        // What was missing may be among those that waited.
-        records.sort_by_key(|record| headers::number(&record.headers, headers::SEQUENCE));
-        writer.write_all(records).await.map_err(Unfreed::from)
-    });
+    let write = |records| async { writer.write_all(records).await.map_err(Unfreed::from) };
+    let opened = park::open(parked, &consumer, &entity, Some(record), write);
     match opened.await.with_context(|| format!("letting {entity} go at {consumer}"))? {
         Opened::Free(0) => {}
         Opened::Free(freed) => println!("  and {freed} records that waited behind it"),

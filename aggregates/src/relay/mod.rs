@@ -11,10 +11,9 @@ use std::time::Duration;
 
 use qafila_schemas::contract::Contract;
 use sqlx::PgPool;
-use sqlx::postgres::PgListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use crate::commands::WAKE_CHANNEL;
 use outbox::{Outbox, OutboxError, StoredEvent};
 use publisher::{PublishError, Publisher};
 
@@ -37,9 +36,15 @@ pub enum RelayError {
 }
 
 /// Runs until `shutdown`: active while it holds the lock, else standing by.
-pub async fn run(pool: PgPool, contract: Contract, shutdown: CancellationToken) {
+/// `wake_ups` are those of [`EVENTS`](crate::wake::EVENTS).
+pub async fn run(
+    pool: PgPool,
+    contract: Contract,
+    mut wake_ups: mpsc::Receiver<String>,
+    shutdown: CancellationToken,
+) {
     while !shutdown.is_cancelled() {
-        match active(&pool, &contract, &shutdown).await {
+        match active(&pool, &contract, &mut wake_ups, &shutdown).await {
             Ok(()) => {}
             Err(error) => {
                 metrics::counter!("qafila_relay_failures_total").increment(1);
@@ -54,13 +59,39 @@ pub async fn run(pool: PgPool, contract: Contract, shutdown: CancellationToken) 
     }
 }
 
+/// Publishes events once more that were published before, from position `first` on, and says how many; `is_dry` only counts them. For a Kafka
+/// that lost its tail: consumers drop what they have, by `ce_id` and sequence. The relay may run meanwhile.
+pub async fn republish(
+    pool: &PgPool,
+    contract: &Contract,
+    first: i64,
+    is_dry: bool,
+    mut progress: impl FnMut(&StoredEvent, u64),
+) -> Result<u64, RelayError> {
+    let publisher = Publisher::start(contract).await?;
+    let (mut count, mut last) = (0, None);
+    loop {
+        let events = outbox::published(pool, first, last.as_ref(), BATCH).await?;
+        let Some(event) = events.last() else { return Ok(count) };
+        if !is_dry {
+            publisher.publish(&events).await?;
+        }
+        count += events.len() as u64;
+        progress(event, count);
+        last = events.into_iter().next_back();
+    }
+}
+
 /// Takes the lock and relays until it is lost; returns at once where another relay holds it. The producer
 /// lives no longer than the lock.
-async fn active(pool: &PgPool, contract: &Contract, shutdown: &CancellationToken) -> Result<(), RelayError> {
+async fn active(
+    pool: &PgPool,
+    contract: &Contract,
+    wake_ups: &mut mpsc::Receiver<String>,
+    shutdown: &CancellationToken,
+) -> Result<(), RelayError> {
     let Some(mut outbox) = Outbox::take_lock(pool).await? else { return Ok(()) };
     let publisher = Publisher::start(contract).await?;
-    let mut wake = PgListener::connect_with(pool).await.map_err(OutboxError::from)?;
-    wake.listen(WAKE_CHANNEL).await.map_err(OutboxError::from)?;
     tracing::info!(event = "relay active");
     metrics::gauge!("qafila_relay_active").set(1.0);
     while !shutdown.is_cancelled() {
@@ -73,7 +104,8 @@ async fn active(pool: &PgPool, contract: &Contract, shutdown: &CancellationToken
         }
         let pause = if outbox.is_behind().await? { BEHIND } else { IDLE };
         tokio::select! {
-            _ = tokio::time::timeout(pause, wake.recv()) => {}
+            () = tokio::time::sleep(pause) => {}
+            Some(_) = wake_ups.recv() => {}
             () = shutdown.cancelled() => {}
         }
     }

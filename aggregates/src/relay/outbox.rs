@@ -122,6 +122,32 @@ impl Outbox {
     }
 }
 
+/// Events that were published before, from `first` (their position) on, those behind `after` (their transaction and position), at most
+/// `limit`, in the order of the outbox.
+pub async fn published(
+    pool: &PgPool,
+    first: i64,
+    after: Option<&StoredEvent>,
+    limit: i64,
+) -> Result<Vec<StoredEvent>, OutboxError> {
+    let (tx, position) = after.map_or(("0", 0), |event| (event.tx.as_str(), event.position));
+    let rows = sqlx::query(
+        "SELECT aggregate_type, aggregate_id, sequence, event_type, payload::text, timestamp, tx::text, position
+         FROM events
+         WHERE position >= $1 AND (tx, position) > ($2::text::xid8, $3)
+             AND (tx, position) <= (SELECT tx, position FROM relay_cursor WHERE name = 'events')
+         ORDER BY events.tx, events.position
+         LIMIT $4",
+    )
+    .bind(first)
+    .bind(tx)
+    .bind(position)
+    .bind(limit)
+    .fetch_all(pool)
+    .await?;
+    Ok(rows.iter().map(stored_event).collect::<Result<_, _>>()?)
+}
+
 fn stored_event(row: &PgRow) -> Result<StoredEvent, sqlx::Error> {
     let stored_at: chrono::DateTime<chrono::Utc> = row.try_get(5)?;
     Ok(StoredEvent {

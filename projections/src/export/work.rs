@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::report::Selection;
 use crate::oltp::ProjectionError;
 use crate::oltp::completeness::{self, Complete};
-use crate::oltp::events::Fold;
+use crate::oltp::follow::Fold;
 
 /// A lease lasts so long without being renewed.
 pub const LEASE: Duration = Duration::from_secs(15);

@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{mail_queue, waiting};
-use crate::oltp::events::{Fold, follow_events};
+use crate::oltp::events::follow_events;
+use crate::oltp::follow::Fold;
 use crate::oltp::scope::{IS_THERE, for_merchant};
 use crate::oltp::{OltpRole, ProjectionError};
 

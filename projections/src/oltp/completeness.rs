@@ -8,7 +8,7 @@ use qafila_schemas::records::sync::Completeness;
 use sqlx::{FromRow, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
-use super::events::Fold;
+use super::follow::Fold;
 use super::records::follow_records;
 use super::scope::for_merchant;
 use super::{OltpRole, ProjectionError};
@@ -21,6 +21,8 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
 struct Statements;
 
 impl Fold<Completeness> for Statements {
+    const LAST_OF_KEY_COUNTS: bool = true;
+
     async fn fold(&self, connection: &mut PgConnection, said: &Completeness) -> Result<(), ProjectionError> {
         for one in &said.resources {
             sqlx::query(

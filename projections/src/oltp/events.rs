@@ -1,50 +1,23 @@
-//! Projections of aggregate events: an event is applied only if its sequence is the next one; repeats are
-//! dropped; rows and offsets move in one transaction. What cannot be applied (a gap before it, a value Postgres
-//! refuses) is set aside, so that one aggregate never stops the others of its partition (ARCHITECTURE §7.3).
+//! Projections of aggregate events: an event is applied only if its sequence is the next one; repeats are dropped. One that comes before
+//! another of its aggregate waits until that one comes.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use qafila_schemas::catalogue::{EXPORT_EVENTS, MERCHANT_EVENTS, SYNC_JOB_EVENTS, Topic};
-use qafila_schemas::dead_letter::{Cause, DeadLetter, DeadLetters};
+use qafila_schemas::dead_letter::DeadLetters;
 use qafila_schemas::events::{
     DecodeEvents, EventDecoders, EventRecord, ExportEventDecoders, MerchantEventDecoders,
     SyncJobEventDecoders,
 };
-use qafila_schemas::reader::{Batch, Item, OffsetKeeper, Reader, ReaderConfig};
-use sqlx::{Acquire, PgConnection, PgPool};
+use qafila_schemas::reader::{OffsetKeeper, Reader, ReaderConfig};
+use sqlx::PgConnection;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::offsets::{self, ProjectionOffsets};
+use super::follow::{Fold, Turn, follow};
+use super::offsets::ProjectionOffsets;
 use super::{OltpRole, ProjectionError, exports, merchants, park, sync_jobs};
-
-const PAUSE: Duration = Duration::from_millis(300);
-
-/// Folds one record into a read model, within the batch's transaction.
-pub(crate) trait Fold<T>: Send + Sync + 'static {
-    /// Applies `record`.
-    fn fold(
-        &self,
-        connection: &mut PgConnection,
-        record: &T,
-    ) -> impl Future<Output = Result<(), ProjectionError>> + Send;
-
-    /// Locks the rows that a batch's records change, in one order for all who change them: two that lock in the order of their records
-    /// would wait for each other. Nothing where nobody else changes them.
-    fn lock(
-        &self,
-        _connection: &mut PgConnection,
-        _records: &[&T],
-    ) -> impl Future<Output = Result<(), sqlx::Error>> + Send {
-        std::future::ready(Ok(()))
-    }
-
-    /// What later records wait behind, in order, where this one is set aside; nothing where their order does not matter.
-    fn waits_behind(&self, _record: &T) -> Option<Uuid> {
-        None
-    }
-}
 
 /// How the events of one type of aggregate change its read model, which has the sequence applied last in its
 /// column `sequence`.
@@ -66,24 +39,36 @@ pub(super) trait EventFold<E>: Send + Sync + 'static {
 /// Keeps the events of each aggregate in sequence.
 struct InSequence<F>(F);
 
+impl<F> InSequence<F> {
+    /// The sequence that was applied last to the record's aggregate.
+    async fn at<E: Send + Sync>(
+        &self,
+        connection: &mut PgConnection,
+        record: &EventRecord<E>,
+    ) -> Result<i64, sqlx::Error>
+    where
+        F: EventFold<E>,
+    {
+        let at: Option<i64> =
+            sqlx::query_scalar(&format!("SELECT sequence FROM {} WHERE {} = $1", F::TABLE, F::ID))
+                .bind(record.aggregate_id)
+                .fetch_optional(connection)
+                .await?;
+        Ok(at.unwrap_or(0))
+    }
+}
+
 impl<E: Send + Sync, F: EventFold<E>> Fold<EventRecord<E>> for InSequence<F> {
     async fn fold(
         &self,
         connection: &mut PgConnection,
         record: &EventRecord<E>,
     ) -> Result<(), ProjectionError> {
-        let aggregate = record.aggregate_id;
-        let at: Option<i64> =
-            sqlx::query_scalar(&format!("SELECT sequence FROM {} WHERE {} = $1", F::TABLE, F::ID))
-                .bind(aggregate)
-                .fetch_optional(&mut *connection)
-                .await?;
-        let at = at.unwrap_or(0);
-        if record.sequence <= at {
-            return Ok(());
-        }
-        if record.sequence > at + 1 {
-            return Err(ProjectionError::Gap { aggregate, at, given: record.sequence });
+        let (aggregate, at) = (record.aggregate_id, self.at(&mut *connection, record).await?);
+        match turn(at, record.sequence) {
+            Turn::Repeat => return Ok(()),
+            Turn::Later => return Err(ProjectionError::Gap { aggregate, at, given: record.sequence }),
+            Turn::Next => {}
         }
         if let Some(event) = &record.event {
             self.0.apply(connection, aggregate, event).await?;
@@ -107,6 +92,22 @@ impl<E: Send + Sync, F: EventFold<E>> Fold<EventRecord<E>> for InSequence<F> {
 
     fn waits_behind(&self, record: &EventRecord<E>) -> Option<Uuid> {
         Some(record.aggregate_id)
+    }
+
+    async fn turn(
+        &self,
+        connection: &mut PgConnection,
+        record: &EventRecord<E>,
+    ) -> Result<Turn, sqlx::Error> {
+        Ok(turn(self.at(connection, record).await?, record.sequence))
+    }
+}
+
+fn turn(at: i64, sequence: i64) -> Turn {
+    match sequence - at {
+        ..=0 => Turn::Repeat,
+        1 => Turn::Next,
+        _ => Turn::Later,
     }
 }
 
@@ -159,7 +160,10 @@ where
     D::Event: Sync,
     F: EventFold<D::Event>,
 {
-    follow_events::<D>(role, projection, topic, InSequence(fold), shutdown).await
+    let healing = park::heal(role.pool.clone(), projection, role.contract.writer()?, shutdown.clone());
+    let following = follow_events::<D>(role, projection, topic, InSequence(fold), shutdown);
+    let ((), followed) = tokio::join!(healing, following);
+    followed
 }
 
 /// Folds the events of a topic, in the order of each aggregate.
@@ -190,85 +194,14 @@ where
     follow(&role.pool, projection, reader, dead_letters, fold, shutdown).await
 }
 
-/// Applies batch after batch; a failure is tried again from the stored offsets.
-pub(super) async fn follow<T: Send + Sync + 'static>(
-    pool: &PgPool,
-    projection: &'static str,
-    mut reader: Reader<T>,
-    dead_letters: DeadLetters,
-    fold: impl Fold<T>,
-    shutdown: CancellationToken,
-) -> Result<(), ProjectionError> {
-    loop {
-        let mut batch = tokio::select! {
-            batch = reader.next() => batch?,
-            () = shutdown.cancelled() => return Ok(()),
-        };
-        if let Err(error) = apply(pool, projection, &mut batch, &fold, &dead_letters).await {
-            metrics::counter!("qafila_projection_failures_total", "projection" => projection).increment(1);
-            tracing::warn!(event = "projection interrupted", projection, error = %error);
-            reader.assignment().rewind();
-            tokio::time::sleep(PAUSE).await;
-        }
-    }
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-async fn apply<T: Sync>(
-    pool: &PgPool,
-    projection: &str,
-    batch: &mut Batch<T>,
-    fold: &impl Fold<T>,
-    dead_letters: &DeadLetters,
-) -> Result<(), ProjectionError> {
-    let mut transaction = pool.begin().await?;
-    if !offsets::advance(&mut transaction, projection, &batch.spans).await? {
-        // A batch under way was committed after a rebalance had read its offsets. Dropping this one would skip what
-        // it holds beyond them, so everything is read again from where they are now.
-        transaction.rollback().await?;
-        return Err(ProjectionError::Overtaken);
+    #[test]
+    fn only_the_event_behind_the_last_one_is_next() {
+        let turns = [0, 1, 3, 4, 5, 6, 90].map(|sequence| turn(4, sequence));
+        let (repeat, next, later) = (Turn::Repeat, Turn::Next, Turn::Later);
+        assert_eq!(turns, [repeat, repeat, repeat, repeat, next, later, later]);
     }
-    let records: Vec<&T> = batch.items.iter().map(|item| &item.value).collect();
-    fold.lock(&mut transaction, &records).await?;
-    for item in &mut batch.items {
-        let entity = fold.waits_behind(&item.value).map(|entity| entity.to_string());
-        if let (Some(entity), Some(record)) = (&entity, &item.record)
-            && park::take(&mut transaction, projection, entity, item.placed, record).await?
-        {
-            continue;
-        }
-        let mut savepoint = transaction.begin().await?;
-        match fold.fold(&mut savepoint, &item.value).await {
-            Ok(()) => savepoint.commit().await?,
-            Err(error) => {
-                savepoint.rollback().await?;
-                if let (Some(entity), Some(record), ProjectionError::Gap { .. }) =
-                    (&entity, &item.record, &error)
-                    && park::take_back(&mut transaction, projection, entity, item.placed, record).await?
-                {
-                    continue;
-                }
-                let letter = set_aside(item, error)?;
-                if let Some(entity) = entity {
-                    park::close(&mut transaction, projection, &entity, letter.cause.code).await?;
-                }
-                batch.bad.push(letter);
-            }
-        }
-    }
-    dead_letters.write(std::mem::take(&mut batch.bad)).await?;
-    Ok(transaction.commit().await?)
-}
-
-/// The dead letter of a record that will never apply; the error back where trying again may help.
-fn set_aside<T>(item: &mut Item<T>, error: ProjectionError) -> Result<DeadLetter, ProjectionError> {
-    let code = match &error {
-        ProjectionError::Gap { .. } => "out_of_sequence",
-        error if error.is_data_error() => "unprojectable",
-        _ => return Err(error),
-    };
-    let Some(record) = item.record.take() else { return Err(error) };
-    tracing::warn!(event = "record set aside", topic = record.topic, offset = item.placed.offset, error = %error);
-    let merchant = record.merchant().map(|id| id.to_string());
-    let cause = Cause { code, detail: error.to_string(), path: None, merchant };
-    Ok(record.into_dead_letter(item.placed, cause))
 }

@@ -6,6 +6,7 @@ pub mod completeness;
 pub mod customers;
 pub mod events;
 pub mod exports;
+pub(crate) mod follow;
 pub mod merchants;
 pub mod merge;
 pub mod offsets;
@@ -25,7 +26,7 @@ use qafila_schemas::contract::Contract;
 use qafila_schemas::reader::ReadError;
 use qafila_schemas::registry::RegistryError;
 use qafila_schemas::writer::WriteError;
-use rdkafka::error::KafkaError;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -76,6 +77,27 @@ pub enum ProjectionError {
 }
 
 impl ProjectionError {
+    /// Whether it is the record that cannot be applied, and trying it again at once changes nothing.
+    fn costs_its_record(&self) -> bool {
+        matches!(self, Self::Gap { .. }) || self.is_data_error()
+    }
+
+    /// Whether Kafka took longer than a transaction may take: its coordinator then fences off the producer.
+    fn is_too_slow(&self) -> bool {
+        let Self::Publish(error) = self else { return false };
+        matches!(
+            error.rdkafka_error_code(),
+            Some(
+                RDKafkaErrorCode::OperationTimedOut
+                    | RDKafkaErrorCode::MessageTimedOut
+                    | RDKafkaErrorCode::RequestTimedOut
+                    | RDKafkaErrorCode::InvalidProducerEpoch
+                    | RDKafkaErrorCode::Fenced
+                    | RDKafkaErrorCode::InvalidTransactionalState
+            )
+        )
+    }
+
     /// Whether the database refuses a value (SQLSTATE class 22), or one that is too large for it (class 54), or holds a row that cannot be
     /// read, so that trying again changes nothing.
     pub(crate) fn is_data_error(&self) -> bool {

@@ -35,6 +35,14 @@ impl OffsetStore for ProjectionOffsets {
         };
         self.runtime.block_on(read).map_err(|error| error.to_string())
     }
+
+    fn lower(&self, topic: &str, partition: i32, next: i64) -> Result<(), String> {
+        let lowered = sqlx::query(
+            "UPDATE projection_offsets SET next_offset = $4 WHERE projection = $1 AND topic = $2 AND partition = $3",
+        );
+        let lowered = lowered.bind(self.projection).bind(topic).bind(partition).bind(next);
+        self.runtime.block_on(lowered.execute(&self.pool)).map(drop).map_err(|error| error.to_string())
+    }
 }
 
 /// Moves the offsets past `spans` within the caller's transaction. False where they are already beyond the start of one:

@@ -1,20 +1,28 @@
-//! The park: events of an aggregate of which an earlier one was set aside wait here, in order, until that one is retried or dropped
-//! (ARCHITECTURE §7.3). Only sequences need it: observations converge in whatever order they come.
+//! The park: events of an aggregate of which an earlier one was set aside or is missing wait here, in order, until that one is retried or
+//! comes (ARCHITECTURE §7.3). Only sequences need it: observations converge in whatever order they come.
 
+use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use qafila_schemas::dead_letter::header;
 use qafila_schemas::headers;
 use qafila_schemas::reader::RawRecord;
-use qafila_schemas::writer::{Outgoing, Placed};
+use qafila_schemas::writer::{Outgoing, Placed, TopicWriter, WriteError};
 use rdkafka::message::{Headers, OwnedHeaders};
 use sqlx::types::Json;
 use sqlx::{FromRow, PgConnection, PgPool};
+use tokio_util::sync::CancellationToken;
 
 /// A consumer that runs applies what was let go within that.
 const FOLLOWED_WITHIN: Duration = Duration::from_secs(30);
 const LOOK: Duration = Duration::from_millis(50);
+/// How often entities are looked for whose missing record has come.
+const HEAL_INTERVAL: Duration = Duration::from_secs(5);
+/// Cause of an entity whose missing record has come.
+const FILLED: &str = "filled";
+/// Cause of an entity that is being let go.
+const OPENING: &str = "opening";
 
 #[derive(FromRow)]
 struct Parked {
@@ -58,19 +66,23 @@ pub(super) async fn close(
     .map(drop)
 }
 
-/// Parks a record where its entity waits; false where it does not, or where this very record was let go. Holds the entity's row, so that
-/// nobody lets it go meanwhile.
-pub(super) async fn take(
+/// Which of `entities` wait. Holds their rows, so that nobody lets them go meanwhile.
+pub(super) async fn waiting_among(
     connection: &mut PgConnection,
     consumer: &str,
-    entity: &str,
-    placed: Placed,
-    record: &RawRecord,
-) -> Result<bool, sqlx::Error> {
-    if is_released(record, consumer) {
-        return Ok(false);
+    entities: HashSet<String>,
+) -> Result<HashSet<String>, sqlx::Error> {
+    if entities.is_empty() {
+        return Ok(entities);
     }
-    put(connection, consumer, entity, placed, record).await
+    let waiting: Vec<String> = sqlx::query_scalar(
+        "SELECT entity FROM parked_entities WHERE consumer = $1 AND entity = ANY($2) ORDER BY entity FOR SHARE",
+    )
+    .bind(consumer)
+    .bind(entities.into_iter().collect::<Vec<_>>())
+    .fetch_all(connection)
+    .await?;
+    Ok(waiting.into_iter().collect())
 }
 
 /// Parks a record that was let go and that an earlier one is still missing for; false where its entity does not wait.
@@ -81,25 +93,21 @@ pub(super) async fn take_back(
     placed: Placed,
     record: &RawRecord,
 ) -> Result<bool, sqlx::Error> {
-    Ok(is_released(record, consumer) && put(connection, consumer, entity, placed, record).await?)
+    let waits = !waiting_among(connection, consumer, HashSet::from([entity.to_owned()])).await?.is_empty();
+    if waits {
+        put(connection, consumer, entity, placed, record).await?;
+    }
+    Ok(waits)
 }
 
-async fn put(
+/// Parks a record.
+pub(super) async fn put(
     connection: &mut PgConnection,
     consumer: &str,
     entity: &str,
     placed: Placed,
     record: &RawRecord,
-) -> Result<bool, sqlx::Error> {
-    let waits: Option<i32> =
-        sqlx::query_scalar("SELECT 1 FROM parked_entities WHERE consumer = $1 AND entity = $2 FOR SHARE")
-            .bind(consumer)
-            .bind(entity)
-            .fetch_optional(&mut *connection)
-            .await?;
-    if waits.is_none() {
-        return Ok(false);
-    }
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO parked_records (consumer, entity, topic, partition, \"offset\", key, value, headers)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
@@ -115,7 +123,23 @@ async fn put(
     .execute(connection)
     .await?;
     metrics::counter!("qafila_records_parked_total", "consumer" => consumer.to_owned()).increment(1);
-    Ok(true)
+    Ok(())
+}
+
+/// Notes that the record came which those of an entity wait for: [`heal`] lets them go.
+pub(super) async fn filled(
+    connection: &mut PgConnection,
+    consumer: &str,
+    entity: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE parked_entities SET cause = $3 WHERE consumer = $1 AND entity = $2 AND cause <> $4")
+        .bind(consumer)
+        .bind(entity)
+        .bind(FILLED)
+        .bind(OPENING)
+        .execute(connection)
+        .await
+        .map(drop)
 }
 
 /// Records that wait, by consumer and entity.
@@ -141,14 +165,14 @@ pub enum Opened {
     NotFollowed,
 }
 
-/// Lets an entity go. `write` is given what waits, in order, and says once Kafka has it where it stands; `first` goes before it. The
-/// entity stays closed until the consumer has applied that, because later records that stand before it on the topic must wait, too;
-/// what comes to wait meanwhile follows.
+/// Lets an entity go. `write` is given what waits, in the order of its sequences, and says once Kafka has it where it stands; `first` goes
+/// with it. The entity stays closed until the consumer has applied that, because later records that stand before it on the topic must wait,
+/// too; what comes to wait meanwhile follows.
 pub async fn open<E, F>(
     pool: &PgPool,
     consumer: &str,
     entity: &str,
-    first: Outgoing,
+    first: Option<Outgoing>,
     mut write: impl FnMut(Vec<Outgoing>) -> F,
 ) -> Result<Opened, E>
 where
@@ -156,7 +180,7 @@ where
     F: Future<Output = Result<Vec<Placed>, E>>,
 {
     let closed = closed_at(pool, consumer, entity).await?;
-    let (mut records, mut freed, mut has_written) = (vec![first], 0, false);
+    let (mut records, mut freed, mut has_written) = (Vec::from_iter(first), 0, false);
     loop {
         let mut transaction = pool.begin().await?;
         lock(&mut transaction, consumer, entity).await?;
@@ -174,6 +198,7 @@ where
         }
         freed += waiting.len();
         records.extend(waiting.into_iter().map(|row| row.released(consumer)));
+        records.sort_by_key(|record| headers::number(&record.headers, headers::SEQUENCE));
         let topic = records[0].topic.clone();
         let placed = write(std::mem::take(&mut records)).await?;
         transaction.commit().await?;
@@ -182,6 +207,62 @@ where
             return Ok(Opened::NotFollowed);
         }
     }
+}
+
+/// Lets those entities of `consumer` go whose missing record has come, until `shutdown`.
+pub(super) async fn heal(
+    pool: PgPool,
+    consumer: &'static str,
+    writer: TopicWriter,
+    shutdown: CancellationToken,
+) {
+    let mut ticks = tokio::time::interval(HEAL_INTERVAL);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = heal_once(&pool, consumer, &writer).await {
+            tracing::warn!(event = "failed to let a parked entity go", consumer, error = %error);
+        }
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+enum HealError {
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Write(#[from] WriteError),
+}
+
+async fn heal_once(pool: &PgPool, consumer: &str, writer: &TopicWriter) -> Result<(), HealError> {
+    while let Some(entity) = claim_filled(pool, consumer).await? {
+        let write = |records| async { writer.write_all(records).await.map_err(HealError::from) };
+        let opened = open(pool, consumer, &entity, None, write).await?;
+        tracing::info!(event = "missing record has come", consumer, entity, opened = ?opened);
+        if opened == Opened::StillMissing {
+            sqlx::query("UPDATE parked_entities SET cause = 'out_of_sequence' WHERE consumer = $1 AND entity = $2 AND cause = $3")
+                .bind(consumer)
+                .bind(&entity)
+                .bind(OPENING)
+                .execute(pool)
+                .await?;
+        }
+    }
+    Ok(())
+}
+
+/// An entity whose missing record has come, for one of all processes; that of one that ended meanwhile is another's a while later.
+async fn claim_filled(pool: &PgPool, consumer: &str) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "UPDATE parked_entities SET cause = $3, since = clock_timestamp() WHERE consumer = $1 AND entity = (
+             SELECT entity FROM parked_entities WHERE consumer = $1
+                 AND (cause = $2 OR cause = $3 AND since < now() - make_interval(secs => $4))
+             ORDER BY entity LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING entity",
+    )
+    .bind(consumer)
+    .bind(FILLED)
+    .bind(OPENING)
+    .bind((FOLLOWED_WITHIN * 2).as_secs_f64())
+    .fetch_optional(pool)
+    .await
 }
 
 async fn lock(connection: &mut PgConnection, consumer: &str, entity: &str) -> Result<(), sqlx::Error> {
@@ -263,7 +344,8 @@ pub fn released(headers: OwnedHeaders, consumer: &str) -> OwnedHeaders {
     headers::with(headers, header::RELEASED, consumer)
 }
 
-fn is_released(record: &RawRecord, consumer: &str) -> bool {
+/// Whether a record may be taken out of turn by `consumer`.
+pub(super) fn is_released(record: &RawRecord, consumer: &str) -> bool {
     record.headers.as_ref().and_then(|h| headers::text(h, header::RELEASED)) == Some(consumer)
 }
 

@@ -8,7 +8,7 @@ use sqlx::{FromRow, PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::events::Fold;
+use super::follow::Fold;
 use super::records::follow_records;
 use super::scope::for_merchant;
 use super::{OltpRole, ProjectionError};

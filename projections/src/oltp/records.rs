@@ -12,7 +12,7 @@ use qafila_schemas::records::AvroRecord;
 use rdkafka::message::{BorrowedMessage, Message};
 use tokio_util::sync::CancellationToken;
 
-use super::events::{Fold, follow};
+use super::follow::{Fold, follow};
 use super::offsets::ProjectionOffsets;
 use super::{OltpRole, ProjectionError};
 

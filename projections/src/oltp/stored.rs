@@ -257,22 +257,21 @@ pub async fn count_thin_orders(
         .await
 }
 
-/// Stale rows of `stores`, of each store at most `per_store` of each resource, newest news first.
-pub async fn stale(pool: &PgPool, stores: &[i64], per_store: i64) -> Result<Vec<StaleRow>, sqlx::Error> {
+/// Stale rows of stores, of each at most so many of each resource, newest news first.
+pub async fn stale(pool: &PgPool, stores: &[(i64, i64)]) -> Result<Vec<StaleRow>, sqlx::Error> {
     let of_table = |(table, id): (&str, &str)| {
         format!(
-            "SELECT merchant_id, store_id, '{table}' AS resource, {id} AS salla_id, stale_since, read_at IS NOT NULL AS was_read,
-                 row_number() OVER (PARTITION BY merchant_id, store_id ORDER BY stale_since DESC) AS place
-             FROM {table} WHERE store_id = ANY($2) AND {IS_STALE}"
+            "SELECT row.merchant_id, asked.store_id, '{table}' AS resource, row.salla_id, row.stale_since, row.was_read
+             FROM unnest($1::bigint[], $2::bigint[]) AS asked (store_id, most)
+             CROSS JOIN LATERAL (
+                 SELECT merchant_id, {id} AS salla_id, stale_since, read_at IS NOT NULL AS was_read FROM {table} t
+                 WHERE t.store_id = asked.store_id AND {IS_STALE} ORDER BY stale_since DESC LIMIT asked.most) AS row"
         )
     };
     let tables = [("orders", "order_id"), ("customers", "customer_id"), ("products", "product_id")];
-    let all = tables.map(of_table).join(" UNION ALL ");
-    let query = format!(
-        "SELECT merchant_id, store_id, resource, salla_id, stale_since, was_read FROM ({all}) AS s
-         WHERE place <= $1 ORDER BY stale_since DESC"
-    );
-    sqlx::query_as(&query).bind(per_store).bind(stores).fetch_all(pool).await
+    let query = format!("{} ORDER BY stale_since DESC", tables.map(of_table).join(" UNION ALL "));
+    let (stores, most): (Vec<i64>, Vec<i64>) = stores.iter().copied().unzip();
+    sqlx::query_as(&query).bind(stores).bind(most).fetch_all(pool).await
 }
 
 /// Resources of `stores` with rows that were not read since `before` and of which there was news; whether the last news of one of them

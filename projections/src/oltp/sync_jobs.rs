@@ -13,7 +13,8 @@ use sqlx::{PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::events::{EventFold, Fold, lock_rows};
+use super::events::{EventFold, lock_rows};
+use super::follow::Fold;
 use super::records::follow_records;
 use super::scope::for_merchant;
 use super::{OltpRole, ProjectionError, sync_job_runs};
@@ -149,6 +150,8 @@ pub async fn run_progress(role: OltpRole, shutdown: CancellationToken) -> Result
 struct Progress;
 
 impl Fold<SyncProgress> for Progress {
+    const LAST_OF_KEY_COUNTS: bool = true;
+
     async fn lock(
         &self,
         connection: &mut PgConnection,

@@ -19,11 +19,12 @@ pub mod resolution;
 pub mod row;
 pub mod table;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures::future::join_all;
+use qafila_aggregates::wake::{STALE, Wake};
 use qafila_schemas::catalogue::OBSERVATIONS;
 use qafila_schemas::codec::{Decoder, Encoder, split_header};
 use qafila_schemas::contract::Contract;
@@ -60,6 +61,7 @@ const PAUSE: Duration = Duration::from_millis(300);
 /// Runs until `shutdown`.
 pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), ProjectionError> {
     let merger = Arc::new(Merger::new(&role).await?);
+    let wake = Wake::start(role.pool.clone(), STALE, shutdown.clone());
     let config = ReaderConfig {
         group: GROUP.into(),
         slot: role.slot.clone(),
@@ -90,6 +92,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         };
         let outcome = match merging {
             Ok(rows) => {
+                wake.after_commit(rows.stale_stores());
                 dead_letters.write(std::mem::take(&mut batch.bad)).await.map(|()| rows).map_err(Into::into)
             }
             Err(error) => Err(error),
@@ -145,8 +148,14 @@ fn start_publisher(
                 Ok(ready)
             });
             match published {
-                Ok(ready) => producer = Some(ready),
+                Ok(ready) => {
+                    producer = Some(ready);
+                    assignment.finished_batch();
+                }
                 Err(error) => {
+                    if error.is_too_slow() {
+                        assignment.halve_batches();
+                    }
                     metrics::counter!("qafila_projection_failures_total", "projection" => "facts")
                         .increment(1);
                     tracing::warn!(event = "facts not published", error = %error);
@@ -306,6 +315,14 @@ impl Rows {
         self.customers.extend(more.customers);
         self.products.extend(more.products);
         self.carts.extend(more.carts);
+    }
+
+    /// Stores with rows that have to be read.
+    fn stale_stores(&self) -> BTreeSet<i64> {
+        let orders = self.orders.iter().map(MergedRow::base);
+        let all = orders.chain(self.customers.iter().map(MergedRow::base));
+        let all = all.chain(self.products.iter().map(MergedRow::base));
+        all.filter(|base| base.is_stale()).map(|base| base.key.1).collect()
     }
 
     fn len(&self) -> usize {

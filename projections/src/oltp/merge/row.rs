@@ -106,6 +106,11 @@ impl Base {
         }
     }
 
+    /// Whether there was news since it was read.
+    pub fn is_stale(&self) -> bool {
+        self.stale_since.is_some() && self.stale_since > self.read_at.max(self.deleted_at)
+    }
+
     /// Since when it has to be read, `doubt` included. What a webhook told of an entity that is said to be gone is decided by a read, too.
     fn staleness(&self, doubt: Option<Millis>) -> Option<Millis> {
         let told_after =
