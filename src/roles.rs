@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use qafila_aggregates::commands::{Commands, Wake};
+use qafila_aggregates::commands::Commands;
+use qafila_aggregates::housekeeping::{self, Retention};
+use qafila_aggregates::wake::{self, Wake, WakeUps};
 use qafila_aggregates::{Aggregate, Clock, relay as relay_role};
 use qafila_gateway::GatewayRole;
 use qafila_gateway::client_address::TrustedProxies;
@@ -13,7 +15,7 @@ use qafila_gateway::webhooks::{WebhookIntake, WebhookVerifier};
 use qafila_ingest::access::AccessTokens;
 use qafila_ingest::app_events::AppEvents;
 use qafila_ingest::app_events::queue::AppEventQueue;
-use qafila_ingest::connect::Connector;
+use qafila_ingest::connect::{Connector, cleanup};
 use qafila_ingest::contact_spelling::{ContactSpelling, ContactsView};
 use qafila_ingest::estimate::Estimator;
 use qafila_ingest::hydration::{Hydration, StaleView};
@@ -43,6 +45,7 @@ use qafila_schemas::writer::TopicWriter;
 use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
@@ -114,6 +117,9 @@ struct Process {
     tasks: JoinSet<Result<()>>,
     metrics: PrometheusHandle,
     wake: Option<Wake>,
+    wake_ups: WakeUps,
+    /// The role in Postgres that wake-ups are heard as, where any are waited for.
+    listens_as: Option<&'static str>,
     /// Refreshes of these may be under way, and what they learn nobody else can.
     access: Vec<AccessTokens>,
 }
@@ -133,6 +139,8 @@ impl Process {
             tasks: JoinSet::new(),
             metrics,
             wake: None,
+            wake_ups: WakeUps::default(),
+            listens_as: None,
             access: vec![],
         })
     }
@@ -141,6 +149,10 @@ impl Process {
     async fn run(mut self) -> Result<()> {
         let (mut terminate, mut interrupt) =
             (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+        if let Some(role) = self.listens_as {
+            let listening = self.wake_ups.clone().listen(self.pool(role)?, self.shutdown.clone());
+            tokio::spawn(listening);
+        }
         let mut upkeep = tokio::time::interval(UPKEEP);
         let ended = loop {
             tokio::select! {
@@ -178,12 +190,30 @@ impl Process {
         A: Aggregate<Services = Clock>,
         A::Command: Clone,
     {
-        let wake = self.wake.get_or_insert_with(|| Wake::start(pool.clone(), self.shutdown.clone()));
+        let wake =
+            self.wake.get_or_insert_with(|| Wake::start(pool.clone(), wake::EVENTS, self.shutdown.clone()));
         Commands::new(pool.clone(), Clock::system(), wake.clone())
     }
 
+    /// Deletes what is of no use any more.
+    fn tidy(&mut self, pool: &PgPool, tables: &'static [Retention]) {
+        let tidying = housekeeping::keep(pool.clone(), tables, self.shutdown.clone());
+        self.tasks.spawn(async move {
+            tidying.await;
+            Ok(())
+        });
+    }
+
+    /// Wake-ups of a channel; all of a process share the connection of the first `role` that waits for any.
+    fn wake_up_on(&mut self, channel: &'static str, role: &'static str) -> mpsc::Receiver<String> {
+        self.listens_as.get_or_insert(role);
+        self.wake_ups.on(channel)
+    }
+
     fn relay(&mut self) -> Result<()> {
-        let role = relay_role::run(self.pool("qafila_relay")?, self.contract.clone(), self.shutdown.clone());
+        let wake_ups = self.wake_up_on(wake::EVENTS, "qafila_relay");
+        let (pool, shutdown) = (self.pool("qafila_relay")?, self.shutdown.clone());
+        let role = relay_role::run(pool, self.contract.clone(), wake_ups, shutdown);
         self.tasks.spawn(async move {
             role.await;
             Ok(())
@@ -228,6 +258,12 @@ impl Process {
         let stopping = self.shutdown.clone();
         self.tasks.spawn(async move {
             subscriptions.keep(stopping).await;
+            Ok(())
+        });
+        self.tidy(&pool, qafila_ingest::retention::TABLES);
+        let (cleaned, stopping) = (pool.clone(), self.shutdown.clone());
+        self.tasks.spawn(async move {
+            cleanup::keep(cleaned, stopping).await;
             Ok(())
         });
         let keys = Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone()));
@@ -305,6 +341,7 @@ impl Process {
         let (contract, shutdown) = (self.contract.clone(), self.shutdown.clone());
         let (slot, operator_keys) = (self.config.slot.clone(), self.config.operator_keys.clone());
         let worker = format!("{slot}/{}", std::process::id());
+        let wake_ups = self.wake_up_on(wake::STALE, "qafila_ingest");
         self.tasks.spawn(async move {
             let writer = TopicWriter::new(&contract.kafka, 0)?;
             let observations = Arc::new(ObservationWriter::new(&contract, keys, writer).await?);
@@ -326,7 +363,7 @@ impl Process {
             let role = WebhookRole { pool, contract, operator_keys, observations, salla, slot };
             let mapping = async { Ok(qafila_ingest::webhooks::run(role, shutdown.clone()).await?) };
             let fetching = async {
-                hydration.keep(shutdown.clone()).await;
+                hydration.keep(wake_ups, shutdown.clone()).await;
                 anyhow::Ok(())
             };
             let covering = async {
@@ -396,6 +433,7 @@ impl Process {
 
     fn oltp(&mut self) -> Result<()> {
         let role = self.oltp_role()?;
+        self.tidy(&role.pool, qafila_projections::retention::TABLES);
         let (listed, shutdown) = (role.clone(), self.shutdown.clone());
         self.tasks.spawn(async move { Ok(Box::pin(lists::run(listed, shutdown)).await?) });
         let shutdown = self.shutdown.clone();

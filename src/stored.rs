@@ -106,8 +106,8 @@ impl ContactsView for ReadModels {
 
 #[async_trait]
 impl StaleView for ReadModels {
-    async fn stale(&self, stores: &[i64], per_store: i64) -> Result<Vec<StaleEntity>, StoredError> {
-        let rows = stored::stale(&self.pool, stores, per_store).await.map_err(failed)?;
+    async fn stale(&self, stores: &[(i64, i64)]) -> Result<Vec<StaleEntity>, StoredError> {
+        let rows = stored::stale(&self.pool, stores).await.map_err(failed)?;
         let entity = |row: stored::StaleRow| StaleEntity {
             merchant_id: MerchantId(row.merchant_id),
             store_id: row.store_id,

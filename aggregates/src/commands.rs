@@ -13,14 +13,10 @@ use cqrs_es::{Aggregate, AggregateError, EventStore};
 use postgres_es::PostgresEventRepository;
 use rand::Rng;
 use sqlx::PgPool;
-use tokio::sync::Notify;
-use tokio_util::sync::CancellationToken;
 
 use crate::position::Position;
+use crate::wake::Wake;
 
-/// Channel on which the relay is woken.
-pub const WAKE_CHANNEL: &str = "qafila_events";
-const WAKE_EVERY: Duration = Duration::from_millis(10);
 const MOST_ATTEMPTS: u32 = 12;
 
 /// Why a command did not happen.
@@ -90,7 +86,7 @@ where
                 Err(error) => return Err(CommandError::Store(error.to_string())),
                 Ok(committed) => {
                     if !committed.events.is_empty() {
-                        self.wake.after_commit();
+                        self.wake.after_commit([]);
                     }
                     return Ok(committed);
                 }
@@ -136,42 +132,4 @@ async fn pause(attempt: u32) {
     let ceiling = 2_u64.pow(attempt.min(7));
     let millis = rand::rng().random_range(0..=ceiling);
     tokio::time::sleep(Duration::from_millis(millis)).await;
-}
-
-/// Wakes the relay after commits: outside their transactions (inside it would serialise all commits), and at
-/// most every 10 ms a process.
-#[derive(Clone)]
-pub struct Wake(Arc<Notify>);
-
-impl Wake {
-    /// Starts the task that sends the notifications; it ends with `shutdown`.
-    pub fn start(pool: PgPool, shutdown: CancellationToken) -> Self {
-        let wake = Self(Arc::new(Notify::new()));
-        let asked = Arc::clone(&wake.0);
-        tokio::spawn(async move {
-            loop {
-                tokio::select! {
-                    () = asked.notified() => {}
-                    () = shutdown.cancelled() => break,
-                }
-                // The relay's own timer covers a notification that is lost.
-                if let Err(error) =
-                    sqlx::query("SELECT pg_notify($1, '')").bind(WAKE_CHANNEL).execute(&pool).await
-                {
-                    tracing::debug!(event = "relay not woken", error = %error);
-                }
-                tokio::time::sleep(WAKE_EVERY).await;
-            }
-        });
-        wake
-    }
-
-    /// A wake that wakes nobody, for tests and benches without a relay.
-    pub fn nobody() -> Self {
-        Self(Arc::new(Notify::new()))
-    }
-
-    fn after_commit(&self) {
-        self.0.notify_one();
-    }
 }

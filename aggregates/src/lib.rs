@@ -6,11 +6,13 @@
 pub mod clock;
 pub mod commands;
 pub mod export;
+pub mod housekeeping;
 pub mod lease;
 pub mod merchant;
 pub mod position;
 pub mod relay;
 pub mod sync_job;
+pub mod wake;
 
 pub use clock::Clock;
 pub use cqrs_es::Aggregate;

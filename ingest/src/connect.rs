@@ -1,6 +1,7 @@
 //! Connecting a store by OAuth (API.md): a single-use state bound to user and merchant, the code for tokens, the
 //! claim on the store, and the event; every step can be repeated by sending the same request again.
 
+pub mod cleanup;
 mod ending;
 
 use std::sync::Arc;

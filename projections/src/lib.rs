@@ -10,3 +10,4 @@ pub mod lists;
 pub mod notify;
 pub mod olap;
 pub mod oltp;
+pub mod retention;

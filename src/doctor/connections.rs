@@ -173,18 +173,25 @@ async fn app_events(connection: &mut PgConnection) -> Result<Finding, sqlx::Erro
 
 async fn clean_ups(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> {
     let row = sqlx::query(
-        "SELECT count(*), count(*) FILTER (WHERE due_at < now()), min(due_at)::text FROM store_cleanups
+        "SELECT count(*), count(*) FILTER (WHERE due_at < now()), min(due_at)::text,
+             count(*) FILTER (WHERE due_at < now() - interval '1 hour' AND carried_out_at IS NULL) FROM store_cleanups
          WHERE done_at IS NULL AND cancelled_at IS NULL",
     )
     .fetch_one(connection)
     .await?;
     let (all, due): (i64, i64) = (row.try_get(0)?, row.try_get(1)?);
     let first: Option<String> = row.try_get(2)?;
+    let late: i64 = row.try_get(3)?;
     Ok(match first {
+        Some(_) if late > 0 => Finding::broken(
+            "clean-up of removed stores",
+            format!("{late} of {all} are late"),
+            "Start `qafila ingest`, or `qafila all`.",
+        ),
         Some(first) if due > 0 => Finding::attention(
             "clean-up of removed stores",
             format!("{due} of {all} are due, the first since {first}"),
-            "What is known of them is to be erased; Qafila cannot do that by itself yet.",
+            "Their tokens, subscriptions and reads have ended. Their rows, facts and files are to be erased; Qafila cannot do that by itself yet.",
         ),
         Some(first) => Finding::fine("clean-up of removed stores", format!("{all}, the first due {first}")),
         None => Finding::fine("clean-up of removed stores", "none"),

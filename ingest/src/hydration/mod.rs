@@ -2,6 +2,7 @@
 //! is kept for fresh webhooks. Imports read their orders through the same [reader](entity), and leave to this what changes meanwhile.
 
 pub mod entity;
+mod looks;
 mod order;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -11,20 +12,26 @@ use std::time::{Duration, Instant};
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use futures::stream::{self, StreamExt};
+use qafila_aggregates::wake::named;
 use qafila_schemas::ids::MerchantId;
 use sqlx::PgPool;
+use tokio::sync::mpsc;
 use tokio::task::{self, JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::entity::{EntityRead, EntityReader};
+use self::looks::Looks;
 use crate::mapping::Owner;
+use crate::mapping::seal::KEY_IS_DAMAGED;
 use crate::observations::ObservationWriter;
 use crate::owners;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{SallaApi, SallaError};
 use crate::sync::stored::StoredError;
 
-const LOOK: Duration = Duration::from_millis(500);
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
+/// A store that another process looks after is looked at again.
+const OTHERS_STORE: Duration = Duration::from_secs(5);
 /// Entities of one store that are fetched in one round; others have their turn then.
 const A_ROUND: i64 = 50;
 const AT_ONCE: usize = 4;
@@ -73,8 +80,8 @@ pub struct StaleEntity {
 /// What hydration needs to know of what is stored: its port on the read models (ARCHITECTURE §2).
 #[async_trait]
 pub trait StaleView: Send + Sync {
-    /// Stale entities of `stores`, of each at most `per_store` of each resource, newest news first.
-    async fn stale(&self, stores: &[i64], per_store: i64) -> Result<Vec<StaleEntity>, StoredError>;
+    /// Stale entities of stores, of each at most so many of each resource, newest news first.
+    async fn stale(&self, stores: &[(i64, i64)]) -> Result<Vec<StaleEntity>, StoredError>;
 
     /// What of `stores` was not read since `before` and of which there was news.
     async fn unread(&self, stores: &[i64], before: DateTime<Utc>) -> Result<Vec<Unread>, StoredError>;
@@ -107,6 +114,7 @@ struct Resting {
 /// An entity that was asked for in vain, or whose answer the merge does not have yet.
 #[derive(Clone, Copy)]
 struct Rest {
+    store_id: i64,
     until: Instant,
     pause: Duration,
     /// Later news ends it, where the entity itself was at no fault.
@@ -115,10 +123,25 @@ struct Rest {
 
 impl Resting {
     fn is_due(&self, entity: &StaleEntity) -> bool {
+        self.until(entity).is_none()
+    }
+
+    /// Until when an entity need not be asked for; none where it is due.
+    fn until(&self, entity: &StaleEntity) -> Option<Instant> {
         let now = Instant::now();
-        let rests = |rest: &Rest| rest.until > now && rest.news.is_none_or(|news| news >= entity.stale_since);
-        self.resources.get(&(entity.store_id, entity.resource)).is_none_or(|until| *until <= now)
-            && !self.entities.get(&key(entity)).is_some_and(rests)
+        let resource = self.resources.get(&(entity.store_id, entity.resource)).copied();
+        let rests = |rest: &&Rest| rest.news.is_none_or(|news| news >= entity.stale_since);
+        let entity = self.entities.get(&key(entity)).filter(rests).map(|rest| rest.until);
+        resource.max(entity).filter(|until| *until > now)
+    }
+
+    /// How many entities of each store rest.
+    fn by_store(&self) -> HashMap<i64, i64> {
+        let mut counts = HashMap::new();
+        for rest in self.entities.values() {
+            *counts.entry(rest.store_id).or_default() += 1;
+        }
+        counts
     }
 
     /// Lets an entity rest: longer each time that it is in vain.
@@ -127,7 +150,10 @@ impl Resting {
         // The same news again: what was read before has not arrived.
         let again = before.filter(|rest| rest.news.is_none() || rest.news == Some(entity.stale_since));
         let pause = again.map_or(first, |rest| (rest.pause * 2).min(LONGEST_REST)).max(first);
-        self.entities.insert(key(entity), Rest { until: Instant::now() + pause, pause, news });
+        self.entities.insert(
+            key(entity),
+            Rest { store_id: entity.store_id, until: Instant::now() + pause, pause, news },
+        );
         pause
     }
 
@@ -144,10 +170,11 @@ fn key(entity: &StaleEntity) -> Key {
 }
 
 impl Hydration {
-    /// Runs until `shutdown`.
-    pub async fn keep(self, shutdown: CancellationToken) {
+    /// Runs until `shutdown`; `wake_ups` are those of [`STALE`](qafila_aggregates::wake::STALE).
+    pub async fn keep(self, mut wake_ups: mpsc::Receiver<String>, shutdown: CancellationToken) {
         let this = Arc::new(self);
         let resting = Arc::new(Mutex::new(Resting::default()));
+        let mut looks = Looks::default();
         let mut rounds: JoinSet<()> = JoinSet::new();
         let mut under_way: HashMap<task::Id, i64> = HashMap::new();
         while !shutdown.is_cancelled() {
@@ -159,21 +186,35 @@ impl Hydration {
                         error.id()
                     }
                 };
-                under_way.remove(&id);
+                if let Some(store) = under_way.remove(&id) {
+                    looks.wake(store);
+                }
             }
-            match this.due(&resting, &under_way.values().copied().collect()).await {
-                Ok(stores) => {
-                    for (owner, entities) in stores {
-                        let (this, resting) = (Arc::clone(&this), Arc::clone(&resting));
-                        let round = rounds.spawn(async move { this.round(owner, entities, &resting).await });
-                        under_way.insert(round.id(), owner.store_id);
+            if looks.are_due(Instant::now()) {
+                let stores: HashSet<i64> = under_way.values().copied().collect();
+                match this.due(&resting, &mut looks, &stores).await {
+                    Ok(stores) => {
+                        for (owner, entities) in stores {
+                            let (this, resting) = (Arc::clone(&this), Arc::clone(&resting));
+                            let round =
+                                rounds.spawn(async move { this.round(owner, entities, &resting).await });
+                            under_way.insert(round.id(), owner.store_id);
+                        }
+                    }
+                    Err(error) => {
+                        tracing::warn!(event = "failed to look for stale entities", error);
+                        looks.wake_all();
+                        tokio::time::sleep(POLL_INTERVAL).await;
                     }
                 }
-                Err(error) => tracing::warn!(event = "nothing hydrated", error),
             }
             tokio::select! {
-                () = tokio::time::sleep(LOOK) => {}
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
+                Some(payload) = wake_ups.recv() => heed(&mut looks, &payload),
                 () = shutdown.cancelled() => {}
+            }
+            while let Ok(payload) = wake_ups.try_recv() {
+                heed(&mut looks, &payload);
             }
         }
         // Reads may be repeated: nobody waits for them.
@@ -184,42 +225,51 @@ impl Hydration {
     async fn due(
         &self,
         resting: &Mutex<Resting>,
+        looks: &mut Looks,
         under_way: &HashSet<i64>,
     ) -> Result<Vec<(Owner, Vec<StaleEntity>)>, String> {
         let said = |error: sqlx::Error| error.to_string();
         let owners = owners::all(&self.pool).await.map_err(said)?;
-        let stores: Vec<i64> = owners.keys().filter(|store| !under_way.contains(store)).copied().collect();
+        let stores = looks.take(owners.keys().copied(), under_way, Instant::now());
         if stores.is_empty() {
             return Ok(vec![]);
         }
-        // Those that rest must not hide the others.
-        let most = A_ROUND + lock(resting).entities.len() as i64;
-        let stale = self.stale.stale(&stores, most).await.map_err(|error| error.to_string())?;
+        // Those that rest must not hide the others of their store.
+        let asked: Vec<(i64, i64)> = {
+            let mut resting = lock(resting);
+            resting.forget();
+            let resting = resting.by_store();
+            stores.iter().map(|store| (*store, A_ROUND + resting.get(store).copied().unwrap_or(0))).collect()
+        };
+        let stale = self.stale.stale(&asked).await.map_err(|error| error.to_string())?;
         if stale.is_empty() {
             return Ok(vec![]);
         }
         let imported = self.being_imported().await.map_err(said)?;
         let mut by_store: BTreeMap<i64, Vec<StaleEntity>> = BTreeMap::new();
         {
-            let mut resting = lock(resting);
-            resting.forget();
+            let resting = lock(resting);
             for entity in stale {
                 let is_owners =
                     owners.get(&entity.store_id).is_some_and(|o| o.merchant_id == entity.merchant_id);
                 // An order that was never read an import reaches by itself.
                 let left_to_import =
                     entity.resource == "orders" && !entity.was_read && imported.contains(&entity.store_id);
-                if is_owners && !left_to_import && resting.is_due(&entity) {
-                    by_store.entry(entity.store_id).or_default().push(entity);
+                if !is_owners || left_to_import {
+                    continue;
+                }
+                match resting.until(&entity) {
+                    None => by_store.entry(entity.store_id).or_default().push(entity),
+                    Some(until) => looks.pause_until_earliest(entity.store_id, until),
                 }
             }
         }
         let mut due = Vec::new();
         for (store_id, mut entities) in by_store {
             entities.truncate(usize::try_from(A_ROUND).unwrap_or_default());
-            if self.claim(store_id).await.map_err(said)?
-                && let Some(owner) = owners.get(&store_id)
-            {
+            if !self.claim(store_id).await.map_err(said)? {
+                looks.pause(store_id, Instant::now() + OTHERS_STORE);
+            } else if let Some(owner) = owners.get(&store_id) {
                 due.push((*owner, entities));
             }
         }
@@ -300,12 +350,21 @@ impl Hydration {
             }
         };
         match self.observations.write(entity.merchant_id, vec![unsealed]).await {
-            Ok(()) => {
+            Ok(unsealable) if !unsealable.is_empty() => rest(resting, entity, None, &KEY_IS_DAMAGED),
+            Ok(_) => {
                 metrics::counter!("qafila_hydrated_total", "resource" => entity.resource).increment(1);
                 lock(resting).rest(entity, MERGED_WITHIN, Some(entity.stale_since));
             }
             Err(error) => rest(resting, entity, Some(entity.stale_since), &error),
         }
+    }
+}
+
+/// Looks at what a wake-up names.
+fn heed(looks: &mut Looks, payload: &str) {
+    match named(payload) {
+        Some(stores) => stores.into_iter().for_each(|store| looks.wake(store)),
+        None => looks.wake_all(),
     }
 }
 

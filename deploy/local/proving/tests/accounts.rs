@@ -4,7 +4,8 @@ use std::sync::LazyLock;
 
 use anyhow::{Result, ensure};
 use qafila_aggregates::Clock;
-use qafila_aggregates::commands::{Commands, Wake};
+use qafila_aggregates::commands::Commands;
+use qafila_aggregates::wake::Wake;
 use qafila_gateway::auth::attempts::Attempts;
 use qafila_gateway::auth::passwords::Passwords;
 use qafila_gateway::auth::registration::{Application, Registration};

@@ -8,8 +8,9 @@ use cqrs_es::persist::PersistedEventStore;
 use futures::future::try_join_all;
 use postgres_es::PostgresEventRepository;
 use qafila_aggregates::Clock;
-use qafila_aggregates::commands::{Commands, Wake};
+use qafila_aggregates::commands::Commands;
 use qafila_aggregates::merchant::{Merchant, MerchantCommand};
+use qafila_aggregates::wake::{EVENTS, Wake};
 use qafila_schemas::ids::{MerchantId, UserId};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
@@ -58,7 +59,7 @@ async fn bare(pool: &PgPool) -> Result<Round> {
 
 async fn ours(pool: &PgPool) -> Result<Round> {
     let shutdown = CancellationToken::new();
-    let wake = Wake::start(pool.clone(), shutdown.clone());
+    let wake = Wake::start(pool.clone(), EVENTS, shutdown.clone());
     let commands: Commands<Merchant> = Commands::new(pool.clone(), Clock::system(), wake);
     let round = round(|| async {
         let (id, command) = register();

@@ -1,0 +1,72 @@
+//! Clean-ups of stores whose app was removed, as far as they can be carried out before erasure exists: tokens, subscriptions and reads have ended,
+//! and what was kept for reading is deleted. Merged rows, facts, keys and files are erased later; until then the clean-up stays due.
+
+use std::time::Duration;
+
+use sqlx::{FromRow, PgPool};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+const INTERVAL: Duration = Duration::from_secs(600);
+
+#[derive(FromRow)]
+struct Due {
+    connection_id: Uuid,
+    merchant_id: Uuid,
+    store_id: i64,
+}
+
+/// Carries out what is due until `shutdown`; `pool` is the ingest role's.
+pub async fn keep(pool: PgPool, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(INTERVAL);
+    while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
+        if let Err(error) = carry_out(&pool).await {
+            tracing::warn!(event = "failed to clean up a removed store", error = %error);
+        }
+    }
+}
+
+/// Carries out all that is due; says how many.
+pub async fn carry_out(pool: &PgPool) -> Result<u64, sqlx::Error> {
+    let mut count = 0;
+    while let Some(due) = carry_out_one(pool).await? {
+        count += 1;
+        tracing::info!(event = "removed store cleaned up", merchantId = %due.merchant_id, storeId = due.store_id,
+            connectionId = %due.connection_id, left = "rows, facts, keys and files: to be erased");
+    }
+    Ok(count)
+}
+
+/// One clean-up of a connection that has ended; those of live connections were cancelled when they were made.
+async fn carry_out_one(pool: &PgPool) -> Result<Option<Due>, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let due: Option<Due> = sqlx::query_as(
+        "SELECT k.connection_id, k.merchant_id, k.store_id FROM store_cleanups k JOIN salla_connections c USING (connection_id)
+         WHERE k.due_at < now() AND k.done_at IS NULL AND k.cancelled_at IS NULL AND k.carried_out_at IS NULL
+           AND c.wiped_at IS NOT NULL AND c.access_token IS NULL AND c.refresh_token IS NULL
+         ORDER BY k.due_at LIMIT 1 FOR UPDATE OF k SKIP LOCKED",
+    )
+    .fetch_optional(&mut *transaction)
+    .await?;
+    let Some(due) = due else { return Ok(None) };
+    // A token that was redeemed stays known: old events may be sent again.
+    for statement in [
+        "DELETE FROM webhook_subscriptions WHERE connection_id = $1",
+        "DELETE FROM reconciliations WHERE connection_id = $1",
+        "DELETE FROM sync_runs WHERE connection_id = $1 AND state = 'ended'",
+    ] {
+        sqlx::query(statement).bind(due.connection_id).execute(&mut *transaction).await?;
+    }
+    for statement in [
+        "DELETE FROM order_histories WHERE merchant_id = $1 AND store_id = $2",
+        "DELETE FROM order_drafts WHERE merchant_id = $1 AND store_id = $2",
+    ] {
+        sqlx::query(statement).bind(due.merchant_id).bind(due.store_id).execute(&mut *transaction).await?;
+    }
+    sqlx::query("UPDATE store_cleanups SET carried_out_at = now() WHERE connection_id = $1")
+        .bind(due.connection_id)
+        .execute(&mut *transaction)
+        .await?;
+    transaction.commit().await?;
+    Ok(Some(due))
+}

@@ -1,0 +1,18 @@
+//! How long read models keep what has ended (`docs/retention.md`). Rows of orders, customers, products and carts, and what aggregates are at, are
+//! kept.
+
+use qafila_aggregates::housekeeping::Retention;
+
+/// The read models that grow with time.
+pub const TABLES: &[Retention] = &[
+    // What was read of a note goes with it.
+    Retention { table: "notifications", over: "t.created_at < now() - interval '180 days'" },
+    // As long as their topics keep the events; by then their files are gone.
+    Retention {
+        table: "exports",
+        over: "t.ended_at < now() - interval '400 days' AND NOT EXISTS (
+                   SELECT FROM export_work w WHERE w.job_id = t.job_id AND w.state <> 'ended')",
+    },
+    Retention { table: "reconciliation_runs", over: "t.finished_at < now() - interval '400 days'" },
+    Retention { table: "sync_job_runs", over: "t.ended_at < now() - interval '400 days'" },
+];
