@@ -421,7 +421,7 @@ impl Process {
         let role = ExportRole {
             oltp: self.oltp_role()?,
             exports: self.commands(&commands),
-            clickhouse: self.clickhouse(),
+            clickhouse: client::limited_for_files(self.clickhouse()),
             keys: Arc::new(keys),
             store: ExportStore::open(&self.config.export_store).context("QAFILA_EXPORT_STORE")?,
             limits: self.config.export_limits,
@@ -482,7 +482,7 @@ impl Process {
             operator_keys: self.config.operator_keys.clone(),
             command_pool,
             query_pool: self.pool("qafila_query")?,
-            clickhouse: self.clickhouse(),
+            clickhouse: client::limited(self.clickhouse()),
             kafka: self.config.kafka.clone(),
             merchants,
             connector,

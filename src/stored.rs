@@ -52,7 +52,7 @@ impl StoredView for ReadModels {
         range: Range<'_>,
         since: DateTime<Utc>,
         limit: i64,
-    ) -> Result<Vec<i64>, StoredError> {
+    ) -> Result<Vec<(i64, DateTime<Utc>)>, StoredError> {
         let Range { merchant_id, store_id, resource, created } = range;
         let found =
             stored::news_since(&self.pool, merchant_id, store_id, resource, created, since, limit).await;

@@ -105,6 +105,8 @@ codes! {
     "access-denied" AccessDenied FORBIDDEN;
     /// The store is connected to another account.
     "store-taken" StoreTaken CONFLICT;
+    /// Another store, `current`, is connected: `POST /api/v1/salla/auth/confirm` puts `new` in its place. Nothing was changed.
+    "other-store" OtherStore CONFLICT;
     /// There is no connection to end.
     "nothing-connected" NothingConnected NOT_FOUND;
     /// No store is connected.

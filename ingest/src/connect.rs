@@ -3,6 +3,7 @@
 
 pub mod cleanup;
 mod ending;
+mod held;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -25,6 +26,8 @@ use crate::salla::SallaConfig;
 use crate::salla::oauth::{self, OAuthError, StoreIdentity, Tokens};
 use crate::subscriptions::{self, SubscriptionState};
 use crate::vault::{Vault, VaultError};
+
+pub use held::NamedStore;
 
 /// Letters and digits only: Salla strips hyphens (FACTS §2.2).
 const STATE_LENGTH: usize = 40;
@@ -54,6 +57,14 @@ pub enum ConnectError {
     /// The store is another merchant's.
     #[error("this store is connected to another Qafila account")]
     StoreTaken,
+    /// Another store is connected: only a yes to its replacement connects this one. Its tokens wait for that.
+    #[error("another store is connected: {} instead of {}", .new.name, .current.name)]
+    OtherStore {
+        /// The store that is connected.
+        current: NamedStore,
+        /// The one that would be.
+        new: NamedStore,
+    },
     /// There is no connection to end.
     #[error("no store is connected")]
     NotConnected,
@@ -191,7 +202,9 @@ impl Connector {
                 tracing::info!(event = "store denied", merchantId = %applicant.merchant_id);
                 ConnectError::Denied(reason)
             }
-            Ok(Taken::Exchanged(_) | Taken::Done(_) | Taken::UnderWay) => ConnectError::StateRefused,
+            Ok(Taken::Exchanged(_) | Taken::Done(_) | Taken::UnderWay | Taken::Held) => {
+                ConnectError::StateRefused
+            }
             Err(error) => error,
         }
     }
@@ -207,6 +220,14 @@ impl Connector {
             Taken::Exchanged(connection_id) => (Ticket::State(state), self.exchanged(connection_id).await?),
             Taken::Done(connection_id) => (Ticket::UsedState, self.exchanged(connection_id).await?),
             Taken::Fresh => (Ticket::State(state), self.exchange(applicant, code, state).await?),
+            Taken::Held => {
+                let new = self.held_store(state).await?;
+                return match self.other_store(applicant, new.store_id).await? {
+                    Some(current) => Err(ConnectError::OtherStore { current, new }),
+                    // The other one has gone meanwhile.
+                    None => self.confirm(applicant, state).await,
+                };
+            }
             Taken::UnderWay => return Err(ConnectError::StateRefused),
         };
         let details = StoreDetails {
@@ -351,6 +372,15 @@ impl Connector {
                 return Err(ConnectError::Salla(error));
             }
         };
+        if self.is_taken(applicant, store.store_id).await? {
+            self.set_status(state, "done").await?;
+            return Err(ConnectError::StoreTaken);
+        }
+        if let Some(current) = self.other_store(applicant, store.store_id).await? {
+            self.hold(state, &store, &tokens).await?;
+            let new = NamedStore { store_id: store.store_id, name: store.name };
+            return Err(ConnectError::OtherStore { current, new });
+        }
         if let Some(connection_id) = self.keep(applicant, Ticket::State(state), &store, &tokens).await? {
             return Ok((connection_id, store, tokens.scopes));
         }
@@ -432,7 +462,8 @@ impl Connector {
         match ticket {
             Ticket::State(state) => {
                 sqlx::query(
-                    "UPDATE oauth_states SET status = 'exchanged', connection_id = $2 WHERE state_hash = $1",
+                    "UPDATE oauth_states SET status = 'exchanged', connection_id = $2, held_store = NULL, held_key_id = NULL,
+                         held_access_token = NULL, held_refresh_token = NULL WHERE state_hash = $1",
                 )
                 .bind(hash(state))
                 .bind(connection_id.0)
@@ -498,6 +529,7 @@ impl Connector {
                 Ok(Taken::Exchanged(ConnectionId(connection)))
             }
             ("exchanging", None) if same_user && same_code => Ok(Taken::UnderWay),
+            ("held", None) if same_user && same_code && known.try_get(4)? => Ok(Taken::Held),
             // It ended well, and is asked for again.
             ("done", Some(connection)) if same_user && same_code && known.try_get(4)? => {
                 let connection = ConnectionId(connection);
@@ -574,6 +606,8 @@ impl Ticket<'_> {
 
 enum Taken {
     Fresh,
+    /// It waits for a yes.
+    Held,
     /// The same request is on its way to Salla.
     UnderWay,
     /// The tokens are durable.

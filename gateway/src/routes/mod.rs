@@ -58,6 +58,7 @@ pub fn all(app: Arc<App>) -> BoxedFilter<(Response,)> {
         patch(path!("me"), &app, me::change),
         get(path!("salla" / "auth" / "url"), &app, salla::authorization_url),
         post(path!("salla" / "auth" / "callback"), &app, salla::callback),
+        post(path!("salla" / "auth" / "confirm"), &app, salla::confirm),
         post(path!("salla" / "claim"), &app, salla::claim),
         delete(path!("salla" / "connection"), &app, salla::disconnect),
         post(path!("sync" / "initial"), &app, sync::initial),

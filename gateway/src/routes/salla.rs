@@ -85,6 +85,28 @@ pub async fn callback(app: Arc<App>, call: Call) -> Answer {
     Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
 }
 
+/// An authorisation that waits for a yes.
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ConfirmBody {
+    state: String,
+}
+
+/// Puts the store of an authorisation that was answered with `other-store` in the place of the one that is connected; within 10 minutes.
+#[utoipa::path(post, operation_id = "confirmOtherStore", path = "/api/v1/salla/auth/confirm", tag = "salla", security(("bearer" = [])), request_body = ConfirmBody, responses(
+    (status = 200, body = ConnectedBody)))]
+pub async fn confirm(app: Arc<App>, call: Call) -> Answer {
+    let applicant = applicant(&app, &call).await?;
+    let body: ConfirmBody = call.json()?;
+    if body.state.is_empty() || body.state.len() > LONGEST {
+        return Err(Problem::invalid_field("/state", Rule::length(1, LONGEST as i64)));
+    }
+    let connected = app.connector.confirm(applicant, &body.state).await.map_err(problem)?;
+    let store = connected.store;
+    let store = StoreBody { id: store.store_id, name: store.name, domain: store.domain, plan: store.plan };
+    Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
+}
+
 /// The link of a mail.
 #[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -138,6 +160,9 @@ fn problem(error: ConnectError) -> Problem {
         ConnectError::StateUnknown => Code::StateUnknown,
         ConnectError::Denied(_) => Code::AccessDenied,
         ConnectError::StoreTaken => Code::StoreTaken,
+        ConnectError::OtherStore { current, new } => {
+            return Problem::new(Code::OtherStore).with("current", current.name).with("new", new.name);
+        }
         ConnectError::NotConnected => Code::NothingConnected,
         ConnectError::Salla(OAuthError::Refused(_) | OAuthError::Unclear(_)) => Code::SallaFailed,
         ConnectError::Salla(OAuthError::NotSent(_)) => Code::SallaUnreachable,

@@ -7,7 +7,9 @@ use sqlx::{FromRow, PgPool};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-const INTERVAL: Duration = Duration::from_secs(600);
+use super::held;
+
+const INTERVAL: Duration = Duration::from_secs(300);
 
 #[derive(FromRow)]
 struct Due {
@@ -22,6 +24,9 @@ pub async fn keep(pool: PgPool, shutdown: CancellationToken) {
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Err(error) = carry_out(&pool).await {
             tracing::warn!(event = "failed to clean up a removed store", error = %error);
+        }
+        if let Err(error) = held::forget(&pool).await {
+            tracing::warn!(event = "failed to forget tokens that nobody confirmed", error = %error);
         }
     }
 }

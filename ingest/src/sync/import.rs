@@ -210,6 +210,7 @@ impl Importer {
             intake: intake.clone(),
             entities: entities.clone(),
             went: Arc::default(),
+            left: Arc::default(),
         };
         let hydrator =
             Hydrator { tools: Arc::clone(&self.tools), run, entities, intake, written: Arc::default() };

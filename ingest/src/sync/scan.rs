@@ -2,9 +2,11 @@
 //! a crash reads at most that page again. A slice closes only when the ids that were read, the number that the source says and
 //! the rows that are stored agree, or each difference has [explained itself](super::settle); otherwise it is scanned again, and says why.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::AtomicI64;
+use std::sync::{Arc, Mutex};
 
+use chrono::{DateTime, Utc};
 use futures::stream::{self, TryStreamExt};
 use qafila_aggregates::sync_job::{SliceReport, SyncJobCommand};
 use qafila_schemas::millis::Millis;
@@ -45,6 +47,8 @@ pub struct Scanner {
     pub lists: SliceLists,
     /// Rows that were listed and are not any more, as their details said, since the whole was compared last.
     pub went: Arc<AtomicI64>,
+    /// Rows of which there was news and that were asked for, when, and whether no list shows them any more.
+    pub left: Arc<Mutex<HashMap<(String, i64), (DateTime<Utc>, bool)>>>,
 }
 
 /// What came of looking at a scan that was read to its end.

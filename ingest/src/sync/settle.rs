@@ -1,8 +1,9 @@
 //! A scan that was read to its end, held against what is known besides: what earlier scans listed, and what is stored. Each row that they
 //! differ in is asked for by its id and written as it is: then it explains itself. A draft is there and never listed (FACTS §4.1).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
+use std::sync::{MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
@@ -199,11 +200,32 @@ impl Scanner {
     pub(super) async fn went_since(&self, range: Range<'_>, since: DateTime<Utc>) -> Result<i64, Stop> {
         let news = self.tools.stored.news_since(range, since, MAX_RECENT as i64).await.map_err(Stop::ours)?;
         let mut went = 0;
-        for salla_id in news {
-            let presence = self.presence(range.resource, salla_id).await?;
-            went += i64::from(matches!(presence, Presence::Gone | Presence::Draft));
+        for (salla_id, told_at) in news {
+            went += i64::from(self.has_left(range.resource, salla_id, told_at).await?);
         }
         Ok(went)
+    }
+
+    /// Whether no list shows a row any more of which there was news at `told_at`. It is asked for once for each news, and not where the news
+    /// said so.
+    async fn has_left(&self, resource: &str, salla_id: i64, told_at: DateTime<Utc>) -> Result<bool, Stop> {
+        let key = (resource.to_owned(), salla_id);
+        let known = self.left().get(&key).copied().filter(|(asked_at, _)| *asked_at > told_at);
+        if let Some((_, has_left)) = known {
+            return Ok(has_left);
+        }
+        if self.is_known_draft(resource, salla_id).await? {
+            return Ok(true);
+        }
+        let asked_at = self.client.salla_now().to_utc();
+        let presence = self.presence(resource, salla_id).await?;
+        let has_left = matches!(presence, Presence::Gone | Presence::Draft);
+        self.left().insert(key, (asked_at, has_left));
+        Ok(has_left)
+    }
+
+    fn left(&self) -> MutexGuard<'_, HashMap<(String, i64), (DateTime<Utc>, bool)>> {
+        self.left.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Asks for one entity and writes what it is.

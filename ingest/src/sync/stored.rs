@@ -72,13 +72,13 @@ pub trait StoredView: Send + Sync {
     /// Rows of a range that are there and not among `listed`; at most `limit` are named.
     async fn left_out(&self, range: Range<'_>, listed: &[i64], limit: i64) -> Result<LeftOut, StoredError>;
 
-    /// Rows of a range that are there and of which there was news since `since`: the `limit` with the last news.
+    /// Rows of a range that are there and of which there was news since `since`, and when, by Salla's clock: the `limit` with the last news.
     async fn news_since(
         &self,
         range: Range<'_>,
         since: DateTime<Utc>,
         limit: i64,
-    ) -> Result<Vec<i64>, StoredError>;
+    ) -> Result<Vec<(i64, DateTime<Utc>)>, StoredError>;
 
     /// How many rows of a range are there, and how many were found to be deleted after `since`.
     async fn counts(&self, range: Range<'_>, since: DateTime<Utc>) -> Result<StoredCounts, StoredError>;

@@ -50,6 +50,10 @@ impl FactRow for CartRow {
     const TOPIC: Topic = CARTS;
     type Fact = CartFact;
 
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
     fn of(f: CartFact, place: Place) -> Self {
         Self {
             merchant_id: f.merchant_id.0,

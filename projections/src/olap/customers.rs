@@ -45,6 +45,10 @@ impl FactRow for CustomerRow {
     const TOPIC: Topic = CUSTOMERS;
     type Fact = CustomerFact;
 
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
     fn of(f: CustomerFact, place: Place) -> Self {
         Self {
             merchant_id: f.merchant_id.0,

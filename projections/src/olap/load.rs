@@ -15,9 +15,11 @@ use qafila_schemas::ids::MerchantId;
 use qafila_schemas::reader::{Batch, Decode, Decoded, Item, OffsetKeeper, Reader, ReaderConfig, undecodable};
 use qafila_schemas::records::AvroRecord;
 use rdkafka::message::{BorrowedMessage, Message};
+use sha2::{Digest, Sha256};
 use tokio_util::sync::CancellationToken;
 
-use super::{BATCH_AGE, BATCH_ROWS, OlapRole};
+use super::pace::{MAX_AGE, MIN_AGE, Pace};
+use super::{BATCH_ROWS, OlapRole};
 use crate::oltp::ProjectionError;
 
 /// For a piece of a batch to be taken.
@@ -39,6 +41,8 @@ pub trait FactRow: Row + RowOwned + RowWrite + Send + Sync + 'static {
     type Fact: AvroRecord;
     /// A row of a fact.
     fn of(fact: Self::Fact, place: Place) -> Self;
+    /// Its revision.
+    fn revision(&self) -> i64;
     /// A row that says the key is deleted.
     fn deleted(tombstone: Tombstone, place: Place) -> Self;
 }
@@ -83,21 +87,28 @@ pub async fn run<R: FactRow>(role: OlapRole, shutdown: CancellationToken) -> Res
         topics: vec![R::TOPIC.name.into()],
         max_records: BATCH_ROWS,
         max_bytes: 32 << 20,
-        max_age: BATCH_AGE,
+        max_age: MIN_AGE,
         fetch_min_bytes: 1,
         offsets: OffsetKeeper::Broker,
     };
     let decode = DecodeFacts::<R::Fact>::new(role.contract.registry.decoder()?);
     let mut reader = Reader::start(&role.contract.kafka, &role.contract.registry, config, decode)?;
     let dead_letters = DeadLetters::new(role.contract.writer()?, R::GROUP);
+    let mut pace = Pace::default();
     loop {
         let mut batch = tokio::select! {
             batch = reader.next() => batch?,
+            () = tokio::time::sleep(MAX_AGE * 2), if pace != Pace::default() => {
+                pace = Pace::default();
+                reader.assignment().set_batch_age(pace.age());
+                continue;
+            }
             () = shutdown.cancelled() => return Ok(()),
         };
-        let items = std::mem::take(&mut batch.items);
-        let token = token(&batch);
-        let rows: Vec<R> = items.into_iter().map(row).collect();
+        let rows: Vec<R> = std::mem::take(&mut batch.items).into_iter().map(row).collect();
+        let token = token(&batch, rows.iter().map(R::revision));
+        pace = pace.after(rows.len());
+        reader.assignment().set_batch_age(pace.age());
         let bad = std::mem::take(&mut batch.bad);
         let mut pause = FIRST_PAUSE;
         while reader.assignment().is_current(&batch) && !shutdown.is_cancelled() {
@@ -147,13 +158,18 @@ pub async fn insert<R: FactRow>(
     insert.end().await
 }
 
-/// `topic:partition:first-last` of every partition the batch covers.
-fn token<T>(batch: &Batch<T>) -> String {
-    batch.spans.iter().fold(String::new(), |mut token, span| {
+/// `topic:partition:first-last` of every partition the batch covers, and a digest of its revisions: a topic that was made anew repeats its
+/// offsets, but revisions never come again.
+fn token<T>(batch: &Batch<T>, revisions: impl Iterator<Item = i64>) -> String {
+    let mut token = batch.spans.iter().fold(String::new(), |mut token, span| {
         // Writing to a String cannot fail.
         let _ = write!(token, "{}:{}:{}-{};", span.topic, span.partition, span.first, span.last);
         token
-    })
+    });
+    let digest =
+        revisions.fold(Sha256::new(), |digest, revision| digest.chain_update(revision.to_be_bytes()));
+    let _ = write!(token, "{:x}", digest.finalize());
+    token
 }
 
 /// Decodes fact topics.

@@ -8,22 +8,19 @@ pub mod groups;
 pub mod hours;
 pub mod load;
 pub mod orders;
+pub mod pace;
 pub mod products;
 pub mod products_sold;
 pub mod reports;
 pub mod standing;
-
-use std::time::Duration;
 
 use qafila_schemas::contract::Contract;
 use tokio_util::sync::CancellationToken;
 
 use crate::oltp::ProjectionError;
 
-/// A batch leaves when it has so many rows …
+/// A batch leaves when it has so many rows, or at its [age](pace).
 pub const BATCH_ROWS: usize = 20_000;
-/// … or is so old.
-pub const BATCH_AGE: Duration = Duration::from_millis(400);
 
 /// What the role needs.
 #[derive(Clone)]

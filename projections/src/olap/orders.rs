@@ -82,6 +82,10 @@ impl FactRow for OrderRow {
     const TOPIC: Topic = ORDERS;
     type Fact = OrderFact;
 
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
     fn of(f: OrderFact, place: Place) -> Self {
         let (base_currency, base_total) = in_base(&f).unzip();
         Self {

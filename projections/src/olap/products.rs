@@ -52,6 +52,10 @@ impl FactRow for ProductRow {
     const TOPIC: Topic = PRODUCTS;
     type Fact = ProductFact;
 
+    fn revision(&self) -> i64 {
+        self.revision
+    }
+
     fn of(f: ProductFact, place: Place) -> Self {
         Self {
             merchant_id: f.merchant_id.0,

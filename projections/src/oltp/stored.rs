@@ -142,8 +142,8 @@ pub async fn left_out(
     Ok((rows.into_iter().take(shown).map(|(id, created, _)| (id, created)).collect(), total))
 }
 
-/// Rows of a resource of one store, of a span of creation where one is named, that are there and of which there was news since `since`: the
-/// `limit` with the last news.
+/// Rows of a resource of one store, of a span of creation where one is named, that are there and of which there was news since `since`, and
+/// when: the `limit` with the last news.
 pub async fn news_since(
     pool: &PgPool,
     merchant: MerchantId,
@@ -152,14 +152,14 @@ pub async fn news_since(
     created: Option<Span>,
     since: DateTime<Utc>,
     limit: i64,
-) -> Result<Vec<i64>, sqlx::Error> {
+) -> Result<Vec<(i64, DateTime<Utc>)>, sqlx::Error> {
     let Some((table, id)) = table_of(resource) else { return Ok(vec![]) };
     let span = within(created, 5);
     let query = format!(
-        "SELECT {id} FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} AND stale_since >= $3 {span}
+        "SELECT {id}, stale_since FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE} AND stale_since >= $3 {span}
          ORDER BY stale_since DESC LIMIT $4"
     );
-    let query = sqlx::query_scalar(&query).bind(merchant.0).bind(store_id).bind(since).bind(limit);
+    let query = sqlx::query_as(&query).bind(merchant.0).bind(store_id).bind(since).bind(limit);
     let query = match created {
         Some((from, to)) => query.bind(from).bind(to),
         None => query,

@@ -30,6 +30,7 @@ pub(super) struct Shared {
     pub(super) paused: AtomicBool,
     pub(super) fatal: Mutex<Option<KafkaError>>,
     portions: Mutex<Portions>,
+    age: Mutex<Option<Duration>>,
     ready: AtomicBool,
 }
 
@@ -37,6 +38,11 @@ impl Shared {
     /// What is left of a limit of a batch.
     pub(super) fn portion(&self, limit: usize) -> usize {
         self.portions().of(limit)
+    }
+
+    /// How old the first record of a batch may be, where that was said since the start.
+    pub(super) fn age(&self) -> Option<Duration> {
+        *self.age.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn portions(&self) -> MutexGuard<'_, Portions> {
@@ -81,6 +87,11 @@ impl Assignment {
     /// Makes the next batches half as large: the effect of this one took too long.
     pub fn halve_batches(&self) {
         self.shared.portions().halve();
+    }
+
+    /// From now on a batch leaves when its first record is so old, whatever the configuration says.
+    pub fn set_batch_age(&self, age: Duration) {
+        *self.shared.age.lock().unwrap_or_else(PoisonError::into_inner) = Some(age);
     }
 
     /// Says that the effect of a batch came about: halved batches grow again after some.

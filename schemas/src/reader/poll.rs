@@ -71,7 +71,7 @@ impl<D: Decode> Poller<D> {
             }
             let wait = gathering
                 .as_ref()
-                .map_or(IDLE_POLL, |g| self.config.max_age.saturating_sub(g.since.elapsed()).min(IDLE_POLL));
+                .map_or(IDLE_POLL, |g| self.max_age().saturating_sub(g.since.elapsed()).min(IDLE_POLL));
             let consumer = Arc::clone(&self.consumer);
             let polled = consumer.poll(wait);
             // What was gathered before a rebalance, which happens inside a poll, is nobody's: to wait with it would pause partitions
@@ -130,17 +130,21 @@ impl<D: Decode> Poller<D> {
         self.consumer.offsets_for_times(assigned, GLANCE)
     }
 
+    fn max_age(&self) -> Duration {
+        self.shared.age().unwrap_or(self.config.max_age)
+    }
+
     fn is_due(&self, gathering: &Gathering<D::Item>) -> bool {
         gathering.records >= self.shared.portion(self.config.max_records)
             || gathering.bytes >= self.shared.portion(self.config.max_bytes)
-            || gathering.since.elapsed() >= self.config.max_age
+            || gathering.since.elapsed() >= self.max_age()
     }
 
     fn take(&mut self, message: &BorrowedMessage<'_>, gathering: &mut Gathering<D::Item>) {
         let began = Instant::now();
         let Some(outcome) = self.decode_known(message) else { return };
         // A schema was waited for: what was gathered waits no longer for that.
-        if began.elapsed() > self.config.max_age {
+        if began.elapsed() > self.max_age() {
             gathering.since = Instant::now();
         }
         let topic = self.topics.iter().position(|t| t == message.topic()).unwrap_or_default();

@@ -123,6 +123,7 @@ problem-state-refused = استُخدم هذا الإذن من قبل أو انت
 problem-state-unknown = لم يبدأ هذا الإذن من قافلة. ادخل إلى حسابك واضغط «اربط».
 problem-access-denied = لم تتم الموافقة في سلة. لم يتغير شيء؛ اضغط «اربط» من جديد ووافق.
 problem-store-taken = هذا المتجر مرتبط بحساب آخر في قافلة. ادخل إلى ذلك الحساب أو اختر متجرًا آخر.
+problem-other-store = المتجر المرتبط الآن هو { $current }. لم يتغير شيء: أكّد أن يحل محله { $new }.
 problem-nothing-connected = لا يوجد متجر مرتبط، فلا شيء يُفصل.
 problem-not-connected = اربط متجرك على سلة أولًا.
 problem-reauthorisation-needed = لم تعد سلة تقبل وصولنا. اربط متجرك من جديد.

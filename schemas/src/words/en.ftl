@@ -99,6 +99,7 @@ problem-state-refused = This authorisation was already used, has expired, or was
 problem-state-unknown = This authorisation was not started from Qafila. Log in and press “Connect”.
 problem-access-denied = Salla did not grant access. Nothing was changed; press “Connect” once more and approve.
 problem-store-taken = This store is connected to another Qafila account. Log in to that account, or choose another store.
+problem-other-store = { $current } is connected. Nothing was changed: confirm that { $new } takes its place.
 problem-nothing-connected = No store is connected. There is nothing to disconnect.
 problem-not-connected = Connect your Salla store first.
 problem-reauthorisation-needed = Salla no longer accepts our access. Connect your store again.

@@ -86,8 +86,21 @@ impl Merchant {
         Ok((merchant, store))
     }
 
-    /// Connects a store of the simulator by OAuth.
+    /// Connects a store of the simulator by OAuth, in the place of another that is connected.
     pub async fn connect(&self, store: u64) -> Result<()> {
+        let approved = self.approve(store).await?;
+        let answer = self.post("/api/v1/salla/auth/callback", &approved).await?;
+        if answer.status() != StatusCode::CONFLICT {
+            return expect(answer, StatusCode::OK).await.map(drop);
+        }
+        let problem = expect(answer, StatusCode::CONFLICT).await?;
+        ensure!(problem["code"] == "other-store", "{problem}");
+        let confirmed = json!({"state": approved["state"]});
+        expect(self.post("/api/v1/salla/auth/confirm", &confirmed).await?, StatusCode::OK).await.map(drop)
+    }
+
+    /// Approves the app at Salla; what the callback brings back.
+    pub async fn approve(&self, store: u64) -> Result<Value> {
         let body = expect(self.get("/api/v1/salla/auth/url").await?, StatusCode::OK).await?;
         let mut url: Url = body["authorizationUrl"].as_str().context("no address")?.parse()?;
         url.query_pairs_mut()
@@ -101,10 +114,7 @@ impl Merchant {
             .context("Salla sent us nowhere")?;
         let back: Url = back.parse()?;
         let query = |name: &str| back.query_pairs().find(|(n, _)| n == name).map(|(_, v)| v.into_owned());
-        let body =
-            json!({"code": query("code").context("no code")?, "state": query("state").context("no state")?});
-        expect(self.post("/api/v1/salla/auth/callback", &body).await?, StatusCode::OK).await?;
-        Ok(())
+        Ok(json!({"code": query("code").context("no code")?, "state": query("state").context("no state")?}))
     }
 
     /// Starts an import.

@@ -12,7 +12,7 @@ use qafila_proving::world::World;
 use reqwest::StatusCode;
 use salla_sim::faults::Faults;
 use salla_sim::store::Plan;
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 static SHARED: SharedWorld =
@@ -106,6 +106,50 @@ fn another_store_begins_anew_and_the_import_of_the_one_before_is_cancelled_witho
         becomes(&merchant, "completed").await?;
         let kinds: Vec<_> = notes(&merchant).await?.into_iter().map(|note| note["kind"].clone()).collect();
         ensure!(!kinds.contains(&"sync_failed".into()), "{kinds:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn another_store_asks_first_and_nothing_is_changed_until_somebody_says_yes() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let _quiet = SHARED.faults.read().await;
+        let (first, second) = (store_of(world, 1_816, 5).await?, store_of(world, 1_817, 5).await?);
+        let merchant = Merchant::register(&world.gateway).await?;
+        merchant.connect(first).await?;
+        let store = || async {
+            let me = expect(merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
+            Ok(me["connection"]["store"]["id"].as_u64())
+        };
+        until(store, |id| *id == Some(first)).await?;
+        let approved = merchant.approve(second).await?;
+        // The same request again is answered as before.
+        for _ in 0..2 {
+            let answer = merchant.post("/api/v1/salla/auth/callback", &approved).await?;
+            let problem = expect(answer, StatusCode::CONFLICT).await?;
+            ensure!(problem["code"] == "other-store", "{problem}");
+            ensure!(
+                problem["params"]["current"].is_string() && problem["params"]["new"].is_string(),
+                "{problem}"
+            );
+            ensure!(store().await? == Some(first), "nothing was confirmed");
+        }
+        // Somebody else's yes is none.
+        let confirmed = json!({"state": approved["state"]});
+        let stranger = Merchant::register(&world.gateway).await?;
+        let refused = stranger.post("/api/v1/salla/auth/confirm", &confirmed).await?;
+        ensure!(refused.status() == StatusCode::BAD_REQUEST, "{refused:?}");
+        for _ in 0..2 {
+            expect(merchant.post("/api/v1/salla/auth/confirm", &confirmed).await?, StatusCode::OK).await?;
+            until(store, |id| *id == Some(second)).await?;
+        }
+        let pool = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        let kept: i64 =
+            sqlx::query_scalar("SELECT count(*) FROM oauth_states WHERE held_access_token IS NOT NULL")
+                .fetch_one(&pool)
+                .await?;
+        ensure!(kept == 0, "tokens are kept that nobody waits for");
         Ok(())
     });
 }

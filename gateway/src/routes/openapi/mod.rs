@@ -29,7 +29,7 @@ use crate::values::{
     info(title = "Qafila", description = "HTTP contract of the gateway. Errors are RFC 9457 problem+json; `Accept-Language` (`ar`, `en`) is the language of their texts and of all advice. The web app is served from the gateway's own origin: there is no CORS. Log in, keep `accessToken` in memory (15 minutes); on 401 ask `POST /api/v1/auth/refresh`, whose cookie is HttpOnly, SameSite=Strict and of the path /api/v1/auth, and repeat once."),
     paths(
         auth::register, auth::login, auth::refresh, auth::logout, passwords::forgot, passwords::reset, passwords::change, me::show, me::change, salla::authorization_url,
-        salla::callback, salla::claim, salla::disconnect,
+        salla::callback, salla::confirm, salla::claim, salla::disconnect,
         sync::initial, sync::restart, sync::cancel, sync::status::status, sync::runs::list, sync::estimate::estimate,
         notifications::list, notifications::read, notifications::read_all, reports::summary::summary, reports::trend::sales_trend,
         reports::rankings::top_products, reports::rankings::customers, reports::groups::order_status, reports::groups::by_city,
