@@ -45,6 +45,30 @@ test('an answer of Salla’s that holds nothing is said to', async ({ page, loca
   await expect(page.getByText(say(locale, 'callback.nothing'))).toBeVisible();
 });
 
+test('another store asks first, and takes the place of the first one only after a yes', async ({ page, locale }) => {
+  const [first, second] = [await makeStore({ seed: freshSeed(), orders: 5 }), await makeStore({ seed: freshSeed(), orders: 5 })];
+  await register(page, locale, newPerson());
+  await page.getByRole('button', { name: say(locale, 'connect.submit') }).click();
+  await decideAtSalla(page, first.id, 'approve');
+  await expect(page.getByRole('heading', { name: say(locale, 'period.title') })).toBeVisible();
+  const approveSecond = async (): Promise<void> => {
+    await page.goto('/connection');
+    await page.getByRole('button', { name: say(locale, 'connect.reconnect') }).click();
+    await decideAtSalla(page, second.id, 'approve');
+    await expect(page.getByRole('heading', { name: say(locale, 'callback.other.title') })).toBeVisible();
+  };
+  await approveSecond();
+  await expectHealthy(page);
+  await page.getByRole('link', { name: say(locale, 'callback.other.keep', { current: first.name }) }).click();
+  await expect(page.getByRole('heading', { name: say(locale, 'disconnect.title') })).toBeVisible();
+  await expect(page.getByRole('main')).toContainText(first.name);
+  await approveSecond();
+  await page.getByRole('button', { name: say(locale, 'callback.other.submit', { next: second.name }) }).click();
+  await expect(page.getByRole('heading', { name: say(locale, 'period.title') })).toBeVisible();
+  await page.goto('/connection');
+  await expect(page.getByRole('main')).toContainText(second.name);
+});
+
 test('a store of another account stays theirs', async ({ page, browser, locale, baseURL }) => {
   const store = await makeStore({ seed: freshSeed(), orders: 5 });
   await register(page, locale, newPerson());

@@ -4,10 +4,11 @@ import CircularProgress from '@mui/material/CircularProgress';
 import Typography from '@mui/material/Typography';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type ReactElement, useEffect } from 'react';
+import { type ReactElement, useEffect, useState } from 'react';
 
 import { finishAuthorization } from '../../api/generated/client';
-import { type Code, codeOf, isPassing } from '../../api/problem';
+import type { ConnectedBody } from '../../api/generated/client.schemas';
+import { ApiProblem, type Code, codeOf, isPassing } from '../../api/problem';
 import { meQuery } from '../../api/queries';
 import { readUntil } from '../../api/readUntil';
 import { forgetSecrets, secretOfAddress } from '../../session/addressSecrets';
@@ -20,6 +21,7 @@ import { useIsHere } from '../../shell/useIsHere';
 import { useLogOut } from '../../shell/useLogOut';
 import { Sentence, useSay, type WordId } from '../../words/words';
 import { ConnectButton } from './ConnectButton';
+import { OtherStore } from './OtherStore';
 
 /** Problems whose words the page knows better than the API: it has the button. */
 const words: Partial<Record<Code, WordId>> = {
@@ -38,21 +40,23 @@ const CallbackPage = (): ReactElement => {
   const client = useQueryClient();
   const logOut = useLogOut();
   const isHere = useIsHere();
-  const [state, code, denied] = ['state', 'code', 'error'].map(secretOfAddress);
+  // Kept by the page: once they are redeemed they are forgotten everywhere else.
+  const [[state, code, denied]] = useState(() => ['state', 'code', 'error'].map(secretOfAddress));
+  const goOn = async ({ store }: ConnectedBody): Promise<void> => {
+    forgetSecrets();
+    const isSeen = (): Promise<boolean> => readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
+    // Any other page would ask for a connection once more.
+    while (isHere() && !(await isSeen())) toast(say('onTheWay'), 'info');
+    await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
+    if (isHere()) await navigate({ to: '/', replace: true });
+  };
   const finishing = useMutation({
     mutationFn: () => finishAuthorization({ state: state ?? '', ...(denied ? { error: denied } : { code: code ?? '' }) }),
     onError: (error) => {
       if (codeOf(error) === 'unauthorized') posted = undefined;
-      else if (!canRepeat(error)) forgetSecrets();
+      else if (!canRepeat(error) && codeOf(error) !== 'other-store') forgetSecrets();
     },
-    onSuccess: async ({ store }) => {
-      forgetSecrets();
-      const isSeen = (): Promise<boolean> => readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id && connection.access === 'working');
-      // Any other page would ask for a connection once more.
-      while (isHere() && !(await isSeen())) toast(say('onTheWay'), 'info');
-      await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-      if (isHere()) await navigate({ to: '/', replace: true });
-    },
+    onSuccess: goOn,
   });
   const hasAnswer = state !== undefined && (code !== undefined || denied !== undefined);
   const { mutate } = finishing;
@@ -76,6 +80,9 @@ const CallbackPage = (): ReactElement => {
     );
   }
   const problem = codeOf(finishing.error);
+  if (problem === 'other-store' && finishing.error instanceof ApiProblem && state !== undefined) {
+    return <OtherStore state={state} names={finishing.error.params} onConnected={goOn} />;
+  }
   const word = problem === undefined ? 'callback.nothing' : words[problem];
   return (
     <Page title={say('callback.title')} width={640}>
