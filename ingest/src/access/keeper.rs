@@ -17,6 +17,7 @@ use super::{AccessError, AccessTokens, Ahead, LOST, NO_REFRESH_WITHIN, REFUSED};
 /// Salla suggests about a day (FACTS §2.5); of a short life a fifth. Refreshing every two weeks also keeps an idle merchant's refresh token alive.
 const AHEAD: chrono::Duration = chrono::Duration::days(1);
 const LOOK: Duration = Duration::from_secs(5);
+/// Where order does not matter they are drawn by chance: those that fail must not hide the others.
 const AT_ONCE: i64 = 50;
 /// After a refresh ahead that came to nothing.
 const FIRST_PAUSE: Duration = Duration::from_secs(30);
@@ -66,12 +67,13 @@ impl AccessTokens {
         let due = sqlx::query(
             "SELECT connection_id, generation FROM salla_connections
              WHERE wiped_at IS NULL AND refresh_state = 'usable' AND expires_at < now() + least($1, (expires_at - tokens_at) / 5)
-               AND tokens_at < now() - $3
+               AND tokens_at < now() - $3 AND connection_id <> ALL($4)
              ORDER BY expires_at LIMIT $2",
         )
         .bind(AHEAD)
         .bind(AT_ONCE)
         .bind(NO_REFRESH_WITHIN)
+        .bind(self.not_due_ahead())
         .fetch_all(&self.inner.pool)
         .await?;
         for row in due {
@@ -99,6 +101,13 @@ impl AccessTokens {
         });
     }
 
+    /// Connections that are being refreshed, or pause after a failure: they must not hide the others.
+    fn not_due_ahead(&self) -> Vec<Uuid> {
+        let ahead = self.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        ahead.iter().filter(|(_, one)| one.again_at.is_none_or(|at| at > now)).map(|(id, _)| id.0).collect()
+    }
+
     /// Takes the turn of a connection; says how long to pause if that fails. None while another refresh of it is under way, or pauses.
     fn turn_ahead(&self, id: ConnectionId) -> Option<Duration> {
         let mut ahead = self.inner.ahead.lock().unwrap_or_else(PoisonError::into_inner);
@@ -117,7 +126,7 @@ impl AccessTokens {
         let working = sqlx::query(
             "SELECT connection_id, merchant_id, generation, store_id, store_name, store_domain, store_plan, scopes
              FROM salla_connections WHERE wiped_at IS NULL AND told_at IS NOT NULL
-               AND refresh_state IN ('usable', 'kept', 'absent') LIMIT $1",
+               AND refresh_state IN ('usable', 'kept', 'absent') ORDER BY random() LIMIT $1",
         )
         .bind(AT_ONCE)
         .fetch_all(&self.inner.pool)
@@ -158,7 +167,7 @@ impl AccessTokens {
         let ending = sqlx::query(
             "SELECT connection_id, merchant_id, generation FROM salla_connections
              WHERE wiped_at IS NULL AND warned_at IS NULL AND told_at IS NULL AND refresh_state IN ('kept', 'absent')
-               AND expires_at < now() + interval '7 days' AND expires_at > now() LIMIT $1",
+               AND expires_at < now() + interval '7 days' AND expires_at > now() ORDER BY random() LIMIT $1",
         )
         .bind(AT_ONCE)
         .fetch_all(&self.inner.pool)
@@ -185,7 +194,7 @@ impl AccessTokens {
         let untold = sqlx::query(
             "SELECT connection_id, merchant_id, generation, refresh_state FROM salla_connections
              WHERE wiped_at IS NULL AND told_generation IS DISTINCT FROM generation AND refresh_state IN ('unknown', 'refused')
-             LIMIT $1",
+             ORDER BY random() LIMIT $1",
         )
         .bind(AT_ONCE)
         .fetch_all(&self.inner.pool)

@@ -220,8 +220,8 @@ impl AccessTokens {
                 Err(AccessError::Unavailable(reason.clone()))
             }
             Err(OAuthError::Refused(reason)) => {
-                set_outcome(&mut transaction, id, hash, "refused").await?;
                 set_state_of(&mut transaction, id, hash, "refused").await?;
+                set_outcome(&mut transaction, id, hash, "refused").await?;
                 tracing::warn!(event = "refresh refused", connectionId = %id, reason);
                 Err(AccessError::Refused { generation })
             }
@@ -242,8 +242,9 @@ pub(super) async fn give_up(
     id: ConnectionId,
     hash: &[u8],
 ) -> Result<(), sqlx::Error> {
-    set_outcome(connection, id, hash, "lost").await?;
-    set_state_of(connection, id, hash, "unknown").await
+    // The connection before its tokens, as everybody locks them.
+    set_state_of(connection, id, hash, "unknown").await?;
+    set_outcome(connection, id, hash, "lost").await
 }
 
 async fn set_outcome(
