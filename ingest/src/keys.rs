@@ -16,8 +16,8 @@ use sqlx::{PgPool, Row};
 use crate::contacts::Contacts;
 
 const CACHED_FOR: Duration = Duration::from_secs(30);
-/// About 40 MB of keys; beyond that the cache starts anew.
-const MOST_CACHED: usize = 200_000;
+/// About 10 MB of keys; beyond that the cache starts anew.
+const MOST_CACHED: usize = 50_000;
 
 /// Subject keys behind the ingest role's pool.
 pub struct PostgresKeys {

@@ -1,5 +1,5 @@
 //! The history sync against Salla's limits, with the clock of both scaled: `sync_rate_floor`, `sync_fairness`,
-//! `sync_50k_plan`, `sync_eta`; and its memory over a large store, `import_500k`.
+//! `sync_50k_plan`, `sync_eta`; and its memory over large stores, `import_500k` and `import_customers_500k`.
 
 use std::time::{Duration, Instant};
 
@@ -222,21 +222,29 @@ pub async fn sync_eta() -> Result<Measurement> {
 
 /// Memory of `qafila all` while it imports 500,000 orders, MB beside the bar of 300.
 pub async fn import_500k() -> Result<Measurement> {
+    memory_of_import("import_500k", "bench_large", &plan(500_000, 500_000, "unlimited")).await
+}
+
+/// Memory of `qafila all` while it imports 500,000 customers of one store, MB beside the bar of 300.
+pub async fn import_customers_500k() -> Result<Measurement> {
+    let plan = Plan { customers: 500_000, ..plan(500_001, 1_000, "unlimited") };
+    memory_of_import("import_customers_500k", "bench_people", &plan).await
+}
+
+async fn memory_of_import(name: &str, world: &str, plan: &Plan) -> Result<Measurement> {
     const BAR_MB: f64 = 300.0;
-    let mut world = World::make("bench_large").await?;
+    let mut world = World::make(world).await?;
     world.start()?;
     world.ready().await?;
-    let (merchant, store) = connected(&world, &plan(500_000, 500_000, "unlimited")).await?;
+    let (merchant, store) = connected(&world, plan).await?;
     let pid = world.pid().context("qafila runs")?.to_string();
     let (began, mut shown) = (Instant::now(), 0.0);
     merchant.start_import(MONTHS).await?;
-    let mut samples = Vec::new();
     merchant
         .watch_import(PATIENCE, |status| {
             if status.progress_percentage >= shown + 10.0 {
                 shown = status.progress_percentage;
                 let rss = resident_mb(&pid).unwrap_or_default();
-                samples.push(rss);
                 println!("  {shown:.0} % after {:.0} s, {rss:.0} MB resident", began.elapsed().as_secs_f64());
             }
         })
@@ -244,5 +252,5 @@ pub async fn import_500k() -> Result<Measurement> {
     println!("  completed after {:.0} s", began.elapsed().as_secs_f64());
     agrees(&world, &merchant, store).await?;
     let peak = peak_rss_mb(&pid)?;
-    finished(world, "import_500k", peak, BAR_MB, "MB").await
+    finished(world, name, peak, BAR_MB, "MB").await
 }

@@ -10,7 +10,7 @@ use qafila_proving::bench::{
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 25] = [
+const SCENARIOS: [&str; 26] = [
     "avro_encode",
     "avro_decode",
     "commands",
@@ -24,6 +24,7 @@ const SCENARIOS: [&str; 25] = [
     "sync_eta",
     "sync_50k_plan",
     "import_500k",
+    "import_customers_500k",
     "webhook_ack_mock",
     "webhook_ack",
     "webhook_visible",
@@ -101,6 +102,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "export_xlsx" => return exports::export_xlsx().await,
         "onboard_odd" => import::onboard_odd().await?,
         "import_500k" => sync::import_500k().await?,
+        "import_customers_500k" => sync::import_customers_500k().await?,
         _ => import::import_50k().await?,
     };
     Ok(vec![measured])
