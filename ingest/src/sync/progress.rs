@@ -22,6 +22,8 @@ const USED: f64 = 0.97;
 /// Minutes of Salla's that a rate is taken over: calls are spread over each, not evenly.
 const MINUTES: u32 = 2;
 const SHORTEST_WINDOW: Duration = Duration::from_secs(20);
+/// A part is at most as long as Salla shows (10,000 rows, FACTS §4).
+const UNKNOWN_PART_ROWS: i64 = 5_000;
 
 /// Rows that the source says orders and products have in the run's window, asked once at the start.
 pub type Expected = BTreeMap<String, i64>;
@@ -124,7 +126,7 @@ impl Meter {
             let rows = match snapshot.expected.get(resource) {
                 Some(expected) => (expected - known_rows).max(0),
                 None if orders => return None,
-                None => 0,
+                None => unknown * rows_of_part(snapshot, resource),
             };
             calls.total += if orders { rows / per_page + 2 * unknown } else { whole(rows) };
         }
@@ -153,6 +155,18 @@ impl Meter {
             (None, promised) => promised.unwrap_or(0.0),
         }
     }
+}
+
+/// Rows that a part of a resource may have of which nobody has told how many, where the resource is read in parts: rather too many, so that
+/// progress never falls.
+fn rows_of_part(snapshot: &Snapshot<'_>, resource: &str) -> i64 {
+    let of = || snapshot.slices.iter().filter(|s| s.resource == resource);
+    if of().any(|slice| slice.name == "all") {
+        return 0;
+    }
+    let (rows, known) =
+        of().filter_map(|s| s.total).fold((0, 0), |(rows, known), one| (rows + one, known + 1));
+    UNKNOWN_PART_ROWS.max(rows / known.max(1))
 }
 
 fn eta(left: i64, rate_per_minute: f64) -> Option<i64> {
@@ -276,6 +290,20 @@ mod tests {
         let calls = meter.calls(&snapshot(&slices, &expected)).expect("known");
         assert_eq!(calls, Calls { done: 3, total: 3 + 3 + 180 });
         assert_eq!(meter.calls(&snapshot(&slices, &Expected::new())), None);
+    }
+
+    #[test]
+    fn parts_that_nobody_has_counted_yet_are_not_taken_for_empty() {
+        let meter = Meter::new(Duration::from_secs(60), 30, 60);
+        let (nobody, known) = (Expected::new(), slice("customers", Some(9_000), 9_000, true));
+        let part = || slice("customers", None, 0, false);
+        // Twice 150 pages each.
+        let calls = meter.calls(&snapshot(&[known.clone(), part(), part()], &nobody));
+        assert_eq!(calls, Some(Calls { done: 300, total: 900 }), "as long as those that are known");
+        let calls = meter.calls(&snapshot(&[part(), part()], &nobody));
+        assert_eq!(calls, Some(Calls { done: 0, total: 334 }), "or as long as they may well be");
+        let whole = SliceState { name: "all".into(), ..part() };
+        assert_eq!(meter.calls(&snapshot(&[whole], &nobody)), Some(Calls { done: 0, total: 2 }));
     }
 
     #[test]
