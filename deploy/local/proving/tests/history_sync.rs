@@ -129,7 +129,7 @@ fn a_damaged_key_costs_the_rows_of_its_person_and_keeps_nobody_else_waiting() {
         .bind(format!("{store}:customer:{person}"))
         .execute(&database)
         .await?;
-        merchant.start_import(MONTHS).await?;
+        merchant.start_import(2 * MONTHS).await?;
         until(|| status(&merchant), |s| s["status"] == "completed").await?;
         let count = async |rows: &str| {
             let query = format!("SELECT count(*) FROM {rows} AND merchant_id = $1::uuid");
