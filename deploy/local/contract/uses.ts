@@ -45,6 +45,7 @@ export const connecting = async (): Promise<void> => {
   if (url.status === 200) day(url.data.expiresAt);
   const finished = await api.finishAuthorization({ state: 'x', code: 'x' });
   if (finished.status === 200) finished.data.store.name.length;
+  await api.confirmOtherStore({ state: 'x' });
   await api.claimStore({ token: 'x' });
   await api.disconnectStore();
 };
