@@ -23,6 +23,7 @@ impl Looks {
     /// There may have been news of any.
     pub(super) fn wake_all(&mut self) {
         self.swept_at = None;
+        self.pauses.clear();
     }
 
     /// Nothing of `store_id` is due before `until`; news ends the pause.

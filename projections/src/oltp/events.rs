@@ -162,8 +162,12 @@ where
 {
     let healing = park::heal(role.pool.clone(), projection, role.contract.writer()?, shutdown.clone());
     let following = follow_events::<D>(role, projection, topic, InSequence(fold), shutdown);
-    let ((), followed) = tokio::join!(healing, following);
-    followed
+    // Healing ends at the shutdown alone, and following may end for good: whoever started us is told.
+    tokio::pin!(following);
+    tokio::select! {
+        followed = &mut following => followed,
+        () = healing => following.await,
+    }
 }
 
 /// Folds the events of a topic, in the order of each aggregate.

@@ -92,7 +92,11 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         };
         let outcome = match merging {
             Ok(rows) => {
-                wake.after_commit(rows.stale_stores());
+                let stale = rows.stale_stores();
+                // Nothing named would wake all stores.
+                if !stale.is_empty() {
+                    wake.after_commit(stale);
+                }
                 dead_letters.write(std::mem::take(&mut batch.bad)).await.map(|()| rows).map_err(Into::into)
             }
             Err(error) => Err(error),
