@@ -12,14 +12,17 @@ use crate::wiring;
 /// What `qafila relay` does beside relaying.
 #[derive(Subcommand)]
 pub enum RelayCommand {
-    /// Publishes events once more, for a Kafka that lost its tail; consumers drop those that they have (`ce_id`)
+    /// Publishes events once more, for a Kafka that lost its tail; consumers drop those that they have (`ce_id`).
+    ///
+    /// First stop the relay, and start every other role: a consumer finds out that its topic was cut off only while it is still shorter than
+    /// what the consumer has read. Then publish again, and start the relay.
     Republish(RepublishArgs),
 }
 
 /// Which events.
 #[derive(Args)]
 pub struct RepublishArgs {
-    /// Position of the first event, as the column `position` of `events` has it; too early does no harm
+    /// Position of the first event, as the column `position` of `events` has it; too early costs time only
     #[arg(long, value_parser = clap::value_parser!(i64).range(1..))]
     from: i64,
     /// Only counts them

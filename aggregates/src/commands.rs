@@ -86,7 +86,7 @@ where
                 Err(error) => return Err(CommandError::Store(error.to_string())),
                 Ok(committed) => {
                     if !committed.events.is_empty() {
-                        self.wake.after_commit([]);
+                        self.wake.after_commit();
                     }
                     return Ok(committed);
                 }

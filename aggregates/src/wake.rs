@@ -61,10 +61,17 @@ impl Wake {
         Self(Arc::default())
     }
 
-    /// To be called after a commit; `named` is what it was about.
-    pub fn after_commit(&self, named: impl IntoIterator<Item = i64>) {
-        self.0.named.lock().unwrap_or_else(PoisonError::into_inner).extend(named);
+    /// To be called after a commit that is about everything that is waited for.
+    pub fn after_commit(&self) {
         self.0.notify.notify_one();
+    }
+
+    /// To be called after a commit that is about `named` alone; nothing is sent where that is nothing.
+    pub fn after_commit_of(&self, named: BTreeSet<i64>) {
+        if !named.is_empty() {
+            self.0.named.lock().unwrap_or_else(PoisonError::into_inner).extend(named);
+            self.0.notify.notify_one();
+        }
     }
 }
 

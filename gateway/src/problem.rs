@@ -105,7 +105,7 @@ codes! {
     "access-denied" AccessDenied FORBIDDEN;
     /// The store is connected to another account.
     "store-taken" StoreTaken CONFLICT;
-    /// Another store, `current`, is connected: `POST /api/v1/salla/auth/confirm` puts `new` in its place. Nothing was changed.
+    /// Another store, `current`, is connected. Nothing was changed: `POST /api/v1/salla/auth/confirm`, or `replaces` of a claim, puts `new` in its place.
     "other-store" OtherStore CONFLICT;
     /// There is no connection to end.
     "nothing-connected" NothingConnected NOT_FOUND;

@@ -114,6 +114,9 @@ pub struct Applicant {
     pub merchant_id: MerchantId,
 }
 
+/// A connection whose tokens are durable, its store and the scopes that were granted.
+type MadeConnection = (ConnectionId, StoreIdentity, Vec<String>);
+
 /// Connects stores.
 #[derive(Clone)]
 pub struct Connector {
@@ -216,7 +219,7 @@ impl Connector {
         code: &str,
         state: &str,
     ) -> Result<ConnectedStore, ConnectError> {
-        let (ticket, (connection_id, store, scopes)) = match self.take_state(applicant, state, code).await? {
+        let (ticket, made) = match self.take_state(applicant, state, code).await? {
             Taken::Exchanged(connection_id) => (Ticket::State(state), self.exchanged(connection_id).await?),
             Taken::Done(connection_id) => (Ticket::UsedState, self.exchanged(connection_id).await?),
             Taken::Fresh => (Ticket::State(state), self.exchange(applicant, code, state).await?),
@@ -230,33 +233,39 @@ impl Connector {
             }
             Taken::UnderWay => return Err(ConnectError::StateRefused),
         };
-        let details = StoreDetails {
-            store_id: store.store_id,
-            name: store.name.clone(),
-            domain: store.domain.clone(),
-            plan: store.plan.clone(),
-            scopes,
-        };
-        let position = self.finish(applicant, connection_id, details, ticket).await?;
-        tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
-        Ok(ConnectedStore { connection_id, store, position })
+        self.connected(applicant, ticket, made).await
     }
 
     /// Connects a store that installed the app in easy mode, by the link that was mailed to whoever installed it. The same
-    /// merchant may send it again.
-    pub async fn claim(&self, applicant: Applicant, token: &str) -> Result<ConnectedStore, ConnectError> {
+    /// merchant may send it again. `may_replace` says that it may take the place of another store that is connected.
+    pub async fn claim(
+        &self,
+        applicant: Applicant,
+        token: &str,
+        may_replace: bool,
+    ) -> Result<ConnectedStore, ConnectError> {
         let link = claim_links::find(&self.pool, token).await?.ok_or(ConnectError::LinkSpent)?;
         if !link.is_free_for(applicant.merchant_id) {
             return Err(ConnectError::LinkSpent);
         }
-        let (ticket, (connection_id, store, scopes)) = match link.connection() {
+        let (ticket, made) = match link.connection() {
             Some(made) if self.is_usable(made).await? => (Ticket::UsedLink, self.exchanged(made).await?),
             Some(_) => return Err(ConnectError::LinkSpent),
             None => {
-                let taken = self.take_over_install(applicant, token, link.store_id).await?;
+                let taken = self.take_over_install(applicant, token, link.store_id, may_replace).await?;
                 (Ticket::Link(token), taken)
             }
         };
+        self.connected(applicant, ticket, made).await
+    }
+
+    /// The end of every way to connect a store: the aggregate is told of the connection that was made.
+    async fn connected(
+        &self,
+        applicant: Applicant,
+        ticket: Ticket<'_>,
+        (connection_id, store, scopes): MadeConnection,
+    ) -> Result<ConnectedStore, ConnectError> {
         let details = StoreDetails {
             store_id: store.store_id,
             name: store.name.clone(),
@@ -287,12 +296,19 @@ impl Connector {
         applicant: Applicant,
         token: &str,
         store_id: i64,
-    ) -> Result<(ConnectionId, StoreIdentity, Vec<String>), ConnectError> {
+        may_replace: bool,
+    ) -> Result<MadeConnection, ConnectError> {
         let held = EasyModeInstalls::new(&self.vault).tokens(&self.pool, store_id).await?;
         // Gone: somebody connected it by OAuth, or the app was removed.
         let tokens = held.ok_or(ConnectError::LinkSpent)?;
         let store = oauth::identify_store(&self.http, &self.salla, &tokens.access).await;
         let store = store.map_err(ConnectError::Salla)?;
+        if !may_replace
+            && !self.is_taken(applicant, store.store_id).await?
+            && let Some(current) = self.other_store(applicant, store.store_id).await?
+        {
+            return Err(ConnectError::OtherStore { current, new: NamedStore::of(store) });
+        }
         let kept = self.keep(applicant, Ticket::Link(token), &store, &tokens).await?;
         Ok((kept.ok_or(ConnectError::StoreTaken)?, store, tokens.scopes))
     }
@@ -355,7 +371,7 @@ impl Connector {
         applicant: Applicant,
         code: &str,
         state: &str,
-    ) -> Result<(ConnectionId, StoreIdentity, Vec<String>), ConnectError> {
+    ) -> Result<MadeConnection, ConnectError> {
         let tokens = match self.redeem(code).await {
             Ok(tokens) => tokens,
             Err(error) => {
@@ -378,8 +394,7 @@ impl Connector {
         }
         if let Some(current) = self.other_store(applicant, store.store_id).await? {
             self.hold(state, &store, &tokens).await?;
-            let new = NamedStore { store_id: store.store_id, name: store.name };
-            return Err(ConnectError::OtherStore { current, new });
+            return Err(ConnectError::OtherStore { current, new: NamedStore::of(store) });
         }
         if let Some(connection_id) = self.keep(applicant, Ticket::State(state), &store, &tokens).await? {
             return Ok((connection_id, store, tokens.scopes));
@@ -543,10 +558,7 @@ impl Connector {
         }
     }
 
-    async fn exchanged(
-        &self,
-        connection_id: ConnectionId,
-    ) -> Result<(ConnectionId, StoreIdentity, Vec<String>), ConnectError> {
+    async fn exchanged(&self, connection_id: ConnectionId) -> Result<MadeConnection, ConnectError> {
         let row = sqlx::query(
             "SELECT store_id, store_name, store_domain, store_plan, scopes, store_currency FROM salla_connections WHERE connection_id = $1",
         )

@@ -3,6 +3,9 @@
 
 use qafila_aggregates::housekeeping::Retention;
 
+/// Notes are kept so long, days: an older event that comes again is no news.
+pub const NOTES_KEPT_DAYS: i64 = 180;
+
 /// The read models that grow with time.
 pub const TABLES: &[Retention] = &[
     // What was read of a note goes with it.
@@ -16,3 +19,14 @@ pub const TABLES: &[Retention] = &[
     Retention { table: "reconciliation_runs", over: "t.finished_at < now() - interval '400 days'" },
     Retention { table: "sync_job_runs", over: "t.ended_at < now() - interval '400 days'" },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn notes_are_deleted_when_events_of_their_age_are_no_news_any_more() {
+        let notes = TABLES.iter().find(|one| one.table == "notifications").expect("notes are deleted");
+        assert!(notes.over.contains(&format!("interval '{NOTES_KEPT_DAYS} days'")));
+    }
+}

@@ -60,7 +60,7 @@ pub async fn run(
 }
 
 /// Publishes events once more that were published before, from position `first` on, and says how many; `is_dry` only counts them. For a Kafka
-/// that lost its tail: consumers drop what they have, by `ce_id` and sequence. The relay may run meanwhile.
+/// that lost its tail: consumers drop what they have, by `ce_id` and sequence.
 pub async fn republish(
     pool: &PgPool,
     contract: &Contract,
@@ -68,12 +68,12 @@ pub async fn republish(
     is_dry: bool,
     mut progress: impl FnMut(&StoredEvent, u64),
 ) -> Result<u64, RelayError> {
-    let publisher = Publisher::start(contract).await?;
+    let publisher = if is_dry { None } else { Some(Publisher::start(contract).await?) };
     let (mut count, mut last) = (0, None);
     loop {
         let events = outbox::published(pool, first, last.as_ref(), BATCH).await?;
         let Some(event) = events.last() else { return Ok(count) };
-        if !is_dry {
+        if let Some(publisher) = &publisher {
             publisher.publish(&events).await?;
         }
         count += events.len() as u64;

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use http::StatusCode;
-use qafila_ingest::connect::{Applicant, ConnectError};
+use qafila_ingest::connect::{Applicant, ConnectError, ConnectedStore};
 use qafila_ingest::salla::oauth::OAuthError;
 use qafila_schemas::words::rule::Rule;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
+use warp::reply::Response;
 
 use super::Answer;
 use super::me::StoreBody;
@@ -80,9 +81,7 @@ pub async fn callback(app: Arc<App>, call: Call) -> Answer {
         _ => return Err(Problem::invalid_field("/code", Rule::code_or_error())),
     };
     let connected = app.connector.callback(applicant, &code, &body.state).await.map_err(problem)?;
-    let store = connected.store;
-    let store = StoreBody { id: store.store_id, name: store.name, domain: store.domain, plan: store.plan };
-    Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
+    Ok(answer(connected))
 }
 
 /// An authorisation that waits for a yes.
@@ -102,9 +101,7 @@ pub async fn confirm(app: Arc<App>, call: Call) -> Answer {
         return Err(Problem::invalid_field("/state", Rule::length(1, LONGEST as i64)));
     }
     let connected = app.connector.confirm(applicant, &body.state).await.map_err(problem)?;
-    let store = connected.store;
-    let store = StoreBody { id: store.store_id, name: store.name, domain: store.domain, plan: store.plan };
-    Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
+    Ok(answer(connected))
 }
 
 /// The link of a mail.
@@ -113,6 +110,9 @@ pub async fn confirm(app: Arc<App>, call: Call) -> Answer {
 pub struct ClaimBody {
     /// What stands behind `#token=` in the link.
     token: String,
+    /// Whether the store may take the place of another one that is connected; without it that is answered with `other-store`.
+    #[serde(default)]
+    replaces: bool,
 }
 
 /// Connects a store that installed the app from Salla, by the link that was mailed to whoever installed it.
@@ -124,10 +124,8 @@ pub async fn claim(app: Arc<App>, call: Call) -> Answer {
     if body.token.is_empty() || body.token.len() > LONGEST {
         return Err(Problem::invalid_field("/token", Rule::length(1, LONGEST as i64)));
     }
-    let connected = app.connector.claim(applicant, &body.token).await.map_err(problem)?;
-    let store = connected.store;
-    let store = StoreBody { id: store.store_id, name: store.name, domain: store.domain, plan: store.plan };
-    Ok(json(StatusCode::OK, &ConnectedBody { store, position: connected.position }))
+    let connected = app.connector.claim(applicant, &body.token, body.replaces).await.map_err(problem)?;
+    Ok(answer(connected))
 }
 
 /// A disconnection on its way.
@@ -146,6 +144,12 @@ pub async fn disconnect(app: Arc<App>, call: Call) -> Answer {
     let applicant = applicant(&app, &call).await?;
     let position = app.connector.disconnect(applicant).await.map_err(problem)?;
     Ok(json(StatusCode::ACCEPTED, &DisconnectedBody { position }))
+}
+
+fn answer(connected: ConnectedStore) -> Response {
+    let ConnectedStore { store, position, .. } = connected;
+    let store = StoreBody { id: store.store_id, name: store.name, domain: store.domain, plan: store.plan };
+    json(StatusCode::OK, &ConnectedBody { store, position })
 }
 
 async fn applicant(app: &App, call: &Call) -> Result<Applicant, Problem> {

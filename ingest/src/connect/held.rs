@@ -2,11 +2,12 @@
 //! sealed, for ten minutes.
 
 use chrono::{DateTime, Utc};
+use qafila_schemas::ids::ConnectionId;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
 use sqlx::{PgPool, Row};
 
-use super::{Applicant, ConnectError, ConnectedStore, Connector, StoreDetails, Ticket, hash};
+use super::{Applicant, ConnectError, ConnectedStore, Connector, Ticket, hash};
 use crate::salla::oauth::{StoreIdentity, Tokens};
 
 /// A store as a page names it.
@@ -16,6 +17,13 @@ pub struct NamedStore {
     pub store_id: i64,
     /// Name.
     pub name: String,
+}
+
+impl NamedStore {
+    /// As Salla names it.
+    pub(super) fn of(store: StoreIdentity) -> Self {
+        Self { store_id: store.store_id, name: store.name }
+    }
 }
 
 /// What is kept of an authorisation beside its tokens.
@@ -116,9 +124,8 @@ impl Connector {
         .fetch_optional(&self.pool)
         .await?
         .ok_or(ConnectError::StateRefused)?;
-        let made: Option<uuid::Uuid> = row.try_get(1)?;
-        let made = made.map(qafila_schemas::ids::ConnectionId);
-        let (ticket, (connection_id, store, scopes)) = match (row.try_get::<String, _>(0)?.as_str(), made) {
+        let known: Option<uuid::Uuid> = row.try_get(1)?;
+        let (ticket, made) = match (row.try_get::<String, _>(0)?.as_str(), known.map(ConnectionId)) {
             ("held", _) => {
                 let Json(held): Json<HeldStore> = row.try_get(2)?;
                 let key_id: String = row.try_get(3)?;
@@ -143,22 +150,13 @@ impl Connector {
                 let kept = self.keep(applicant, Ticket::State(state), &store, &tokens).await?;
                 (Ticket::State(state), (kept.ok_or(ConnectError::StoreTaken)?, store, tokens.scopes))
             }
-            ("exchanged", Some(made)) => (Ticket::State(state), self.exchanged(made).await?),
-            ("done", Some(made)) if self.is_usable(made).await? => {
-                (Ticket::UsedState, self.exchanged(made).await?)
+            ("exchanged", Some(known)) => (Ticket::State(state), self.exchanged(known).await?),
+            ("done", Some(known)) if self.is_usable(known).await? => {
+                (Ticket::UsedState, self.exchanged(known).await?)
             }
             _ => return Err(ConnectError::StateRefused),
         };
-        let details = StoreDetails {
-            store_id: store.store_id,
-            name: store.name.clone(),
-            domain: store.domain.clone(),
-            plan: store.plan.clone(),
-            scopes,
-        };
-        let position = self.finish(applicant, connection_id, details, ticket).await?;
-        tracing::info!(event = "store connected", merchantId = %applicant.merchant_id, storeId = store.store_id);
-        Ok(ConnectedStore { connection_id, store, position })
+        self.connected(applicant, ticket, made).await
     }
 }
 

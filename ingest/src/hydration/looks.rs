@@ -6,6 +6,9 @@ use std::time::{Duration, Instant};
 /// News may be lost on its way: so often every store is looked at.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(10);
 
+/// News may be lost while a store pauses, too: no pause is longer.
+const MAX_PAUSE: Duration = Duration::from_secs(60);
+
 /// What is known of the stores that need not be looked at.
 #[derive(Debug, Default)]
 pub(super) struct Looks {
@@ -26,15 +29,10 @@ impl Looks {
         self.pauses.clear();
     }
 
-    /// Nothing of `store_id` is due before `until`; news ends the pause.
-    pub(super) fn pause(&mut self, store_id: i64, until: Instant) {
-        self.pauses.insert(store_id, until);
-    }
-
-    /// As [`pause`](Self::pause), unless the store is looked at before anyway.
-    pub(super) fn pause_until_earliest(&mut self, store_id: i64, until: Instant) {
-        let earliest = self.pauses.get(&store_id).map_or(until, |known| until.min(*known));
-        self.pause(store_id, earliest);
+    /// Nothing of `store_id` is due before `until`, unless there is news; the earliest of several counts.
+    pub(super) fn pause(&mut self, store_id: i64, until: Instant, now: Instant) {
+        let until = until.min(now + MAX_PAUSE);
+        self.pauses.entry(store_id).and_modify(|known| *known = until.min(*known)).or_insert(until);
     }
 
     /// Whether any store may have to be looked at.
@@ -104,14 +102,18 @@ mod tests {
         let (mut looks, began) = (Looks::default(), Instant::now());
         let at = |seconds| began + Duration::from_secs(seconds);
         take(&mut looks, &[], began);
-        looks.pause(1, at(60));
-        looks.pause(2, at(60));
+        looks.pause(1, at(60), began);
+        looks.pause(2, at(6 * 3_600), began);
+        looks.pause(2, at(7 * 3_600), began);
         assert_eq!(take(&mut looks, &[], at(10)), [3], "a sweep does not end a pause");
         looks.wake(1);
         looks.wake(3);
         assert_eq!(take(&mut looks, &[3], at(11)), [1]);
         assert_eq!(take(&mut looks, &[], at(12)), [3]);
         assert!(take(&mut looks, &[], at(21)).contains(&1));
-        assert_eq!(take(&mut looks, &[], at(60)), [1, 2, 3]);
+        assert_eq!(take(&mut looks, &[], at(60)), [1, 2, 3], "no pause is longer than a minute");
+        looks.pause(2, at(120), at(61));
+        looks.wake_all();
+        assert_eq!(take(&mut looks, &[], at(61)), [1, 2, 3], "news of any ends all pauses");
     }
 }

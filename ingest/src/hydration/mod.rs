@@ -260,7 +260,7 @@ impl Hydration {
                 }
                 match resting.until(&entity) {
                     None => by_store.entry(entity.store_id).or_default().push(entity),
-                    Some(until) => looks.pause_until_earliest(entity.store_id, until),
+                    Some(until) => looks.pause(entity.store_id, until, Instant::now()),
                 }
             }
         }
@@ -268,7 +268,8 @@ impl Hydration {
         for (store_id, mut entities) in by_store {
             entities.truncate(usize::try_from(A_ROUND).unwrap_or_default());
             if !self.claim(store_id).await.map_err(said)? {
-                looks.pause(store_id, Instant::now() + OTHERS_STORE);
+                let now = Instant::now();
+                looks.pause(store_id, now + OTHERS_STORE, now);
             } else if let Some(owner) = owners.get(&store_id) {
                 due.push((*owner, entities));
             }

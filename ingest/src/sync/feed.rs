@@ -50,7 +50,11 @@ pub async fn run(
             () = shutdown.cancelled() => return Ok(()),
         };
         let outcome = match dead_letters.write(std::mem::take(&mut batch.bad)).await {
-            Ok(()) => apply(&pool, &batch).await.map_err(|e| e.to_string()),
+            Ok(()) => match apply(&pool, &batch).await {
+                Ok(true) => Ok(()),
+                Ok(false) => Err("the stored offsets have moved past this batch".to_owned()),
+                Err(error) => Err(error.to_string()),
+            },
             Err(error) => Err(error.to_string()),
         };
         if let Err(error) = outcome {
@@ -61,7 +65,9 @@ pub async fn run(
     }
 }
 
-async fn apply(pool: &PgPool, batch: &Batch<EventRecord<SyncJobEventRecord>>) -> Result<(), sqlx::Error> {
+/// Applies a batch, and moves the offsets past it; false where they are already beyond the start of one of its spans: then nothing is
+/// applied, and it is read again.
+async fn apply(pool: &PgPool, batch: &Batch<EventRecord<SyncJobEventRecord>>) -> Result<bool, sqlx::Error> {
     let mut transaction = pool.begin().await?;
     for item in &batch.items {
         if let Some(event) = &item.value.event {
@@ -69,17 +75,22 @@ async fn apply(pool: &PgPool, batch: &Batch<EventRecord<SyncJobEventRecord>>) ->
         }
     }
     for span in &batch.spans {
-        sqlx::query(
-            "INSERT INTO ingest_offsets (topic, partition, next_offset) VALUES ($1, $2, $3)
-             ON CONFLICT (topic, partition) DO UPDATE SET next_offset = greatest(ingest_offsets.next_offset, $3)",
+        let moved = sqlx::query(
+            "INSERT INTO ingest_offsets AS known (topic, partition, next_offset) VALUES ($1, $2, $3)
+             ON CONFLICT (topic, partition) DO UPDATE SET next_offset = $3 WHERE known.next_offset <= $4",
         )
         .bind(&span.topic)
         .bind(span.partition)
         .bind(span.last + 1)
+        .bind(span.first)
         .execute(&mut *transaction)
         .await?;
+        if moved.rows_affected() == 0 {
+            transaction.rollback().await?;
+            return Ok(false);
+        }
     }
-    transaction.commit().await
+    transaction.commit().await.map(|()| true)
 }
 
 async fn apply_event(
@@ -165,7 +176,8 @@ async fn set_state(
     state: &str,
 ) -> Result<bool, sqlx::Error> {
     let changed = sqlx::query(
-        "UPDATE sync_runs SET state = $2, sequence = $3, not_before = now() WHERE run_id = $1 AND sequence < $3",
+        "UPDATE sync_runs SET state = $2, sequence = $3, not_before = now(), ended_at = CASE WHEN $2 = 'ended' THEN now() END
+         WHERE run_id = $1 AND sequence < $3",
     )
     .bind(run.0)
     .bind(state)

@@ -234,6 +234,7 @@ impl WorkStore {
     pub async fn end(&self, lease: Lease, sequence: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE sync_runs SET state = CASE WHEN sequence < $3 THEN 'ended' ELSE state END,
+                 ended_at = CASE WHEN sequence < $3 THEN now() ELSE ended_at END,
                  sequence = greatest(sequence, $3), lease_owner = NULL, lease_until = NULL
              WHERE run_id = $1 AND epoch = $2",
         )

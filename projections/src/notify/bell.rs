@@ -22,6 +22,7 @@ use crate::oltp::events::follow_events;
 use crate::oltp::follow::Fold;
 use crate::oltp::scope::{IS_THERE, for_merchant};
 use crate::oltp::{OltpRole, ProjectionError};
+use crate::retention::NOTES_KEPT_DAYS;
 
 const OF_MERCHANTS: &str = "notifications_merchants";
 const OF_SYNC_JOBS: &str = "notifications_sync_jobs";
@@ -435,6 +436,10 @@ pub(super) async fn tell(
     sequence: i64,
     told: Told<'_>,
 ) -> Result<(), sqlx::Error> {
+    // It was told, and its note is deleted: an event that is published once more must not be mailed.
+    if told.at.to_utc() < Utc::now() - chrono::Duration::days(NOTES_KEPT_DAYS) {
+        return Ok(());
+    }
     let notification = Uuid::new_v5(&NAMESPACE, format!("{aggregate}:{id}:{sequence}").as_bytes());
     let fresh = sqlx::query(
         "INSERT INTO notifications (notification_id, merchant_id, user_id, kind, cause, job_id, figures, created_at)

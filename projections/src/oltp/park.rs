@@ -23,6 +23,8 @@ const HEAL_INTERVAL: Duration = Duration::from_secs(5);
 const FILLED: &str = "filled";
 /// Cause of an entity that is being let go.
 const OPENING: &str = "opening";
+/// Cause of an entity of which another missing record came while it was being let go.
+const REFILLED: &str = "opening_filled";
 
 #[derive(FromRow)]
 struct Parked {
@@ -132,14 +134,17 @@ pub(super) async fn filled(
     consumer: &str,
     entity: &str,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE parked_entities SET cause = $3 WHERE consumer = $1 AND entity = $2 AND cause <> $4")
-        .bind(consumer)
-        .bind(entity)
-        .bind(FILLED)
-        .bind(OPENING)
-        .execute(connection)
-        .await
-        .map(drop)
+    sqlx::query(
+        "UPDATE parked_entities SET cause = CASE WHEN cause IN ($4, $5) THEN $5 ELSE $3 END WHERE consumer = $1 AND entity = $2",
+    )
+    .bind(consumer)
+    .bind(entity)
+    .bind(FILLED)
+    .bind(OPENING)
+    .bind(REFILLED)
+    .execute(connection)
+    .await
+    .map(drop)
 }
 
 /// Records that wait, by consumer and entity.
@@ -238,12 +243,17 @@ async fn heal_once(pool: &PgPool, consumer: &str, writer: &TopicWriter) -> Resul
         let opened = open(pool, consumer, &entity, None, write).await?;
         tracing::info!(event = "missing record has come", consumer, entity, opened = ?opened);
         if opened == Opened::StillMissing {
-            sqlx::query("UPDATE parked_entities SET cause = 'out_of_sequence' WHERE consumer = $1 AND entity = $2 AND cause = $3")
-                .bind(consumer)
-                .bind(&entity)
-                .bind(OPENING)
-                .execute(pool)
-                .await?;
+            sqlx::query(
+                "UPDATE parked_entities SET cause = CASE cause WHEN $4 THEN $5 ELSE 'out_of_sequence' END
+                 WHERE consumer = $1 AND entity = $2 AND cause IN ($3, $4)",
+            )
+            .bind(consumer)
+            .bind(&entity)
+            .bind(OPENING)
+            .bind(REFILLED)
+            .bind(FILLED)
+            .execute(pool)
+            .await?;
         }
     }
     Ok(())
@@ -254,13 +264,14 @@ async fn claim_filled(pool: &PgPool, consumer: &str) -> Result<Option<String>, s
     sqlx::query_scalar(
         "UPDATE parked_entities SET cause = $3, since = clock_timestamp() WHERE consumer = $1 AND entity = (
              SELECT entity FROM parked_entities WHERE consumer = $1
-                 AND (cause = $2 OR cause = $3 AND since < now() - make_interval(secs => $4))
+                 AND (cause = $2 OR cause IN ($3, $5) AND since < now() - make_interval(secs => $4))
              ORDER BY entity LIMIT 1 FOR UPDATE SKIP LOCKED) RETURNING entity",
     )
     .bind(consumer)
     .bind(FILLED)
     .bind(OPENING)
     .bind((FOLLOWED_WITHIN * 2).as_secs_f64())
+    .bind(REFILLED)
     .fetch_optional(pool)
     .await
 }

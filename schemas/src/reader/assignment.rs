@@ -247,7 +247,7 @@ impl Context {
                     partition,
                     end,
                     read_to = offset,
-                    advice = "publish the lost events again: qafila relay republish"
+                    advice = "stop the relay, start all other roles, then publish again: qafila relay republish --help"
                 );
                 store.lower(topic, *partition, end).map_err(unreadable)?;
                 offset = Some(end);

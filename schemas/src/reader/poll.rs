@@ -162,7 +162,7 @@ impl<D: Decode> Poller<D> {
                 gathering.batch.bad.push(RawRecord::of(message).into_dead_letter(placed, cause));
             }
             Decoded::UnknownSchema(schema_id) => {
-                self.unknown_schemas.give_up();
+                self.unknown_schemas.give_up((topic, placed.partition, placed.offset));
                 gathering
                     .batch
                     .bad

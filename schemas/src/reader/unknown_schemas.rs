@@ -1,23 +1,27 @@
 //! Records whose schema the registry does not know: how long they hold the reader up, and when they are given up.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// More records in a row, and nothing else: it is the registry that is wrong, and not the records.
 const MAX_ALONE: usize = 10;
+
+/// Topic (by its number), partition and offset of a record.
+type Place = (usize, i32, i64);
 
 /// Schema ids that the registry says it does not know.
 pub(super) struct UnknownSchemas {
     grace: Duration,
     since: HashMap<u32, Instant>,
     given_up_at: HashMap<u32, Instant>,
-    given_up_in_a_row: usize,
+    /// Where the records stood that were given up since one could be read, a few of them: one that is read again is the same.
+    given_up_in_a_row: BTreeSet<Place>,
 }
 
 impl UnknownSchemas {
     /// Records are given up once their schema was unknown for `grace`.
     pub(super) fn new(grace: Duration) -> Self {
-        Self { grace, since: HashMap::new(), given_up_at: HashMap::new(), given_up_in_a_row: 0 }
+        Self { grace, since: HashMap::new(), given_up_at: HashMap::new(), given_up_in_a_row: BTreeSet::new() }
     }
 
     /// Notes that a schema is not known `now`; whether it has not been for the whole grace period.
@@ -46,19 +50,21 @@ impl UnknownSchemas {
         self.given_up_at.get(&schema_id).is_some_and(|at| now.duration_since(*at) < self.grace)
     }
 
-    /// Notes that a record is given up.
-    pub(super) fn give_up(&mut self) {
-        self.given_up_in_a_row += 1;
+    /// Notes that the record at `place` is given up.
+    pub(super) fn give_up(&mut self, place: Place) {
+        if self.given_up_in_a_row.len() <= MAX_ALONE {
+            self.given_up_in_a_row.insert(place);
+        }
     }
 
     /// Notes that a record can be read.
     pub(super) fn has_read(&mut self) {
-        self.given_up_in_a_row = 0;
+        self.given_up_in_a_row.clear();
     }
 
     /// Whether a batch that has `items` may leave: never where nearly all of it would be given up.
     pub(super) fn may_leave(&self, items: usize) -> bool {
-        items > 0 || self.given_up_in_a_row <= MAX_ALONE
+        items > 0 || self.given_up_in_a_row.len() <= MAX_ALONE
     }
 }
 
@@ -84,9 +90,10 @@ mod tests {
     #[test]
     fn a_batch_of_which_nothing_can_be_read_stays_until_something_can_be_read_again() {
         let mut unknown = UnknownSchemas::new(Duration::ZERO);
-        (0..MAX_ALONE).for_each(|_| unknown.give_up());
-        assert!(unknown.may_leave(0));
-        unknown.give_up();
+        let few = || (0..MAX_ALONE as i64).map(|offset| (0, 0, offset));
+        few().chain(few()).chain(few()).for_each(|place| unknown.give_up(place));
+        assert!(unknown.may_leave(0), "those that are read again are the same");
+        unknown.give_up((0, 1, 0));
         assert!(!unknown.may_leave(0) && unknown.may_leave(1));
         unknown.forget(None);
         assert!(!unknown.may_leave(0), "read again from its beginning");

@@ -121,7 +121,16 @@ fn a_store_that_installs_in_easy_mode_is_claimed_once_by_the_link_that_is_mailed
             claim(&merchant, "not-a-token").await?.status() == StatusCode::BAD_REQUEST,
             "no link of ours"
         );
-        let claimed = expect(claim(&merchant, token).await?, StatusCode::OK).await?;
+        // Another store is connected: the link asks first.
+        let other = self::store(world, rand::random()).await?;
+        merchant.connect(other).await?;
+        until(|| async { connection(&merchant).await }, |connection| connection["store"]["id"] == other)
+            .await?;
+        let asked = expect(claim(&merchant, token).await?, StatusCode::CONFLICT).await?;
+        ensure!(asked["code"] == "other-store", "{asked}");
+        ensure!(connection(&merchant).await?["store"]["id"] == other, "nobody said yes");
+        let yes = merchant.asking("/api/v1/salla/claim", &json!({"token": token, "replaces": true}));
+        let claimed = expect(yes.send().await?, StatusCode::OK).await?;
         ensure!(claimed["store"]["id"] == store, "{claimed}");
         until(|| async { connection(&merchant).await }, |connection| connection["store"]["id"] == store)
             .await?;

@@ -55,7 +55,11 @@ async fn every_table_has_a_stated_retention_and_every_rule_is_of_a_table_that_is
 async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() -> Result<()> {
     let owner = world().await?.pool("QAFILA_DATABASE_OWNER_URL").await?;
     // Connections: one alive for years, one that ended long ago.
-    let (alive, ended) = ("11111111-1111-4111-8111-111111111111", "22222222-2222-4222-8222-222222222222");
+    let (alive, ended, failed) = (
+        "11111111-1111-4111-8111-111111111111",
+        "22222222-2222-4222-8222-222222222222",
+        "77777777-7777-4777-8777-777777777777",
+    );
     let (merchant, years) = ("33333333-3333-4333-8333-333333333333", "now() - interval '900 days'");
     let run = |number: u32| format!("00000000-0000-4000-8000-{number:012}");
     let connection = |id: &str, store: i64, wiped: &str| {
@@ -67,8 +71,8 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
     let sync_run = |number: u32, of: &str, state: &str, done: &str, at: &str| {
         let id = run(number);
         format!(
-            "INSERT INTO sync_runs (run_id, job_id, merchant_id, connection_id, store_id, from_day, until_day, requested_at, state, done_at)
-             VALUES ('{id}', '{id}', '{merchant}', '{of}', 1, '2024-01-01', '2024-02-01', {at}, '{state}', {done});
+            "INSERT INTO sync_runs (run_id, job_id, merchant_id, connection_id, store_id, from_day, until_day, requested_at, state, done_at, ended_at)
+             VALUES ('{id}', '{id}', '{merchant}', '{of}', 1, '2024-01-01', '2024-02-01', {at}, '{state}', {done}, {at});
              INSERT INTO sync_slices (run_id, resource, slice, ordinal) VALUES ('{id}', 'orders', '2024-01', 1);
              INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id) VALUES ('{id}', 'customers', 'all', 1, {number})"
         )
@@ -76,6 +80,7 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
     let statements = [
         connection(alive, 1, "NULL"),
         connection(ended, 2, "now() - interval '500 days'"),
+        connection(failed, 7, "NULL"),
         // Runs of the live one: two complete ones, a failed one, one that has been open for years.
         sync_run(1, alive, "ended", years, years),
         sync_run(2, alive, "ended", "now() - interval '800 days'", "now() - interval '800 days'"),
@@ -83,6 +88,8 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
         sync_run(4, alive, "open", "NULL", years),
         sync_run(5, alive, "ended", "NULL", "now() - interval '5 days'"),
         sync_run(6, ended, "ended", years, years),
+        // Failed long ago, and may be started again.
+        sync_run(7, failed, "ended", "NULL", years),
         format!(
             "INSERT INTO token_refreshes (connection_id, refresh_hash, worker, answer_until, intended_at)
              VALUES ('{alive}', 'a', 'w', {years}, {years}), ('{ended}', 'b', 'w', {years}, {years})"
@@ -95,7 +102,8 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
         format!(
             "INSERT INTO reconciliations (connection_id, merchant_id, store_id, night_at, orders_since)
              VALUES ('{alive}', '{merchant}', 1, now(), now());
-             INSERT INTO reconciliation_seen (scope, resource, salla_id) VALUES ('{alive}', 'refused orders', 7), ('{ended}', 'orders', 8)"
+             INSERT INTO reconciliation_seen (scope, resource, salla_id, seen_at)
+             VALUES ('{alive}', 'refused orders', 7, {years}), ('{ended}', 'orders', 8, {years}), ('{ended}', 'orders', 9, now())"
         ),
         format!(
             "INSERT INTO order_drafts (merchant_id, store_id, order_id, said_at, by_webhook, is_draft)
@@ -125,9 +133,9 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
         found.sort_unstable();
         anyhow::Ok(found)
     };
-    ensure!(runs("SELECT run_id::text FROM sync_runs").await? == [1, 2, 4, 5], "runs");
+    ensure!(runs("SELECT run_id::text FROM sync_runs").await? == [1, 2, 4, 5, 7], "runs");
     ensure!(
-        runs("SELECT run_id::text FROM sync_slices").await? == [2, 4, 5],
+        runs("SELECT run_id::text FROM sync_slices").await? == [2, 4, 5, 7],
         "slices of the last complete run"
     );
     ensure!(runs("SELECT run_id::text FROM sync_seen").await? == [4, 5], "ids of runs that may go on");
@@ -135,7 +143,7 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
         ("SELECT connection_id::text FROM token_refreshes", vec![alive]),
         ("SELECT convert_from(token_hash, 'UTF8') FROM store_claim_links", vec!["new"]),
         ("SELECT store_id::text FROM easy_mode_installs", vec!["6"]),
-        ("SELECT salla_id::text FROM reconciliation_seen", vec!["7"]),
+        ("SELECT salla_id::text FROM reconciliation_seen ORDER BY 1", vec!["7", "9"]),
         ("SELECT order_id::text FROM order_drafts ORDER BY 1", vec!["1", "3"]),
         ("SELECT order_id::text FROM order_histories", vec!["2"]),
         ("SELECT kind FROM notifications", vec!["new"]),

@@ -25,7 +25,10 @@ const OF_OPERATIONS: &[(&str, &[Code])] = &[
         ],
     ),
     ("confirmOtherStore", &[Code::StateRefused, Code::StoreTaken]),
-    ("claimStore", &[Code::ClaimSpent, Code::StoreTaken, Code::SallaFailed, Code::SallaUnreachable]),
+    (
+        "claimStore",
+        &[Code::ClaimSpent, Code::StoreTaken, Code::OtherStore, Code::SallaFailed, Code::SallaUnreachable],
+    ),
     ("disconnectStore", &[Code::NothingConnected]),
     ("startImport", &[Code::SyncConflict, Code::NotConnected, Code::UnknownMerchant]),
     ("resumeImport", &[Code::SyncConflict]),

@@ -92,11 +92,7 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
         };
         let outcome = match merging {
             Ok(rows) => {
-                let stale = rows.stale_stores();
-                // Nothing named would wake all stores.
-                if !stale.is_empty() {
-                    wake.after_commit(stale);
-                }
+                wake.after_commit_of(rows.stale_stores());
                 dead_letters.write(std::mem::take(&mut batch.bad)).await.map(|()| rows).map_err(Into::into)
             }
             Err(error) => Err(error),

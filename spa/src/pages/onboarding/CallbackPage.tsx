@@ -6,7 +6,7 @@ import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type ReactElement, useEffect, useState } from 'react';
 
-import { finishAuthorization } from '../../api/generated/client';
+import { confirmOtherStore, finishAuthorization } from '../../api/generated/client';
 import type { ConnectedBody } from '../../api/generated/client.schemas';
 import { ApiProblem, type Code, codeOf, isPassing } from '../../api/problem';
 import { meQuery } from '../../api/queries';
@@ -81,7 +81,7 @@ const CallbackPage = (): ReactElement => {
   }
   const problem = codeOf(finishing.error);
   if (problem === 'other-store' && finishing.error instanceof ApiProblem && state !== undefined) {
-    return <OtherStore state={state} names={finishing.error.params} onConnected={goOn} />;
+    return <OtherStore names={finishing.error.params} confirm={() => confirmOtherStore({ state })} onConnected={goOn} />;
   }
   const word = problem === undefined ? 'callback.nothing' : words[problem];
   return (

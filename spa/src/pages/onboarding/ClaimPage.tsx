@@ -4,7 +4,8 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type ReactElement, useState } from 'react';
 
 import { claimStore } from '../../api/generated/client';
-import { codeOf } from '../../api/problem';
+import type { ConnectedBody } from '../../api/generated/client.schemas';
+import { ApiProblem, codeOf } from '../../api/problem';
 import { meQuery } from '../../api/queries';
 import { readUntil } from '../../api/readUntil';
 import { Latin, Name } from '../../format/shown';
@@ -17,6 +18,7 @@ import { useLogOut } from '../../shell/useLogOut';
 import { Section } from '../../shell/Section';
 import { Sentence, useSay } from '../../words/words';
 import { ConnectButton } from './ConnectButton';
+import { OtherStore } from './OtherStore';
 
 /** Connects a store whose app was installed in Salla's own store to this account, by the link of a mail. */
 const ClaimPage = (): ReactElement => {
@@ -26,20 +28,20 @@ const ClaimPage = (): ReactElement => {
   // Kept by the page: once it is redeemed it is forgotten everywhere else.
   const [token] = useState(() => secretOfAddress('token'));
   const logOut = useLogOut();
-  const claiming = useMutation({
-    mutationFn: (held: string) => claimStore({ token: held }),
-    onSuccess: async ({ store }) => {
-      forgetSecrets();
-      await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === store.id);
-      await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
-    },
-  });
+  const [claimed, setClaimed] = useState<ConnectedBody>();
+  const goOn = async (connected: ConnectedBody): Promise<void> => {
+    forgetSecrets();
+    await readUntil(client, meQuery(), ({ connection }) => connection?.store.id === connected.store.id);
+    await client.invalidateQueries({ predicate: ({ queryKey }) => queryKey[0] !== 'me' });
+    setClaimed(connected);
+  };
+  const claiming = useMutation({ mutationFn: (held: string) => claimStore({ token: held }), onSuccess: goOn });
   const title = say('claim.title');
-  if (claiming.data) {
+  if (claimed) {
     return (
       <Page title={title} width={640}>
         <Alert severity="success" variant="outlined" role="status">
-          <Sentence id="claim.done" values={{ store: <Name key="store">{claiming.data.store.name}</Name> }} />
+          <Sentence id="claim.done" values={{ store: <Name key="store">{claimed.store.name}</Name> }} />
         </Alert>
         <div>
           <ButtonLink to="/welcome" variant="contained">
@@ -50,6 +52,9 @@ const ClaimPage = (): ReactElement => {
     );
   }
   const problem = codeOf(claiming.error);
+  if (problem === 'other-store' && claiming.error instanceof ApiProblem && token !== undefined) {
+    return <OtherStore names={claiming.error.params} confirm={() => claimStore({ token, replaces: true })} onConnected={goOn} />;
+  }
   if (token === undefined || problem === 'claim-spent') {
     return (
       <Page title={title} width={640}>

@@ -4,7 +4,6 @@ import Typography from '@mui/material/Typography';
 import { useMutation } from '@tanstack/react-query';
 import type { ReactElement } from 'react';
 
-import { confirmOtherStore } from '../../api/generated/client';
 import type { ConnectedBody } from '../../api/generated/client.schemas';
 import type { ProblemParams } from '../../api/problem';
 import { Name } from '../../format/shown';
@@ -17,9 +16,9 @@ import { Section } from '../../shell/Section';
 import { Sentence, useSay } from '../../words/words';
 
 /** Asks whether the store that was approved takes the place of the one that is connected: until then nothing is changed. */
-export const OtherStore = ({ state, names, onConnected }: { state: string; names: ProblemParams; onConnected: (connected: ConnectedBody) => Promise<void> }): ReactElement => {
+export const OtherStore = ({ names, confirm, onConnected }: { names: ProblemParams; confirm: () => Promise<ConnectedBody>; onConnected: (connected: ConnectedBody) => Promise<void> }): ReactElement => {
   const say = useSay();
-  const confirming = useMutation({ mutationFn: () => confirmOtherStore({ state }), onSuccess: onConnected });
+  const confirming = useMutation({ mutationFn: confirm, onSuccess: onConnected });
   const values = { current: <Name key="current">{String(names.current)}</Name>, next: <Name key="next">{String(names.new)}</Name> };
   return (
     <Page title={say('callback.other.title')} width={640}>
