@@ -17,7 +17,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio_util::sync::CancellationToken;
 
 use self::install::{EasyModeInstalls, Held};
-use self::queue::{AppEventQueue, Open, QueueError};
+use self::queue::{AppEventQueue, CLAIMED_FOR, Open, QueueError};
 use crate::access::{AccessError, AccessTokens};
 use crate::connect::{ConnectError, Connector};
 use crate::mapping::Owner;
@@ -37,6 +37,8 @@ const ZONES: chrono::Duration = chrono::Duration::hours(4);
 const ACCEPTANCES: i32 = 3;
 /// Salla is asked for so long.
 const ASKED_FOR: chrono::Duration = chrono::Duration::days(7);
+/// A decision takes less than a claim lasts: what writes it down needs some time, too.
+const DECIDED_WITHIN: Duration = CLAIMED_FOR.saturating_sub(Duration::from_secs(15));
 /// A refusal is believed the second time.
 const REFUSED_ONCE: &str = "Salla refused our token once";
 
@@ -119,11 +121,13 @@ impl AppEvents {
             if shutdown.is_cancelled() {
                 return;
             }
-            match self.queue.claim().await {
+            match self.queue.claim(AT_ONCE).await {
                 Ok(open) => {
-                    futures::stream::iter(open)
-                        .for_each_concurrent(AT_ONCE, |event| self.decide(event))
-                        .await;
+                    let are_more = open.len() == AT_ONCE;
+                    futures::stream::iter(open).for_each_concurrent(None, |event| self.decide(event)).await;
+                    if are_more {
+                        continue;
+                    }
                 }
                 Err(error) => tracing::warn!(event = "app events not looked after", error = %error),
             }
@@ -141,7 +145,11 @@ impl AppEvents {
 
     async fn decide(&self, open: Open) {
         let (event_id, event, store_id) = (open.event_id, open.event.clone(), open.store_id);
-        let told = match self.outcome(&open).await {
+        // Nobody decides an event whose claim has expired: another may have it.
+        let outcome = tokio::time::timeout(DECIDED_WITHIN, self.outcome(&open)).await;
+        let too_slow =
+            |_| Err(Undecided::Unclear(format!("no answer within {} s", DECIDED_WITHIN.as_secs())));
+        let told = match outcome.unwrap_or_else(too_slow) {
             Ok(outcome) => {
                 metrics::counter!("qafila_app_events_total", "outcome" => outcome).increment(1);
                 tracing::info!(event = "app event decided", name = event, storeId = store_id, outcome);

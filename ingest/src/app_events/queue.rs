@@ -1,14 +1,15 @@
 //! App events that wait to be decided, in table `app_events`: they may need Salla's answer, and nobody else waits for that.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use qafila_schemas::envelope::{OperatorKeys, SealError, Wrapped};
 use qafila_schemas::millis::Millis;
 use serde_json::value::RawValue;
 use sqlx::{FromRow, PgPool};
 
-/// Whoever decides an event does so for at most so long; then another may.
-const CLAIMED_FOR: &str = "2 minutes";
-const AT_ONCE: i64 = 20;
+/// Whoever decides an event does so for less than this; then another may.
+pub(super) const CLAIMED_FOR: Duration = Duration::from_secs(60);
 const KEPT_FOR: &str = "400 days";
 
 /// Why an event is not on the queue, or cannot be taken from it.
@@ -106,14 +107,16 @@ impl AppEventQueue {
         Ok(())
     }
 
-    /// Takes events that are due.
-    pub async fn claim(&self) -> Result<Vec<Open>, QueueError> {
-        let rows: Vec<Row> = sqlx::query_as(&format!(
-            "UPDATE app_events SET due_at = now() + interval '{CLAIMED_FOR}', tries = tries + 1
+    /// Takes at most `limit` events that are due.
+    pub async fn claim(&self, limit: usize) -> Result<Vec<Open>, QueueError> {
+        let rows: Vec<Row> = sqlx::query_as(
+            "UPDATE app_events SET due_at = now() + $1, tries = tries + 1
              WHERE event_id IN (SELECT event_id FROM app_events WHERE outcome IS NULL AND due_at <= now()
-                 ORDER BY event_id LIMIT {AT_ONCE} FOR UPDATE SKIP LOCKED)
-             RETURNING event_id, store_id, event, created_at, received_at, position, key_id, data, tries - 1 AS tries, doubt"
-        ))
+                 ORDER BY event_id LIMIT $2 FOR UPDATE SKIP LOCKED)
+             RETURNING event_id, store_id, event, created_at, received_at, position, key_id, data, tries - 1 AS tries, doubt",
+        )
+        .bind(CLAIMED_FOR)
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .fetch_all(&self.pool)
         .await?;
         let mut open = Vec::with_capacity(rows.len());
@@ -148,12 +151,7 @@ impl AppEventQueue {
     }
 
     /// An event is looked at again after `pause`, because of `doubt`.
-    pub async fn again(
-        &self,
-        event_id: i64,
-        pause: std::time::Duration,
-        doubt: &str,
-    ) -> Result<(), QueueError> {
+    pub async fn again(&self, event_id: i64, pause: Duration, doubt: &str) -> Result<(), QueueError> {
         sqlx::query("UPDATE app_events SET due_at = now() + $2, doubt = $3 WHERE event_id = $1")
             .bind(event_id)
             .bind(pause)

@@ -15,6 +15,7 @@ use qafila_schemas::writer::Outgoing;
 use rand::Rng;
 use tokio_util::sync::CancellationToken;
 
+use super::capacity::Place;
 use super::completeness::{self, Complete, Read};
 use super::hydrate::Hydrator;
 use super::intake::Intake;
@@ -50,15 +51,17 @@ const ALARM_AFTER: u32 = 3;
 pub struct Importer {
     tools: Arc<Tools>,
     run: Arc<LeasedRun>,
+    /// Its place among the runs of this process.
+    place: Place,
     stop: CancellationToken,
     /// What the source said at the start.
     expected: OnceLock<Expected>,
 }
 
 impl Importer {
-    /// For `run`; ends early once `stop` is cancelled.
-    pub fn new(tools: Arc<Tools>, run: LeasedRun, stop: CancellationToken) -> Self {
-        Self { tools, run: Arc::new(run), stop, expected: OnceLock::new() }
+    /// For `run`, in its `place`; ends early once `stop` is cancelled.
+    pub fn new(tools: Arc<Tools>, run: LeasedRun, place: Place, stop: CancellationToken) -> Self {
+        Self { tools, run: Arc::new(run), place, stop, expected: OnceLock::new() }
     }
 
     /// Takes over, reads, and says how it ended.
@@ -105,7 +108,7 @@ impl Importer {
             }
             Fate::Paused { cause, waits_for } => {
                 let pause = match waits_for {
-                    WaitsFor::Time(time) => Some(time),
+                    WaitsFor::Time(time) | WaitsFor::Turn(time) => Some(time),
                     WaitsFor::GrowingTime => Some(self.pause()),
                     WaitsFor::Access(_) => None,
                 };
@@ -118,6 +121,7 @@ impl Importer {
                 self.publish_standing(until).await;
                 match waits_for {
                     WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
+                    WaitsFor::Turn(time) => self.tools.work.release_to_queue(&self.run, time).await,
                     WaitsFor::Time(_) | WaitsFor::GrowingTime => {
                         self.tools.work.release(&self.run, pause.unwrap_or(TRY_AGAIN)).await
                     }
@@ -237,7 +241,8 @@ impl Importer {
         let customers = |slice: &SliceState| slice.resource == "customers";
         let orders = async {
             scanner.read(|slice| !customers(slice)).await?;
-            hydrator.run().await
+            hydrator.run().await?;
+            self.leave_place_to_others(customers).await
         };
         tokio::try_join!(orders, scanner.read(customers))?;
         let mut last = None;
@@ -253,6 +258,15 @@ impl Importer {
             last = Some(doubt);
         }
         Err(Stop::Disagrees(last.unwrap_or_default()))
+    }
+
+    /// Where only customers are left to read, which may take hours, another store's orders get the place.
+    async fn leave_place_to_others(&self, customers: impl Fn(&SliceState) -> bool) -> Result<(), Stop> {
+        let are_left = self.slices().await?.iter().any(|slice| customers(slice) && !slice.closed);
+        if are_left && !self.place.wait_for_customers() {
+            return Err(Stop::QueueFull);
+        }
+        Ok(())
     }
 
     async fn slices(&self) -> Result<Vec<SliceState>, Stop> {

@@ -1,12 +1,14 @@
 //! The history sync in two passes (ARCHITECTURE §5): lists by creation-date slices, then details and items of every order.
 //!
-//! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`import`] carries one run to its end.
+//! [`feed`] turns requests from `qafila.sync-job.events` into work, [`work`] leases it, [`capacity`] says how many runs at a time, [`import`]
+//! carries one run to its end.
 //! Pass 1 is [`scan`] over [`slices`], which [`plan`] lays out; [`settle`] looks at what a scan and the source differ in, id by id, by the
 //! rule of [`agreement`], and [`whole`] compares in the end; pass 2 is [`hydrate`], which reads each [order](crate::hydration::entity). Both write through [`intake`] and ask
 //! [`stored`] what the read models have. [`progress`] tells how far a run is, [`completeness`] what may be said after it,
 //! [`stop`] what becomes of one that stops, and [`withdrawal`] of those whose connection has ended.
 
 pub mod agreement;
+pub mod capacity;
 pub mod completeness;
 pub mod feed;
 pub mod hydrate;
@@ -48,6 +50,7 @@ use crate::refused_rows::RefusedRows;
 use crate::role_error::RoleError;
 use crate::salla::client::SallaApi;
 use crate::stores;
+use capacity::Capacity;
 use completeness::Statements;
 use hydrate::HydrationStore;
 use import::Importer;
@@ -57,8 +60,6 @@ use stored::StoredView;
 use tolerance::Tolerance;
 use work::WorkStore;
 
-/// Runs of one process at a time. Each mostly waits for its store's rate limit; a page or two of each is in memory.
-const MOST_RUNS: usize = 200;
 const AFTER_A_FAILURE: Duration = Duration::from_secs(2);
 const LOOK_FOR_WORK: Duration = Duration::from_millis(100);
 
@@ -156,18 +157,19 @@ pub async fn run(role: SyncRole, shutdown: CancellationToken) -> Result<(), Role
 }
 
 async fn work_on_runs(tools: Arc<Tools>, shutdown: CancellationToken) {
-    let mut runs = JoinSet::new();
+    let (mut runs, capacity) = (JoinSet::new(), Capacity::default());
     while !shutdown.is_cancelled() {
         while runs.try_join_next().is_some() {}
-        let leased = if runs.len() < MOST_RUNS { tools.work.lease().await } else { Ok(None) };
-        match leased {
-            Ok(Some(leased)) => {
-                let importer = Importer::new(Arc::clone(&tools), leased, shutdown.child_token());
+        let place = capacity.place();
+        let leased = if place.is_some() { tools.work.lease().await } else { Ok(None) };
+        match (leased, place) {
+            (Ok(Some(leased)), Some(place)) => {
+                let importer = Importer::new(Arc::clone(&tools), leased, place, shutdown.child_token());
                 runs.spawn(importer.run());
                 continue;
             }
-            Ok(None) => {}
-            Err(error) => {
+            (Ok(_), _) => {}
+            (Err(error), _) => {
                 tracing::warn!(event = "no lease", error = %error);
                 tokio::time::sleep(AFTER_A_FAILURE).await;
             }

@@ -9,6 +9,8 @@ use crate::salla::client::SallaError;
 /// Salla blocks us for a while after abuse (FACTS §6).
 const FORBIDDEN: u16 = 403;
 const BLOCKED_FOR: Duration = Duration::from_secs(15 * 60);
+/// How long a run waits that finds the queue of customers full.
+const QUEUED_FOR: Duration = Duration::from_secs(60);
 
 /// A run that stops for a reason of ours says so from the next time on.
 const QUIET_TIMES: i32 = 8;
@@ -38,6 +40,9 @@ pub enum Stop {
         /// Salla makes us wait; otherwise it is something of ours.
         is_held: bool,
     },
+    /// Only customers are left to read, and as many runs as may wait for those do already.
+    #[error("the queue of runs that wait for customers is full")]
+    QueueFull,
     /// Something of ours.
     #[error("{0}")]
     Ours(String),
@@ -71,6 +76,8 @@ pub enum WaitsFor {
     Time(Duration),
     /// A pause that grows with every try.
     GrowingTime,
+    /// Its turn, asked for again after some time: nothing has failed, so no try is counted.
+    Turn(Duration),
 }
 
 impl Stop {
@@ -91,6 +98,9 @@ impl Stop {
             }
             Self::Ours(_) => of_ours(times),
             Self::Lost => Fate::TriedAgain,
+            Self::QueueFull => {
+                Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::Turn(QUEUED_FOR) }
+            }
             Self::Invalid(_) => Fate::Failed { cause: "too_many_invalid_rows" },
             Self::Disagrees(_) => {
                 Fate::Paused { cause: "source_disagrees", waits_for: WaitsFor::GrowingTime }

@@ -188,7 +188,16 @@ impl WorkStore {
 
     /// Lets go of a run, to be taken again after `pause`.
     pub async fn release(&self, run: &LeasedRun, pause: Duration) -> Result<(), sqlx::Error> {
-        let lease = run.lease;
+        self.release_after(run.lease, pause, run.vain_tries()).await
+    }
+
+    /// Lets go of a run that waits for its turn: its next try counts as a second one, however often it has waited, so that its job hears
+    /// of it only once it goes on.
+    pub async fn release_to_queue(&self, run: &LeasedRun, pause: Duration) -> Result<(), sqlx::Error> {
+        self.release_after(run.lease, pause, 1).await
+    }
+
+    async fn release_after(&self, lease: Lease, pause: Duration, tries: i32) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now() + $3, tries = $4
              WHERE run_id = $1 AND epoch = $2",
@@ -197,7 +206,7 @@ impl WorkStore {
         .bind(lease.epoch)
         // Postgres knows microseconds.
         .bind(Duration::from_micros(u64::try_from(pause.as_micros()).unwrap_or(u64::MAX)))
-        .bind(run.vain_tries())
+        .bind(tries)
         .execute(&self.pool)
         .await?;
         Ok(())

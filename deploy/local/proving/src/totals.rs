@@ -7,10 +7,11 @@ use anyhow::{Context, Result, ensure};
 use chrono::{Months, NaiveDate, Utc};
 use clickhouse::Row;
 use qafila_schemas::amount::Amount;
-use qafila_schemas::catalogue::{CUSTOMERS, ORDERS, PRODUCTS, TOPICS};
+use qafila_schemas::catalogue::{CUSTOMERS, ORDERS, PRODUCTS, TOPICS, Topic};
 use qafila_schemas::codec::split_header;
 use qafila_schemas::kafka::KafkaConfig;
-use qafila_schemas::records::fact::OrderFact;
+use qafila_schemas::records::AvroRecord;
+use qafila_schemas::records::fact::{CustomerFact, OrderFact, ProductFact};
 use qafila_schemas::registry::Registry;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{BorrowedMessage, Message};
@@ -140,9 +141,9 @@ impl Places {
     pub async fn count(&self, merchant: &str, store: u64, months: u32) -> Result<Everywhere> {
         Ok(Everywhere {
             simulator: self.simulator(store, months).await?,
-            postgres: self.postgres(merchant).await?,
-            clickhouse: self.clickhouse(merchant).await?,
-            topics: self.topics(merchant).await?,
+            postgres: self.postgres(merchant, store).await?,
+            clickhouse: self.clickhouse(merchant, store).await?,
+            topics: self.topics(merchant, store).await?,
         })
     }
 
@@ -160,14 +161,15 @@ impl Places {
         Ok(Totals { orders: said.orders, customers: said.customers, products: said.products, by_day })
     }
 
-    async fn postgres(&self, merchant: &str) -> Result<Totals> {
-        let merchant: uuid::Uuid = merchant.parse()?;
+    async fn postgres(&self, merchant: &str, store: u64) -> Result<Totals> {
+        let (merchant, store): (uuid::Uuid, i64) = (merchant.parse()?, store.cast_signed());
         let mut totals = Totals::default();
         let rows = sqlx::query(
             "SELECT (created_at AT TIME ZONE 'Asia/Riyadh')::date, currency, sum(total)::text, count(*) FROM orders
-             WHERE merchant_id = $1 AND (deleted_at IS NULL OR deleted_at <= read_at) GROUP BY 1, 2",
+             WHERE merchant_id = $1 AND store_id = $2 AND (deleted_at IS NULL OR deleted_at <= read_at) GROUP BY 1, 2",
         )
         .bind(merchant)
+        .bind(store)
         .fetch_all(&self.postgres)
         .await?;
         for row in rows {
@@ -176,17 +178,15 @@ impl Places {
             totals.orders += u64::try_from(row.try_get::<i64, _>(3)?)?;
         }
         for (table, count) in [("customers", &mut totals.customers), ("products", &mut totals.products)] {
+            let sql = format!("SELECT count(*) FROM {table} WHERE merchant_id = $1 AND store_id = $2");
             let counted: i64 =
-                sqlx::query_scalar(&format!("SELECT count(*) FROM {table} WHERE merchant_id = $1"))
-                    .bind(merchant)
-                    .fetch_one(&self.postgres)
-                    .await?;
+                sqlx::query_scalar(&sql).bind(merchant).bind(store).fetch_one(&self.postgres).await?;
             *count = u64::try_from(counted)?;
         }
         Ok(totals)
     }
 
-    async fn clickhouse(&self, merchant: &str) -> Result<Totals> {
+    async fn clickhouse(&self, merchant: &str, store: u64) -> Result<Totals> {
         #[derive(Row, Deserialize)]
         struct Line {
             day: String,
@@ -199,9 +199,10 @@ impl Places {
             .query(
                 "SELECT toString(toDate(created_at, 'Asia/Riyadh')) AS day, ifNull(toString(currency), '') AS currency,
                      toString(sum(ifNull(total, 0))) AS sum, count() AS count
-                 FROM orders FINAL WHERE merchant_id = {merchant:UUID} GROUP BY day, currency",
+                 FROM orders FINAL WHERE merchant_id = {merchant:UUID} AND store_id = {store:Int64} GROUP BY day, currency",
             )
             .param("merchant", merchant)
+            .param("store", store)
             .fetch_all()
             .await?;
         let mut totals = Totals::default();
@@ -210,23 +211,26 @@ impl Places {
             totals.orders += line.count;
         }
         for (table, count) in [("customers", &mut totals.customers), ("products", &mut totals.products)] {
-            let sql = format!("SELECT count() FROM {table} FINAL WHERE merchant_id = {{merchant:UUID}}");
-            *count = self.clickhouse.query(&sql).param("merchant", merchant).fetch_one().await?;
+            let sql = format!(
+                "SELECT count() FROM {table} FINAL WHERE merchant_id = {{merchant:UUID}} AND store_id = {{store:Int64}}"
+            );
+            let query = self.clickhouse.query(&sql).param("merchant", merchant).param("store", store);
+            *count = query.fetch_one().await?;
         }
         Ok(totals)
     }
 
-    async fn topics(&self, merchant: &str) -> Result<Totals> {
-        let prefix = format!("{merchant}:");
-        let ours = |key: &String| key.starts_with(&prefix);
-        let mut totals = Totals::default();
-        for (topic, count) in [(CUSTOMERS, &mut totals.customers), (PRODUCTS, &mut totals.products)] {
-            *count = self.last_records(topic.name).await?.keys().filter(|key| ours(key)).count() as u64;
-        }
-        let mut decoder = self.registry.decoder::<OrderFact>()?;
-        for (_, value) in self.last_records(ORDERS.name).await?.into_iter().filter(|(key, _)| ours(key)) {
-            self.registry.learn(split_header(&value)?.0).await?;
-            let fact = decoder.decode(&value)?.context("a fact of a schema the registry does not know")?;
+    async fn topics(&self, merchant: &str, store: u64) -> Result<Totals> {
+        let customers = self.facts::<CustomerFact>(CUSTOMERS, merchant).await?;
+        let products = self.facts::<ProductFact>(PRODUCTS, merchant).await?;
+        let orders = self.facts::<OrderFact>(ORDERS, merchant).await?;
+        let is_of = |id: i64| id == store.cast_signed();
+        let mut totals = Totals {
+            customers: customers.iter().filter(|fact| is_of(fact.store_id)).count() as u64,
+            products: products.iter().filter(|fact| is_of(fact.store_id)).count() as u64,
+            ..Totals::default()
+        };
+        for fact in orders.into_iter().filter(|fact| is_of(fact.store_id)) {
             let day = fact.created_at.to_utc().with_timezone(&riyadh()).date_naive();
             let sum =
                 totals.by_day.entry(day).or_default().entry(fact.currency.unwrap_or_default()).or_default();
@@ -234,6 +238,17 @@ impl Places {
             totals.orders += 1;
         }
         Ok(totals)
+    }
+
+    /// The last facts of all keys of a merchant.
+    async fn facts<T: AvroRecord>(&self, topic: Topic, merchant: &str) -> Result<Vec<T>> {
+        let (mut decoder, prefix) = (self.registry.decoder::<T>()?, format!("{merchant}:"));
+        let (mut facts, records) = (Vec::new(), self.last_records(topic.name).await?);
+        for (_, value) in records.into_iter().filter(|(key, _)| key.starts_with(&prefix)) {
+            self.registry.learn(split_header(&value)?.0).await?;
+            facts.push(decoder.decode(&value)?.context("a fact of a schema the registry does not know")?);
+        }
+        Ok(facts)
     }
 
     /// The last committed value of every key, tombstones left out.

@@ -14,6 +14,7 @@ use qafila_proving::torture::odd_shapes::OddShapes;
 use qafila_proving::torture::outage::Outage;
 use qafila_proving::torture::reconcile_drift::ReconcileDrift;
 use qafila_proving::torture::relay_order::RelayOrder;
+use qafila_proving::torture::store_changes::{self, StoreChanges};
 use qafila_proving::torture::sync_lively::{self, SyncLively};
 use qafila_proving::torture::sync_runs::{BESIDE, Hardship, SyncRuns};
 use qafila_proving::torture::token_refresh::{TokenRefresh, work_if_asked};
@@ -24,13 +25,14 @@ use qafila_stack::layout::Layout;
 /// As many runs as the scenario has cases.
 const ALL: u64 = 0;
 
-const SCENARIOS: [(&str, u64); 14] = [
+const SCENARIOS: [(&str, u64); 15] = [
     ("import_kill", 20),
     ("relay_order", 10_000),
     ("token_refresh", 1_000),
     ("sync_faults", 200),
     ("sync_lies", 100),
     ("sync_lively", 50),
+    ("store_changes", 300),
     ("webhook_order", ORDERS_OF_ARRIVAL * SEQUENCES),
     ("odd_shapes", ALL),
     ("webhook_kill", 100),
@@ -154,6 +156,15 @@ async fn endure(ordeal: &mut Ordeal) -> Result<()> {
         let scenario = SyncLively::prepare().await?;
         for first in seeds.clone().step_by(sync_lively::BESIDE as usize) {
             for (seed, outcome) in scenario.run(first..(first + sync_lively::BESIDE).min(seeds.end)).await {
+                count(ordeal, seed, outcome);
+            }
+        }
+        return scenario.finish().await;
+    }
+    if ordeal.name == "store_changes" {
+        let mut scenario = StoreChanges::prepare().await?;
+        for first in seeds.clone().step_by(store_changes::BESIDE as usize) {
+            for (seed, outcome) in scenario.run(first..(first + store_changes::BESIDE).min(seeds.end)).await {
                 count(ordeal, seed, outcome);
             }
         }

@@ -8,6 +8,7 @@ pub mod odd_shapes;
 pub mod outage;
 pub mod reconcile_drift;
 pub mod relay_order;
+pub mod store_changes;
 pub mod sync_lively;
 pub mod sync_runs;
 pub mod token_refresh;
