@@ -262,8 +262,9 @@ impl Process {
         });
         self.tidy(&pool, qafila_ingest::retention::TABLES);
         let (cleaned, stopping) = (pool.clone(), self.shutdown.clone());
+        let minute = self.config.salla.minute;
         self.tasks.spawn(async move {
-            cleanup::keep(cleaned, stopping).await;
+            cleanup::keep(cleaned, minute, stopping).await;
             Ok(())
         });
         let keys = Arc::new(PostgresKeys::new(pool.clone(), self.config.operator_keys.clone()));

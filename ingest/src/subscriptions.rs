@@ -24,6 +24,8 @@ use crate::salla::{SallaConfig, Secret};
 
 const PATH: &str = "webhooks";
 const PER_PAGE: u32 = 60;
+/// Pages of subscriptions that are read: many times as many as there are events.
+const MAX_PAGES: u32 = 50;
 /// Events that Salla has deprecated, or that not every source knows (FACTS §8): a refusal of them is no fault.
 const OPTIONAL: [&str; 3] = ["product.updated", "product.available", "abandoned.cart.updated"];
 const END_PAUSES: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
@@ -320,7 +322,7 @@ impl Subscriptions {
     /// Our subscriptions, by event.
     async fn listed(&self, client: &SallaClient) -> Result<BTreeMap<String, Vec<i64>>, SallaError> {
         let mut ours: BTreeMap<String, Vec<i64>> = BTreeMap::new();
-        for number in 1.. {
+        for number in 1..=MAX_PAGES {
             let query = [("page", number.to_string()), ("per_page", PER_PAGE.to_string())];
             let page = client.page(PATH, &query).await?;
             for row in &page.rows {

@@ -4,12 +4,14 @@
 use std::time::Duration;
 
 use sqlx::{FromRow, PgPool};
+use tokio::time::MissedTickBehavior;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::held;
 
-const INTERVAL: Duration = Duration::from_secs(300);
+/// How often, in Salla's minutes.
+const INTERVAL_MINUTES: u32 = 5;
 
 #[derive(FromRow)]
 struct Due {
@@ -18,9 +20,11 @@ struct Due {
     store_id: i64,
 }
 
-/// Carries out what is due until `shutdown`; `pool` is the ingest role's.
-pub async fn keep(pool: PgPool, shutdown: CancellationToken) {
-    let mut ticks = tokio::time::interval(INTERVAL);
+/// Carries out what is due until `shutdown`; `pool` is the ingest role's, `minute` one of Salla's, less than 60 s where a simulation is quicker.
+pub async fn keep(pool: PgPool, minute: Duration, shutdown: CancellationToken) {
+    let mut ticks = tokio::time::interval(minute * INTERVAL_MINUTES);
+    // After a wait for the database there is nothing to catch up with.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     while shutdown.run_until_cancelled(ticks.tick()).await.is_some() {
         if let Err(error) = carry_out(&pool).await {
             tracing::warn!(event = "failed to clean up a removed store", error = %error);

@@ -22,6 +22,8 @@ use crate::sync::stored::Range;
 const MAX_UNANSWERED: usize = 3;
 /// Scans of a list that does not agree with itself.
 const MOST_SCANS: usize = 3;
+/// Pages of rows that were read before, after which a list is taken to repeat itself.
+const MAX_REPEATED_PAGES: i64 = 2;
 /// Pages of customers a night, at least.
 const FEWEST_PAGES: u64 = 10;
 const PRODUCTS: &str = "products";
@@ -216,10 +218,8 @@ impl<'r> Lists<'r> {
                 if scan == 0 {
                     self.take(resource, &page, |_| true).await?;
                 }
-                let of_page = page.rows.len() as i64;
-                rows += of_page;
-                // More rows than there are: the same pages come again, and would for ever.
-                if !page.has_next || page.rows.is_empty() || rows > page.total.saturating_add(of_page) {
+                rows += page.rows.len() as i64;
+                if !page.has_next || page.rows.is_empty() || comes_again(rows, &listed, &page) {
                     break page.total;
                 }
                 number += 1;
@@ -316,6 +316,13 @@ fn share_of_a_day(customers_per_window: u32, stores: u64) -> u64 {
 /// share of the day's calls; where stores are more than calls, one all the same.
 fn pages_a_night(pages: u64, nights: u64, share: u64) -> u64 {
     pages.div_ceil(nights.max(1)).max(FEWEST_PAGES).min(share.max(1))
+}
+
+/// Whether a list repeats its pages, and would for ever: of the rows that were read, more than some pages' had been read before. Rows that
+/// come meanwhile repeat a few.
+pub(super) fn comes_again(rows: i64, distinct: &HashSet<i64>, page: &Page) -> bool {
+    let repeated = rows - i64::try_from(distinct.len()).unwrap_or(i64::MAX);
+    repeated > MAX_REPEATED_PAGES * page.rows.len() as i64
 }
 
 fn ids(page: &Page) -> Vec<i64> {

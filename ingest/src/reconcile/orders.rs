@@ -10,6 +10,7 @@ use qafila_schemas::open_set::Source;
 use tokio::sync::mpsc;
 
 use super::differences::{Differences, Reading};
+use super::lists::comes_again;
 use super::newest::Changed;
 use super::run::Run;
 use super::summary::{Failure, Summary};
@@ -166,7 +167,7 @@ impl<'r> Orders<'r> {
         let mut doubt = String::new();
         for _ in 0..MOST_SCANS {
             let (mut ids, mut within) = (HashSet::new(), Vec::new());
-            let (mut number, mut began) = (1, None);
+            let (mut number, mut began, mut rows) = (1, None, 0_i64);
             let total = loop {
                 let page = self.run.page(ORDERS, number, sorting(Some(window), "created_at-asc")).await?;
                 began = began.or(Some(page.asked_at));
@@ -182,7 +183,8 @@ impl<'r> Orders<'r> {
                         within.push(id);
                     }
                 }
-                if !page.has_next || page.rows.is_empty() {
+                rows += page.rows.len() as i64;
+                if !page.has_next || page.rows.is_empty() || comes_again(rows, &ids, &page) {
                     break page.total;
                 }
                 number += 1;

@@ -23,10 +23,12 @@ use crate::access::{Access, AccessError, AccessTokens};
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const LARGEST_ANSWER: usize = 16 << 20;
-/// Failures are waited out for so long in all, per call.
-const PATIENCE: Duration = Duration::from_secs(120);
-/// 429 is waited out for so long in all, per call: the customers budget may take ten minutes, and others share it.
-const MOST_HELD: Duration = Duration::from_secs(45 * 60);
+/// Failures are waited out for so many of Salla's minutes in all, per call.
+const MAX_FAILING_MINUTES: u32 = 2;
+/// 429 is waited out for so many of Salla's minutes in all, per call: the customers budget may take ten minutes, and others share it.
+const MAX_HELD_MINUTES: u32 = 45;
+/// The least of both, however short a minute is in a simulation.
+const MIN_PATIENCE: Duration = Duration::from_secs(20);
 /// An answer of an unknown shape is asked for so often.
 const MAX_MISREAD: u32 = 3;
 /// A token that works for what every token may is refused for a scope that is missing after so many answers: one that has just come may not
@@ -58,13 +60,13 @@ pub enum SallaError {
         message: String,
     },
     /// 429, for longer than any documented wait.
-    #[error("Salla answers 429 for {}s", MOST_HELD.as_secs())]
+    #[error("Salla answers 429 for {MAX_HELD_MINUTES} minutes")]
     Throttled,
     /// An answer of an unknown shape, again and again: of this store's, and no sign that Salla fails.
     #[error("Salla's answer cannot be read: {0}")]
     Unreadable(String),
     /// 5xx, time-outs, cut answers, for longer than our patience.
-    #[error("Salla did not answer for {}s: {last}", PATIENCE.as_secs())]
+    #[error("Salla did not answer for {MAX_FAILING_MINUTES} minutes: {last}")]
     Unavailable {
         /// The last failure.
         last: String,
@@ -286,6 +288,8 @@ impl SallaClient {
         call: Call<'_>,
         read: impl Fn(&str, Millis) -> Result<T, BodyFault>,
     ) -> Result<T, SallaError> {
+        let [patience, max_held] = [MAX_FAILING_MINUTES, MAX_HELD_MINUTES]
+            .map(|minutes| self.config().minutes(minutes, MIN_PATIENCE));
         let (mut failing_since, mut held_since) = (None, None);
         let (mut attempt, mut misread, mut refused_scope, mut renewed_at) = (0, 0, 0, None);
         loop {
@@ -294,7 +298,7 @@ impl SallaClient {
                 Ok(answer) => return Ok(answer),
                 Err(Failure::Final(error)) => return Err(error),
                 Err(Failure::TooMany) => {
-                    if held_since.get_or_insert_with(Instant::now).elapsed() > MOST_HELD {
+                    if held_since.get_or_insert_with(Instant::now).elapsed() > max_held {
                         return Err(SallaError::Throttled);
                     }
                     continue;
@@ -321,7 +325,7 @@ impl SallaClient {
                         }
                         Standing::Refused => {}
                         Standing::Unclear(reason) => {
-                            if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                            if failing_since.get_or_insert_with(Instant::now).elapsed() > patience {
                                 return Err(SallaError::Unavailable { last: reason });
                             }
                             tokio::time::sleep(jittered(attempt)).await;
@@ -335,7 +339,7 @@ impl SallaClient {
                         self.api.access.renewed(self.connection_id, access.generation).await?;
                         continue;
                     }
-                    if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+                    if failing_since.get_or_insert_with(Instant::now).elapsed() > patience {
                         let generation = access.generation;
                         self.api.access.refused(self.connection_id, generation).await?;
                         tracing::warn!(event = "fresh access refused", connectionId = %self.connection_id, message);
@@ -347,7 +351,7 @@ impl SallaClient {
             };
             metrics::counter!("qafila_salla_retries_total").increment(1);
             tracing::debug!(event = "salla call failed", path = call.path, attempt, reason = last);
-            if failing_since.get_or_insert_with(Instant::now).elapsed() > PATIENCE {
+            if failing_since.get_or_insert_with(Instant::now).elapsed() > patience {
                 return Err(SallaError::Unavailable { last });
             }
             tokio::time::sleep(jittered(attempt)).await;

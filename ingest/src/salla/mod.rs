@@ -45,6 +45,11 @@ impl SallaConfig {
         if resource == "orders" { self.orders_per_page } else { self.others_per_page }
     }
 
+    /// So many of Salla's minutes, but no less than `least`: where a simulation's minutes are short, a busy machine still needs some time.
+    pub fn minutes(&self, count: u32, least: Duration) -> Duration {
+        (self.minute * count).max(least)
+    }
+
     /// Whether a list of `total` rows can be paged to its end: the last page that Salla shows is one that ends within its depth.
     pub fn shows(&self, resource: &str, total: i64) -> bool {
         let per_page = self.per_page(resource).max(1);

@@ -35,7 +35,7 @@ const PROGRESS_EVERY: Duration = Duration::from_secs(1);
 /// Salla's minutes without an answer after which a run says that it waits.
 const MAX_SILENCE_MINUTES: u32 = 15;
 /// The read models may be waited for, however short a minute is in a simulation.
-const MIN_SILENCE: Duration = Duration::from_secs(120);
+const MIN_SILENCE: Duration = Duration::from_secs(20);
 const TRY_AGAIN: Duration = Duration::from_secs(2);
 /// A pause doubles with every few tries, because each of them is an event and some calls.
 const TRIES_A_DOUBLING: i32 = 6;
@@ -108,7 +108,9 @@ impl Importer {
             }
             Fate::Paused { cause, waits_for } => {
                 let pause = match waits_for {
-                    WaitsFor::Time(time) | WaitsFor::Turn(time) => Some(time),
+                    WaitsFor::Minutes(minutes) | WaitsFor::Turn(minutes) => {
+                        Some(self.tools.salla.config().minutes(minutes, TRY_AGAIN))
+                    }
                     WaitsFor::GrowingTime => Some(self.pause()),
                     WaitsFor::Access(_) => None,
                 };
@@ -121,8 +123,10 @@ impl Importer {
                 self.publish_standing(until).await;
                 match waits_for {
                     WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
-                    WaitsFor::Turn(time) => self.tools.work.release_to_queue(&self.run, time).await,
-                    WaitsFor::Time(_) | WaitsFor::GrowingTime => {
+                    WaitsFor::Turn(_) => {
+                        self.tools.work.release_to_queue(&self.run, pause.unwrap_or(TRY_AGAIN)).await
+                    }
+                    WaitsFor::Minutes(_) | WaitsFor::GrowingTime => {
                         self.tools.work.release(&self.run, pause.unwrap_or(TRY_AGAIN)).await
                     }
                 }
@@ -168,7 +172,7 @@ impl Importer {
 
     /// Ends once no answer has come for long: a run waits for nothing without saying so.
     async fn standing_still(&self) -> Stop {
-        let most = (self.tools.salla.config().minute * MAX_SILENCE_MINUTES).max(MIN_SILENCE);
+        let most = self.tools.salla.config().minutes(MAX_SILENCE_MINUTES, MIN_SILENCE);
         loop {
             let silent = self.run.silent_for();
             if silent >= most {

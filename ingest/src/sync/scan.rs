@@ -25,6 +25,8 @@ const FEWEST_SLICES_AT_ONCE: usize = 4;
 const MOST_SLICES_AT_ONCE: usize = 16;
 /// What a page takes from its call to its checkpoint, seconds.
 const SECONDS_A_PAGE: f64 = 0.05;
+/// Pages in a row without a row that the scan has not read before: rows that come meanwhile repeat one page, not several.
+const MAX_REPEATED_PAGES: u32 = 3;
 /// Scans of a slice before others have their turn.
 const SCANS_AT_ONCE: i32 = 4;
 /// From this scan on as many rows may have gone unnoticed as the scan before has found to be gone: until then another scan finds them.
@@ -150,6 +152,7 @@ impl Scanner {
         let window = self.window(slice);
         let lease = self.run.lease;
         let told = self.tools.slices.skipped_before(lease.run_id, slice).await.map_err(Stop::ours)?;
+        let mut repeated = 0;
         while !Self::is_read(slice) {
             let per_page = self.client.config().per_page(&slice.resource);
             let page = self.fetch(slice, slice.next_page, per_page).await?;
@@ -181,10 +184,12 @@ impl Scanner {
                 asked_at: Some(page.asked_at),
                 rows,
             };
-            held(self.tools.slices.checkpoint(lease, slice, &outcome).await)?;
-            if slice.scan <= planned_scans(slice) {
+            let fresh = self.tools.slices.checkpoint(lease, slice, &outcome).await.map_err(Stop::ours)?;
+            let fresh = fresh.ok_or(Stop::Lost)?;
+            if fresh > 0 && slice.scan <= planned_scans(slice) {
                 self.tools.went_on(&self.run).await?;
             }
+            repeated = if fresh == 0 { repeated + 1 } else { 0 };
             slice.next_page += 1;
             slice.total = Some(outcome.total);
             slice.first_total = slice.first_total.or(slice.total);
@@ -192,7 +197,8 @@ impl Scanner {
             slice.imported += outcome.imported;
             slice.skipped += outcome.skipped;
             slice.seen += outcome.rows.len() as i64;
-            if !page.has_next || page.rows.is_empty() {
+            // The same pages come again, and would for ever: what was read decides.
+            if !page.has_next || page.rows.is_empty() || repeated == MAX_REPEATED_PAGES {
                 break;
             }
         }

@@ -137,18 +137,18 @@ impl SliceStore {
             .collect()
     }
 
-    /// Moves a slice past its next page, whose rows Kafka has acknowledged. False where the lease is not ours any
-    /// more or the page was already counted.
+    /// Moves a slice past its next page, whose rows Kafka has acknowledged; returns the rows that the scan had not read before. None where
+    /// the lease is not ours any more or the page was already counted.
     pub async fn checkpoint(
         &self,
         lease: Lease,
         slice: &SliceState,
         page: &PageOutcome,
-    ) -> Result<bool, sqlx::Error> {
+    ) -> Result<Option<i64>, sqlx::Error> {
         let ids: Vec<i64> = page.rows.iter().map(|row| row.salla_id).collect();
         let sides: Vec<i16> = page.rows.iter().map(|row| row.side).collect();
         let skipped: Vec<bool> = page.rows.iter().map(|row| row.skipped).collect();
-        let moved: i64 = sqlx::query_scalar(
+        sqlx::query_scalar(
             "WITH moved AS (
                  UPDATE sync_slices s SET next_page = next_page + 1, total = $7, first_total = coalesce(first_total, $7),
                      seen = seen + $8, imported = imported + $9, skipped = s.skipped + $10,
@@ -163,8 +163,9 @@ impl SliceStore {
                  FROM unnest($12::bigint[], $13::smallint[], $14::boolean[]) AS page (id, side, skipped)
                  WHERE EXISTS (SELECT FROM moved)
                  ON CONFLICT DO NOTHING
+                 RETURNING 1
              )
-             SELECT count(*) FROM moved",
+             SELECT (SELECT count(*) FROM kept) FROM moved",
         )
         .bind(lease.run_id.0)
         .bind(lease.epoch)
@@ -180,9 +181,8 @@ impl SliceStore {
         .bind(&ids)
         .bind(&sides)
         .bind(&skipped)
-        .fetch_one(&self.pool)
-        .await?;
-        Ok(moved == 1)
+        .fetch_optional(&self.pool)
+        .await
     }
 
     /// What the scan under way has read.

@@ -1,16 +1,14 @@
 //! Why a run stops before its end, and what that means for it: tried again, waiting for somebody, or failed.
 
-use std::time::Duration;
-
 use super::tolerance::Excess;
 use crate::access::AccessError;
 use crate::salla::client::SallaError;
 
 /// Salla blocks us for a while after abuse (FACTS §6).
 const FORBIDDEN: u16 = 403;
-const BLOCKED_FOR: Duration = Duration::from_secs(15 * 60);
-/// How long a run waits that finds the queue of customers full.
-const QUEUED_FOR: Duration = Duration::from_secs(60);
+const BLOCKED_FOR_MINUTES: u32 = 15;
+/// How many of Salla's minutes a run waits that finds the queue of customers full.
+const QUEUED_FOR_MINUTES: u32 = 1;
 
 /// A run that stops for a reason of ours says so from the next time on.
 const QUIET_TIMES: i32 = 8;
@@ -72,12 +70,12 @@ pub enum Fate {
 pub enum WaitsFor {
     /// A later pair of tokens than this one.
     Access(i64),
-    /// Some time.
-    Time(Duration),
+    /// Some of Salla's minutes.
+    Minutes(u32),
     /// A pause that grows with every try.
     GrowingTime,
-    /// Its turn, asked for again after some time: nothing has failed, so no try is counted.
-    Turn(Duration),
+    /// Its turn, asked for again after some of Salla's minutes: nothing has failed, so no try is counted.
+    Turn(u32),
 }
 
 impl Stop {
@@ -99,7 +97,7 @@ impl Stop {
             Self::Ours(_) => of_ours(times),
             Self::Lost => Fate::TriedAgain,
             Self::QueueFull => {
-                Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::Turn(QUEUED_FOR) }
+                Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::Turn(QUEUED_FOR_MINUTES) }
             }
             Self::Invalid(_) => Fate::Failed { cause: "too_many_invalid_rows" },
             Self::Disagrees(_) => {
@@ -132,7 +130,7 @@ fn of_salla(error: &SallaError, times: i32) -> Fate {
         },
         SallaError::ScopeMissing(_) => Fate::Failed { cause: "scope_missing" },
         SallaError::Refused { status: FORBIDDEN, .. } | SallaError::Throttled => {
-            Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::Time(BLOCKED_FOR) }
+            Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::Minutes(BLOCKED_FOR_MINUTES) }
         }
         SallaError::Unreadable(_) => Fate::Failed { cause: "salla_unreadable" },
         SallaError::Unavailable { .. } => Fate::Failed { cause: "salla_unavailable" },

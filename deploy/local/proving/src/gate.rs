@@ -17,6 +17,8 @@ pub enum Passage {
     Shut = 1,
     /// Of SMTP: lets the mail through, and ends the conversation before the server's answer to it comes back.
     MuteAfterMail = 2,
+    /// Takes conversations and holds what they say back, as a network does that loses everything; it goes on once the gate is open.
+    Stalled = 3,
 }
 
 /// A gate before a server.
@@ -33,6 +35,10 @@ struct Shared {
     /// Bytes that clients may still send before it shuts.
     allowed: AtomicI64,
     cut: Notify,
+    /// Told whenever the passage changes.
+    changed: Notify,
+    /// Bytes that clients have sent through it.
+    passed: AtomicU64,
 }
 
 impl Gate {
@@ -47,6 +53,8 @@ impl Gate {
             refused,
             allowed: AtomicI64::new(i64::MAX),
             cut: Notify::new(),
+            changed: Notify::new(),
+            passed: AtomicU64::new(0),
         });
         let accepting = Arc::clone(&shared);
         tokio::spawn(async move {
@@ -73,7 +81,12 @@ impl Gate {
         self.shared.refused.load(Ordering::Relaxed)
     }
 
-    /// From the next conversation on; shutting it ends those under way.
+    /// Bytes that clients have sent through it.
+    pub fn passed(&self) -> u64 {
+        self.shared.passed.load(Ordering::Relaxed)
+    }
+
+    /// From the next conversation on; shutting it ends those under way, stalling it holds them.
     pub fn set(&self, passage: Passage) {
         self.shared.set(passage);
     }
@@ -91,6 +104,17 @@ impl Shared {
         if passage == Passage::Shut {
             self.cut.notify_waiters();
         }
+        self.changed.notify_waiters();
+    }
+
+    async fn until_not_stalled(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.passage.load(Ordering::Relaxed) != Passage::Stalled as u8 {
+                return;
+            }
+            changed.await;
+        }
     }
 }
 
@@ -107,6 +131,8 @@ async fn pass(mut client: TcpStream, shared: &Shared, passage: u8) {
                 if shared.allowed.fetch_sub(length as i64, Ordering::Relaxed) < length as i64 {
                     return shared.set(Passage::Shut);
                 }
+                shared.until_not_stalled().await;
+                shared.passed.fetch_add(length as u64, Ordering::Relaxed);
                 if server.write_all(&from_client[..length]).await.is_err() {
                     return;
                 }
@@ -118,6 +144,7 @@ async fn pass(mut client: TcpStream, shared: &Shared, passage: u8) {
                     return;
                 }
                 is_mail = is_mute && from_server.starts_with(b"354");
+                shared.until_not_stalled().await;
                 if client.write_all(&from_server[..length]).await.is_err() {
                     return;
                 }

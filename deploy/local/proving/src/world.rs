@@ -37,6 +37,7 @@ const READY: Duration = Duration::from_secs(60);
 /// Ending of the file that says a world's process lives.
 const CLAIM: &str = "world";
 const GLANCE: Duration = Duration::from_millis(50);
+static STARTING: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
 /// One isolated Qafila.
 pub struct World {
@@ -63,7 +64,11 @@ impl World {
     pub async fn make(name: &str) -> Result<Self> {
         let layout = Layout::find()?;
         let stack = Stack::open(layout.clone())?;
-        stack.up().await?;
+        {
+            // It waits for a lock of processes on this thread: worlds that are made beside each other would keep all threads waiting.
+            let _alone = STARTING.lock().await;
+            stack.up().await?;
+        }
         let mut environment = stack.environment();
         let id = format!("{name}_{:08x}", rand::rng().random::<u32>());
         let folder = layout.data("worlds")?;

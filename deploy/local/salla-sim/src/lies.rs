@@ -20,6 +20,8 @@ pub struct Lies {
     pub arrivals: f64,
     /// An order of the list is deleted before the answer.
     pub vanishings: f64,
+    /// The first page comes again for every page, and each says that another follows.
+    pub endless_pages: f64,
     /// So many answers lie or move, then the truth is told.
     pub answers: u32,
 }
@@ -39,6 +41,8 @@ pub enum Lie {
     Arrival,
     /// One order less.
     Vanishing,
+    /// The first page again, and another to follow.
+    EndlessPages,
 }
 
 impl Lies {
@@ -54,6 +58,7 @@ impl Lies {
             (self.duplicates, Lie::Duplicate),
             (self.arrivals, Lie::Arrival),
             (self.vanishings, Lie::Vanishing),
+            (self.endless_pages, Lie::EndlessPages),
         ];
         let lie = chances
             .into_iter()

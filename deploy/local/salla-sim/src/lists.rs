@@ -149,7 +149,8 @@ fn page(
     if deepest > 0 && page * per_page > deepest.max(per_page) {
         return invalid("page", "رقم الصفحة أكبر من المسموح");
     }
-    let first = ((page - 1) * per_page).min(total);
+    let is_endless = lie == Some(Lie::EndlessPages);
+    let first = if is_endless { 0 } else { ((page - 1) * per_page).min(total) };
     let mut shown: Vec<Value> = (first..(first + per_page).min(total))
         .map(|index| {
             let mut value = row(index);
@@ -171,6 +172,7 @@ fn page(
             total = 0;
         }
         Some(Lie::Duplicate) if shown.len() > 1 => shown[0] = shown[1].clone(),
+        Some(Lie::EndlessPages) => total += page * per_page,
         Some(Lie::Duplicate | Lie::Arrival | Lie::Vanishing) | None => {}
     }
     let links = match world.switches.links {

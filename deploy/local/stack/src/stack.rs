@@ -240,6 +240,11 @@ impl Stack {
         Kafka::new(&self.layout)?.kill().await
     }
 
+    /// Process id of the broker, for whoever proves that a broker which hangs loses nothing; none where it does not run.
+    pub fn kafka_pid(&self) -> Option<i32> {
+        self.services().find(|service| service.name == "kafka")?.pid()
+    }
+
     /// Postgres of this stack.
     pub fn postgres(&self) -> Result<Postgres> {
         Postgres::new(&self.layout, self.secrets.get("POSTGRES_SUPERUSER"))

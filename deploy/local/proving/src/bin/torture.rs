@@ -18,6 +18,7 @@ use qafila_proving::torture::store_changes::{self, StoreChanges};
 use qafila_proving::torture::sync_lively::{self, SyncLively};
 use qafila_proving::torture::sync_runs::{BESIDE, Hardship, SyncRuns};
 use qafila_proving::torture::token_refresh::{TokenRefresh, work_if_asked};
+use qafila_proving::torture::waits;
 use qafila_proving::torture::webhook_kill::WebhookKill;
 use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, SEQUENCES, WebhookOrder};
 use qafila_stack::layout::Layout;
@@ -25,7 +26,7 @@ use qafila_stack::layout::Layout;
 /// As many runs as the scenario has cases.
 const ALL: u64 = 0;
 
-const SCENARIOS: [(&str, u64); 15] = [
+const SCENARIOS: [(&str, u64); 16] = [
     ("import_kill", 20),
     ("relay_order", 10_000),
     ("token_refresh", 1_000),
@@ -33,6 +34,7 @@ const SCENARIOS: [(&str, u64); 15] = [
     ("sync_lies", 100),
     ("sync_lively", 50),
     ("store_changes", 300),
+    ("waits", ALL),
     ("webhook_order", ORDERS_OF_ARRIVAL * SEQUENCES),
     ("odd_shapes", ALL),
     ("webhook_kill", 100),
@@ -75,6 +77,7 @@ async fn main() -> Result<()> {
             name: name.into(),
             runs: match cli.runs.unwrap_or(runs) {
                 ALL if name == "odd_shapes" => OddShapes::prepare()?.pairs(),
+                ALL if name == "waits" => waits::TROUBLES.len() as u64,
                 runs => runs,
             },
             failures: 0,
@@ -169,6 +172,14 @@ async fn endure(ordeal: &mut Ordeal) -> Result<()> {
             }
         }
         return scenario.finish().await;
+    }
+    if ordeal.name == "waits" {
+        for first in seeds.clone().step_by(waits::BESIDE as usize) {
+            for (seed, outcome) in waits::run(first..(first + waits::BESIDE).min(seeds.end)).await {
+                count(ordeal, seed, outcome);
+            }
+        }
+        return Ok(());
     }
     if ordeal.name == "token_refresh" {
         let mut scenario = TokenRefresh::prepare().await?;

@@ -12,6 +12,7 @@ pub mod store_changes;
 pub mod sync_lively;
 pub mod sync_runs;
 pub mod token_refresh;
+pub mod waits;
 pub mod webhook_kill;
 pub mod webhook_order;
 

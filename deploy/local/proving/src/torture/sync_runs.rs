@@ -115,6 +115,7 @@ fn lies(dice: &mut ChaCha8Rng) -> Lies {
         duplicates: chance(),
         arrivals: chance(),
         vanishings: chance(),
+        endless_pages: chance(),
         answers: dice.random_range(1..40),
     }
 }
