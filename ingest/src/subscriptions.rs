@@ -36,7 +36,9 @@ const AT_ONCE: usize = 10;
 const CLAIMED_FOR: &str = "10 minutes";
 const A_LOOK_TAKES: Duration = Duration::from_secs(9 * 60);
 const LOOKED_AT_EVERY: &str = "20 hours";
-const TRIED_AGAIN_AFTER: &str = "15 minutes";
+/// In Salla's minutes.
+const TRIED_AGAIN_AFTER: u32 = 15;
+const MIN_PAUSE: Duration = Duration::from_secs(5);
 
 /// Looks after subscriptions.
 pub struct Subscriptions {
@@ -264,7 +266,7 @@ impl Subscriptions {
                      WHEN $4 IS NULL THEN coalesce(complete_since, now()) ELSE complete_since END,
                  target_hash = CASE WHEN $6 THEN $5 ELSE target_hash END,
                  due_at = CASE WHEN due_at <> $7 THEN due_at
-                     WHEN $4 IS NULL THEN now() + interval '{LOOKED_AT_EVERY}' ELSE now() + interval '{TRIED_AGAIN_AFTER}' END
+                     WHEN $4 IS NULL THEN now() + interval '{LOOKED_AT_EVERY}' ELSE now() + $10 END
              WHERE connection_id = $1"
         ))
         .bind(due.connection_id)
@@ -276,6 +278,7 @@ impl Subscriptions {
         .bind(due.claimed_until)
         .bind(look.some_were_missing)
         .bind(missing.as_ref().map(|missing| missing.cause))
+        .bind(self.salla.config().minutes(TRIED_AGAIN_AFTER, MIN_PAUSE))
         .execute(&self.pool)
         .await
         .map(drop)

@@ -87,16 +87,17 @@ impl Importer {
     async fn put_down(&self, stop: Stop) -> Result<(), sqlx::Error> {
         let lease = self.run.lease;
         tracing::warn!(event = "sync interrupted", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, reason = %stop);
-        match stop.fate(self.run.vain_tries()) {
+        let fate = stop.fate(self.run.vain_tries());
+        // Nobody speaks for a run that another has taken: the lease is renewed, and its job is told within that.
+        if fate != Fate::TriedAgain && !self.tools.work.renew(&self.run).await? {
+            return Ok(());
+        }
+        match fate {
             Fate::TriedAgain => self.tools.work.release(&self.run, self.pause()).await,
             Fate::Failed { cause } => {
-                // Nobody ends a run that another has taken.
-                if !self.tools.work.holds(lease).await? {
-                    return Ok(());
-                }
                 let advice = OF_FAILED_SYNC.advice_for_events(cause);
                 let fail = SyncJobCommand::Fail { lease, cause: cause.into(), advice };
-                let Ok(sequence) = self.tools.command(&self.run, fail).await else {
+                let Ok(sequence) = self.tell_in_time(fail).await else {
                     return self.tools.work.release(&self.run, self.pause()).await;
                 };
                 tracing::warn!(event = "sync failed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
@@ -117,7 +118,7 @@ impl Importer {
                 let until = pause.map(|pause| Millis(Millis::now().0 + pause.as_millis() as i64));
                 let advice = Some(OF_PAUSED_SYNC.advice_for_events(cause));
                 let command = SyncJobCommand::Pause { lease, cause: cause.into(), advice, until };
-                if self.tools.command(&self.run, command).await.is_ok() {
+                if self.tell_in_time(command).await.is_ok() {
                     tracing::warn!(event = "sync paused", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
                 }
                 self.publish_standing(until).await;
@@ -132,6 +133,12 @@ impl Importer {
                 }
             }
         }
+    }
+
+    /// Tells the job something while the lease that was just renewed lasts.
+    async fn tell_in_time(&self, command: SyncJobCommand) -> Result<i64, Stop> {
+        let told = tokio::time::timeout(LEASE / 5 * 4, self.tools.command(&self.run, command)).await;
+        told.unwrap_or(Err(Stop::Lost))
     }
 
     /// The dead letter of the job: which run it was, and why.

@@ -99,17 +99,6 @@ impl WorkStore {
         &self.worker
     }
 
-    /// Whether a run is still held under this lease.
-    pub async fn holds(&self, lease: Lease) -> Result<bool, sqlx::Error> {
-        sqlx::query_scalar(
-            "SELECT EXISTS (SELECT FROM sync_runs WHERE run_id = $1 AND epoch = $2 AND state = 'open' AND lease_until > now())",
-        )
-        .bind(lease.run_id.0)
-        .bind(lease.epoch)
-        .fetch_one(&self.pool)
-        .await
-    }
-
     /// Runs that have not completed and whose connection has ended, with their jobs.
     pub async fn without_connection(&self) -> Result<Vec<(RunId, JobId)>, sqlx::Error> {
         let rows: Vec<(Uuid, Uuid)> = sqlx::query_as(
