@@ -106,20 +106,25 @@ impl ContactsView for ReadModels {
 
 #[async_trait]
 impl StaleView for ReadModels {
-    async fn stale(&self, stores: &[(i64, i64)]) -> Result<Vec<StaleEntity>, StoredError> {
+    async fn stale(&self, stores: &[(MerchantId, i64, i64)]) -> Result<Vec<StaleEntity>, StoredError> {
         let rows = stored::stale(&self.pool, stores).await.map_err(failed)?;
         let entity = |row: stored::StaleRow| StaleEntity {
             merchant_id: MerchantId(row.merchant_id),
             store_id: row.store_id,
             resource: resource(&row.resource),
             salla_id: row.salla_id,
+            created_at: row.created_at,
             stale_since: row.stale_since,
             was_read: row.was_read,
         };
         Ok(rows.into_iter().map(entity).collect())
     }
 
-    async fn unread(&self, stores: &[i64], before: DateTime<Utc>) -> Result<Vec<Unread>, StoredError> {
+    async fn unread(
+        &self,
+        stores: &[(MerchantId, i64)],
+        before: DateTime<Utc>,
+    ) -> Result<Vec<Unread>, StoredError> {
         let rows = stored::unread(&self.pool, stores, before).await.map_err(failed)?;
         let unread = |(store_id, name, for_long): (_, String, _)| Unread {
             store_id,

@@ -2,7 +2,7 @@
 //! details tell is kept. An order that becomes a draft while its list is read moves the rows behind it, and one of them may be passed over.
 
 use qafila_schemas::ids::{MerchantId, RunId};
-use qafila_schemas::open_set::Source;
+use qafila_schemas::open_set::{Kind, Source};
 use sqlx::PgPool;
 
 use crate::mapping::Unsealed;
@@ -43,7 +43,11 @@ impl Told {
             created_at_ms: seen.order.as_ref().and_then(|order| order.created_at).map(|at| at.0),
             said_at_ms: seen.observed_at.0,
             by_webhook: seen.source == Source::Webhook,
-            is_draft: unsealed.is_draft.filter(|_| seen.source != Source::List)?,
+            // What was deleted is no draft any more.
+            is_draft: match seen.kind {
+                Kind::Deleted => false,
+                _ => unsealed.is_draft.filter(|_| seen.source != Source::List)?,
+            },
         })
     }
 }

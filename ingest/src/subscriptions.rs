@@ -17,6 +17,7 @@ use url::Url;
 
 use crate::mapping::webhooks::STORE_EVENTS;
 use crate::owners;
+use crate::refused_rows::row_id;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{SallaApi, SallaClient, SallaError};
 use crate::salla::shapes::values::id;
@@ -119,11 +120,24 @@ pub async fn end(pool: &PgPool, http: &reqwest::Client, salla: &SallaConfig, far
             http.delete(&path).query(&[("url", url.as_str())]).bearer_auth(farewell.access.expose());
         match request.send().await.map(|answer| answer.status()) {
             // 404: there was none. 401: the token has ended, and with it the app.
-            Ok(status) if status.is_success() || matches!(status.as_u16(), 401 | 404) => return,
+            Ok(status) if status.is_success() || matches!(status.as_u16(), 401 | 404) => {
+                return look_again(pool, farewell.store_id).await;
+            }
             Ok(status) => tracing::warn!(event = "subscriptions not ended", status = status.as_u16()),
             Err(error) => tracing::warn!(event = "subscriptions not ended", error = %error.without_url()),
         }
         tokio::time::sleep(pause).await;
+    }
+}
+
+/// Whoever connected the store meanwhile may have lost subscriptions with those that ended: they are looked at at once.
+async fn look_again(pool: &PgPool, store_id: i64) {
+    let looked_at = sqlx::query(
+        "UPDATE webhook_subscriptions SET due_at = now()
+         WHERE connection_id IN (SELECT connection_id FROM salla_connections WHERE store_id = $1 AND wiped_at IS NULL)",
+    );
+    if let Err(error) = looked_at.bind(store_id).execute(pool).await {
+        tracing::warn!(event = "subscriptions of a store that came back not looked at", storeId = store_id, error = %error);
     }
 }
 
@@ -295,7 +309,7 @@ impl Subscriptions {
         let ours = self.listed(client).await?;
         let mut refused = None;
         for (event, _) in STORE_EVENTS {
-            let known = ours.get(event).map(Vec::as_slice).unwrap_or_default();
+            let known: Vec<i64> = ours.get(event).into_iter().flatten().copied().collect();
             for double in known.iter().skip(1) {
                 let path = format!("{PATH}/unsubscribe");
                 match client.delete(&path, &[("id", double.to_string())]).await {
@@ -323,19 +337,23 @@ impl Subscriptions {
     }
 
     /// Our subscriptions, by event.
-    async fn listed(&self, client: &SallaClient) -> Result<BTreeMap<String, Vec<i64>>, SallaError> {
-        let mut ours: BTreeMap<String, Vec<i64>> = BTreeMap::new();
+    async fn listed(&self, client: &SallaClient) -> Result<BTreeMap<String, BTreeSet<i64>>, SallaError> {
+        // A row that is listed on two pages is one subscription, not its own double.
+        let mut ours: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
+        let mut seen = BTreeSet::new();
         for number in 1..=MAX_PAGES {
             let query = [("page", number.to_string()), ("per_page", PER_PAGE.to_string())];
             let page = client.page(PATH, &query).await?;
+            let mut are_new = false;
             for row in &page.rows {
+                are_new |= seen.insert(row_id(row.get()));
                 // One that cannot be read is not ours: ours were made by us.
                 let Ok(listed) = serde_json::from_str::<Listed>(row.get()) else { continue };
                 if listed.url == self.url.as_str() {
-                    ours.entry(listed.event).or_default().push(listed.id);
+                    ours.entry(listed.event).or_default().insert(listed.id);
                 }
             }
-            if !page.has_next || page.rows.is_empty() {
+            if !page.has_next || !are_new {
                 break;
             }
         }

@@ -10,9 +10,7 @@ use qafila_ingest::keys::PostgresKeys;
 use qafila_ingest::observations::ObservationWriter;
 use qafila_ingest::repair::{Of, Repairs};
 use qafila_projections::oltp::park::{self, Opened};
-use qafila_schemas::catalogue::{
-    CARTS, COMPLETENESS, CUSTOMERS, EXPORT_EVENTS, ORDERS, PRODUCTS, SYNC_PROGRESS,
-};
+use qafila_schemas::catalogue::{CARTS, COMPLETENESS, CUSTOMERS, ORDERS, PRODUCTS, SYNC_PROGRESS};
 use qafila_schemas::contract::Contract;
 use qafila_schemas::dead_letter::{Letter, header};
 use qafila_schemas::headers;
@@ -24,6 +22,10 @@ use qafila_schemas::writer::{TopicWriter, WriteError};
 use super::actions::Actions;
 use crate::config::Config;
 use crate::wiring;
+
+/// Who takes in sync runs, and who publishes events, as their letters name them.
+const SYNC: &str = "ingest-sync";
+const RELAY: &str = "relay";
 
 /// What trying a dead letter again takes.
 #[derive(Debug, PartialEq, Eq)]
@@ -158,7 +160,8 @@ enum Unfreed {
 /// The consumer and the aggregate whose later events may wait behind a letter.
 fn waits_behind(letter: &Letter) -> Option<(String, String)> {
     let consumer = letter.header(header::CONSUMER)?.to_owned();
-    let is_event = letter.id.topic.ends_with(".events");
+    // Whoever takes in sync runs sets nothing aside behind a letter.
+    let is_event = letter.id.topic.ends_with(".events") && consumer != SYNC;
     is_event.then(|| Some((consumer, letter.header(headers::SUBJECT)?.to_owned())))?
 }
 
@@ -178,8 +181,13 @@ fn way(letter: &Letter) -> Way {
     if [SYNC_PROGRESS.name, COMPLETENESS.name].contains(&letter.id.topic.as_str()) {
         return Way::None("the record that comes next replaces it: drop it");
     }
-    if letter.id.topic == EXPORT_EVENTS.name && letter.header(header::POSITION).is_none() {
-        return Way::None("it is the job of an export that has failed: its user may ask for the file again");
+    // One without a position was never a record of its topic.
+    if letter.id.topic.ends_with(".events") && letter.header(header::POSITION).is_none() {
+        return Way::None(match letter.header(header::CONSUMER) {
+            Some(SYNC) => "it is the job of an import that has failed: its merchant may restart it",
+            Some(RELAY) => "the event was not published: see why, then `qafila relay republish`",
+            _ => "it is the job of an export that has failed: its user may ask for the file again",
+        });
     }
     // A row of an answer was never a record.
     if let Some(entity) = letter.header(header::ENTITY) {

@@ -56,8 +56,11 @@ impl AccessTokens {
         for orphan in orphans {
             let (id, hash): (Uuid, Vec<u8>) = (orphan.try_get(0)?, orphan.try_get(1)?);
             let mut transaction = self.inner.pool.begin().await?;
-            super::refresh::give_up(&mut transaction, ConnectionId(id), &hash).await?;
+            let is_lost = super::refresh::give_up_overdue(&mut transaction, ConnectionId(id), &hash).await?;
             transaction.commit().await?;
+            if !is_lost {
+                continue;
+            }
             tracing::warn!(event = "refresh answer lost", connectionId = %id, reason = "whoever sent it did not come back");
         }
         Ok(())

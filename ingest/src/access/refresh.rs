@@ -212,6 +212,15 @@ impl AccessTokens {
                 Ok(())
             }
             Err(OAuthError::NotSent(reason)) => {
+                // Others may have given it up meanwhile: it was never sent, so nothing was redeemed.
+                sqlx::query(
+                    "UPDATE salla_connections SET refresh_state = 'usable'
+                     WHERE connection_id = $1 AND refresh_hash = $2 AND refresh_state = 'unknown'",
+                )
+                .bind(id.0)
+                .bind(hash)
+                .execute(&mut *transaction)
+                .await?;
                 sqlx::query("DELETE FROM token_refreshes WHERE connection_id = $1 AND refresh_hash = $2")
                     .bind(id.0)
                     .bind(hash)
@@ -236,8 +245,32 @@ impl AccessTokens {
     }
 }
 
+/// Gives up a token whose answer is overdue; false where it has come meanwhile.
+pub(super) async fn give_up_overdue(
+    connection: &mut sqlx::PgConnection,
+    id: ConnectionId,
+    hash: &[u8],
+) -> Result<bool, sqlx::Error> {
+    sqlx::query("SELECT FROM salla_connections WHERE connection_id = $1 FOR UPDATE")
+        .bind(id.0)
+        .execute(&mut *connection)
+        .await?;
+    let is_overdue: bool = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM token_refreshes WHERE connection_id = $1 AND refresh_hash = $2 AND outcome IS NULL
+             AND answer_until < clock_timestamp())",
+    )
+    .bind(id.0)
+    .bind(hash)
+    .fetch_one(&mut *connection)
+    .await?;
+    if is_overdue {
+        give_up(connection, id, hash).await?;
+    }
+    Ok(is_overdue)
+}
+
 /// Nobody will ever know whether this token was redeemed.
-pub(super) async fn give_up(
+async fn give_up(
     connection: &mut sqlx::PgConnection,
     id: ConnectionId,
     hash: &[u8],

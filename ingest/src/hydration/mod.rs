@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, NaiveDate, Utc};
 use futures::stream::{self, StreamExt};
 use qafila_aggregates::wake::named;
 use qafila_schemas::ids::MerchantId;
@@ -27,6 +27,7 @@ use crate::observations::ObservationWriter;
 use crate::owners;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{SallaApi, SallaError};
+use crate::sync::plan::Window;
 use crate::sync::stored::StoredError;
 
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
@@ -71,6 +72,8 @@ pub struct StaleEntity {
     pub resource: &'static str,
     /// Salla's id.
     pub salla_id: i64,
+    /// When it was made; none where nobody has told.
+    pub created_at: Option<DateTime<Utc>>,
     /// The last news of it, by Salla's clock.
     pub stale_since: DateTime<Utc>,
     /// Its details were read before.
@@ -80,11 +83,15 @@ pub struct StaleEntity {
 /// What hydration needs to know of what is stored: its port on the read models (ARCHITECTURE §2).
 #[async_trait]
 pub trait StaleView: Send + Sync {
-    /// Stale entities of stores, of each at most so many of each resource, newest news first.
-    async fn stale(&self, stores: &[(i64, i64)]) -> Result<Vec<StaleEntity>, StoredError>;
+    /// Stale entities of merchants' stores, of each at most so many of each resource, newest news first.
+    async fn stale(&self, stores: &[(MerchantId, i64, i64)]) -> Result<Vec<StaleEntity>, StoredError>;
 
-    /// What of `stores` was not read since `before` and of which there was news.
-    async fn unread(&self, stores: &[i64], before: DateTime<Utc>) -> Result<Vec<Unread>, StoredError>;
+    /// What of merchants' `stores` was not read since `before` and of which there was news.
+    async fn unread(
+        &self,
+        stores: &[(MerchantId, i64)],
+        before: DateTime<Utc>,
+    ) -> Result<Vec<Unread>, StoredError>;
 }
 
 /// Fetches what is stale.
@@ -101,7 +108,8 @@ pub struct Hydration {
     pub worker: String,
 }
 
-type Key = (MerchantId, &'static str, i64);
+/// Merchant, store, resource, id: nobody says that ids differ across stores.
+type Key = (MerchantId, i64, &'static str, i64);
 
 /// What need not be asked for at this moment.
 #[derive(Default)]
@@ -166,7 +174,7 @@ impl Resting {
 }
 
 fn key(entity: &StaleEntity) -> Key {
-    (entity.merchant_id, entity.resource, entity.salla_id)
+    (entity.merchant_id, entity.store_id, entity.resource, entity.salla_id)
 }
 
 impl Hydration {
@@ -235,11 +243,15 @@ impl Hydration {
             return Ok(vec![]);
         }
         // Those that rest must not hide the others of their store.
-        let asked: Vec<(i64, i64)> = {
+        let asked: Vec<(MerchantId, i64, i64)> = {
             let mut resting = lock(resting);
             resting.forget();
             let resting = resting.by_store();
-            stores.iter().map(|store| (*store, A_ROUND + resting.get(store).copied().unwrap_or(0))).collect()
+            let of_store = |store: &i64| {
+                let owner = owners.get(store)?;
+                Some((owner.merchant_id, *store, A_ROUND + resting.get(store).copied().unwrap_or(0)))
+            };
+            stores.iter().filter_map(of_store).collect()
         };
         let stale = self.stale.stale(&asked).await.map_err(|error| error.to_string())?;
         if stale.is_empty() {
@@ -250,12 +262,7 @@ impl Hydration {
         {
             let resting = lock(resting);
             for entity in stale {
-                let is_owners =
-                    owners.get(&entity.store_id).is_some_and(|o| o.merchant_id == entity.merchant_id);
-                // An order that was never read an import reaches by itself.
-                let left_to_import =
-                    entity.resource == "orders" && !entity.was_read && imported.contains(&entity.store_id);
-                if !is_owners || left_to_import {
+                if is_left_to_import(&entity, imported.get(&entity.store_id)) {
                     continue;
                 }
                 match resting.until(&entity) {
@@ -277,12 +284,15 @@ impl Hydration {
         Ok(due)
     }
 
-    async fn being_imported(&self) -> Result<HashSet<i64>, sqlx::Error> {
-        let stores: Vec<i64> =
-            sqlx::query_scalar("SELECT DISTINCT store_id FROM sync_runs WHERE state = 'open'")
-                .fetch_all(&self.pool)
-                .await?;
-        Ok(stores.into_iter().collect())
+    /// Days whose orders an import reads, by store.
+    async fn being_imported(&self) -> Result<HashMap<i64, Window>, sqlx::Error> {
+        let runs: Vec<(i64, NaiveDate, NaiveDate)> = sqlx::query_as(
+            "SELECT DISTINCT ON (store_id) store_id, from_day, until_day FROM sync_runs WHERE state = 'open'
+             ORDER BY store_id, requested_at DESC",
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(runs.into_iter().map(|(store, first, last)| (store, Window { first, last })).collect())
     }
 
     /// Whether the store is this process's for a round. Two that read the same do no harm, they only waste calls.
@@ -393,6 +403,13 @@ fn rest(
         sallaId = entity.salla_id, againInSeconds = pause.as_secs(), error = %error);
 }
 
+/// An order that was never read, of a day that an import reads: it is reached by itself.
+fn is_left_to_import(entity: &StaleEntity, imported: Option<&Window>) -> bool {
+    let Some((first, end)) = imported.map(|window| window.span()) else { return false };
+    let is_within = entity.created_at.is_none_or(|at| (first..end).contains(&at));
+    entity.resource == "orders" && !entity.was_read && is_within
+}
+
 fn lock(resting: &Mutex<Resting>) -> std::sync::MutexGuard<'_, Resting> {
     resting.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -407,6 +424,7 @@ mod tests {
             store_id: 1,
             resource: "orders",
             salla_id: 7,
+            created_at: DateTime::from_timestamp(second, 0),
             stale_since: DateTime::from_timestamp(second, 0).expect("a time"),
             was_read: true,
         }
@@ -423,6 +441,23 @@ mod tests {
         assert!(resting.is_due(&later));
         assert_eq!(resting.rest(&entity, MERGED_WITHIN, Some(entity.stale_since)), first * 2);
         assert_eq!(resting.rest(&later, MERGED_WITHIN, Some(later.stale_since)), first, "its first time");
+    }
+
+    #[test]
+    fn an_import_is_left_only_those_orders_that_it_reads_by_itself() {
+        let never_read = StaleEntity { was_read: false, ..stale(1_700_000_000) };
+        let day = |text: &str| text.parse().expect("a day");
+        let window = |first, last| Window { first: day(first), last: day(last) };
+        let reads = window("2023-11-01", "2023-11-30");
+        assert!(is_left_to_import(&never_read, Some(&reads)));
+        assert!(is_left_to_import(&StaleEntity { created_at: None, ..never_read.clone() }, Some(&reads)));
+        assert!(!is_left_to_import(&never_read, Some(&window("2022-11-01", "2022-11-30"))), "another day");
+        assert!(!is_left_to_import(&StaleEntity { was_read: true, ..never_read.clone() }, Some(&reads)));
+        assert!(!is_left_to_import(
+            &StaleEntity { resource: "customers", ..never_read.clone() },
+            Some(&reads)
+        ));
+        assert!(!is_left_to_import(&never_read, None));
     }
 
     #[test]

@@ -161,7 +161,7 @@ impl Run {
             "orders" => Read::ChangesSince(window_of(leased, self.tools.salla.config().list_cache_window).0),
             _ => Read::Whole,
         };
-        let complete = Complete { resource, read, to: begun - self.list_cache_window() };
+        let complete = Complete { resource, read, to: begun - self.list_cache_window(), takes_back: None };
         self.tools.statements.state(self.owner, &[complete]).await.map_err(Failure::ours)
     }
 

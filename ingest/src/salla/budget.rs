@@ -101,10 +101,15 @@ impl Budgets {
             .any(|at| at > Instant::now())
     }
 
-    /// Salla has refused a call of `/customers`: nobody here makes one for so long.
+    /// Whether a background call of `/customers` waits for the store's turn.
+    pub fn is_queued(&self, store_id: i64) -> bool {
+        self.store(store_id).customers_turn.try_lock().is_err()
+    }
+
+    /// Salla has refused a call of `/customers`: nobody here makes one for so long, or for as long as was asked for before.
     pub fn hold_customers(&self, pause: Duration) {
-        *self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner) =
-            Some(Instant::now() + pause);
+        let mut until = self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        *until = (*until).max(Some(Instant::now() + pause));
     }
 
     /// Waits until one call of `/customers` may be made for `store`. Stores take turns, however many calls each of them wants; an urgent call
@@ -266,7 +271,8 @@ impl StoreBudget {
             if of_customers && header("x-ratelimit-remaining").is_some_and(|left| left > 0.0) {
                 return Some(pause);
             }
-            seen.not_before = Some(now + pause);
+            // One that overtook another asks for less at times.
+            seen.not_before = seen.not_before.max(Some(now + pause));
         }
         None
     }

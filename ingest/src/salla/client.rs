@@ -169,6 +169,11 @@ impl SallaApi {
         is_failing || self.host.is_open() || self.budgets.is_held(store_id)
     }
 
+    /// Whether a call for customers of the store waits for its turn among all stores.
+    pub fn is_queued(&self, store_id: i64) -> bool {
+        self.budgets.is_queued(store_id)
+    }
+
     /// The settings it was made with.
     pub fn config(&self) -> &SallaConfig {
         &self.config

@@ -51,6 +51,8 @@ pub struct Complete {
     pub read: Read,
     /// Nothing of that is missing up to here.
     pub to: DateTime<Utc>,
+    /// Causes for which it stood still that this ends; all where there are none.
+    pub takes_back: Option<&'static [&'static str]>,
 }
 
 /// What was read of a resource.
@@ -219,14 +221,20 @@ async fn extend(
     of: ConnectionId,
     complete: &Complete,
 ) -> Result<(), sqlx::Error> {
-    let known: Option<(Option<DateTime<Utc>>, DateTime<Utc>)> = sqlx::query_as(
-        "SELECT complete_from, complete_to FROM completeness WHERE connection_id = $1 AND resource = $2 FOR UPDATE",
+    let known: Option<(Option<DateTime<Utc>>, DateTime<Utc>, Option<String>)> = sqlx::query_as(
+        "SELECT complete_from, complete_to, cause FROM completeness WHERE connection_id = $1 AND resource = $2 FOR UPDATE",
     )
     .bind(of.0)
     .bind(complete.resource)
     .fetch_optional(&mut *connection)
     .await?;
-    let (from, to) = match (known, complete.read) {
+    if let (Some((_, _, Some(cause))), Some(takes_back)) = (&known, complete.takes_back)
+        && !takes_back.contains(&cause.as_str())
+    {
+        // Said meanwhile by others, who know when it is over.
+        return Ok(());
+    }
+    let (from, to) = match (known.map(|(from, to, _)| (from, to)), complete.read) {
         (Some(known), read) => extended(known, read, complete.to),
         (None, Read::Whole) => (None, complete.to),
         (None, Read::Since(since)) => (Some(since), complete.to),
@@ -235,7 +243,8 @@ async fn extend(
     };
     sqlx::query(
         "INSERT INTO completeness (connection_id, resource, complete_from, complete_to) VALUES ($1, $2, $3, $4)
-         ON CONFLICT (connection_id, resource) DO UPDATE SET complete_from = $3, complete_to = $4, cause = NULL",
+         ON CONFLICT (connection_id, resource) DO UPDATE SET complete_from = $3, complete_to = $4,
+             cause = CASE WHEN completeness.complete_to = $4 THEN completeness.cause END",
     )
     .bind(of.0)
     .bind(complete.resource)
@@ -257,8 +266,11 @@ fn extended((from, to): Span, read: Read, until: DateTime<Utc>) -> Span {
         (Read::Since(since), None) => (None, if since <= to { until.max(to) } else { to }),
         (Read::Since(since), Some(first)) => {
             let (touch, is_later) = (since <= to && until >= first, since > to);
-            if touch {
-                (Some(first.min(since)), until.max(to))
+            if touch && since > first {
+                // Of what was made before `since`, and has changed after `to`, nothing was read.
+                (Some(first), to)
+            } else if touch {
+                (Some(since), until.max(to))
             } else if is_later && until - since > to - first {
                 (Some(since), until)
             } else {
@@ -286,7 +298,12 @@ mod tests {
     #[test]
     fn a_gap_that_nobody_has_read_is_never_claimed() {
         let year = (Some(at(0)), at(365));
-        assert_eq!(extended(year, Read::Since(at(300)), at(400)), (Some(at(0)), at(400)));
+        assert_eq!(
+            extended(year, Read::Since(at(300)), at(400)),
+            year,
+            "changes of the months before are unread"
+        );
+        assert_eq!(extended(year, Read::Since(at(0)), at(400)), (Some(at(0)), at(400)));
         assert_eq!(extended(year, Read::Since(at(390)), at(400)), year, "ten days after a gap");
         assert_eq!(
             extended(year, Read::Since(at(500)), at(900)),

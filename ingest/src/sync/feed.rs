@@ -115,7 +115,7 @@ async fn open_run(
     sequence: i64,
     e: &SyncRequested,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    let opened = sqlx::query(
         "INSERT INTO sync_runs (run_id, job_id, merchant_id, connection_id, store_id, from_day, until_day, requested_at, sequence)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (run_id) DO NOTHING",
     )
@@ -130,6 +130,10 @@ async fn open_run(
     .bind(sequence)
     .execute(&mut *connection)
     .await?;
+    if opened.rows_affected() == 0 {
+        // Told twice: its slices may have been split or joined meanwhile.
+        return Ok(());
+    }
     for (ordinal, slice) in (0_i32..).zip(plan::slices(e.from_day, e.until_day)) {
         sqlx::query(
             "INSERT INTO sync_slices (run_id, resource, slice, ordinal) VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
@@ -156,7 +160,7 @@ async fn resume(connection: &mut PgConnection, sequence: i64, run: RunId) -> Res
         return Ok(());
     }
     for statement in [
-        "UPDATE sync_runs SET tries = 0 WHERE run_id = $1",
+        "UPDATE sync_runs SET tries = 0, waits_for = NULL WHERE run_id = $1",
         "UPDATE sync_slices SET scan = scan + 1, scan_began_at = NULL, next_page = 1, first_total = NULL, seen = 0, imported = 0,
              skipped = 0, finished_at = NULL, reported_at = NULL WHERE run_id = $1 AND finished_at IS NOT NULL AND skipped > 0",
         "DELETE FROM sync_seen WHERE run_id = $1 AND slice = 'hydration'",

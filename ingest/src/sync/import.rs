@@ -1,7 +1,7 @@
 //! One run from its lease to its end: both passes, what must agree before it is complete, and what becomes of it where it stops.
 
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use qafila_aggregates::commands::CommandError;
 use qafila_aggregates::lease;
@@ -13,6 +13,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::words::cause::{OF_FAILED_SYNC, OF_PAUSED_SYNC};
 use qafila_schemas::writer::Outgoing;
 use rand::Rng;
+use tokio::time::timeout_at;
 use tokio_util::sync::CancellationToken;
 
 use super::capacity::Place;
@@ -88,7 +89,8 @@ impl Importer {
         let lease = self.run.lease;
         tracing::warn!(event = "sync interrupted", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, reason = %stop);
         let fate = stop.fate(self.run.vain_tries());
-        // Nobody speaks for a run that another has taken: the lease is renewed, and its job is told within that.
+        // Nobody speaks for a run that another has taken: the lease is renewed, and what is said is said within it.
+        let said_until = Instant::now() + LEASE / 5 * 4;
         if fate != Fate::TriedAgain && !self.tools.work.renew(&self.run).await? {
             return Ok(());
         }
@@ -97,48 +99,67 @@ impl Importer {
             Fate::Failed { cause } => {
                 let advice = OF_FAILED_SYNC.advice_for_events(cause);
                 let fail = SyncJobCommand::Fail { lease, cause: cause.into(), advice };
-                let Ok(sequence) = self.tell_in_time(fail).await else {
+                let Some(sequence) = self.told_by(said_until, fail).await else {
                     return self.tools.work.release(&self.run, self.pause()).await;
                 };
                 tracing::warn!(event = "sync failed", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
+                let ended = self.tools.work.end(lease, sequence).await;
                 if let Err(error) = self.bury(cause, &stop).await {
                     tracing::warn!(event = "dead letter of the job not written", runId = %lease.run_id, error = %error);
                 }
                 self.publish_standing(None).await;
-                self.tools.work.end(lease, sequence).await
+                ended
             }
-            Fate::Paused { cause, waits_for } => {
-                let pause = match waits_for {
-                    WaitsFor::Minutes(minutes) | WaitsFor::Turn(minutes) => {
-                        Some(self.tools.salla.config().minutes(minutes, TRY_AGAIN))
-                    }
-                    WaitsFor::GrowingTime => Some(self.pause()),
-                    WaitsFor::Access(_) => None,
-                };
-                let until = pause.map(|pause| Millis(Millis::now().0 + pause.as_millis() as i64));
-                let advice = Some(OF_PAUSED_SYNC.advice_for_events(cause));
-                let command = SyncJobCommand::Pause { lease, cause: cause.into(), advice, until };
-                if self.tell_in_time(command).await.is_ok() {
-                    tracing::warn!(event = "sync paused", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
-                }
-                self.publish_standing(until).await;
-                match waits_for {
-                    WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
-                    WaitsFor::Turn(_) => {
-                        self.tools.work.release_to_queue(&self.run, pause.unwrap_or(TRY_AGAIN)).await
-                    }
-                    WaitsFor::Minutes(_) | WaitsFor::GrowingTime => {
-                        self.tools.work.release(&self.run, pause.unwrap_or(TRY_AGAIN)).await
-                    }
-                }
+            Fate::Paused { cause, waits_for } => self.put_down_paused(cause, waits_for, said_until).await,
+        }
+    }
+
+    async fn put_down_paused(
+        &self,
+        cause: &'static str,
+        waits_for: WaitsFor,
+        said_until: Instant,
+    ) -> Result<(), sqlx::Error> {
+        let lease = self.run.lease;
+        let pause = match waits_for {
+            WaitsFor::Minutes(minutes) | WaitsFor::Turn(minutes) => {
+                Some(self.tools.salla.config().minutes(minutes, TRY_AGAIN))
+            }
+            WaitsFor::GrowingTime => Some(self.pause()),
+            WaitsFor::Access(_) => None,
+        };
+        let until = pause.map(|pause| Millis(Millis::now().0 + pause.as_millis() as i64));
+        let advice = Some(OF_PAUSED_SYNC.advice_for_events(cause));
+        let command = SyncJobCommand::Pause { lease, cause: cause.into(), advice, until };
+        let mut told = self.told_by(said_until, command.clone()).await;
+        if told.is_none() && self.tools.take_over(&self.run, true).await.is_ok() {
+            // It was resumed by its merchant while it was tried, and knew of no worker since.
+            told = self.told_by(said_until, command).await;
+        }
+        if told.is_none() {
+            // What nobody was told of is tried again.
+            return self.tools.work.release(&self.run, self.pause()).await;
+        }
+        tracing::warn!(event = "sync paused", merchantId = %self.run.merchant_id, jobId = %self.run.job_id, cause);
+        // Kafka may be what it waits for.
+        if timeout_at(said_until.into(), self.publish_standing(until)).await.is_err() {
+            tracing::warn!(event = "failed to publish progress", runId = %lease.run_id, error = "no answer in time");
+        }
+        match waits_for {
+            WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
+            WaitsFor::Turn(_) => {
+                self.tools.work.release_to_queue(&self.run, pause.unwrap_or(TRY_AGAIN)).await
+            }
+            WaitsFor::Minutes(_) | WaitsFor::GrowingTime => {
+                self.tools.work.release(&self.run, pause.unwrap_or(TRY_AGAIN)).await
             }
         }
     }
 
-    /// Tells the job something while the lease that was just renewed lasts.
-    async fn tell_in_time(&self, command: SyncJobCommand) -> Result<i64, Stop> {
-        let told = tokio::time::timeout(LEASE / 5 * 4, self.tools.command(&self.run, command)).await;
-        told.unwrap_or(Err(Stop::Lost))
+    /// The job's sequence once it was told something; none where it refuses that, or does not hear it in time.
+    async fn told_by(&self, deadline: Instant, command: SyncJobCommand) -> Option<i64> {
+        let told = timeout_at(deadline.into(), self.tools.command(&self.run, command)).await;
+        told.ok()?.ok()
     }
 
     /// The dead letter of the job: which run it was, and why.
@@ -182,6 +203,11 @@ impl Importer {
         let most = self.tools.salla.config().minutes(MAX_SILENCE_MINUTES, MIN_SILENCE);
         loop {
             let silent = self.run.silent_for();
+            if silent >= most && self.tools.salla.is_queued(self.run.store_id) {
+                // It waits for its turn among the stores that read customers.
+                self.run.heard();
+                continue;
+            }
             if silent >= most {
                 let is_held = self.tools.salla.is_held(self.run.store_id);
                 return Stop::Silent { seconds: silent.as_secs(), is_held };
@@ -292,7 +318,12 @@ impl Importer {
                     "orders" => Read::Since(completeness::from_first_day(&self.run)),
                     _ => Read::Whole,
                 };
-                scanner.complete_to(slices, resource).map(|to| Complete { resource, read, to })
+                scanner.complete_to(slices, resource).map(|to| Complete {
+                    resource,
+                    read,
+                    to,
+                    takes_back: None,
+                })
             })
             .collect();
         self.tools.completeness.state(self.run.owner(), &complete).await.map_err(Stop::ours)

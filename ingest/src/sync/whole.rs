@@ -26,7 +26,10 @@ impl Scanner {
             .iter()
             .filter(|slice| slice.closed && slice.resource == "orders")
             .partition(|slice| self.is_today(slice));
-        if let Some(doubt) = self.compare_orders(&orders, went).await? {
+        // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
+        let shows_neighbours = |slice: &&SliceState| slice.ids[0] + slice.ids[2] > 0;
+        let inclusive = orders.iter().chain(&today).any(|slice| shows_neighbours(&slice));
+        if let Some(doubt) = self.compare_orders(&orders, inclusive, went).await? {
             return Ok(Some(doubt));
         }
         if self.reopen_shrunk(slices.iter().filter(|s| s.closed && s.resource == "orders")).await? {
@@ -50,22 +53,28 @@ impl Scanner {
         self.window(slice).is_some_and(|w| w.first == w.last && w.last == self.run.until_day)
     }
 
-    /// The sum of the slices against one count of the whole.
-    async fn compare_orders(&self, slices: &[&SliceState], went: i64) -> Result<Option<String>, Stop> {
+    /// The sum of the slices against one count of the whole; `inclusive` where it is known that the days named are included.
+    async fn compare_orders(
+        &self,
+        slices: &[&SliceState],
+        inclusive: bool,
+        went: i64,
+    ) -> Result<Option<String>, Stop> {
         let windows = || slices.iter().filter_map(|slice| self.window(slice));
         let (first, last) = (windows().map(|w| w.first).min(), windows().map(|w| w.last).max());
         let Some((first, last)) = first.zip(last) else { return Ok(None) };
         let (undated, strays) = self.tools.slices.undated(self.run.lease.run_id).await.map_err(Stop::ours)?;
         let within = slices.iter().map(|slice| slice.ids[1]).sum::<i64>();
         let sum = within + undated + strays;
-        // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
-        let inclusive = slices.iter().any(|slice| slice.ids[0] + slice.ids[2] > 0);
         let whole = plan::Window { first, last };
         let Some(one) = slices.first() else { return Ok(None) };
         let range = Range { created: Some(whole.span()), ..self.range(one) };
         let asked = if inclusive { (first, last) } else { whole.asked() };
         let known = async |told| {
-            let known = self.known_among(range, within, undated + strays, slices).await?;
+            let mut known = self.known_among(range, within, undated + strays, slices).await?;
+            if !inclusive {
+                known.beside += self.of_neighbours(whole, range).await?;
+            }
             // A row of another day than was asked for may have been listed by the slice of its day, too.
             self.with_news(Known { gone: known.gone + strays, went, ..known }, told, range, slices).await
         };
@@ -87,6 +96,19 @@ impl Scanner {
         }
         self.reopen_moved(slices, went).await?;
         Ok(Some(format!("orders from {first} to {last}: {doubt}")))
+    }
+
+    /// Orders that are known of the days around the whole, which are asked for where it is not known whether the days named are included:
+    /// they may have come after their own slice was read.
+    async fn of_neighbours(&self, whole: plan::Window, range: Range<'_>) -> Result<i64, Stop> {
+        let (own, (first, last)) = (whole.span(), whole.asked());
+        let asked = plan::Window { first, last }.span();
+        let mut known = 0;
+        for created in [(asked.0, own.0), (own.1, asked.1)] {
+            let of = Range { created: Some(created), ..range };
+            known += self.tools.stored.counts(of, created.0).await.map_err(Stop::ours)?.there;
+        }
+        Ok(known)
     }
 
     /// What is known of rows of which `listed` were read within `range`, and `elsewhere` outside of it: those that are stored within it and

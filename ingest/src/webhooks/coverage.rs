@@ -213,7 +213,8 @@ impl Coverage {
         stored: bool,
         settled: DateTime<Utc>,
     ) -> Result<(), CoverageError> {
-        let stores: Vec<i64> = candidates.iter().map(|one| one.store_id).collect();
+        let stores: Vec<(MerchantId, i64)> =
+            candidates.iter().map(|one| (MerchantId(one.merchant_id), one.store_id)).collect();
         let unread = self.stale.unread(&stores, settled).await?;
         let mut moved: HashMap<Uuid, (Owner, Vec<Complete>)> = HashMap::new();
         for one in candidates {
@@ -231,7 +232,7 @@ impl Coverage {
                 }
                 Step::Moves(read) => {
                     let (_, all) = moved.entry(one.connection_id).or_insert((owner, vec![]));
-                    all.push(Complete { resource, read, to: settled });
+                    all.push(Complete { resource, read, to: settled, takes_back: Some(&OURS) });
                 }
                 Step::Stands(cause) => self.statements.stand_still(owner, resource, cause).await?,
                 Step::Nothing => {}

@@ -120,10 +120,15 @@ pub async fn run(role: WebhookRole, shutdown: CancellationToken) -> Result<(), R
         };
         let mapped = tokio::time::timeout(A_BATCH_TAKES, mapper.map(&mut batch)).await;
         match mapped.unwrap_or(Err(Interrupted::TooSlow)) {
-            Ok(()) => reader.assignment().commit(&batch),
+            Ok(()) => {
+                reader.assignment().commit(&batch);
+                reader.assignment().finished_batch();
+            }
             Err(error) => {
                 metrics::counter!("qafila_webhooks_interrupted_total").increment(1);
                 tracing::warn!(event = "webhooks interrupted", error = %error);
+                // What is too much for a slow database at once may be done in parts.
+                reader.assignment().halve_batches();
                 reader.assignment().rewind();
                 tokio::time::sleep(PAUSE).await;
             }

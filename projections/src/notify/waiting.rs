@@ -102,8 +102,11 @@ async fn tell(pool: &PgPool, after: Duration) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
     let due: Vec<(Uuid, Uuid, Uuid, String, DateTime<Utc>)> = sqlx::query_as(
         // One whose job says something at this moment is looked at again.
+        // A run that is over waits for nothing: its events may have come twice.
         "UPDATE notify_waiting SET told_at = now() WHERE run_id IN (
-             SELECT run_id FROM notify_waiting WHERE told_at IS NULL AND since < now() - $1
+             SELECT w.run_id FROM notify_waiting w WHERE told_at IS NULL AND since < now() - $1 AND NOT EXISTS (
+                 SELECT FROM sync_jobs j WHERE j.job_id = w.job_id
+                   AND (j.run_id <> w.run_id OR j.status IN ('completed', 'failed', 'cancelled')))
              ORDER BY since LIMIT 100 FOR UPDATE SKIP LOCKED)
          RETURNING run_id, merchant_id, job_id, cause, since",
     )

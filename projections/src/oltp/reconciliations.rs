@@ -81,7 +81,7 @@ impl RunView {
     }
 }
 
-/// The merchant's runs, newest first, from behind `cursor`. `pool` is the query role's.
+/// The runs of the merchant's present store, newest first, from behind `cursor`: the one it is connected to, or was last. `pool` is the query role's.
 pub async fn list(
     pool: &PgPool,
     merchant: MerchantId,
@@ -92,11 +92,11 @@ pub async fn list(
     // Greater than every place: the first page.
     let (started_at, place) = cursor.unwrap_or((DateTime::<Utc>::MAX_UTC, "~".into()));
     sqlx::query_as(
-        "SELECT run_id, resource, store_id, window_from, window_to, fetched, created, updated, unchanged, skipped, failed, cause,
-             started_at, finished_at
-         FROM reconciliation_runs
-         WHERE merchant_id = $1 AND (started_at, (run_id::text || '/' || resource) COLLATE \"C\") < ($2, $3)
-         ORDER BY started_at DESC, (run_id::text || '/' || resource) COLLATE \"C\" DESC LIMIT $4",
+        "SELECT r.run_id, r.resource, r.store_id, r.window_from, r.window_to, r.fetched, r.created, r.updated, r.unchanged, r.skipped,
+             r.failed, r.cause, r.started_at, r.finished_at
+         FROM reconciliation_runs r JOIN merchants m USING (merchant_id)
+         WHERE r.merchant_id = $1 AND (m.store_id IS NULL OR r.store_id = m.store_id) AND (r.started_at, (r.run_id::text || '/' || r.resource) COLLATE \"C\") < ($2, $3)
+         ORDER BY r.started_at DESC, (r.run_id::text || '/' || r.resource) COLLATE \"C\" DESC LIMIT $4",
     )
     .bind(merchant.0)
     .bind(started_at)

@@ -27,6 +27,8 @@ pub struct StaleRow {
     pub resource: String,
     /// Salla's id.
     pub salla_id: i64,
+    /// When it was made; none where nobody has told.
+    pub created_at: Option<DateTime<Utc>>,
     /// The last news of it.
     pub stale_since: DateTime<Utc>,
     /// Its details were read before.
@@ -257,38 +259,43 @@ pub async fn count_thin_orders(
         .await
 }
 
-/// Stale rows of stores, of each at most so many of each resource, newest news first.
-pub async fn stale(pool: &PgPool, stores: &[(i64, i64)]) -> Result<Vec<StaleRow>, sqlx::Error> {
+/// Stale rows of merchants' stores, of each at most so many of each resource, newest news first.
+pub async fn stale(pool: &PgPool, stores: &[(MerchantId, i64, i64)]) -> Result<Vec<StaleRow>, sqlx::Error> {
     let of_table = |(table, id): (&str, &str)| {
         format!(
-            "SELECT row.merchant_id, asked.store_id, '{table}' AS resource, row.salla_id, row.stale_since, row.was_read
-             FROM unnest($1::bigint[], $2::bigint[]) AS asked (store_id, most)
+            "SELECT asked.merchant_id, asked.store_id, '{table}' AS resource, row.salla_id, row.created_at, row.stale_since, row.was_read
+             FROM unnest($1::uuid[], $2::bigint[], $3::bigint[]) AS asked (merchant_id, store_id, most)
              CROSS JOIN LATERAL (
-                 SELECT merchant_id, {id} AS salla_id, stale_since, read_at IS NOT NULL AS was_read FROM {table} t
-                 WHERE t.store_id = asked.store_id AND {IS_STALE} ORDER BY stale_since DESC LIMIT asked.most) AS row"
+                 SELECT {id} AS salla_id, created_at, stale_since, read_at IS NOT NULL AS was_read FROM {table} t
+                 WHERE t.store_id = asked.store_id AND t.merchant_id = asked.merchant_id AND {IS_STALE}
+                 ORDER BY stale_since DESC LIMIT asked.most) AS row"
         )
     };
     let tables = [("orders", "order_id"), ("customers", "customer_id"), ("products", "product_id")];
     let query = format!("{} ORDER BY stale_since DESC", tables.map(of_table).join(" UNION ALL "));
-    let (stores, most): (Vec<i64>, Vec<i64>) = stores.iter().copied().unzip();
-    sqlx::query_as(&query).bind(stores).bind(most).fetch_all(pool).await
+    let merchants: Vec<Uuid> = stores.iter().map(|(merchant, _, _)| merchant.0).collect();
+    let (stores, most): (Vec<i64>, Vec<i64>) = stores.iter().map(|(_, store, most)| (*store, *most)).unzip();
+    sqlx::query_as(&query).bind(merchants).bind(stores).bind(most).fetch_all(pool).await
 }
 
-/// Resources of `stores` with rows that were not read since `before` and of which there was news; whether the last news of one of them
+/// Resources of merchants' `stores` with rows that were not read since `before` and of which there was news; whether the last news of one of them
 /// lies before that, too.
 pub async fn unread(
     pool: &PgPool,
-    stores: &[i64],
+    stores: &[(MerchantId, i64)],
     before: DateTime<Utc>,
 ) -> Result<Vec<(i64, String, bool)>, sqlx::Error> {
     let of_table = |table: &str| {
         format!(
             "SELECT store_id, '{table}' AS resource, bool_or(stale_since <= $2) AS for_long FROM {table}
-             WHERE store_id = ANY($1) AND {IS_STALE} AND coalesce(read_at < $2, true) GROUP BY store_id"
+             WHERE store_id = ANY($1) AND (merchant_id, store_id) IN (SELECT * FROM unnest($3::uuid[], $1)) AND {IS_STALE}
+               AND coalesce(read_at < $2, true) GROUP BY store_id"
         )
     };
     let query = ["orders", "customers", "products"].map(of_table).join(" UNION ALL ");
-    sqlx::query_as(&query).bind(stores).bind(before).fetch_all(pool).await
+    let (merchants, stores): (Vec<Uuid>, Vec<i64>) =
+        stores.iter().map(|(merchant, store)| (merchant.0, *store)).unzip();
+    sqlx::query_as(&query).bind(stores).bind(before).bind(merchants).fetch_all(pool).await
 }
 
 /// Orders that are there, by day of creation in Asia/Riyadh, earliest first.

@@ -80,7 +80,11 @@ impl EventFold<SyncJobEventRecord> for SyncJobs {
                     .bind(&e.advice)
             }
             SyncJobEventRecord::Cancelled(_) => {
-                sqlx::query("UPDATE sync_jobs SET status = 'cancelled', eta_seconds = NULL WHERE job_id = $1").bind(id)
+                sqlx::query(
+                    "UPDATE sync_jobs SET status = 'cancelled', eta_seconds = NULL, cause = NULL, advice = NULL, paused_until = NULL
+                     WHERE job_id = $1",
+                )
+                .bind(id)
             }
         };
         statement.execute(connection).await.map(drop)

@@ -1,10 +1,15 @@
 //! A few runs of each torture that needs processes of its own; `make torture` does the rest.
 
+use std::time::Duration;
+
 use anyhow::{Result, ensure};
+use qafila_proving::gate::Passage;
 use qafila_proving::torture::export_kill::ExportKill;
 use qafila_proving::torture::frozen::Frozen;
 use qafila_proving::torture::hostile_webhooks::HostileWebhooks;
 use qafila_proving::torture::odd_shapes::OddShapes;
+use qafila_proving::torture::store_changes::StoreChanges;
+use qafila_proving::torture::waits::{self, Dependency, Trouble};
 use qafila_proving::torture::webhook_kill::WebhookKill;
 use qafila_proving::torture::webhook_order::{ORDERS_OF_ARRIVAL, WebhookOrder};
 use tokio::runtime::Runtime;
@@ -34,6 +39,28 @@ fn a_process_that_was_frozen_thawed_and_killed_leaves_no_older_revision_and_skip
         let mut scenario = Frozen::prepare().await?;
         let outcome = scenario.run(1).await?;
         ensure!(outcome.is_good(), "{outcome:?}");
+        scenario.finish().await
+    });
+}
+
+#[test]
+fn no_work_of_any_kind_goes_on_without_its_lease_while_the_database_hangs_and_all_goes_on_afterwards() {
+    run(async {
+        let trouble = Trouble::Dependency(Dependency::Postgres, Passage::Stalled);
+        let outcome = waits::one(trouble, Duration::from_secs(40)).await?;
+        ensure!(outcome.is_good(), "{outcome:?}");
+        Ok(())
+    });
+}
+
+#[test]
+fn whatever_a_merchant_does_with_its_stores_what_is_said_is_true_of_the_present_one() {
+    run(async {
+        let mut scenario = StoreChanges::prepare().await?;
+        for (seed, outcome) in scenario.run(1..5).await {
+            let outcome = outcome?;
+            ensure!(outcome.is_good(), "seed {seed}: {outcome:?}");
+        }
         scenario.finish().await
     });
 }

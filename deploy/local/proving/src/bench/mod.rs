@@ -9,6 +9,7 @@ pub mod import;
 pub mod lists;
 pub mod merge;
 pub mod observations;
+pub mod parts;
 pub mod reconcile;
 pub mod reports;
 pub mod sync;

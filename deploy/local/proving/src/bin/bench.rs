@@ -4,18 +4,19 @@ use anyhow::Result;
 use clap::Parser;
 use comfy_table::Table;
 use qafila_proving::bench::{
-    avro, commands, customers_budget, exports, facts, import, lists, merge, reconcile, reports, sync,
+    avro, commands, customers_budget, exports, facts, import, lists, merge, parts, reconcile, reports, sync,
     visible, webhooks,
 };
 use qafila_proving::record::{Measurement, append};
 use qafila_stack::layout::Layout;
 
-const SCENARIOS: [&str; 26] = [
+const SCENARIOS: [&str; 27] = [
     "avro_encode",
     "avro_decode",
     "commands",
     "merge_postgres",
     "insert_clickhouse",
+    "facts_parts",
     "import_50k",
     "onboard_odd",
     "sync_rate_floor",
@@ -83,6 +84,7 @@ async fn measure(name: &str) -> Result<Vec<Measurement>> {
         "commands" => commands::commands().await?,
         "merge_postgres" => merge::merge_postgres().await?,
         "insert_clickhouse" => facts::insert().await?,
+        "facts_parts" => parts::facts_parts().await?,
         "sync_rate_floor" => sync::sync_rate_floor().await?,
         "sync_fairness" => sync::sync_fairness().await?,
         "customers_budget" => return customers_budget::customers_budget().await,

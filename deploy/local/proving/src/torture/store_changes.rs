@@ -2,7 +2,7 @@
 //! the app, while orders come and `kill -9` hits all of it. After each sequence the status, the lists, the reports, completeness and
 //! notes say what is true of the present store, and what happened while a store was away is there without a command.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -121,6 +121,8 @@ struct Sequence<'a> {
     merchant: Merchant,
     stores: Vec<u64>,
     imports: Vec<Import>,
+    /// The run that was asked for last, of each store.
+    runs: HashMap<usize, String>,
     connected: Option<usize>,
     asked: usize,
     steps: Vec<Step>,
@@ -155,8 +157,17 @@ impl<'a> Sequence<'a> {
         }
         let merchant = patiently(|| Merchant::register(gateway)).await?;
         let imports = vec![Import::NeverAsked; stores.len()];
-        let mut sequence =
-            Self { sim, merchant, stores, imports, connected: None, asked: 0, steps: Vec::new() };
+        let mut sequence = Self {
+            sim,
+            merchant,
+            stores,
+            imports,
+
+            runs: HashMap::new(),
+            connected: None,
+            asked: 0,
+            steps: Vec::new(),
+        };
         for _ in 0..dice.random_range(5..14) {
             let step = sequence.next(&mut dice);
             sequence.steps.push(step);
@@ -250,20 +261,22 @@ impl<'a> Sequence<'a> {
 
     async fn import(&mut self) -> Result<()> {
         let Some(present) = self.connected else { return Ok(()) };
-        patiently(|| async {
+        let run = patiently(|| async {
             let answer =
                 self.merchant.post("/api/v1/sync/initial", &json!({"depthInMonths": MONTHS})).await?;
-            // It runs, or it has just been asked for.
-            let fine = [StatusCode::ACCEPTED, StatusCode::CONFLICT];
-            ensure!(
-                fine.contains(&answer.status()),
-                "starting: {} {}",
-                answer.status(),
-                answer.text().await?
-            );
-            Ok(())
+            match answer.status() {
+                StatusCode::ACCEPTED => {
+                    Ok(answer.json::<Value>().await?["runId"].as_str().map(str::to_owned))
+                }
+                // It runs, or it has just been asked for.
+                StatusCode::CONFLICT => Ok(None),
+                status => bail!("starting: {status} {}", answer.text().await?),
+            }
         })
         .await?;
+        if let Some(run) = run {
+            self.runs.insert(present, run);
+        }
         self.asked += 1;
         self.imports[present] = Import::Asked;
         Ok(())
@@ -315,7 +328,7 @@ impl<'a> Sequence<'a> {
     /// Waits until the product says that this store is the present one, or that none is.
     async fn until_present(&self, store: Option<u64>) -> Result<()> {
         self.until(
-            async || {
+            || async {
                 let me = expect(self.merchant.get("/api/v1/me").await?, StatusCode::OK).await?;
                 Ok(me["connection"]["store"]["id"].as_u64())
             },
@@ -333,10 +346,15 @@ impl<'a> Sequence<'a> {
             Import::Asked | Import::Completed => &["completed"],
             Import::Stopped => &["completed", "cancelled"],
         };
+        // For a moment the status is still that of the run before.
+        let run = self.runs.get(&present).filter(|_| self.imports[present] != Import::NeverAsked);
         let status = self
             .until(
-                async || expect(self.merchant.get("/api/v1/sync/status").await?, StatusCode::OK).await,
-                |status| status["status"].as_str().is_some_and(|word| possible.contains(&word)),
+                || async { expect(self.merchant.get("/api/v1/sync/status").await?, StatusCode::OK).await },
+                |status| {
+                    let is_ours = run.is_none_or(|run| status["runId"] == run.as_str());
+                    is_ours && status["status"].as_str().is_some_and(|word| possible.contains(&word))
+                },
             )
             .await
             .with_context(|| format!("an import that is {:?}", self.imports[present]))?;
@@ -356,7 +374,9 @@ impl<'a> Sequence<'a> {
         self.settled(present).await?;
         self.check_lists(present).await?;
         if self.imports[present] != Import::Completed {
-            self.check_nothing_complete().await?;
+            if !self.was_complete(present).await? {
+                self.check_nothing_complete().await?;
+            }
             self.import().await?;
             self.settled(present).await?;
         }
@@ -400,6 +420,17 @@ impl<'a> Sequence<'a> {
         patiently(|| async { expect(self.merchant.get(&path).await?, StatusCode::OK).await }).await
     }
 
+    /// Whether an import of the store has ever completed.
+    async fn was_complete(&self, side: usize) -> Result<bool> {
+        let page = patiently(|| async {
+            expect(self.merchant.get("/api/v1/sync/runs?limit=100").await?, StatusCode::OK).await
+        })
+        .await?;
+        let runs = page["items"].as_array().context("items")?;
+        let store = Some(self.stores[side]);
+        Ok(runs.iter().any(|run| run["status"] == "completed" && run["store"]["id"].as_u64() == store))
+    }
+
     /// A store that was never read whole is not said to be.
     async fn check_nothing_complete(&self) -> Result<()> {
         let summary = self.summary().await?;
@@ -416,7 +447,7 @@ impl<'a> Sequence<'a> {
         };
         let summary = self
             .until(
-                async || self.summary().await,
+                || self.summary(),
                 |summary| counted(summary) == orders && summary["completeFrom"].is_string(),
             )
             .await;
@@ -441,9 +472,9 @@ impl<'a> Sequence<'a> {
     }
 
     /// Asks until the answer holds; nobody answers while Qafila is being killed and started.
-    async fn until<T: fmt::Debug>(
+    async fn until<T: fmt::Debug, A: Future<Output = Result<T>>>(
         &self,
-        ask: impl AsyncFn() -> Result<T>,
+        ask: impl Fn() -> A,
         holds: impl Fn(&T) -> bool,
     ) -> Result<T> {
         let deadline = Instant::now() + PATIENCE;

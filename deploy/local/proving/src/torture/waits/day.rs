@@ -135,14 +135,14 @@ impl Day {
         merchant.start_import(MONTHS).await?;
         merchant.watch_import(GOES_ON_WITHIN, |_| {}).await?;
         for (merchant, store) in [&self.settled, &self.importing, &self.leaving, &self.left] {
-            self.until(&format!("subscriptions of {store}"), async || {
+            self.until(&format!("subscriptions of {store}"), || async {
                 self.count("SELECT count(*) FROM webhook_subscriptions s JOIN salla_connections c USING (connection_id)
                      WHERE c.merchant_id = $1 AND state = 'complete'", &merchant.id).await
             }, |count| *count == 1).await?;
         }
         self.until(
             "enrolment",
-            async || {
+            || async {
                 self.count("SELECT count(*) FROM reconciliations WHERE merchant_id = $1", &self.settled.0.id)
                     .await
             },
@@ -153,7 +153,7 @@ impl Day {
         self.uninstall(*store).await?;
         self.until(
             "a clean-up",
-            async || {
+            || async {
                 self.count("SELECT count(*) FROM store_cleanups WHERE merchant_id = $1", &merchant.id).await
             },
             |count| *count == 1,
@@ -451,10 +451,10 @@ impl Day {
         Ok(sqlx::query_scalar(query).bind(merchant.parse::<Uuid>()?).fetch_one(&self.owner).await?)
     }
 
-    async fn until(
+    async fn until<A: Future<Output = Result<i64>>>(
         &self,
         what: &str,
-        ask: impl AsyncFn() -> Result<i64>,
+        ask: impl Fn() -> A,
         holds: impl Fn(&i64) -> bool,
     ) -> Result<()> {
         let deadline = Instant::now() + GOES_ON_WITHIN;

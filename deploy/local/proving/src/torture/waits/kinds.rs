@@ -14,13 +14,21 @@ use crate::gate::Passage;
 /// A dependency, by the variables that say where it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Dependency {
+    /// The event store and the read models.
     Postgres,
+    /// The broker; every world of this machine uses it.
     Kafka,
+    /// The schema registry.
     Registry,
+    /// Facts and reports.
     ClickHouse,
+    /// The mail server.
     Mail,
+    /// Salla's merchant API.
     SallaApi,
+    /// Salla's host of accounts and tokens.
     SallaAccounts,
+    /// Where files of exports are kept.
     Files,
 }
 

@@ -11,8 +11,7 @@ use anyhow::Result;
 use futures::future::join_all;
 
 use self::day::Day;
-use self::kinds::Dependency;
-pub use self::kinds::{TROUBLES, Trouble};
+pub use self::kinds::{Dependency, TROUBLES, Trouble};
 use super::RunOutcome;
 
 /// Troubles beside each other, each in a world of its own.
@@ -35,7 +34,8 @@ pub async fn run(seeds: std::ops::Range<u64>) -> Vec<(u64, Result<RunOutcome>)> 
         outcomes.push((seed, one(trouble, DAY).await));
     }
     outcomes.extend(
-        join_all(beside.into_iter().map(async |(seed, trouble)| (seed, one(trouble, DAY).await))).await,
+        join_all(beside.into_iter().map(|(seed, trouble)| async move { (seed, one(trouble, DAY).await) }))
+            .await,
     );
     outcomes
 }
