@@ -20,7 +20,8 @@ pub const NIGHTS_WHEN_ASKED: &[(&str, &str)] = &[
     ("QAFILA_SALLA_MINUTE_MS", "3000"),
 ];
 
-/// A merchant whose store of `plan` is imported, `months` back, and on the schedule.
+/// A merchant whose store of `plan` is imported, `months` back, and on the schedule; nothing of it is read any more, so that what changes
+/// from now on is found by nights alone.
 pub async fn imported(world: &World, plan: &Plan, months: u32) -> Result<(Merchant, u64)> {
     let store = make_store(&world.sim_url, plan).await?;
     let merchant = Merchant::register(&world.gateway).await?;
@@ -30,7 +31,19 @@ pub async fn imported(world: &World, plan: &Plan, months: u32) -> Result<(Mercha
     let pool = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
     let enrolled = || async { Ok(due(&pool, &merchant).await?.is_some()) };
     until(enrolled, |enrolled| *enrolled).await?;
+    until(|| stale(&pool, &merchant), |stale| *stale == 0).await?;
     Ok((merchant, store))
+}
+
+/// Rows of the merchant of which there was news since they were read.
+async fn stale(pool: &PgPool, merchant: &Merchant) -> Result<i64> {
+    let of_table = |table: &str| {
+        format!(
+            "(SELECT count(*) FROM {table} WHERE merchant_id = $1::uuid AND stale_since > greatest(read_at, deleted_at, '-infinity'))"
+        )
+    };
+    let query = format!("SELECT {}", ["orders", "customers", "products"].map(of_table).join(" + "));
+    Ok(sqlx::query_scalar(&query).bind(&merchant.id).fetch_one(pool).await?)
 }
 
 /// Whether the merchant's night has come or runs; none where the store is not on the schedule.
