@@ -1,7 +1,7 @@
 //! What was read becomes observations only where it differs from what is stored, or is waited for. Deletions are kept back until
 //! the end: too many of them are a question, not an answer.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::time::{Duration, Instant};
@@ -44,6 +44,8 @@ struct State {
     write_ms: Vec<f64>,
     /// Of each partition of observations, and of even and odd ids, what was written last.
     last_written: HashMap<(i32, bool), Observation>,
+    /// Rows whose difference a list showed already and whose details were not compared yet.
+    shown_by_list: HashSet<i64>,
 }
 
 /// Something that was read of an entity, on its way to be compared.
@@ -94,9 +96,12 @@ impl<'r> Differences<'r> {
         found.skipped = unmappable.len() as i64;
         let mut to_write = Vec::new();
         for (observation, comparison) in sealed.observations.into_iter().zip(&comparisons) {
+            let shown_by_list = self.state().shown_by_list.remove(&observation.salla_id);
             match comparison {
                 Comparison::New => found.created += 1,
                 Comparison::Differs => found.updated += 1,
+                // What the list told was merged meanwhile, or hydration was quicker: this run has found it all the same.
+                _ if shown_by_list => found.updated += 1,
                 Comparison::Awaited | Comparison::Buried | Comparison::Same => found.unchanged += 1,
             }
             // What a list shows does not bring back what is deleted: it is read, by whoever has asked.
@@ -122,6 +127,12 @@ impl<'r> Differences<'r> {
             state.write_ms.extend(std::iter::repeat_n(each, changed));
         }
         Ok(comparisons)
+    }
+
+    /// Writes what rows of a list tell otherwise; they count as updated once their details are compared, which have to follow.
+    pub(super) async fn write_listed(&self, observations: Vec<Observation>) -> Result<(), Failure> {
+        self.state().shown_by_list.extend(observations.iter().map(|observation| observation.salla_id));
+        self.write(observations).await
     }
 
     /// Compares without writing anything.
@@ -206,7 +217,7 @@ impl<'r> Differences<'r> {
         all.get(all.len() / 2).copied()
     }
 
-    pub(super) async fn write(&self, observations: Vec<Observation>) -> Result<(), Failure> {
+    async fn write(&self, observations: Vec<Observation>) -> Result<(), Failure> {
         if self.run.dry || observations.is_empty() {
             return Ok(());
         }

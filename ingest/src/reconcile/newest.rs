@@ -139,7 +139,7 @@ impl Orders<'_> {
         let (sealed, comparisons) = self.differences.compare(mapped).await?;
         let differing = sealed.observations.into_iter().zip(&comparisons);
         let differing = differing.filter(|(_, comparison)| matches!(comparison, Comparison::Differs));
-        self.differences.write(differing.map(|(observation, _)| observation).collect()).await?;
+        self.differences.write_listed(differing.map(|(observation, _)| observation).collect()).await?;
         Ok(comparisons.iter().all(|one| matches!(one, Comparison::Same | Comparison::Awaited)))
     }
 

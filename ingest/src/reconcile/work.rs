@@ -148,7 +148,8 @@ impl WorkStore {
         Ok(count.max(0).cast_unsigned())
     }
 
-    /// Takes a store that is due and that nobody holds; not one that is being imported, whose import compares by itself.
+    /// Takes a store that is due and that nobody holds. A night waits for an import, which compares what it reads; what was missed while our
+    /// endpoint was down does not: an import of other days reads none of it.
     pub async fn lease(&self) -> Result<Option<Leased>, sqlx::Error> {
         sqlx::query_as(&format!(
             "UPDATE reconciliations r SET lease_owner = $1, lease_until = now() + $2, epoch = epoch + 1, tries = tries + 1,
@@ -157,7 +158,8 @@ impl WorkStore {
                  SELECT d.connection_id FROM reconciliations d
                  WHERE (night_at <= now() OR catch_up_from IS NOT NULL) AND not_before <= now()
                    AND (lease_until IS NULL OR lease_until < now())
-                   AND NOT EXISTS (SELECT FROM sync_runs s WHERE s.connection_id = d.connection_id AND s.state = 'open')
+                   AND (catch_up_from IS NOT NULL
+                       OR NOT EXISTS (SELECT FROM sync_runs s WHERE s.connection_id = d.connection_id AND s.state = 'open'))
                  ORDER BY least(night_at, not_before) LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING {LEASED}"
         ))
