@@ -20,6 +20,7 @@ use crate::owners;
 use crate::refused_rows::row_id;
 use crate::salla::budget::Urgency;
 use crate::salla::client::{SallaApi, SallaClient, SallaError};
+use crate::salla::repeats::Repeats;
 use crate::salla::shapes::values::id;
 use crate::salla::{SallaConfig, Secret};
 
@@ -340,20 +341,20 @@ impl Subscriptions {
     async fn listed(&self, client: &SallaClient) -> Result<BTreeMap<String, BTreeSet<i64>>, SallaError> {
         // A row that is listed on two pages is one subscription, not its own double.
         let mut ours: BTreeMap<String, BTreeSet<i64>> = BTreeMap::new();
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut repeats) = (BTreeSet::new(), Repeats::default());
         for number in 1..=MAX_PAGES {
             let query = [("page", number.to_string()), ("per_page", PER_PAGE.to_string())];
             let page = client.page(PATH, &query).await?;
-            let mut are_new = false;
+            let known = seen.len();
             for row in &page.rows {
-                are_new |= seen.insert(row_id(row.get()));
+                seen.insert(row_id(row.get()));
                 // One that cannot be read is not ours: ours were made by us.
                 let Ok(listed) = serde_json::from_str::<Listed>(row.get()) else { continue };
                 if listed.url == self.url.as_str() {
                     ours.entry(listed.event).or_default().insert(listed.id);
                 }
             }
-            if !page.has_next || !are_new {
+            if !page.has_next || page.rows.is_empty() || repeats.is_endless(seen.len() - known) {
                 break;
             }
         }

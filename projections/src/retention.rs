@@ -10,6 +10,9 @@ pub const NOTES_KEPT_DAYS: i64 = 180;
 pub const TABLES: &[Retention] = &[
     // What was read of a note goes with it.
     Retention { table: "notifications", over: "t.created_at < now() - interval '180 days'" },
+    // Runs that failed and that nobody resumed, and connections that ended while lost.
+    Retention { table: "notify_runs", over: "t.noted_at < now() - interval '180 days'" },
+    Retention { table: "notify_lost", over: "t.noted_at < now() - interval '180 days'" },
     // As long as their topics keep the events; by then their files are gone.
     Retention {
         table: "exports",

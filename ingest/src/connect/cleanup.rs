@@ -35,29 +35,51 @@ pub async fn keep(pool: PgPool, minute: Duration, shutdown: CancellationToken) {
     }
 }
 
-/// Carries out all that is due; says how many.
+/// Carries out all that is due; says how many. One that fails is left for the next time and stops no other.
 pub async fn carry_out(pool: &PgPool) -> Result<u64, sqlx::Error> {
-    let mut count = 0;
-    while let Some(due) = carry_out_one(pool).await? {
-        count += 1;
-        tracing::info!(event = "removed store cleaned up", merchantId = %due.merchant_id, storeId = due.store_id,
-            connectionId = %due.connection_id, left = "rows, facts, keys and files: to be erased");
+    let (mut count, mut tried) = (0, Vec::new());
+    while let Some(due) = next(pool, &tried).await? {
+        tried.push(due.connection_id);
+        match carry_out_one(pool, &due).await {
+            Ok(false) => {}
+            Ok(true) => {
+                count += 1;
+                tracing::info!(event = "removed store cleaned up", merchantId = %due.merchant_id, storeId = due.store_id,
+                    connectionId = %due.connection_id, left = "rows, facts, keys and files: to be erased");
+            }
+            Err(error) => {
+                tracing::warn!(event = "failed to clean up a removed store", merchantId = %due.merchant_id,
+                    storeId = due.store_id, connectionId = %due.connection_id, error = %error);
+            }
+        }
     }
     Ok(count)
 }
 
-/// One clean-up of a connection that has ended; those of live connections were cancelled when they were made.
-async fn carry_out_one(pool: &PgPool) -> Result<Option<Due>, sqlx::Error> {
-    let mut transaction = pool.begin().await?;
-    let due: Option<Due> = sqlx::query_as(
+/// A clean-up that is due, of a connection that has ended and that was not `tried`; those of live connections were cancelled when they were made.
+async fn next(pool: &PgPool, tried: &[Uuid]) -> Result<Option<Due>, sqlx::Error> {
+    sqlx::query_as(
         "SELECT k.connection_id, k.merchant_id, k.store_id FROM store_cleanups k JOIN salla_connections c USING (connection_id)
          WHERE k.due_at < now() AND k.done_at IS NULL AND k.cancelled_at IS NULL AND k.carried_out_at IS NULL
            AND c.wiped_at IS NOT NULL AND c.access_token IS NULL AND c.refresh_token IS NULL
-         ORDER BY k.due_at LIMIT 1 FOR UPDATE OF k SKIP LOCKED",
+           AND NOT k.connection_id = ANY($1)
+         ORDER BY k.due_at LIMIT 1",
     )
-    .fetch_optional(&mut *transaction)
-    .await?;
-    let Some(due) = due else { return Ok(None) };
+    .bind(tried)
+    .fetch_optional(pool)
+    .await
+}
+
+/// False where somebody else carries it out, or has.
+async fn carry_out_one(pool: &PgPool, due: &Due) -> Result<bool, sqlx::Error> {
+    let mut transaction = pool.begin().await?;
+    let ours = sqlx::query(
+        "SELECT FROM store_cleanups WHERE connection_id = $1 AND carried_out_at IS NULL AND cancelled_at IS NULL
+         FOR UPDATE SKIP LOCKED",
+    );
+    if ours.bind(due.connection_id).fetch_optional(&mut *transaction).await?.is_none() {
+        return Ok(false);
+    }
     // A token that was redeemed stays known: old events may be sent again.
     for statement in [
         "DELETE FROM webhook_subscriptions WHERE connection_id = $1",
@@ -77,5 +99,5 @@ async fn carry_out_one(pool: &PgPool) -> Result<Option<Due>, sqlx::Error> {
         .execute(&mut *transaction)
         .await?;
     transaction.commit().await?;
-    Ok(Some(due))
+    Ok(true)
 }

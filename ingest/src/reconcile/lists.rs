@@ -13,6 +13,7 @@ use super::summary::{Failure, Summary};
 use crate::mapping::Owner;
 use crate::refused_rows::row_id;
 use crate::salla::client::{Page, SallaError};
+use crate::salla::repeats::Repeats;
 use crate::sync::intake::day as day_of;
 use crate::sync::plan::{self, Window};
 use crate::sync::query::SliceLists;
@@ -22,8 +23,6 @@ use crate::sync::stored::Range;
 const MAX_UNANSWERED: usize = 3;
 /// Scans of a list that does not agree with itself.
 const MOST_SCANS: usize = 3;
-/// Pages of rows that were read before, after which a list is taken to repeat itself.
-const MAX_REPEATED_PAGES: i64 = 2;
 /// Pages of customers a night, at least.
 const FEWEST_PAGES: u64 = 10;
 const PRODUCTS: &str = "products";
@@ -207,19 +206,20 @@ impl<'r> Lists<'r> {
     ) -> Result<Option<HashSet<i64>>, Failure> {
         let mut doubt = String::new();
         for scan in 0..MOST_SCANS {
-            let (mut listed, mut number, mut rows) = (HashSet::new(), 1, 0_i64);
+            let (mut listed, mut number, mut repeats) = (HashSet::new(), 1, Repeats::default());
             let total = loop {
                 let page = self.run.page(resource, number, query.to_vec()).await?;
                 if !self.run.client.config().shows(resource, page.total) {
                     return Ok(None);
                 }
+                let known = listed.len();
                 listed.extend(ids(&page));
+                let is_endless = repeats.is_endless(listed.len() - known);
                 // A second scan is for its ids: what it shows was compared by the first, or is compared next night.
                 if scan == 0 {
                     self.take(resource, &page, |_| true).await?;
                 }
-                rows += page.rows.len() as i64;
-                if !page.has_next || page.rows.is_empty() || comes_again(rows, &listed, &page) {
+                if !page.has_next || page.rows.is_empty() || is_endless {
                     break page.total;
                 }
                 number += 1;
@@ -316,13 +316,6 @@ fn share_of_a_day(customers_per_window: u32, stores: u64) -> u64 {
 /// share of the day's calls; where stores are more than calls, one all the same.
 fn pages_a_night(pages: u64, nights: u64, share: u64) -> u64 {
     pages.div_ceil(nights.max(1)).max(FEWEST_PAGES).min(share.max(1))
-}
-
-/// Whether a list repeats its pages, and would for ever: of the rows that were read, more than some pages' had been read before. Rows that
-/// come meanwhile repeat a few.
-pub(super) fn comes_again(rows: i64, distinct: &HashSet<i64>, page: &Page) -> bool {
-    let repeated = rows - i64::try_from(distinct.len()).unwrap_or(i64::MAX);
-    repeated > MAX_REPEATED_PAGES * page.rows.len() as i64
 }
 
 fn ids(page: &Page) -> Vec<i64> {

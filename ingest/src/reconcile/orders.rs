@@ -10,13 +10,13 @@ use qafila_schemas::open_set::Source;
 use tokio::sync::mpsc;
 
 use super::differences::{Differences, Reading};
-use super::lists::comes_again;
 use super::newest::Changed;
 use super::run::Run;
 use super::summary::{Failure, Summary};
 use crate::hydration::entity::EntityRead;
 use crate::mapping::Owner;
 use crate::refused_rows::row_id;
+use crate::salla::repeats::Repeats;
 use crate::sync::intake::day;
 use crate::sync::plan::{self, Window};
 use crate::sync::stored::Range;
@@ -167,7 +167,7 @@ impl<'r> Orders<'r> {
         let mut doubt = String::new();
         for _ in 0..MOST_SCANS {
             let (mut ids, mut within) = (HashSet::new(), Vec::new());
-            let (mut number, mut began, mut rows) = (1, None, 0_i64);
+            let (mut number, mut began, mut repeats) = (1, None, Repeats::default());
             let total = loop {
                 let page = self.run.page(ORDERS, number, sorting(Some(window), "created_at-asc")).await?;
                 began = began.or(Some(page.asked_at));
@@ -176,6 +176,7 @@ impl<'r> Orders<'r> {
                 }
                 let created = |row: &str| crate::mapping::orders::created_at(row).map(day);
                 let days: Vec<_> = page.rows.iter().map(|row| created(row.get())).collect();
+                let known = ids.len();
                 for (row, side) in page.rows.iter().zip(plan::sides(window, all, &days)) {
                     let id = row_id(row.get());
                     let is_ours = matches!(side, 0 | plan::UNDATED | plan::STRAY);
@@ -183,8 +184,8 @@ impl<'r> Orders<'r> {
                         within.push(id);
                     }
                 }
-                rows += page.rows.len() as i64;
-                if !page.has_next || page.rows.is_empty() || comes_again(rows, &ids, &page) {
+                let is_endless = repeats.is_endless(ids.len() - known);
+                if !page.has_next || page.rows.is_empty() || is_endless {
                     break page.total;
                 }
                 number += 1;

@@ -5,6 +5,7 @@ pub mod budget;
 pub mod client;
 pub mod clock;
 pub mod oauth;
+pub mod repeats;
 pub mod shapes;
 
 use std::fmt;

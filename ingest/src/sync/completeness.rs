@@ -148,6 +148,8 @@ impl Statements {
 
 /// Takes the store's turn to state; false where another connection of the store has followed this one, which states nothing any more.
 async fn begin(connection: &mut PgConnection, owner: Owner) -> Result<bool, sqlx::Error> {
+    // The turn lasts until Kafka has answered, within its 30 s: whoever comes next must not be overtaken by an older state.
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = '60s'").execute(&mut *connection).await?;
     sqlx::query("SELECT pg_advisory_xact_lock(hashtextextended('completeness:' || $1::text, $2))")
         .bind(owner.merchant_id.0.to_string())
         .bind(owner.store_id)

@@ -100,9 +100,10 @@ async fn apply_event(
 ) -> Result<(), sqlx::Error> {
     match event {
         SyncJobEventRecord::Requested(e) => open_run(connection, sequence, e).await,
-        SyncJobEventRecord::Completed(e) => end_for_good(connection, sequence, e.run_id).await,
+        // Ids that it has read are deleted by the housekeeping, in batches: they may be millions.
+        SyncJobEventRecord::Completed(e) => set_state(connection, sequence, e.run_id, "ended").await.map(drop),
         SyncJobEventRecord::Failed(e) => set_state(connection, sequence, e.run_id, "ended").await.map(drop),
-        SyncJobEventRecord::Cancelled(e) => end_for_good(connection, sequence, e.run_id).await,
+        SyncJobEventRecord::Cancelled(e) => set_state(connection, sequence, e.run_id, "ended").await.map(drop),
         SyncJobEventRecord::Resumed(e) => resume(connection, sequence, e.run_id).await,
         SyncJobEventRecord::TakenOver(_)
         | SyncJobEventRecord::SliceImported(_)
@@ -146,12 +147,6 @@ async fn open_run(
         .await?;
     }
     Ok(())
-}
-
-/// Ends a run that is never taken up again.
-async fn end_for_good(connection: &mut PgConnection, sequence: i64, run: RunId) -> Result<(), sqlx::Error> {
-    set_state(connection, sequence, run, "ended").await?;
-    sqlx::query("DELETE FROM sync_seen WHERE run_id = $1").bind(run.0).execute(connection).await.map(drop)
 }
 
 /// Opens a run again; what could not be read is tried once more.

@@ -19,14 +19,13 @@ use super::work::LeasedRun;
 use super::{Stop, Tools, plan};
 use crate::hydration::entity::EntityReader;
 use crate::salla::client::{Page, SallaClient};
+use crate::salla::repeats::Repeats;
 
 /// Slices read side by side where Salla lets few calls through, so that the newest are read first.
 const FEWEST_SLICES_AT_ONCE: usize = 4;
 const MOST_SLICES_AT_ONCE: usize = 16;
 /// What a page takes from its call to its checkpoint, seconds.
 const SECONDS_A_PAGE: f64 = 0.05;
-/// Pages in a row without a row that the scan has not read before: rows that come meanwhile repeat one page, not several.
-const MAX_REPEATED_PAGES: u32 = 3;
 /// Scans of a slice before others have their turn.
 const SCANS_AT_ONCE: i32 = 4;
 /// From this scan on as many rows may have gone unnoticed as the scan before has found to be gone: until then another scan finds them.
@@ -152,7 +151,7 @@ impl Scanner {
         let window = self.window(slice);
         let lease = self.run.lease;
         let told = self.tools.slices.skipped_before(lease.run_id, slice).await.map_err(Stop::ours)?;
-        let mut repeated = 0;
+        let mut repeats = Repeats::default();
         while !Self::is_read(slice) {
             let per_page = self.client.config().per_page(&slice.resource);
             let page = self.fetch(slice, slice.next_page, per_page).await?;
@@ -189,7 +188,7 @@ impl Scanner {
             if fresh > 0 && slice.scan <= planned_scans(slice) {
                 self.tools.went_on(&self.run).await?;
             }
-            repeated = if fresh == 0 { repeated + 1 } else { 0 };
+            let is_endless = repeats.is_endless(usize::try_from(fresh).unwrap_or_default());
             slice.next_page += 1;
             slice.total = Some(outcome.total);
             slice.first_total = slice.first_total.or(slice.total);
@@ -197,8 +196,7 @@ impl Scanner {
             slice.imported += outcome.imported;
             slice.skipped += outcome.skipped;
             slice.seen += outcome.rows.len() as i64;
-            // The same pages come again, and would for ever: what was read decides.
-            if !page.has_next || page.rows.is_empty() || repeated == MAX_REPEATED_PAGES {
+            if !page.has_next || page.rows.is_empty() || is_endless {
                 break;
             }
         }

@@ -28,7 +28,7 @@ impl Scanner {
             .partition(|slice| self.is_today(slice));
         // A row of a neighbour's day shows that the days named are included (FACTS §4.1).
         let shows_neighbours = |slice: &&SliceState| slice.ids[0] + slice.ids[2] > 0;
-        let inclusive = orders.iter().chain(&today).any(|slice| shows_neighbours(slice));
+        let inclusive = orders.iter().chain(&today).any(shows_neighbours);
         if let Some(doubt) = self.compare_orders(&orders, inclusive, went).await? {
             return Ok(Some(doubt));
         }

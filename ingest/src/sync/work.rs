@@ -228,7 +228,7 @@ impl WorkStore {
     }
 
     /// Lets go of a run that has ended with the job's event `sequence`, and marks it as ended, unless a later event has
-    /// opened it again.
+    /// opened it again. Ids that it has read are deleted by the housekeeping, in batches.
     pub async fn end(&self, lease: Lease, sequence: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
             "UPDATE sync_runs SET state = CASE WHEN sequence < $3 THEN 'ended' ELSE state END,
@@ -240,16 +240,8 @@ impl WorkStore {
         .bind(lease.epoch)
         .bind(sequence)
         .execute(&self.pool)
-        .await?;
-        // A failed run that is restarted needs the ids of its scans.
-        sqlx::query(
-            "DELETE FROM sync_seen WHERE run_id = $1
-             AND EXISTS (SELECT FROM sync_runs WHERE run_id = $1 AND state = 'ended' AND done_at IS NOT NULL)",
-        )
-        .bind(lease.run_id.0)
-        .execute(&self.pool)
-        .await?;
-        Ok(())
+        .await
+        .map(drop)
     }
 }
 

@@ -161,7 +161,7 @@ impl Fold<EventRecord<MerchantEventRecord>> for OfMerchants {
     ) -> Result<(), ProjectionError> {
         let told = match &record.event {
             Some(MerchantEventRecord::AccessRestored(e)) => {
-                return Ok(known_as_lost(connection, e.connection_id).await.map(drop)?);
+                return Ok(forget_lost(connection, e.connection_id).await?);
             }
             Some(MerchantEventRecord::ReauthorisationNeeded(e)) if e.cause == "access_refused" => {
                 sqlx::query("INSERT INTO notify_lost (connection_id) VALUES ($1) ON CONFLICT DO NOTHING")
@@ -215,13 +215,20 @@ fn lost(event: &ReauthorisationNeeded) -> Told<'_> {
     }
 }
 
-/// Whether the merchant was told that a connection is lost; forgets it.
+/// Whether the merchant was told that a connection is lost. It stays known: the same event may come again.
 async fn known_as_lost(connection: &mut PgConnection, lost: ConnectionId) -> Result<bool, sqlx::Error> {
-    let known = sqlx::query("DELETE FROM notify_lost WHERE connection_id = $1")
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM notify_lost WHERE connection_id = $1)")
         .bind(lost.0)
+        .fetch_one(connection)
+        .await
+}
+
+async fn forget_lost(connection: &mut PgConnection, restored: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM notify_lost WHERE connection_id = $1")
+        .bind(restored.0)
         .execute(connection)
-        .await?;
-    Ok(known.rows_affected() > 0)
+        .await
+        .map(drop)
 }
 
 struct OfSyncJobs;

@@ -117,6 +117,10 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
             "INSERT INTO notifications (notification_id, merchant_id, kind, created_at)
              VALUES (gen_random_uuid(), '{merchant}', 'old', {years}), (gen_random_uuid(), '{merchant}', 'new', now())"
         ),
+        format!(
+            "INSERT INTO notify_lost (connection_id, noted_at) VALUES ('{ended}', {years}), ('{alive}', now());
+             INSERT INTO notify_runs (run_id, noted_at) VALUES ('{ended}', {years}), ('{alive}', now())"
+        ),
     ];
     for statement in &statements {
         owner.execute(statement.as_str()).await.with_context(|| statement.clone())?;
@@ -147,6 +151,8 @@ async fn what_is_over_goes_and_what_is_still_needed_stays_however_old_it_is() ->
         ("SELECT order_id::text FROM order_drafts ORDER BY 1", vec!["1", "3"]),
         ("SELECT order_id::text FROM order_histories", vec!["2"]),
         ("SELECT kind FROM notifications", vec!["new"]),
+        ("SELECT connection_id::text FROM notify_lost", vec![alive]),
+        ("SELECT run_id::text FROM notify_runs", vec![alive]),
     ] {
         let found = left(&owner, query).await?;
         ensure!(found == expected, "{query}: {found:?}");

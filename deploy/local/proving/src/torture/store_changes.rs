@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use chrono::{Months, Utc};
-use futures::future::join_all;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use reqwest::StatusCode;
@@ -18,6 +17,7 @@ use salla_sim::webhooks::emit;
 use serde_json::{Value, json};
 
 use super::RunOutcome;
+use super::beside::{Outcomes, kill, patiently, play};
 use crate::merchant::{Merchant, expect, make_store};
 use crate::totals::Places;
 use crate::world::World;
@@ -56,7 +56,7 @@ impl StoreChanges {
     }
 
     /// The runs of `seeds`, beside each other.
-    pub async fn run(&mut self, seeds: std::ops::Range<u64>) -> Vec<(u64, Result<RunOutcome>)> {
+    pub async fn run(&mut self, seeds: std::ops::Range<u64>) -> Outcomes {
         let mut dice = ChaCha8Rng::seed_from_u64(seeds.start);
         let (sim, sim_url, gateway) =
             (self.world.sim.clone(), self.world.sim_url.clone(), self.world.gateway.clone());
@@ -65,22 +65,8 @@ impl StoreChanges {
             let (sim, sim_url, gateway) = (&sim, &sim_url, &gateway);
             async move { (seed, Sequence::play(seed, sim, sim_url, gateway, places).await) }
         });
-        let killing = async {
-            for _ in 0..dice.random_range(1..=3) {
-                tokio::time::sleep(Duration::from_millis(dice.random_range(500..8_000))).await;
-                world.kill()?;
-                world.start()?;
-                world.ready().await?;
-            }
-            anyhow::Ok(())
-        };
-        let began = Instant::now();
-        let (outcomes, killed) = tokio::join!(join_all(sequences), killing);
-        println!("  seeds {seeds:?}: {:.0} s", began.elapsed().as_secs_f64());
-        match killed {
-            Ok(()) => outcomes,
-            Err(error) => vec![(seeds.start, Err(error))],
-        }
+        let kills = dice.random_range(1..=3);
+        play(&seeds, sequences, kill(world, &mut dice, kills, 500..=8_000)).await
     }
 
     /// Removes the world.
@@ -155,14 +141,13 @@ impl<'a> Sequence<'a> {
             };
             stores.push(make_store(sim_url, &plan).await?);
         }
-        let merchant = patiently(|| Merchant::register(gateway)).await?;
+        let merchant = patiently(PATIENCE, || Merchant::register(gateway)).await?;
         let imports = vec![Import::NeverAsked; stores.len()];
         let mut sequence = Self {
             sim,
             merchant,
             stores,
             imports,
-
             runs: HashMap::new(),
             connected: None,
             asked: 0,
@@ -206,12 +191,12 @@ impl<'a> Sequence<'a> {
                     self.stop_import();
                 }
                 let store = self.stores[side];
-                patiently(|| self.merchant.connect(store)).await?;
+                patiently(PATIENCE, || self.merchant.connect(store)).await?;
                 self.connected = Some(side);
                 self.until_present(Some(store)).await
             }
             Step::Disconnect => {
-                patiently(|| self.disconnect()).await?;
+                patiently(PATIENCE, || self.disconnect()).await?;
                 self.stop_import();
                 self.connected = None;
                 self.until_present(None).await
@@ -261,7 +246,7 @@ impl<'a> Sequence<'a> {
 
     async fn import(&mut self) -> Result<()> {
         let Some(present) = self.connected else { return Ok(()) };
-        let run = patiently(|| async {
+        let run = patiently(PATIENCE, || async {
             let answer =
                 self.merchant.post("/api/v1/sync/initial", &json!({"depthInMonths": MONTHS})).await?;
             match answer.status() {
@@ -284,7 +269,7 @@ impl<'a> Sequence<'a> {
 
     async fn cancel(&mut self) -> Result<()> {
         let Some(present) = self.connected else { return Ok(()) };
-        patiently(|| async {
+        patiently(PATIENCE, || async {
             let status = self.merchant.post("/api/v1/sync/cancel", &json!({})).await?.status();
             // There is none to cancel.
             let fine = [StatusCode::ACCEPTED, StatusCode::CONFLICT, StatusCode::NOT_FOUND];
@@ -384,11 +369,7 @@ impl<'a> Sequence<'a> {
         for difference in counted.differences() {
             println!("  {}: {difference}; {self}", self.merchant.id);
         }
-        let mut outcome = RunOutcome { wrong: !counted.differences().is_empty(), ..RunOutcome::default() };
-        for place in [&counted.postgres, &counted.clickhouse, &counted.topics] {
-            outcome.lost += counted.simulator.orders.saturating_sub(place.orders);
-            outcome.duplicated += place.orders.saturating_sub(counted.simulator.orders);
-        }
+        let outcome = RunOutcome::of(&counted);
         self.check_reports(counted.simulator.orders).await?;
         self.check_lists(present).await?;
         self.check_notes().await?;
@@ -402,7 +383,7 @@ impl<'a> Sequence<'a> {
             let store = world.stores.get(&self.stores[present]).context("the store")?;
             store.orders.iter().map(|order| order.id).collect()
         };
-        let page = patiently(|| async {
+        let page = patiently(PATIENCE, || async {
             expect(self.merchant.get("/api/v1/orders?limit=100").await?, StatusCode::OK).await
         })
         .await?;
@@ -417,12 +398,12 @@ impl<'a> Sequence<'a> {
         let today = Utc::now().with_timezone(&riyadh()).date_naive();
         let from = today.checked_sub_months(Months::new(MONTHS)).context("a day before the calendar")?;
         let path = format!("/api/v1/reports/summary?from={from}&to={today}");
-        patiently(|| async { expect(self.merchant.get(&path).await?, StatusCode::OK).await }).await
+        patiently(PATIENCE, || async { expect(self.merchant.get(&path).await?, StatusCode::OK).await }).await
     }
 
     /// Whether an import of the store has ever completed.
     async fn was_complete(&self, side: usize) -> Result<bool> {
-        let page = patiently(|| async {
+        let page = patiently(PATIENCE, || async {
             expect(self.merchant.get("/api/v1/sync/runs?limit=100").await?, StatusCode::OK).await
         })
         .await?;
@@ -459,7 +440,7 @@ impl<'a> Sequence<'a> {
 
     /// No note speaks of a failure, and none of an import that nobody asked for.
     async fn check_notes(&self) -> Result<()> {
-        let page = patiently(|| async {
+        let page = patiently(PATIENCE, || async {
             expect(self.merchant.get("/api/v1/notifications?limit=100").await?, StatusCode::OK).await
         })
         .await?;
@@ -485,18 +466,6 @@ impl<'a> Sequence<'a> {
                 answer if Instant::now() > deadline => bail!("after {PATIENCE:?} the answer is {answer:?}"),
                 _ => tokio::time::sleep(POLL_INTERVAL).await,
             }
-        }
-    }
-}
-
-/// Tries until it works: while Qafila is down between a kill and its start, a user tries again.
-async fn patiently<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        match attempt().await {
-            Ok(done) => return Ok(done),
-            Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => tokio::time::sleep(POLL_INTERVAL).await,
         }
     }
 }

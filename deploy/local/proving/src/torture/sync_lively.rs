@@ -93,12 +93,8 @@ impl SyncLively {
         println!(
             "  seed {seed}: {seconds:.1} s, quiet {quiet_seconds:.1} s, ratio {ratio:.2}, {events} events"
         );
-        let wrong = !counted.differences().is_empty() || ratio > MAX_RATIO || events >= MAX_EVENTS;
-        let mut outcome = RunOutcome { wrong, ..RunOutcome::default() };
-        for place in [&counted.postgres, &counted.clickhouse, &counted.topics] {
-            outcome.lost += counted.simulator.orders.saturating_sub(place.orders);
-            outcome.duplicated += place.orders.saturating_sub(counted.simulator.orders);
-        }
+        let mut outcome = RunOutcome::of(&counted);
+        outcome.wrong |= ratio > MAX_RATIO || events >= MAX_EVENTS;
         Ok(outcome)
     }
 

@@ -4,7 +4,6 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
-use futures::future::join_all;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use salla_sim::faults::Faults;
@@ -13,6 +12,7 @@ use salla_sim::store::Plan;
 use serde_json::json;
 
 use super::RunOutcome;
+use super::beside::{Outcomes, kill, patiently, play};
 use crate::merchant::{Merchant, make_store};
 use crate::totals::Places;
 use crate::world::World;
@@ -20,6 +20,8 @@ use crate::world::World;
 const MONTHS: u32 = 12;
 const PATIENCE: Duration = Duration::from_secs(300);
 const GLANCE: Duration = Duration::from_millis(200);
+/// A user asks for so long while Qafila is down.
+const ASKED_FOR: Duration = Duration::from_secs(60);
 /// Imports beside each other; a kill hits all of them.
 pub const BESIDE: u64 = 8;
 
@@ -50,9 +52,8 @@ impl SyncRuns {
     }
 
     /// The runs of `seeds`, beside each other.
-    pub async fn run(&mut self, seeds: std::ops::Range<u64>) -> Vec<(u64, Result<RunOutcome>)> {
+    pub async fn run(&mut self, seeds: std::ops::Range<u64>) -> Outcomes {
         let mut dice = ChaCha8Rng::seed_from_u64(seeds.start);
-        let began = Instant::now();
         let (kills, gateway, hardship) =
             (dice.random_range(1..=3), self.world.gateway.clone(), self.hardship);
         let (sim, sim_url) = (self.world.sim.clone(), self.world.sim_url.clone());
@@ -63,23 +64,14 @@ impl SyncRuns {
         });
         let world = &mut self.world;
         let killing = async {
-            for _ in 0..if hardship == Hardship::Faults { kills } else { 0 } {
-                tokio::time::sleep(Duration::from_millis(dice.random_range(500..6_000))).await;
-                world.kill()?;
-                world.start()?;
-                world.ready().await?;
-            }
+            let kills = if hardship == Hardship::Faults { kills } else { 0 };
+            kill(world, &mut dice, kills, 500..=6_000).await?;
             // What is left may end undisturbed.
             tokio::time::sleep(Duration::from_secs(5)).await;
             sim.world().faults = Faults::default();
             anyhow::Ok(())
         };
-        let (outcomes, killed) = tokio::join!(join_all(imports), killing);
-        println!("  seeds {seeds:?}: {:.0} s", began.elapsed().as_secs_f64());
-        match killed {
-            Ok(()) => outcomes,
-            Err(error) => vec![(seeds.start, Err(error))],
-        }
+        play(&seeds, imports, killing).await
     }
 
     /// Removes the world.
@@ -133,12 +125,12 @@ async fn import(
     let orders = dice.random_range(50..500);
     let plan = Plan { seed, orders, customers: orders / 3 + 1, products: orders / 10 + 1, ..Plan::default() };
     let store = make_store(sim_url, &plan).await?;
-    let merchant = patiently(|| Merchant::register(gateway)).await?;
-    patiently(|| merchant.connect(store)).await?;
+    let merchant = patiently(ASKED_FOR, || Merchant::register(gateway)).await?;
+    patiently(ASKED_FOR, || merchant.connect(store)).await?;
     if hardship == Hardship::Lies {
         sim.world().lies.insert(store, lies(&mut dice));
     }
-    patiently(|| async {
+    patiently(ASKED_FOR, || async {
         // A start whose answer was lost has happened.
         match merchant.sync_status().await?.status.as_str() {
             "not_started" => merchant.start_import(MONTHS).await,
@@ -177,22 +169,5 @@ async fn import(
     for difference in counted.differences() {
         println!("  seed {seed}{}: {difference}", if lying { " (still lying)" } else { "" });
     }
-    let mut outcome = RunOutcome { wrong: !counted.differences().is_empty(), ..RunOutcome::default() };
-    for place in [&counted.postgres, &counted.clickhouse, &counted.topics] {
-        outcome.lost += counted.simulator.orders.saturating_sub(place.orders);
-        outcome.duplicated += place.orders.saturating_sub(counted.simulator.orders);
-    }
-    Ok(outcome)
-}
-
-/// Tries until it works: while Qafila is down between a kill and its start, a user tries again.
-async fn patiently<T, F: Future<Output = Result<T>>>(attempt: impl Fn() -> F) -> Result<T> {
-    let deadline = Instant::now() + Duration::from_secs(60);
-    loop {
-        match attempt().await {
-            Ok(done) => return Ok(done),
-            Err(error) if Instant::now() > deadline => return Err(error),
-            Err(_) => tokio::time::sleep(GLANCE).await,
-        }
-    }
+    Ok(RunOutcome::of(&counted))
 }

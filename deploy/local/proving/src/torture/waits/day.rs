@@ -308,7 +308,7 @@ impl Day {
     async fn end(&self) -> Result<()> {
         match self.trouble {
             Trouble::Dependency(Dependency::Kafka, Passage::Shut) => {
-                Stack::open(Layout::find()?)?.up().await?
+                Stack::open(Layout::find()?)?.up().await?;
             }
             Trouble::Dependency(Dependency::Kafka, _) => signal_kafka(Signal::SIGCONT)?,
             Trouble::Dependency(Dependency::Files, _) => {
@@ -319,7 +319,7 @@ impl Day {
                 }
             }
             Trouble::Dependency(dependency, _) => {
-                self.gates.get(&dependency).context("a gate")?.set(Passage::Open)
+                self.gates.get(&dependency).context("a gate")?.set(Passage::Open);
             }
             Trouble::Lie(_) => self.world.sim.world().lies.clear(),
             Trouble::Fault(_) => self.world.sim.world().faults = Faults::default(),
