@@ -1,5 +1,5 @@
 //! Subscriptions to a store's events (FACTS §7.1): one for each event that we use, with strategy and secret. They are made when a
-//! store is connected, looked at every night, and mended where something is missing.
+//! store is connected, looked at every 20 minutes, and mended where something is missing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -37,7 +37,8 @@ const AT_ONCE: usize = 10;
 /// Whoever looks after a store does so for at most so long; then another may.
 const CLAIMED_FOR: &str = "10 minutes";
 const A_LOOK_TAKES: Duration = Duration::from_secs(9 * 60);
-const LOOKED_AT_EVERY: &str = "20 hours";
+/// In Salla's minutes: nothing is said to be complete beyond the last look.
+const LOOKED_AT_EVERY: u32 = 20;
 /// In Salla's minutes.
 const TRIED_AGAIN_AFTER: u32 = 15;
 const MIN_PAUSE: Duration = Duration::from_secs(5);
@@ -219,7 +220,7 @@ impl Subscriptions {
             .map(drop)
     }
 
-    /// Takes connections that are new, or that nobody has looked at for a night.
+    /// Takes connections that are new, or whose subscriptions nobody has looked at for long.
     async fn claim(&self, most: usize) -> Result<Vec<Due>, sqlx::Error> {
         sqlx::query(
             "INSERT INTO webhook_subscriptions (connection_id, wanted)
@@ -274,16 +275,16 @@ impl Subscriptions {
         missing: Option<Missing>,
         all_made: bool,
     ) -> Result<(), sqlx::Error> {
-        sqlx::query(&format!(
+        sqlx::query(
             "UPDATE webhook_subscriptions SET subscribed = $2, wanted = $3, fault = $4, cause = $9, checked_at = now(),
                  state = CASE WHEN $4 IS NULL THEN 'complete' ELSE 'failing' END,
                  complete_since = CASE WHEN $8 AND $4 IS NULL THEN now() WHEN $8 THEN NULL
                      WHEN $4 IS NULL THEN coalesce(complete_since, now()) ELSE complete_since END,
                  target_hash = CASE WHEN $6 THEN $5 ELSE target_hash END,
                  due_at = CASE WHEN due_at <> $7 THEN due_at
-                     WHEN $4 IS NULL THEN now() + interval '{LOOKED_AT_EVERY}' ELSE now() + $10 END
-             WHERE connection_id = $1"
-        ))
+                     WHEN $4 IS NULL THEN now() + $11 ELSE now() + $10 END
+             WHERE connection_id = $1",
+        )
         .bind(due.connection_id)
         .bind(look.there.len() as i32)
         .bind(STORE_EVENTS.len() as i32)
@@ -294,6 +295,7 @@ impl Subscriptions {
         .bind(look.some_were_missing)
         .bind(missing.as_ref().map(|missing| missing.cause))
         .bind(self.salla.config().minutes(TRIED_AGAIN_AFTER, MIN_PAUSE))
+        .bind(self.salla.config().minutes(LOOKED_AT_EVERY, MIN_PAUSE))
         .execute(&self.pool)
         .await
         .map(drop)

@@ -127,6 +127,7 @@ impl<'r> Lists<'r> {
         let day = day_of(cursor.since.into());
         let lists = SliceLists::new(self.run.client.clone(), Window { first: day, last: day });
         let (mut read, mut a_night, mut taken) = (0, None, HashSet::new());
+        let (mut of_slice, mut repeats) = (HashSet::new(), Repeats::default());
         while let Some(slice) = cursor.slices.last().cloned() {
             if !whole && a_night.is_some_and(|pages| read >= pages) {
                 let summary = self.differences.finish(usize::MAX).await;
@@ -153,6 +154,9 @@ impl<'r> Lists<'r> {
             // Slices overlap by days: what another has shown in this run is on its way.
             self.take(CUSTOMERS, &page, |id| id <= 0 || taken.insert(id)).await?;
             self.run.look_at_customers(&ids(&page)).await?;
+            let known = of_slice.len();
+            of_slice.extend(ids(&page));
+            let is_endless = repeats.is_endless(of_slice.len() - known);
             read += 1;
             if a_night.is_none() {
                 let all =
@@ -162,12 +166,13 @@ impl<'r> Lists<'r> {
             let next = i64::from(cursor.page + 1) * i64::from(per_page);
             // A single day with more than Salla shows, as after a move from another platform: what it shows is compared.
             let is_cut_off = !config.shows(CUSTOMERS, page.total) && !config.shows(CUSTOMERS, next);
-            cursor.shown &= !is_cut_off;
-            if page.has_next && !page.rows.is_empty() && !is_cut_off {
+            cursor.shown &= !is_cut_off && !is_endless;
+            if page.has_next && !page.rows.is_empty() && !is_cut_off && !is_endless {
                 cursor.page += 1;
             } else {
                 cursor.slices.pop();
                 cursor.page = 1;
+                (of_slice, repeats) = (HashSet::new(), Repeats::default());
             }
         }
         if !cursor.shown {

@@ -244,6 +244,10 @@ impl Night {
         // What only a person can mend is recorded, and what a night could not do either is left to the nights: catching up again and
         // again would mend nothing and use up everybody's calls.
         let caught_up = leased.is_night || !may_pass;
-        tools.work.end(leased, next, caught_up).await.map_err(Failure::ours)
+        tools
+            .work
+            .end(leased, next, caught_up, tools.salla.config().list_cache_window)
+            .await
+            .map_err(Failure::ours)
     }
 }

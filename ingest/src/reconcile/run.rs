@@ -123,7 +123,8 @@ impl Run {
         if leased.tries == 1 && differences.are_stored().await? {
             self.state_completeness(leased, resource, summary, complete_to).await?;
         } else {
-            self.stand_still(resource, NOT_STORED_YET).await?;
+            let cause = if summary.failed > 0 { ROWS_UNREAD } else { NOT_STORED_YET };
+            self.stand_still(resource, cause).await?;
             tracing::warn!(event = "completeness not stated", merchantId = %self.owner.merchant_id, resource,
                 reason = "the read models are behind, or the run was interrupted; the next night states it");
         }
@@ -167,7 +168,7 @@ impl Run {
 
     /// States why the resource is not complete any further than it was.
     pub async fn stand_still(&self, resource: &str, cause: &str) -> Result<(), Failure> {
-        self.tools.statements.stand_still(self.owner, resource, cause).await.map_err(Failure::ours)
+        self.tools.statements.stand_still(self.owner, resource, cause, None).await.map_err(Failure::ours)
     }
 
     /// Writes the record of a resource; repeating it says the same.

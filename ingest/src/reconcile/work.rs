@@ -12,6 +12,7 @@ use super::lists::CustomersCursor;
 use super::schedule::NightSchedule;
 use crate::mapping::market::Market;
 use crate::mapping::{Owner, OwnerRow};
+use crate::sync::stop::QUIET_TIMES;
 
 /// A lease lasts so long without being renewed.
 pub const LEASE: Duration = Duration::from_secs(15);
@@ -78,12 +79,28 @@ impl Leased {
     }
 }
 
-const LEASED: &str = "r.connection_id, r.merchant_id, r.store_id, r.run_id, r.epoch, r.started_at, r.tries, r.night_at <= now() AS is_night,
-    r.catch_up_from, r.orders_since, r.slice_from, r.customers_cycle, r.customers_slices, r.customers_page, r.customers_shown,
-    r.customers_since, r.resources_done,
+/// Columns of [`Leased`]. Changes are looked at from where orders are known to be complete, also where a run before has read them and could not
+/// say whether they were stored. No night runs beside an import that gets on; one that has been tried more often only waits.
+fn leased() -> String {
+    let gets_on = import_gets_on("r");
+    format!(
+        "r.connection_id, r.merchant_id, r.store_id, r.run_id, r.epoch, r.started_at, r.tries,
+    r.night_at <= now() AND NOT {gets_on} AS is_night, r.catch_up_from,
+    least(r.orders_since, (SELECT k.complete_to FROM completeness k WHERE k.connection_id = r.connection_id AND k.resource = 'orders'))
+        AS orders_since,
+    r.slice_from, r.customers_cycle, r.customers_slices, r.customers_page, r.customers_shown, r.customers_since, r.resources_done,
     r.deletions_allowed,
     EXISTS (SELECT FROM salla_connections c WHERE c.connection_id = r.connection_id AND c.wiped_at IS NULL) AS is_connected,
-    (SELECT store_currency FROM salla_connections c WHERE c.connection_id = r.connection_id) AS store_currency";
+    (SELECT store_currency FROM salla_connections c WHERE c.connection_id = r.connection_id) AS store_currency"
+    )
+}
+
+/// Condition: an import of the store of `row` is under way and was not tried in vain again and again.
+fn import_gets_on(row: &str) -> String {
+    format!(
+        "EXISTS (SELECT FROM sync_runs s WHERE s.connection_id = {row}.connection_id AND s.state = 'open' AND s.tries <= {QUIET_TIMES})"
+    )
+}
 
 /// The tables, for one worker.
 pub struct WorkStore {
@@ -148,9 +165,10 @@ impl WorkStore {
         Ok(count.max(0).cast_unsigned())
     }
 
-    /// Takes a store that is due and that nobody holds. A night waits for an import, which compares what it reads; what was missed while our
-    /// endpoint was down does not: an import of other days reads none of it.
+    /// Takes a store that is due and that nobody holds. A night waits for an import that gets on, which compares what it reads; what was missed
+    /// while our endpoint was down does not: an import of other days reads none of it.
     pub async fn lease(&self) -> Result<Option<Leased>, sqlx::Error> {
+        let gets_on = import_gets_on("d");
         sqlx::query_as(&format!(
             "UPDATE reconciliations r SET lease_owner = $1, lease_until = now() + $2, epoch = epoch + 1, tries = tries + 1,
                  run_id = coalesce(run_id, gen_random_uuid()), started_at = coalesce(started_at, now())
@@ -158,10 +176,10 @@ impl WorkStore {
                  SELECT d.connection_id FROM reconciliations d
                  WHERE (night_at <= now() OR catch_up_from IS NOT NULL) AND not_before <= now()
                    AND (lease_until IS NULL OR lease_until < now())
-                   AND (catch_up_from IS NOT NULL
-                       OR NOT EXISTS (SELECT FROM sync_runs s WHERE s.connection_id = d.connection_id AND s.state = 'open'))
+                   AND (catch_up_from IS NOT NULL OR NOT {gets_on})
                  ORDER BY least(night_at, not_before) LIMIT 1 FOR UPDATE SKIP LOCKED)
-             RETURNING {LEASED}"
+             RETURNING {}",
+            leased()
         ))
         .bind(&self.worker)
         .bind(LEASE)
@@ -178,7 +196,7 @@ impl WorkStore {
                  WHERE d.merchant_id = $3 AND c.wiped_at IS NULL AND (lease_until IS NULL OR lease_until < now())
                  ORDER BY c.connected_at DESC LIMIT 1 FOR UPDATE OF d SKIP LOCKED)
              RETURNING {}",
-            LEASED
+            leased()
                 .replace("r.run_id", "gen_random_uuid() AS run_id")
                 .replace("r.started_at", "now() AS started_at")
                 .replace("r.tries", "1 AS tries")
@@ -276,19 +294,22 @@ impl WorkStore {
         Ok(())
     }
 
-    /// Ends a run, well or given up: the next night is scheduled, and an outage that it made up for is forgotten, unless another ended
-    /// after the run began.
+    /// Ends a run, well or given up: the next night is scheduled, and an outage that it made up for is forgotten. One that ended after the run
+    /// began, or so shortly before that lists may have come from Salla's cache, is made up for once more when the cache is over.
     pub async fn end(
         &self,
         leased: &Leased,
         next_night: DateTime<Utc>,
         caught_up: bool,
+        list_cache_window: Duration,
     ) -> Result<(), sqlx::Error> {
         let held = sqlx::query(
             "UPDATE reconciliations SET night_at = CASE WHEN $3 THEN $4 ELSE night_at END,
                  catch_up_from = CASE WHEN $5 AND catch_up_from IS NOT DISTINCT FROM $6
-                     AND NOT EXISTS (SELECT FROM webhook_outages o WHERE o.ended_at > started_at) THEN NULL ELSE catch_up_from END,
-                 run_id = NULL, started_at = NULL, tries = 0, resources_done = '{}', not_before = CASE WHEN $5 THEN '-infinity' ELSE $7 END,
+                     AND NOT EXISTS (SELECT FROM webhook_outages o WHERE o.ended_at > started_at - $8) THEN NULL ELSE catch_up_from END,
+                 run_id = NULL, started_at = NULL, tries = 0, resources_done = '{}',
+                 not_before = CASE WHEN $5 THEN coalesce(
+                     (SELECT max(o.ended_at) + $8 FROM webhook_outages o WHERE o.ended_at > started_at - $8), '-infinity') ELSE $7 END,
                  deletions_allowed = false, lease_owner = NULL, lease_until = NULL
              WHERE connection_id = $1 AND epoch = $2",
         )
@@ -299,6 +320,7 @@ impl WorkStore {
         .bind(caught_up)
         .bind(leased.catch_up_from)
         .bind(Utc::now() + chrono::Duration::minutes(30))
+        .bind(list_cache_window)
         .execute(&self.pool)
         .await?;
         // Another that has taken the store over goes on with the run.

@@ -95,15 +95,24 @@ impl Statements {
         Ok(transaction.commit().await?)
     }
 
-    /// States why a resource is not complete any further than it was; nothing where nothing was complete yet.
-    pub async fn stand_still(&self, owner: Owner, resource: &str, cause: &str) -> Result<(), StatementError> {
+    /// States why a resource is not complete any further than it was; nothing where nothing was complete yet, or where another cause than those
+    /// it `takes_back` was stated.
+    pub async fn stand_still(
+        &self,
+        owner: Owner,
+        resource: &str,
+        cause: &str,
+        takes_back: Option<&[&str]>,
+    ) -> Result<(), StatementError> {
         let mut transaction = self.pool.begin().await?;
         let stands = sqlx::query(
-            "UPDATE completeness SET cause = $3 WHERE connection_id = $1 AND resource = $2 AND cause IS DISTINCT FROM $3",
+            "UPDATE completeness SET cause = $3 WHERE connection_id = $1 AND resource = $2 AND cause IS DISTINCT FROM $3
+               AND ($4::text[] IS NULL OR cause IS NULL OR cause = ANY($4))",
         )
         .bind(owner.connection_id.0)
         .bind(resource)
-        .bind(cause);
+        .bind(cause)
+        .bind(takes_back);
         if !begin(&mut transaction, owner).await? {
             return Ok(());
         }
@@ -118,7 +127,10 @@ impl Statements {
     async fn publish(&self, connection: &mut PgConnection, owner: Owner) -> Result<(), StatementError> {
         let resources = all(&mut *connection, owner.connection_id).await?;
         let followed = followed(&mut *connection, owner).await?;
-        let stated_at = Millis::now();
+        // Of one clock for all processes: the read model keeps what was stated last.
+        let now: DateTime<Utc> =
+            sqlx::query_scalar("SELECT clock_timestamp()").fetch_one(&mut *connection).await?;
+        let stated_at = Millis::from(now);
         let statement = Completeness {
             merchant_id: owner.merchant_id,
             connection_id: owner.connection_id,

@@ -101,9 +101,13 @@ async fn apply_event(
     match event {
         SyncJobEventRecord::Requested(e) => open_run(connection, sequence, e).await,
         // Ids that it has read are deleted by the housekeeping, in batches: they may be millions.
-        SyncJobEventRecord::Completed(e) => set_state(connection, sequence, e.run_id, "ended").await.map(drop),
+        SyncJobEventRecord::Completed(e) => {
+            set_state(connection, sequence, e.run_id, "ended").await.map(drop)
+        }
         SyncJobEventRecord::Failed(e) => set_state(connection, sequence, e.run_id, "ended").await.map(drop),
-        SyncJobEventRecord::Cancelled(e) => set_state(connection, sequence, e.run_id, "ended").await.map(drop),
+        SyncJobEventRecord::Cancelled(e) => {
+            set_state(connection, sequence, e.run_id, "ended").await.map(drop)
+        }
         SyncJobEventRecord::Resumed(e) => resume(connection, sequence, e.run_id).await,
         SyncJobEventRecord::TakenOver(_)
         | SyncJobEventRecord::SliceImported(_)

@@ -11,7 +11,7 @@ const BLOCKED_FOR_MINUTES: u32 = 15;
 const QUEUED_FOR_MINUTES: u32 = 1;
 
 /// A run that stops for a reason of ours says so from the next time on.
-const QUIET_TIMES: i32 = 8;
+pub(crate) const QUIET_TIMES: i32 = 8;
 /// Some days, with the longest pause between them.
 const MAX_TIMES: i32 = 150;
 

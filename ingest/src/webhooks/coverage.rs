@@ -86,6 +86,8 @@ struct Candidate {
     /// All subscriptions are there, as somebody saw within a day.
     is_subscribed: bool,
     subscribed_since: Option<DateTime<Utc>>,
+    /// When somebody saw that last: what came later may have gone nowhere.
+    subscribed_until: Option<DateTime<Utc>>,
     /// Webhooks were missed after `complete_to`, up to then.
     missed_until: Option<DateTime<Utc>>,
     /// Nobody can take webhooks at this moment.
@@ -189,7 +191,7 @@ impl Coverage {
     ) -> Result<Vec<Candidate>, CoverageError> {
         Ok(sqlx::query_as(
             "SELECT c.connection_id, c.merchant_id, c.store_id, r.resource, k.complete_from, k.complete_to, k.cause,
-                 s.state = 'complete' AND s.checked_at > now() - interval '26 hours' AS is_subscribed, s.complete_since AS subscribed_since,
+                 s.state = 'complete' AND s.checked_at > now() - interval '26 hours' AS is_subscribed, s.complete_since AS subscribed_since, s.checked_at AS subscribed_until,
                  (SELECT max(ended_at) FROM webhook_outages o WHERE o.ended_at > k.complete_to) AS missed_until,
                  coalesce((SELECT up_at < now() - $3 FROM webhook_uptime), true) AS is_down
              FROM (SELECT l.* FROM salla_connections l WHERE l.wiped_at IS NULL AND l.connection_id > $4 AND l.connection_id <= $5) c
@@ -228,13 +230,16 @@ impl Coverage {
             let of_it = unread.iter().find(|it| it.store_id == one.store_id && it.resource == resource);
             match one.step(of_it.copied(), settled) {
                 Step::Moves(_) if !stored => {
-                    self.statements.stand_still(owner, resource, NOT_STORED_YET).await?;
+                    self.statements.stand_still(owner, resource, NOT_STORED_YET, Some(&OURS)).await?;
                 }
                 Step::Moves(read) => {
                     let (_, all) = moved.entry(one.connection_id).or_insert((owner, vec![]));
-                    all.push(Complete { resource, read, to: settled, takes_back: Some(&OURS) });
+                    let to = one.subscribed_until.map_or(settled, |seen| settled.min(seen));
+                    all.push(Complete { resource, read, to, takes_back: Some(&OURS) });
                 }
-                Step::Stands(cause) => self.statements.stand_still(owner, resource, cause).await?,
+                Step::Stands(cause) => {
+                    self.statements.stand_still(owner, resource, cause, Some(&OURS)).await?;
+                }
                 Step::Nothing => {}
             }
         }
@@ -283,6 +288,7 @@ mod tests {
             cause: None,
             is_subscribed: true,
             subscribed_since: Some(at(50)),
+            subscribed_until: Some(at(190)),
             missed_until: None,
             is_down: false,
         }

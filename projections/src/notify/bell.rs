@@ -280,6 +280,14 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
     }
 }
 
+/// A store that was complete so long before its file was made, ms, was complete but for what is on its way.
+const ON_ITS_WAY_MS: i64 = 2 * 60 * 60 * 1_000;
+
+/// Whether all of the store was there when its file was made; not where completeness has stood still since.
+fn is_current(complete_to: Option<Millis>, made_at: Millis) -> bool {
+    complete_to.is_some_and(|to| made_at.0 - to.0 <= ON_ITS_WAY_MS)
+}
+
 struct OfExports;
 
 impl Fold<EventRecord<ExportEventRecord>> for OfExports {
@@ -309,7 +317,7 @@ impl Fold<EventRecord<ExportEventRecord>> for OfExports {
                 job: Some(e.job_id),
                 figures: NotificationFigures {
                     rows: e.rows,
-                    is_complete: Some(e.complete_to.is_some()),
+                    is_complete: Some(is_current(e.complete_to, e.completed_at)),
                     without_details: e.orders_without_details.filter(|count| *count > 0),
                     expires_at: Some(e.expires_at.to_utc()),
                     ..exported(connection, record.aggregate_id).await?
@@ -551,4 +559,17 @@ pub async fn mark_read(
     .await?;
     transaction.commit().await?;
     Ok(notification.is_none() || known > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_said_to_be_whole_only_where_completeness_has_not_stood_still() {
+        let made_at = Millis(10 * 60 * 60 * 1_000);
+        assert!(is_current(Some(Millis(made_at.0 - 30 * 60 * 1_000)), made_at));
+        assert!(!is_current(Some(Millis(made_at.0 - 3 * 60 * 60 * 1_000)), made_at), "it stands still");
+        assert!(!is_current(None, made_at), "nobody knows");
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use chrono::{DateTime, Utc};
 use qafila_proving::merchant::{Merchant, expect, make_store};
 use qafila_proving::shared_world::SharedWorld;
@@ -75,10 +75,23 @@ fn completeness_moves_with_webhooks_covers_carts_and_tells_why_it_stands_still()
         let millis = |at: Option<DateTime<Utc>>| at.map(|at| at.timestamp_millis());
         ensure!(millis(from) == millis(subscribed), "{from:?}, {subscribed:?}");
 
-        set(&pool, "UPDATE webhook_subscriptions SET state = 'failing'").await?;
+        // Nobody looks at the subscriptions meanwhile.
+        set(
+            &pool,
+            "UPDATE webhook_subscriptions SET state = 'failing', due_at = now() + interval '1 hour'",
+        )
+        .await?;
         let stood = stands(&pool, store, "orders", "webhooks_failing").await?;
         stands(&pool, store, "carts", "webhooks_failing").await?;
         set(&pool, "UPDATE webhook_subscriptions SET state = 'complete'").await?;
+        // What came after the last look may have gone nowhere.
+        let looked_at: Option<DateTime<Utc>> =
+            sqlx::query_scalar("SELECT checked_at FROM webhook_subscriptions").fetch_one(&pool).await?;
+        let looked_at = looked_at.context("a look")?;
+        let cause_of = || async { Ok(said(&pool, store, "orders").await?.map(|it| (it.complete_to, it.cause))) };
+        let stated = until(cause_of, |it| it.as_ref().is_some_and(|(_, cause)| cause.is_none())).await?;
+        ensure!(stated.is_some_and(|(to, _)| to <= looked_at), "complete beyond the look of {looked_at}");
+        set(&pool, "UPDATE webhook_subscriptions SET due_at = now()").await?;
         moves(&pool, store, "orders", stood).await?;
 
         // An outage whose changes nobody has read yet.

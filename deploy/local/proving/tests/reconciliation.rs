@@ -177,6 +177,18 @@ fn while_our_endpoint_was_down_nothing_is_missed_and_nobody_has_to_ask() {
         };
         until(status, |slug| slug.as_deref() == Some("restored")).await?;
         agrees(world, &merchant, store).await?;
+        // Lists may have come from Salla's cache: it is done once more, when that is over.
+        let waits = || async {
+            let query = "SELECT run_id IS NULL AND catch_up_from IS NOT NULL AND not_before > now() FROM reconciliations WHERE merchant_id = $1::uuid";
+            Ok(sqlx::query_scalar::<_, bool>(query).bind(&merchant.id).fetch_one(&owner).await?)
+        };
+        until(waits, |waits| *waits).await?;
+        for statement in [
+            "UPDATE webhook_outages SET ended_at = ended_at - interval '20 minutes'",
+            "UPDATE reconciliations SET not_before = now()",
+        ] {
+            sqlx::query(statement).execute(&owner).await?;
+        }
         let caught_up = || async {
             let query = "SELECT catch_up_from IS NULL FROM reconciliations WHERE merchant_id = $1::uuid";
             Ok(sqlx::query_scalar::<_, bool>(query).bind(&merchant.id).fetch_one(&owner).await?)
@@ -205,5 +217,31 @@ fn a_store_that_was_disconnected_has_one_recorded_failure_with_its_cause() {
         ensure!(recorded.len() == 1 && recorded[0]["cause"] == "not_connected", "{recorded:#?}");
         until(|| async { due(&pool, &merchant).await }, Option::is_none).await?;
         Ok(())
+    });
+}
+
+#[test]
+fn what_an_interrupted_night_read_is_stated_as_complete_by_the_next_one() {
+    SHARED.run(async {
+        let world = SHARED.world().await?;
+        let plan = Plan { seed: 806, orders: 20, customers: 5, products: 5, ..Plan::default() };
+        let (merchant, _) = imported(world, &plan, MONTHS).await?;
+        let pool = world.pool("QAFILA_DATABASE_OWNER_URL").await?;
+        // As after a run that read all changes of two days and could not say whether they were stored.
+        for statement in [
+            "UPDATE completeness SET complete_to = now() - interval '2 days', cause = 'not_stored_yet'
+             WHERE resource = 'orders' AND connection_id IN (SELECT connection_id FROM salla_connections WHERE merchant_id = $1::uuid)",
+            "UPDATE reconciliations SET orders_since = now() WHERE merchant_id = $1::uuid",
+        ] {
+            let changed = sqlx::query(statement).bind(&merchant.id).execute(&pool).await?;
+            ensure!(changed.rows_affected() == 1, "{statement}");
+        }
+        night(world, &merchant).await?;
+        let stated = || async {
+            let query = "SELECT k.complete_to > now() - interval '1 day' AND k.cause IS NULL FROM completeness k
+                JOIN salla_connections c USING (connection_id) WHERE c.merchant_id = $1::uuid AND k.resource = 'orders'";
+            Ok(sqlx::query_scalar::<_, Option<bool>>(query).bind(&merchant.id).fetch_one(&pool).await?)
+        };
+        until(stated, |stated| *stated == Some(true)).await.map(drop)
     });
 }
