@@ -13,6 +13,8 @@ use crate::sync::stored::Range;
 const BEFORE_A_SCAN_SECONDS: f64 = 1.0;
 /// How far Salla's clock may be from the database's.
 const BEHIND_A_SCAN_SECONDS: f64 = 5.0;
+/// How often an order may become a draft before the first time is forgotten.
+const TIMES_KEPT: i32 = 16;
 
 /// The table `order_drafts`.
 #[derive(Clone)]
@@ -60,19 +62,14 @@ impl Drafts {
 
     /// Keeps what observations tell; of an order that never was a draft nothing.
     pub async fn note(&self, unsealed: impl IntoIterator<Item = &Unsealed>) -> Result<(), sqlx::Error> {
-        let mut told: Vec<Told> = unsealed.into_iter().filter_map(Told::of).collect();
-        if told.is_empty() {
-            return Ok(());
+        for told in in_turn(unsealed.into_iter().filter_map(Told::of).collect()) {
+            self.note_each(&told).await?;
         }
-        told.sort_by_key(|one| (one.merchant, one.store_id, one.order_id, one.said_at_ms));
-        let latest = |a: &mut Told, b: &mut Told| {
-            let is_same = (a.merchant, a.store_id, a.order_id) == (b.merchant, b.store_id, b.order_id);
-            if is_same {
-                *b = *a;
-            }
-            is_same
-        };
-        told.dedup_by(latest);
+        Ok(())
+    }
+
+    /// Of each order one.
+    async fn note_each(&self, told: &[Told]) -> Result<(), sqlx::Error> {
         sqlx::query(
             "WITH told AS (
                  SELECT t.merchant_id, t.store_id, t.order_id, to_timestamp(t.created / 1000.0) AS created_at,
@@ -84,10 +81,11 @@ impl Drafts {
                  WHERE NOT t.is_draft AND d.merchant_id = t.merchant_id AND d.store_id = t.store_id AND d.order_id = t.order_id
                      AND d.said_at < t.said_at
              )
-             INSERT INTO order_drafts AS d (merchant_id, store_id, order_id, created_at, said_at, by_webhook, is_draft)
-             SELECT merchant_id, store_id, order_id, created_at, said_at, by_webhook, is_draft FROM told WHERE is_draft
+             INSERT INTO order_drafts AS d (merchant_id, store_id, order_id, created_at, said_at, by_webhook, is_draft, drafted_at)
+             SELECT merchant_id, store_id, order_id, created_at, said_at, by_webhook, is_draft, ARRAY[said_at] FROM told WHERE is_draft
              ON CONFLICT (merchant_id, store_id, order_id) DO UPDATE
-                 SET is_draft = true, said_at = EXCLUDED.said_at, created_at = coalesce(EXCLUDED.created_at, d.created_at), by_webhook = EXCLUDED.by_webhook
+                 SET is_draft = true, said_at = EXCLUDED.said_at, created_at = coalesce(EXCLUDED.created_at, d.created_at), by_webhook = EXCLUDED.by_webhook,
+                     drafted_at = d.drafted_at[greatest(1, cardinality(d.drafted_at) - $8 + 2):] || EXCLUDED.drafted_at
                  WHERE NOT d.is_draft AND d.said_at < EXCLUDED.said_at",
         )
         .bind(told.iter().map(|one| one.merchant.0).collect::<Vec<_>>())
@@ -97,6 +95,7 @@ impl Drafts {
         .bind(told.iter().map(|one| one.said_at_ms).collect::<Vec<_>>())
         .bind(told.iter().map(|one| one.by_webhook).collect::<Vec<_>>())
         .bind(told.iter().map(|one| one.is_draft).collect::<Vec<_>>())
+        .bind(TIMES_KEPT)
         .execute(&self.pool)
         .await
         .map(drop)
@@ -119,8 +118,8 @@ impl Drafts {
         .await
     }
 
-    /// Whether an order of a closed slice became a draft during its accepted scan, as far as that is known. `created` are the days of the
-    /// slice.
+    /// Whether an order of a closed slice became a draft during its accepted scan, as far as that is known, and whether or not it still is
+    /// one. `created` are the days of the slice.
     pub async fn left_scan(
         &self,
         run: RunId,
@@ -132,8 +131,11 @@ impl Drafts {
             "SELECT EXISTS (
                  SELECT FROM order_drafts d
                  JOIN sync_slices s ON s.run_id = $1 AND s.resource = $2 AND s.slice = $3
-                 WHERE d.merchant_id = $4 AND d.store_id = $5 AND d.is_draft AND d.said_at >= s.scan_began_at - make_interval(secs => $6)
-                     AND (NOT d.by_webhook OR d.said_at <= s.finished_at + make_interval(secs => $7))
+                 WHERE d.merchant_id = $4 AND d.store_id = $5
+                     -- Details do not tell when it became one.
+                     AND (d.is_draft AND NOT d.by_webhook AND d.said_at >= s.scan_began_at - make_interval(secs => $6)
+                         OR EXISTS (SELECT FROM unnest(d.drafted_at) AS at WHERE at >= s.scan_began_at - make_interval(secs => $6)
+                             AND at <= s.finished_at + make_interval(secs => $7)))
                      AND (d.created_at IS NULL OR $8 IS NULL OR d.created_at >= $8 AND d.created_at < $9))",
         )
         .bind(run.0)
@@ -147,5 +149,42 @@ impl Drafts {
         .bind(to)
         .fetch_one(&self.pool)
         .await
+    }
+}
+
+/// What was told of each order in the order of time: the first of each, then the second of each, and so on.
+fn in_turn(mut told: Vec<Told>) -> Vec<Vec<Told>> {
+    let order = |one: &Told| (one.merchant, one.store_id, one.order_id);
+    told.sort_by_key(|one| (order(one), one.said_at_ms));
+    let (mut turns, mut before, mut turn) = (Vec::<Vec<Told>>::new(), None, 0);
+    for one in told {
+        turn = if before == Some(order(&one)) { turn + 1 } else { 0 };
+        before = Some(order(&one));
+        match turns.get_mut(turn) {
+            Some(of_turn) => of_turn.push(one),
+            None => turns.push(vec![one]),
+        }
+    }
+    turns
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_order_that_became_a_draft_and_was_published_in_one_batch_is_told_as_both() {
+        let told = |order_id, said_at_ms, is_draft| Told {
+            merchant: MerchantId::default(),
+            store_id: 1,
+            order_id,
+            created_at_ms: None,
+            said_at_ms,
+            by_webhook: true,
+            is_draft,
+        };
+        let (became, published, other) = (told(7, 1, true), told(7, 2, false), told(8, 3, true));
+        assert_eq!(in_turn(vec![published, other, became]), [vec![became, other], vec![published]]);
+        assert!(in_turn(vec![]).is_empty());
     }
 }

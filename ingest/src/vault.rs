@@ -130,7 +130,8 @@ impl Vault {
     }
 
     /// Replaces the tokens of the merchant's live connection to this store, which a new authorisation brings; none where there
-    /// is no such connection.
+    /// is no such connection. Whether the merchant was told that access was lost is left as it is: the keeper tells that it is back where
+    /// nobody else does.
     pub async fn reauthorise(
         &self,
         connection: &mut PgConnection,
@@ -152,7 +153,8 @@ impl Vault {
         sqlx::query(
             "UPDATE salla_connections SET store_name = $2, store_domain = $3, store_plan = $4, scopes = $5, key_id = $6,
                  access_token = $7, refresh_token = $8, refresh_hash = $9, refresh_state = $10, expires_at = $11,
-                 generation = generation + 1, told_at = NULL, warned_at = NULL, authorised_at = now(), tokens_at = now(), store_currency = coalesce($12, store_currency),
+                 generation = generation + 1, told_at = coalesce(told_at, warned_at), warned_at = NULL, authorised_at = now(), tokens_at = now(),
+                 store_currency = coalesce($12, store_currency),
                  currency_due_at = CASE WHEN $12 IS NULL THEN now() ELSE currency_due_at END, currency_tries = 0
              WHERE connection_id = $1",
         )

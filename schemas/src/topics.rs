@@ -172,7 +172,13 @@ pub async fn faults(kafka: &KafkaConfig, replication: i32) -> Result<Vec<String>
                 faults.push(format!("{} has {} copies, not {replication}", plan.name, found.copies));
             }
         }
-        let Ok(told) = answer else { continue };
+        let told = match answer {
+            Ok(told) => told,
+            Err(error) => {
+                faults.push(format!("{}: its settings cannot be read: {error}", plan.name));
+                continue;
+            }
+        };
         for (key, wanted) in &plan.settings {
             let value = told.get(key).and_then(|entry| entry.value.clone());
             if value.as_ref() != Some(wanted) {

@@ -10,8 +10,12 @@ use qafila_projections::olap::load::FactRow;
 use qafila_projections::olap::orders::OrderRow;
 use qafila_projections::olap::products::ProductRow;
 use qafila_projections::oltp::merge;
-use qafila_schemas::catalogue::{OBSERVATIONS, TOPICS, Topic, WEBHOOKS_RAW, dead_letter_topic};
+use qafila_schemas::catalogue::{
+    COMPLETENESS, EXPORT_EVENTS, MERCHANT_EVENTS, OBSERVATIONS, RECONCILIATION_RUNS, SYNC_JOB_EVENTS,
+    SYNC_PROGRESS, TOPICS, Topic, WEBHOOKS_RAW, dead_letter_topic,
+};
 use qafila_schemas::dead_letter::LetterId;
+use qafila_schemas::millis::Millis;
 use qafila_schemas::topics;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::KafkaError;
@@ -22,6 +26,22 @@ use super::{DEADLINE, Finding, postgres};
 use crate::config::Config;
 
 const FAR_BEHIND: i64 = 100_000;
+/// A record that a consumer has not read for so long is held up by something, however few they are.
+const LATE_MS: i64 = 5 * 60 * 1_000;
+/// Consumers that keep their offsets in Postgres: one that has never run has no row there.
+const STORED: [(&str, Topic); 11] = [
+    ("merchants", MERCHANT_EVENTS),
+    ("sync_jobs", SYNC_JOB_EVENTS),
+    ("sync_progress", SYNC_PROGRESS),
+    ("sync feed", SYNC_JOB_EVENTS),
+    ("exports", EXPORT_EVENTS),
+    ("export_work", EXPORT_EVENTS),
+    ("store_completeness", COMPLETENESS),
+    ("reconciliation_runs", RECONCILIATION_RUNS),
+    ("notifications_merchants", MERCHANT_EVENTS),
+    ("notifications_sync_jobs", SYNC_JOB_EVENTS),
+    ("notifications_exports", EXPORT_EVENTS),
+];
 /// Of so many offsets, at most, records are told from the markers of transactions.
 const MAX_READ: i64 = 10_000;
 const POLL: Duration = Duration::from_millis(100);
@@ -83,6 +103,11 @@ async fn lags(config: &Config) -> Vec<Finding> {
         Err(error) => return vec![Finding::broken("consumers", error, "Run `qafila migrate`.")],
     };
     let mut findings = Vec::new();
+    let is_known = |consumer: &str| stored.iter().any(|(name, ..)| name == consumer);
+    let never_ran: Vec<_> = STORED.into_iter().filter(|(consumer, _)| !is_known(consumer)).collect();
+    for (consumer, topic) in never_ran {
+        findings.push(lag(config, consumer, topic.name, &BTreeMap::new()).await);
+    }
     for (consumer, topic, offsets) in stored {
         findings.push(lag(config, &consumer, &topic, &offsets).await);
     }
@@ -117,26 +142,41 @@ async fn lag(config: &Config, consumer: &str, topic: &str, offsets: &BTreeMap<i3
         .filter(|(_, from, next)| next > from)
         .collect();
     let mut behind: i64 = gaps.iter().map(|(_, from, next)| next - from).sum();
-    if behind > 0 && behind <= MAX_READ {
-        // Transactions end with a marker, which has an offset and is no record.
-        behind = match records_within(config, config.kafka.topic(topic), gaps).await {
-            Ok(records) => records.unwrap_or(behind),
+    let mut late_ms = 0;
+    if behind > 0 {
+        let unread = match unread(config, config.kafka.topic(topic), gaps).await {
+            Ok(unread) => unread,
             Err(error) => return Finding::broken(what, error, "Check QAFILA_KAFKA_BROKERS."),
         };
+        behind = unread.records.unwrap_or(behind);
+        late_ms = unread.oldest_ms.map_or(0, |at| Millis::now().0 - at);
+    }
+    let advice = "Is its role running? Start more processes of it, or look for what holds it up in its log.";
+    if late_ms > LATE_MS && behind > 0 {
+        let minutes = late_ms / 60_000;
+        return Finding::attention(
+            what,
+            format!("{behind} records, the oldest is {minutes} min old"),
+            advice,
+        );
     }
     if behind > FAR_BEHIND {
-        let advice = "Start more processes of its role, or look for what holds it up in its log.";
         return Finding::attention(what, format!("{behind} records"), advice);
     }
     Finding::fine(what, format!("{behind} records"))
 }
 
-/// How many records there are of offsets of partitions, each from one to before another; none where that cannot be told in time.
-async fn records_within(
-    config: &Config,
-    topic: String,
-    gaps: Vec<(i32, i64, i64)>,
-) -> Result<Option<i64>, String> {
+/// Records that a consumer has not read.
+#[derive(Default)]
+struct Unread {
+    /// How many; none where they are too many to be told from the markers of transactions, or that took too long.
+    records: Option<i64>,
+    /// When the oldest of those that were looked at was written, ms since the epoch.
+    oldest_ms: Option<i64>,
+}
+
+/// Records of offsets of partitions, each from one to before another. Transactions end with a marker, which has an offset and is no record.
+async fn unread(config: &Config, topic: String, gaps: Vec<(i32, i64, i64)>) -> Result<Unread, String> {
     let mut client = config.kafka.client();
     let asked = tokio::task::spawn_blocking(move || {
         let consumer: BaseConsumer =
@@ -148,13 +188,18 @@ async fn records_within(
         consumer.assign(&wanted)?;
         let mut open: BTreeMap<i32, i64> =
             gaps.iter().map(|(partition, _, next)| (*partition, *next)).collect();
-        let (mut records, deadline) = (0, Instant::now() + DEADLINE);
+        let are_many = gaps.iter().map(|(_, from, next)| next - from).sum::<i64>() > MAX_READ;
+        let (mut records, mut oldest_ms, deadline) = (0, None::<i64>, Instant::now() + DEADLINE);
         while !open.is_empty() && Instant::now() < deadline {
             match consumer.poll(POLL) {
                 Some(Ok(message)) => {
                     let end = open.get(&message.partition()).copied().unwrap_or_default();
-                    records += i64::from(message.offset() < end);
-                    if message.offset() + 1 >= end {
+                    let is_unread = message.offset() < end;
+                    records += i64::from(is_unread);
+                    if let Some(at) = message.timestamp().to_millis().filter(|_| is_unread) {
+                        oldest_ms = Some(oldest_ms.map_or(at, |oldest| oldest.min(at)));
+                    }
+                    if are_many || message.offset() + 1 >= end {
                         open.remove(&message.partition());
                     }
                 }
@@ -163,7 +208,8 @@ async fn records_within(
                 None => {}
             }
         }
-        Ok::<_, KafkaError>(open.is_empty().then_some(records))
+        let records = (open.is_empty() && !are_many).then_some(records);
+        Ok::<_, KafkaError>(Unread { records, oldest_ms })
     });
     asked.await.map_err(|e| e.to_string())?.map_err(|e| e.to_string())
 }

@@ -62,8 +62,8 @@ async fn exports(connection: &mut PgConnection) -> Result<Finding, sqlx::Error> 
     let row = sqlx::query(&format!(
         "SELECT count(*), count(*) FILTER (WHERE not_before < now() - interval '{LATE}'
              -- Others of a merchant wait for the ones that are made.
-             AND NOT EXISTS (SELECT FROM export_work w WHERE w.lease_until > now()))
-         FROM export_work WHERE state = 'open'"
+             AND NOT EXISTS (SELECT FROM export_work w WHERE w.lease_until > now() AND w.merchant_id = e.merchant_id))
+         FROM export_work e WHERE state = 'open'"
     ))
     .fetch_one(connection)
     .await?;

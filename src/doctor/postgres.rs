@@ -91,8 +91,12 @@ async fn migrations(owner: &mut PgConnection) -> Result<Finding, sqlx::Error> {
 
 /// An open transaction that has written holds back the relay for the whole server (ARCHITECTURE §4).
 async fn transactions(owner: &mut PgConnection) -> Result<Finding, sqlx::Error> {
-    let oldest: Option<f64> = sqlx::query_scalar(
-        "SELECT extract(epoch FROM max(now() - xact_start))::float8 FROM pg_stat_activity WHERE backend_xid IS NOT NULL",
+    // Of sessions of others, an owner that may not read all statistics is told nothing but that they are there.
+    let (oldest, may_see): (Option<f64>, bool) = sqlx::query_as(
+        "SELECT extract(epoch FROM greatest(
+                 (SELECT max(now() - xact_start) FROM pg_stat_activity WHERE backend_xid IS NOT NULL),
+                 (SELECT max(now() - prepared) FROM pg_prepared_xacts)))::float8,
+             pg_has_role('pg_read_all_stats', 'USAGE')",
     )
     .fetch_one(owner)
     .await?;
@@ -101,6 +105,11 @@ async fn transactions(owner: &mut PgConnection) -> Result<Finding, sqlx::Error> 
             "oldest transaction",
             format!("open for {seconds:.0} s"),
             "It holds back the relay. Find it in pg_stat_activity and end it.",
+        ),
+        _ if !may_see => Finding::attention(
+            "oldest transaction",
+            "those of other roles cannot be seen",
+            "Let a superuser run `GRANT pg_read_all_stats TO` the role of QAFILA_DATABASE_OWNER_URL.",
         ),
         _ => Finding::fine("oldest transaction", "none holds back the relay"),
     })

@@ -23,6 +23,8 @@ const BEHIND: Duration = Duration::from_millis(5);
 /// Also the ping that keeps the session of the lock alive.
 const IDLE: Duration = Duration::from_secs(1);
 const BATCH: i64 = 500;
+/// Longer than the store may take for a statement and the session may be idle.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(75);
 
 /// Why the relay stopped for now; it tries again.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +35,9 @@ pub enum RelayError {
     /// Kafka or a schema.
     #[error(transparent)]
     Publish(#[from] PublishError),
+    /// A database that vanished without a word is connected to anew.
+    #[error("the event store did not answer within {ANSWERS_WITHIN:?}")]
+    Silent,
 }
 
 /// Runs until `shutdown`: active while it holds the lock, else standing by.
@@ -95,14 +100,14 @@ async fn active(
     tracing::info!(event = "relay active");
     metrics::gauge!("qafila_relay_active").set(1.0);
     while !shutdown.is_cancelled() {
-        let events = outbox.next(BATCH).await?;
+        let events = answered(outbox.next(BATCH)).await?;
         if !events.is_empty() {
             publish(&publisher, &mut outbox, &events).await?;
-            outbox.advance(&events).await?;
+            answered(outbox.advance(&events)).await?;
             metrics::counter!("qafila_relay_events_total").increment(events.len() as u64);
             continue;
         }
-        let pause = if outbox.is_behind().await? { BEHIND } else { IDLE };
+        let pause = if answered(outbox.is_behind()).await? { BEHIND } else { IDLE };
         tokio::select! {
             () = tokio::time::sleep(pause) => {}
             Some(_) = wake_ups.recv() => {}
@@ -124,7 +129,15 @@ async fn publish(
     loop {
         match tokio::time::timeout(IDLE, &mut publishing).await {
             Ok(published) => return Ok(published?),
-            Err(_) => outbox.ping().await?,
+            Err(_) => answered(outbox.ping()).await?,
         }
+    }
+}
+
+/// What the event store answers in time. Its own limit of a statement ends with the server, or with the network.
+async fn answered<T>(call: impl Future<Output = Result<T, OutboxError>>) -> Result<T, RelayError> {
+    match tokio::time::timeout(ANSWERS_WITHIN, call).await {
+        Ok(answer) => Ok(answer?),
+        Err(_) => Err(RelayError::Silent),
     }
 }

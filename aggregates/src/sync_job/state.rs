@@ -200,13 +200,8 @@ impl SyncJob {
         until: Option<Millis>,
         clock: Clock,
     ) -> Decision {
-        let is_paused = |run: &Run| run.status == SyncStatus::Paused;
-        let run = match self.not_later_than(lease)? {
-            // A worker that tries a paused run has appended no event of its lease.
-            run if is_paused(run) => run,
-            _ => self.held(lease)?,
-        };
-        if is_paused(run) && run.cause.as_ref() == Some(&cause) {
+        let run = self.held_or_paused(lease)?;
+        if run.status == SyncStatus::Paused && run.cause.as_ref() == Some(&cause) {
             return Ok(None);
         }
         Ok(Some(SyncJobEvent::SyncPaused(s::SyncPaused {
@@ -221,8 +216,9 @@ impl SyncJob {
         })))
     }
 
+    /// What was read again while the run waits is no end of the wait.
     fn report(&self, lease: Lease, report: SliceReport, clock: Clock) -> Decision {
-        let run = self.held(lease)?;
+        let run = self.held_or_paused(lease)?;
         // A slice that was read again says something else than before.
         let known = run.slices.get(&report.resource).and_then(|slices| slices.get(&report.slice));
         if known == Some(&(report.imported, report.skipped)) {
@@ -232,7 +228,7 @@ impl SyncJob {
             merchant_id: run.merchant_id,
             job_id: run.job_id,
             run_id: run.run_id,
-            epoch: run.epoch,
+            epoch: lease.epoch,
             resource: report.resource,
             slice: report.slice,
             total: report.total,
@@ -302,6 +298,15 @@ impl SyncJob {
             return Err(SyncJobError::StaleEpoch { given: lease.epoch, current: run.epoch });
         }
         Ok(run)
+    }
+
+    /// The present run, if it is held under this very lease, or paused and held under no later one: a worker that tries a paused run has
+    /// appended no event of its lease.
+    fn held_or_paused(&self, lease: Lease) -> Result<&Run, SyncJobError> {
+        match self.not_later_than(lease)? {
+            run if run.status == SyncStatus::Paused => Ok(run),
+            _ => self.held(lease),
+        }
     }
 
     /// The present run, if it is open and held under this very lease.
@@ -374,9 +379,8 @@ impl Aggregate for SyncJob {
                 run.status = SyncStatus::Paused;
                 run.cause = Some(e.cause);
             }
-            SyncJobEvent::SyncResumed(_) => {
-                run.status = if run.epoch == 0 { SyncStatus::Requested } else { SyncStatus::Running };
-            }
+            // Nobody has it until it is taken over.
+            SyncJobEvent::SyncResumed(_) => run.status = SyncStatus::Requested,
             SyncJobEvent::SyncCompleted(_) => {
                 run.status = SyncStatus::Completed;
                 self.covered = Some(match self.covered {

@@ -200,3 +200,25 @@ fn a_paused_run_tells_another_reason_and_that_it_goes_on() {
         Ok([SyncJobEvent::SyncPaused(_)])
     ));
 }
+
+#[test]
+fn a_slice_that_is_read_again_while_a_run_waits_is_told_and_ends_no_wait() {
+    let waits = vec![start(1, 12, "2026-11-21"), take_over(1, 1), pause(1, "source_disagrees")];
+    let tried = [waits, vec![try_again(2), slice(2, "2026-01")]].concat();
+    let events = history(tried.clone());
+    assert!(matches!(events.last(), Some(SyncJobEvent::SliceImported(e)) if e.epoch == 2), "{events:?}");
+    assert_eq!(then(tried.clone(), pause(2, "source_disagrees")), Ok(vec![]), "it waits for the same reason");
+    let went_on = then(tried, take_over(1, 2)).expect("taken over");
+    assert!(matches!(went_on.as_slice(), [SyncJobEvent::SyncTakenOver(_)]), "{went_on:?}");
+}
+
+#[test]
+fn a_run_that_is_resumed_is_nobodys_until_it_is_taken_over() {
+    let failed = vec![start(1, 12, "2026-11-21"), take_over(1, 1), fail(1)];
+    let resumed = [failed, vec![SyncJobCommand::Restart { requested_by: None }]].concat();
+    let job = history(resumed).into_iter().fold(SyncJob::default(), |mut job, event| {
+        cqrs_es::Aggregate::apply(&mut job, event);
+        job
+    });
+    assert_eq!(job.status(), SyncStatus::Requested);
+}

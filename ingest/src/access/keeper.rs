@@ -183,7 +183,8 @@ impl AccessTokens {
             }
             tracing::warn!(event = "access ends soon", merchantId = %merchant, connectionId = %id);
             sqlx::query(
-                "UPDATE salla_connections SET warned_at = now() WHERE connection_id = $1 AND generation = $2",
+                "UPDATE salla_connections SET warned_at = CASE WHEN generation = $2 THEN now() END,
+                     told_at = CASE WHEN generation = $2 THEN told_at ELSE now() END WHERE connection_id = $1",
             )
             .bind(id)
             .bind(generation)
@@ -211,7 +212,8 @@ impl AccessTokens {
             }
             tracing::warn!(event = "re-authorisation needed", merchantId = %merchant, connectionId = %id, cause = why);
             sqlx::query(
-                "UPDATE salla_connections SET told_at = now(), told_generation = $2 WHERE connection_id = $1 AND generation = $2",
+                // Where other tokens came meanwhile, that is taken back as soon as they are seen.
+                "UPDATE salla_connections SET told_at = now(), told_generation = $2 WHERE connection_id = $1",
             )
             .bind(id)
             .bind(generation)

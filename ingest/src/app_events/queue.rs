@@ -10,6 +10,8 @@ use sqlx::{FromRow, PgPool};
 
 /// Whoever decides an event does so for less than this; then another may.
 pub(super) const CLAIMED_FOR: Duration = Duration::from_secs(60);
+/// Of the pause after which one that does not open is tried again: to some hours.
+const MAX_DOUBLINGS: i32 = 8;
 const KEPT_FOR: &str = "400 days";
 
 /// Why an event is not on the queue, or cannot be taken from it.
@@ -127,6 +129,7 @@ impl AppEventQueue {
                 Ok(plain) => String::from_utf8_lossy(&plain).into_owned(),
                 Err(error) => {
                     tracing::error!(event = "app event does not open", eventId = row.event_id, error = %error);
+                    self.unopened(&row.event, row.event_id, row.tries, &error.to_string()).await?;
                     continue;
                 }
             };
@@ -136,6 +139,12 @@ impl AppEventQueue {
         }
         open.sort_by_key(|event| event.event_id);
         Ok(open)
+    }
+
+    /// An event whose data does not open, because the operator's key is gone: it is tried again ever later, in case the key comes back.
+    async fn unopened(&self, event: &str, event_id: i64, tries: i32, error: &str) -> Result<(), QueueError> {
+        let pause = CLAIMED_FOR * 2_u32.pow(tries.clamp(0, MAX_DOUBLINGS).cast_unsigned());
+        self.again(event_id, pause, &format!("{event} does not open: {error}")).await
     }
 
     /// An event is decided: its data is wiped.

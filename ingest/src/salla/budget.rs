@@ -5,7 +5,7 @@
 //! lent while nobody needs it.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use reqwest::StatusCode;
@@ -13,6 +13,8 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use sqlx::postgres::types::PgInterval;
 use sqlx::{PgPool, Row};
 use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard};
+
+use super::customers_hold::CustomersHold;
 
 /// Part of a store's minute that is kept for urgent calls while there are any.
 const URGENT_SHARE: f64 = 0.2;
@@ -44,7 +46,7 @@ pub struct Budgets {
     shared: Arc<Shared>,
     stores: Mutex<HashMap<i64, Arc<StoreBudget>>>,
     customers: AsyncMutex<Block>,
-    customers_not_before: Mutex<Option<Instant>>,
+    customers_hold: Mutex<CustomersHold>,
     customers_per_window: i32,
 }
 
@@ -80,7 +82,7 @@ impl Budgets {
             shared: Arc::new(Shared { pool, minute }),
             stores: Mutex::default(),
             customers: AsyncMutex::new(Block::none()),
-            customers_not_before: Mutex::default(),
+            customers_hold: Mutex::default(),
             customers_per_window: i32::try_from(customers_per_window).unwrap_or(i32::MAX),
         }
     }
@@ -94,7 +96,7 @@ impl Budgets {
 
     /// Whether Salla has asked us to wait: with the calls of a store, or with those of `/customers`.
     pub fn is_held(&self, store_id: i64) -> bool {
-        let customers = *self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let customers = self.hold().until(store_id);
         [customers, self.store(store_id).seen().not_before]
             .into_iter()
             .flatten()
@@ -106,10 +108,13 @@ impl Budgets {
         self.store(store_id).customers_turn.try_lock().is_err()
     }
 
-    /// Salla has refused a call of `/customers`: nobody here makes one for so long, or for as long as was asked for before.
-    pub fn hold_customers(&self, pause: Duration) {
-        let mut until = self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner);
-        *until = (*until).max(Some(Instant::now() + pause));
+    /// Salla has refused a call of `/customers` of `store`, and asks for a pause.
+    pub fn hold_customers(&self, store: &StoreBudget, pause: Duration) {
+        self.hold().refused(store.store_id, Instant::now(), pause);
+    }
+
+    fn hold(&self) -> MutexGuard<'_, CustomersHold> {
+        self.customers_hold.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits until one call of `/customers` may be made for `store`. Stores take turns, however many calls each of them wants; an urgent call
@@ -126,7 +131,7 @@ impl Budgets {
                 self.take_customer_call(&mut block, CUSTOMER_BLOCK, urgency).await;
             }
         }
-        let held = *self.customers_not_before.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = self.hold().until(store.store_id);
         if let Some(until) = held {
             tokio::time::sleep_until(until.into()).await;
         }

@@ -415,7 +415,7 @@ impl SallaClient {
         let held =
             self.budget.learn(status, answer.headers(), self.api.clock.now().0, is_customers(call.path));
         if let Some(pause) = held {
-            self.api.budgets.hold_customers(pause);
+            self.api.budgets.hold_customers(&self.budget, pause);
         }
         metrics::counter!("qafila_salla_calls_total", "status" => status.as_str().to_owned()).increment(1);
         let body = read_bounded(answer).await?;

@@ -4,6 +4,7 @@ pub mod breaker;
 pub mod budget;
 pub mod client;
 pub mod clock;
+pub mod customers_hold;
 pub mod oauth;
 pub mod repeats;
 pub mod shapes;

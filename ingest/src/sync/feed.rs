@@ -162,6 +162,7 @@ async fn resume(connection: &mut PgConnection, sequence: i64, run: RunId) -> Res
         "UPDATE sync_runs SET tries = 0, waits_for = NULL WHERE run_id = $1",
         "UPDATE sync_slices SET scan = scan + 1, scan_began_at = NULL, next_page = 1, first_total = NULL, seen = 0, imported = 0,
              skipped = 0, finished_at = NULL, reported_at = NULL WHERE run_id = $1 AND finished_at IS NOT NULL AND skipped > 0",
+        // What could not be read, and what was written and perhaps set aside since.
         "DELETE FROM sync_seen WHERE run_id = $1 AND slice = 'hydration'",
         "UPDATE sync_hydrations SET done = done - skipped, skipped = 0, round = 1, cursor_created = NULL, cursor_id = NULL,
              finished_at = NULL WHERE run_id = $1",

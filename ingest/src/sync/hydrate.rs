@@ -62,6 +62,8 @@ struct Written {
     cursor: ThinOrder,
     /// Orders that it holds.
     done: i64,
+    /// Which they are.
+    ids: Vec<i64>,
     /// Those that did not map.
     skipped: Vec<i64>,
 }
@@ -120,6 +122,10 @@ impl HydrationStore {
                  INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id, skipped)
                  SELECT $1, 'orders', $7, 1, id, true FROM unnest($8::bigint[]) AS id WHERE EXISTS (SELECT FROM moved)
                  ON CONFLICT DO NOTHING
+             ), told AS (
+                 INSERT INTO sync_seen (run_id, resource, slice, scan, salla_id)
+                 SELECT $1, $9, $7, 1, id FROM unnest($10::bigint[]) AS id WHERE EXISTS (SELECT FROM moved)
+                 ON CONFLICT DO NOTHING
              )
              SELECT count(*) FROM moved",
         )
@@ -131,6 +137,8 @@ impl HydrationStore {
         .bind(written.skipped.len() as i64)
         .bind(HYDRATION)
         .bind(&written.skipped)
+        .bind(DETAILS)
+        .bind(&written.ids)
         .fetch_one(&self.pool)
         .await?;
         Ok(moved == 1)
@@ -150,6 +158,19 @@ impl HydrationStore {
         .map(drop)
     }
 
+    /// Orders that this run has read and written, in whichever try.
+    pub async fn written(&self, run: RunId) -> Result<HashSet<i64>, sqlx::Error> {
+        let ids: Vec<i64> = sqlx::query_scalar(
+            "SELECT salla_id FROM sync_seen WHERE run_id = $1 AND resource = $2 AND slice = $3",
+        )
+        .bind(run.0)
+        .bind(DETAILS)
+        .bind(HYDRATION)
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids.into_iter().collect())
+    }
+
     /// Orders that could not be read in this run.
     async fn skipped(&self, run: RunId) -> Result<Vec<i64>, sqlx::Error> {
         sqlx::query_scalar(
@@ -162,8 +183,9 @@ impl HydrationStore {
     }
 }
 
-/// Name of what pass 2 remembers among the ids that were seen.
+/// Name of what pass 2 remembers among the ids that were seen: of orders those that do not map, of details those that were written.
 const HYDRATION: &str = "hydration";
+const DETAILS: &str = "details";
 
 /// Reads details and items for one run.
 #[derive(Clone)]
@@ -176,7 +198,7 @@ pub struct Hydrator {
     pub entities: EntityReader,
     /// Where orders go.
     pub intake: Intake,
-    /// Orders that were written; the read models may not have them yet.
+    /// Orders that the run has written, in this try or before; the read models may not have them yet, and they are not read again for that.
     pub written: Arc<Mutex<HashSet<i64>>>,
 }
 
@@ -231,7 +253,10 @@ impl Hydrator {
         let (read, to_write) = mpsc::channel(WAITING);
         let reading = async move {
             self.thin(cursor)
-                .try_filter(|order| std::future::ready(!skipped.contains(&order.order_id)))
+                .try_filter(|order| {
+                    let is_on_its_way = !order.was_read && self.written().contains(&order.order_id);
+                    std::future::ready(!is_on_its_way && !skipped.contains(&order.order_id))
+                })
                 .map_ok(|order| async move { Ok((order, self.entities.read(ORDERS, order.order_id).await?)) })
                 .try_buffered(ORDERS_AT_ONCE)
                 // The other half has stopped, with a reason of its own.
@@ -275,9 +300,9 @@ impl Hydrator {
 
     async fn write(&self, chunk: Vec<(ThinOrder, EntityRead)>) -> Result<Written, Stop> {
         let Some((cursor, _)) = chunk.last() else { return Err(Stop::Ours("an empty chunk".into())) };
-        let mut written = Written { cursor: *cursor, done: chunk.len() as i64, skipped: Vec::new() };
+        let ids = chunk.iter().map(|(order, _)| order.order_id).collect();
+        let mut written = Written { cursor: *cursor, done: chunk.len() as i64, ids, skipped: Vec::new() };
         let mut taken = Taken::default();
-        let ids: Vec<i64> = chunk.iter().map(|(order, _)| order.order_id).collect();
         for (order, read) in chunk {
             if read.is_skipped() {
                 written.skipped.push(order.order_id);
@@ -285,7 +310,7 @@ impl Hydrator {
             self.intake.take(&mut taken, ORDERS, order.order_id, read)?;
         }
         written.skipped.extend(self.intake.write(ORDERS, taken, &HashSet::new()).await?);
-        self.written().extend(ids);
+        self.written().extend(&written.ids);
         Ok(written)
     }
 

@@ -1,6 +1,7 @@
 //! One run from its lease to its end: both passes, what must agree before it is complete, and what becomes of it where it stops.
 
-use std::sync::{Arc, OnceLock};
+use std::pin::pin;
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use qafila_aggregates::commands::CommandError;
@@ -146,7 +147,7 @@ impl Importer {
             tracing::warn!(event = "failed to publish progress", runId = %lease.run_id, error = "no answer in time");
         }
         match waits_for {
-            WaitsFor::Access(generation) => self.tools.work.wait_for_access(lease, generation).await,
+            WaitsFor::Access(generation) => self.tools.work.wait_for_access(&self.run, generation).await,
             WaitsFor::Turn(_) => {
                 self.tools.work.release_to_queue(&self.run, pause.unwrap_or(TRY_AGAIN)).await
             }
@@ -253,8 +254,9 @@ impl Importer {
             went: Arc::default(),
             left: Arc::default(),
         };
-        let hydrator =
-            Hydrator { tools: Arc::clone(&self.tools), run, entities, intake, written: Arc::default() };
+        let written = self.tools.hydrations.written(run.lease.run_id).await.map_err(Stop::ours)?;
+        let written = Arc::new(Mutex::new(written));
+        let hydrator = Hydrator { tools: Arc::clone(&self.tools), run, entities, intake, written };
         let expected = self.ask_expected(&client).await?;
         let expected = self.expected.get_or_init(|| expected);
         let orders = expected.get("orders").copied().unwrap_or_default();
@@ -281,7 +283,21 @@ impl Importer {
             hydrator.run().await?;
             self.leave_place_to_others(customers).await
         };
-        tokio::try_join!(orders, scanner.read(customers))?;
+        let (mut orders, mut of_customers) = (pin!(orders), pin!(scanner.read(customers)));
+        tokio::select! {
+            outcome = &mut orders => {
+                outcome?;
+                of_customers.await?;
+            }
+            // Where Salla refuses customers alone, orders are read all the same.
+            outcome = &mut of_customers => {
+                if matches!(outcome, Err(Stop::Lost)) {
+                    return outcome;
+                }
+                orders.await?;
+                outcome?;
+            }
+        }
         let mut last = None;
         for round in 1..=ROUNDS {
             let doubt = scanner.compare_whole(round == ROUNDS).await?;
@@ -455,7 +471,8 @@ impl Tools {
         self.send(run, command).await
     }
 
-    async fn send(&self, run: &LeasedRun, command: SyncJobCommand) -> Result<i64, Stop> {
+    /// Sends a command that does not say that the run goes on.
+    pub(super) async fn send(&self, run: &LeasedRun, command: SyncJobCommand) -> Result<i64, Stop> {
         match self.jobs.execute(&run.job_id.to_string(), command).await {
             Ok(committed) => Ok(committed.position.sequence),
             Err(CommandError::Refused(

@@ -136,6 +136,10 @@ impl Meter {
     /// Calls a minute over the last minutes; before there is enough to see, what Salla allows.
     fn rate(&mut self, now: Instant, done: i64, allowed: Option<u32>) -> f64 {
         let window = (self.minute * MINUTES).max(SHORTEST_WINDOW);
+        if self.samples.back().is_some_and(|(_, before)| *before > done) {
+            // What was read is read again: the calls before do not tell how fast that goes.
+            self.samples.clear();
+        }
         self.samples.push_back((now, done));
         while self.samples.len() > 2 && self.samples.get(1).is_some_and(|(at, _)| now - *at >= window) {
             self.samples.pop_front();

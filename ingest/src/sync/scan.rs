@@ -142,8 +142,13 @@ impl Scanner {
             imported: slice.imported,
             skipped: slice.skipped,
         };
-        let lease = self.run.lease;
-        self.tools.command(&self.run, SyncJobCommand::ReportSlice { lease, report }).await.map(drop)
+        let report = SyncJobCommand::ReportSlice { lease: self.run.lease, report };
+        // What is read again and again is not said to go on.
+        if slice.scan > planned_scans(slice) {
+            self.tools.send(&self.run, report).await.map(drop)
+        } else {
+            self.tools.command(&self.run, report).await.map(drop)
+        }
     }
 
     /// Reads the pages of a scan that are missing; true where the slice was split instead.

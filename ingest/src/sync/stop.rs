@@ -129,6 +129,9 @@ fn of_salla(error: &SallaError, times: i32) -> Fate {
             None => of_ours(times),
         },
         SallaError::ScopeMissing(_) => Fate::Failed { cause: "scope_missing" },
+        SallaError::Refused { status: FORBIDDEN, .. } | SallaError::Throttled if times > MAX_TIMES => {
+            Fate::Failed { cause: "salla_refused" }
+        }
         SallaError::Refused { status: FORBIDDEN, .. } | SallaError::Throttled => {
             Fate::Paused { cause: "salla_blocks_us", waits_for: WaitsFor::Minutes(BLOCKED_FOR_MINUTES) }
         }
@@ -150,6 +153,7 @@ mod tests {
                 Stop::Salla(SallaError::Access(AccessError::Unavailable("down".into()))),
                 Stop::Silent { seconds: 900, is_held: false },
                 Stop::Disagrees("twice".into()),
+                Stop::Salla(SallaError::Throttled),
             ]
         };
         for stop in reasons() {

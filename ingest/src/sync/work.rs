@@ -40,6 +40,8 @@ pub struct LeasedRun {
     pub done: bool,
     /// Times it was taken up since it last got further, or was resumed.
     pub tries: i32,
+    /// Sequence of its job's event that opened it; a later one says when it is tried again.
+    opened_by: i64,
     /// Whether it has got further under this lease.
     got_further: Arc<AtomicBool>,
     /// Whether its job knows of this lease.
@@ -140,7 +142,7 @@ impl WorkStore {
                          AND c.wiped_at IS NULL AND c.generation <= waits_for))
                  ORDER BY not_before LIMIT 1 FOR UPDATE SKIP LOCKED)
              RETURNING run_id, epoch, job_id, merchant_id, connection_id, store_id, from_day, until_day, done_at IS NOT NULL, tries,
-                 (SELECT store_currency FROM salla_connections c WHERE c.connection_id = sync_runs.connection_id)",
+                 (SELECT store_currency FROM salla_connections c WHERE c.connection_id = sync_runs.connection_id), sequence",
         )
         .bind(&self.worker)
         .bind(LEASE)
@@ -177,42 +179,48 @@ impl WorkStore {
 
     /// Lets go of a run, to be taken again after `pause`.
     pub async fn release(&self, run: &LeasedRun, pause: Duration) -> Result<(), sqlx::Error> {
-        self.release_after(run.lease, pause, run.vain_tries()).await
+        self.release_after(run, pause, run.vain_tries()).await
     }
 
     /// Lets go of a run that waits for its turn: its next try counts as a second one, however often it has waited, so that its job hears
     /// of it only once it goes on.
     pub async fn release_to_queue(&self, run: &LeasedRun, pause: Duration) -> Result<(), sqlx::Error> {
-        self.release_after(run.lease, pause, 1).await
+        self.release_after(run, pause, 1).await
     }
 
-    async fn release_after(&self, lease: Lease, pause: Duration, tries: i32) -> Result<(), sqlx::Error> {
+    /// Where its merchant has resumed it meanwhile, it is tried again at once, as if for the first time.
+    async fn release_after(&self, run: &LeasedRun, pause: Duration, tries: i32) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now() + $3, tries = $4
+            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL,
+                 not_before = CASE WHEN sequence > $5 THEN not_before ELSE now() + $3 END,
+                 tries = CASE WHEN sequence > $5 THEN 0 ELSE $4 END
              WHERE run_id = $1 AND epoch = $2",
         )
-        .bind(lease.run_id.0)
-        .bind(lease.epoch)
+        .bind(run.lease.run_id.0)
+        .bind(run.lease.epoch)
         // Postgres knows microseconds.
         .bind(Duration::from_micros(u64::try_from(pause.as_micros()).unwrap_or(u64::MAX)))
         .bind(tries)
+        .bind(run.opened_by)
         .execute(&self.pool)
-        .await?;
-        Ok(())
+        .await
+        .map(drop)
     }
 
-    /// Lets go of a run until the connection has other tokens than those of `generation`.
-    pub async fn wait_for_access(&self, lease: Lease, generation: i64) -> Result<(), sqlx::Error> {
+    /// Lets go of a run until the connection has other tokens than those of `generation`, unless its merchant has resumed it meanwhile.
+    pub async fn wait_for_access(&self, run: &LeasedRun, generation: i64) -> Result<(), sqlx::Error> {
         sqlx::query(
-            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now(), waits_for = $3, tries = 0
+            "UPDATE sync_runs SET lease_owner = NULL, lease_until = NULL, not_before = now(), tries = 0,
+                 waits_for = CASE WHEN sequence > $4 THEN waits_for ELSE $3 END
              WHERE run_id = $1 AND epoch = $2",
         )
-        .bind(lease.run_id.0)
-        .bind(lease.epoch)
+        .bind(run.lease.run_id.0)
+        .bind(run.lease.epoch)
         .bind(generation)
+        .bind(run.opened_by)
         .execute(&self.pool)
-        .await?;
-        Ok(())
+        .await
+        .map(drop)
     }
 
     /// Everything is read and agrees: whoever takes the run up again has only its last event to append.
@@ -257,6 +265,7 @@ fn leased(row: &PgRow) -> Result<LeasedRun, sqlx::Error> {
         until_day: row.try_get(7)?,
         done: row.try_get(8)?,
         tries: row.try_get(9)?,
+        opened_by: row.try_get(11)?,
         got_further: Arc::default(),
         is_announced: Arc::default(),
         heard_at: Arc::new(Mutex::new(Instant::now())),

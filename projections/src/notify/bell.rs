@@ -13,7 +13,7 @@ use qafila_schemas::records::merchant::ReauthorisationNeeded;
 use qafila_schemas::records::sync::SyncCompleted;
 use serde::{Deserialize, Serialize};
 use sqlx::types::Json;
-use sqlx::{PgConnection, PgPool, Row};
+use sqlx::{Connection, PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -27,6 +27,10 @@ use crate::retention::NOTES_KEPT_DAYS;
 const OF_MERCHANTS: &str = "notifications_merchants";
 const OF_SYNC_JOBS: &str = "notifications_sync_jobs";
 const OF_EXPORTS: &str = "notifications_exports";
+/// What counting the rows of a store may take.
+const COUNTED_WITHIN: &str = "5s";
+/// SQLSTATE of a statement that was ended by its limit.
+const QUERY_CANCELED: &str = "57014";
 /// Names of notifications' ids.
 const NAMESPACE: Uuid = Uuid::from_u128(0x8d2c_6f10_44c1_4f0e_9a75_0d5b_36a1_c0de);
 
@@ -249,6 +253,15 @@ impl Fold<EventRecord<SyncJobEventRecord>> for OfSyncJobs {
             Some(SyncJobEventRecord::Resumed(e)) if e.requested_by.is_some() => {
                 return Ok(asked_by(connection, e.run_id.0, e.requested_by, None).await?);
             }
+            Some(SyncJobEventRecord::Completed(e))
+                if is_told(
+                    &mut *connection,
+                    notification_id("sync-job", record.aggregate_id, record.sequence),
+                )
+                .await? =>
+            {
+                return Ok(forget(connection, e.run_id.0).await?);
+            }
             Some(SyncJobEventRecord::Completed(e)) => Told {
                 merchant: e.merchant_id,
                 user: who_asked(connection, e.run_id.0).await?,
@@ -361,17 +374,10 @@ async fn imported(
         skipped: event.skipped + event.hydration_skipped.unwrap_or(0),
         ..NotificationFigures::default()
     };
-    if let Some(store_id) = store.flatten() {
-        let of_table = |table| {
-            format!("(SELECT count(*) FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE})")
-        };
-        let [orders, customers, products] = ["orders", "customers", "products"].map(of_table);
-        (figures.orders, figures.customers, figures.products) =
-            sqlx::query_as(&format!("SELECT {orders}, {customers}, {products}"))
-                .bind(event.merchant_id.0)
-                .bind(store_id)
-                .fetch_one(&mut *connection)
-                .await?;
+    if let Some(store_id) = store.flatten()
+        && let Some(counts) = counts_of_store(&mut *connection, event.merchant_id, store_id).await?
+    {
+        (figures.orders, figures.customers, figures.products) = counts;
         figures.is_of_store = true;
     }
     let before: Option<Json<NotificationFigures>> = sqlx::query_scalar(
@@ -387,6 +393,36 @@ async fn imported(
     figures.is_unchanged =
         figures.is_of_store && before.is_some_and(|before| counts(&before.0) == counts(&figures));
     Ok(figures)
+}
+
+/// How many orders, customers and products a store has; none where counting takes too long: this transaction holds back the relay, and those
+/// behind it wait for their notes.
+async fn counts_of_store(
+    connection: &mut PgConnection,
+    merchant: MerchantId,
+    store_id: i64,
+) -> Result<Option<(i64, i64, i64)>, sqlx::Error> {
+    let of_table = |table| {
+        format!("(SELECT count(*) FROM {table} WHERE merchant_id = $1 AND store_id = $2 AND {IS_THERE})")
+    };
+    let [orders, customers, products] = ["orders", "customers", "products"].map(of_table);
+    let mut counting = connection.begin().await?;
+    sqlx::query(&format!("SET LOCAL statement_timeout = '{COUNTED_WITHIN}'")).execute(&mut *counting).await?;
+    let counts = sqlx::query_as(&format!("SELECT {orders}, {customers}, {products}"))
+        .bind(merchant.0)
+        .bind(store_id)
+        .fetch_one(&mut *counting)
+        .await;
+    // The limit ends with it.
+    counting.rollback().await?;
+    match counts {
+        Ok(counts) => Ok(Some(counts)),
+        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some(QUERY_CANCELED) => {
+            tracing::warn!(event = "counting a store takes too long", merchantId = %merchant, storeId = store_id);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// What was asked for.
@@ -444,6 +480,18 @@ pub(super) async fn who_asked(connection: &mut PgConnection, run: Uuid) -> Resul
     Ok(user.flatten())
 }
 
+/// The id of what is told of an event.
+fn notification_id(aggregate: &str, id: Uuid, sequence: i64) -> Uuid {
+    Uuid::new_v5(&NAMESPACE, format!("{aggregate}:{id}:{sequence}").as_bytes())
+}
+
+async fn is_told(connection: &mut PgConnection, notification: Uuid) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM notifications WHERE notification_id = $1)")
+        .bind(notification)
+        .fetch_one(connection)
+        .await
+}
+
 pub(super) async fn tell(
     connection: &mut PgConnection,
     aggregate: &str,
@@ -455,7 +503,7 @@ pub(super) async fn tell(
     if told.at.to_utc() < Utc::now() - chrono::Duration::days(NOTES_KEPT_DAYS) {
         return Ok(());
     }
-    let notification = Uuid::new_v5(&NAMESPACE, format!("{aggregate}:{id}:{sequence}").as_bytes());
+    let notification = notification_id(aggregate, id, sequence);
     let fresh = sqlx::query(
         "INSERT INTO notifications (notification_id, merchant_id, user_id, kind, cause, job_id, figures, created_at)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",

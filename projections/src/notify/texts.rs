@@ -170,7 +170,7 @@ mod tests {
         unchanged.figures.is_of_store = true;
         assert!(note(&unchanged, Language::English).body.starts_with("Your store has"));
         unchanged.figures.is_unchanged = true;
-        assert!(note(&unchanged, Language::English).body.starts_with("Nothing new"));
+        assert!(note(&unchanged, Language::English).body.starts_with("Your store has as many"));
         again.figures.skipped = 4;
         assert!(note(&again, Language::English).body.starts_with("4 rows"), "nothing is said to be absent");
         let failed = |cause| note(&notification(kind::SYNC_FAILED, Some(cause)), Language::English).body;
@@ -194,6 +194,6 @@ mod tests {
         );
         let mut unmailed = notification(kind::EXPORT_READY, None);
         unmailed.mail = Some("failed".into());
-        assert!(note(&unmailed, Language::English).body.ends_with("could not be sent."));
+        assert!(note(&unmailed, Language::English).body.ends_with("may not have reached you."));
     }
 }

@@ -19,7 +19,7 @@ const POLLS_A_WAIT: u32 = 40;
 const MIN_POLL_INTERVAL: Duration = Duration::from_millis(500);
 /// Of these the merchant is told at once, because only they can mend it.
 const TOLD_AT_ONCE: [&str; 2] = ["access_refused", "refresh_answer_lost"];
-/// Why a run waits that no worker has taken yet.
+/// Why a run waits that no worker has taken yet, or whose worker is gone.
 const NOT_TAKEN: &str = "internal_trouble";
 
 /// A run that waits.
@@ -100,6 +100,16 @@ pub(super) async fn run(pool: PgPool, minute: Duration, shutdown: CancellationTo
 
 async fn tell(pool: &PgPool, after: Duration) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
+    // A run whose worker is gone says nothing any more, not even that it waits.
+    sqlx::query(
+        "INSERT INTO notify_waiting (run_id, merchant_id, job_id, cause, since)
+         SELECT run_id, merchant_id, job_id, $2, greatest(started_at, reported_at) FROM sync_jobs
+         WHERE status = 'running' AND greatest(started_at, reported_at) < now() - $1 ON CONFLICT DO NOTHING",
+    )
+    .bind(after)
+    .bind(NOT_TAKEN)
+    .execute(&mut *transaction)
+    .await?;
     let due: Vec<(Uuid, Uuid, Uuid, String, DateTime<Utc>)> = sqlx::query_as(
         // One whose job says something at this moment is looked at again.
         // A run that is over waits for nothing: its events may have come twice.

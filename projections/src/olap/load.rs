@@ -26,6 +26,8 @@ use crate::oltp::ProjectionError;
 const SEND_DEADLINE: Duration = Duration::from_secs(10);
 /// For the answer to a whole batch.
 const ANSWER_DEADLINE: Duration = Duration::from_secs(60);
+/// Tries of a batch that ClickHouse does not take in time, before it is read again in parts.
+const TRIES_OF_A_BATCH: i32 = 3;
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
@@ -110,22 +112,39 @@ pub async fn run<R: FactRow>(role: OlapRole, shutdown: CancellationToken) -> Res
         pace = pace.after(rows.len());
         reader.assignment().set_batch_age(pace.age());
         let bad = std::mem::take(&mut batch.bad);
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut failures) = (FIRST_PAUSE, 0);
         while reader.assignment().is_current(&batch) && !shutdown.is_cancelled() {
             let outcome = match insert(&role.clickhouse, &rows, &token).await {
-                Ok(()) => dead_letters.write(bad.clone()).await.map_err(|e| e.to_string()),
-                Err(error) => Err(error.to_string()),
+                Ok(()) => dead_letters.write(bad.clone()).await.map_err(|e| (e.to_string(), false)),
+                Err(error) => Err((error.to_string(), is_too_much(&error))),
             };
-            let Err(error) = outcome else {
+            let Err((error, is_too_much)) = outcome else {
                 reader.assignment().commit(&batch);
+                reader.assignment().finished_batch();
                 metrics::counter!("qafila_olap_rows_total", "table" => R::TABLE).increment(rows.len() as u64);
                 break;
             };
             metrics::counter!("qafila_projection_failures_total", "projection" => R::GROUP).increment(1);
             tracing::warn!(event = "insert failed", table = R::TABLE, rows = rows.len(), error);
+            failures += i32::from(is_too_much);
+            if failures >= TRIES_OF_A_BATCH {
+                // It is read again in parts; rows that ClickHouse has after all are replaced by themselves.
+                reader.assignment().halve_batches();
+                reader.assignment().rewind();
+                break;
+            }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
+    }
+}
+
+/// Whether ClickHouse may take less of it: it did not answer in time, or had no memory for so much.
+fn is_too_much(error: &clickhouse::error::Error) -> bool {
+    match error {
+        clickhouse::error::Error::TimedOut => true,
+        clickhouse::error::Error::BadResponse(reason) => reason.contains("MEMORY_LIMIT_EXCEEDED"),
+        _ => false,
     }
 }
 

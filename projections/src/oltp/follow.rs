@@ -12,7 +12,7 @@ use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::{ProjectionError, offsets, park};
+use super::{A_BATCH_TAKES, ProjectionError, offsets, park};
 
 const PAUSE: Duration = Duration::from_millis(300);
 
@@ -80,11 +80,17 @@ pub(super) async fn follow<T: Send + Sync + 'static>(
             batch = reader.next() => batch?,
             () = shutdown.cancelled() => return Ok(()),
         };
-        if let Err(error) = follower.apply(&mut batch).await {
+        let applied = tokio::time::timeout(A_BATCH_TAKES, follower.apply(&mut batch)).await;
+        let outcome = applied.unwrap_or(Err(ProjectionError::TooSlow));
+        if let Err(error) = &outcome {
             metrics::counter!("qafila_projection_failures_total", "projection" => projection).increment(1);
             tracing::warn!(event = "projection interrupted", projection, error = %error);
+            // What is too much for a slow database at once may be done in parts.
+            reader.assignment().halve_batches();
             reader.assignment().rewind();
             tokio::time::sleep(PAUSE).await;
+        } else {
+            reader.assignment().finished_batch();
         }
     }
 }

@@ -31,6 +31,9 @@ use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// A batch that takes longer hangs on something: it is begun anew. Longer than a statement may take.
+pub(crate) const A_BATCH_TAKES: Duration = Duration::from_secs(90);
+
 /// Why a projection stopped; it tries again unless it could not even start.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectionError {
@@ -61,6 +64,9 @@ pub enum ProjectionError {
     /// The thread that publishes facts has panicked.
     #[error("the thread that publishes facts has ended")]
     PublisherEnded,
+    /// The database vanished without a word, or is too slow for so much: it is tried again with less.
+    #[error("a batch did not end within {A_BATCH_TAKES:?}")]
+    TooSlow,
     /// The stored offsets are beyond the batch: it is read again from there.
     #[error("the stored offsets have moved past this batch")]
     Overtaken,

@@ -39,11 +39,9 @@ pub(super) async fn apply(
                 .bind(&e.advice)
         }
         SyncJobEventRecord::Resumed(e) => sqlx::query(
-            "UPDATE sync_job_runs SET status = CASE WHEN $2 = 0 THEN 'requested' ELSE 'running' END, cause = NULL, advice = NULL,
-                 ended_at = NULL WHERE run_id = $1",
+            "UPDATE sync_job_runs SET status = 'requested', cause = NULL, advice = NULL, ended_at = NULL WHERE run_id = $1",
         )
-        .bind(e.run_id.0)
-        .bind(e.epoch),
+        .bind(e.run_id.0),
         SyncJobEventRecord::Completed(e) => sqlx::query(
             "UPDATE sync_job_runs SET status = 'completed', ended_at = $2, orders = $3, customers = $4, products = $5, skipped = $6,
                  cause = NULL, advice = NULL WHERE run_id = $1",

@@ -66,12 +66,10 @@ impl EventFold<SyncJobEventRecord> for SyncJobs {
             .bind(&e.cause)
             .bind(&e.advice)
             .bind(e.until.map(qafila_schemas::millis::Millis::to_utc)),
-            SyncJobEventRecord::Resumed(e) => sqlx::query(
-                "UPDATE sync_jobs SET status = CASE WHEN $2 = 0 THEN 'requested' ELSE 'running' END, cause = NULL,
-                     advice = NULL, paused_until = NULL WHERE job_id = $1",
+            SyncJobEventRecord::Resumed(_) => sqlx::query(
+                "UPDATE sync_jobs SET status = 'requested', cause = NULL, advice = NULL, paused_until = NULL WHERE job_id = $1",
             )
-            .bind(id)
-            .bind(e.epoch),
+            .bind(id),
             SyncJobEventRecord::Completed(e) => return complete(connection, id, e).await,
             SyncJobEventRecord::Failed(e) => {
                 sqlx::query("UPDATE sync_jobs SET status = 'failed', cause = $2, advice = $3, eta_seconds = NULL WHERE job_id = $1")

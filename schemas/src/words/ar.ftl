@@ -274,7 +274,7 @@ note-sync-completed-products =
     }
 note-sync-completed-imported = ما استُورد: { $parts }.
 note-sync-completed-body = في متجرك: { $parts }.
-note-sync-completed-unchanged = لا جديد. في متجرك كما كان: { $parts }.
+note-sync-completed-unchanged = لم تتغيّر الأعداد في متجرك: { $parts }.
 note-sync-completed-nothing = ليس في سلة بعدُ طلبات أو عملاء أو منتجات لهذه الأشهر.
 note-sync-completed-skipped =
     { COUNT($skipped) ->
@@ -316,7 +316,7 @@ note-export-without-details =
     }
 note-export-failed-title = تعذّر إعداد الملف
 note-export-failed-body = لم نتمكن من إعداد ملف «{ $report }». { $advice }
-note-mail-failed = تعذّر إرسال رسالة البريد عن ذلك.
+note-mail-failed = قد لا تكون رسالة البريد عن ذلك قد وصلتك.
 note-password-reset-title = تعيين كلمة مرور جديدة
 note-password-reset-body = طلب أحدهم تعيين كلمة مرور جديدة لحسابك في قافلة.
 note-password-changed-title = تغيّرت كلمة مرورك

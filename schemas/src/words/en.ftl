@@ -238,7 +238,7 @@ note-sync-completed-products =
     }
 note-sync-completed-imported = Imported: { $parts }.
 note-sync-completed-body = Your store has { $parts }.
-note-sync-completed-unchanged = Nothing new: your store has { $parts }, as before.
+note-sync-completed-unchanged = Your store has as many as before: { $parts }.
 note-sync-completed-nothing = Salla has no orders, customers or products for these months yet.
 note-sync-completed-skipped =
     { COUNT($skipped) ->
@@ -268,7 +268,7 @@ note-export-without-details =
     }
 note-export-failed-title = Your file could not be made
 note-export-failed-body = The file of { $report } could not be made. { $advice }
-note-mail-failed = The mail about it could not be sent.
+note-mail-failed = The mail about it may not have reached you.
 note-password-reset-title = Set a new password
 note-password-reset-body = Somebody asked for a new password of your Qafila account.
 note-password-changed-title = Your password was changed

@@ -175,7 +175,7 @@ fn a_note_of_an_import_tells_what_the_store_has_and_a_second_one_that_nothing_is
                 "{notes:#?}"
             );
         }
-        ensure!(notes[0]["body"].as_str().is_some_and(|body| body.starts_with("لا جديد")), "{notes:#?}");
+        ensure!(notes[0]["body"].as_str().is_some_and(|body| body.starts_with("لم تتغيّر")), "{notes:#?}");
         ensure!(notes[1]["body"].as_str().is_some_and(|body| body.starts_with("في متجرك")), "{notes:#?}");
         Ok(())
     });

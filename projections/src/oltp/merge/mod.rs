@@ -42,7 +42,7 @@ use sqlx::{PgConnection, PgPool};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{OltpRole, ProjectionError};
+use super::{A_BATCH_TAKES, OltpRole, ProjectionError};
 use cart::Cart;
 use customer::Customer;
 use order::Order;
@@ -85,11 +85,15 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
             () = shutdown.cancelled() => break Ok(()),
         };
         let items = std::mem::take(&mut batch.items);
-        let merging = if std::mem::take(&mut careful) {
-            merger.merge_one_by_one(items, &mut batch.bad).await
-        } else {
-            merger.merge(items.into_iter().map(|item| item.value)).await
-        };
+        let is_careful = std::mem::take(&mut careful);
+        let merging = tokio::time::timeout(A_BATCH_TAKES, async {
+            if is_careful {
+                merger.merge_one_by_one(items, &mut batch.bad).await
+            } else {
+                merger.merge(items.into_iter().map(|item| item.value)).await
+            }
+        });
+        let merging = merging.await.unwrap_or(Err(ProjectionError::TooSlow));
         let outcome = match merging {
             Ok(rows) => {
                 wake.after_commit_of(rows.stale_stores());
@@ -108,6 +112,10 @@ pub async fn run(role: OltpRole, shutdown: CancellationToken) -> Result<(), Proj
                 tracing::warn!(event = "merge interrupted", error = %error);
                 // Postgres refuses a value: the next try finds out which record holds it.
                 careful = error.is_data_error();
+                if !careful {
+                    // What is too much for a slow database at once may be done in parts.
+                    assignment.halve_batches();
+                }
                 assignment.rewind();
                 tokio::time::sleep(PAUSE).await;
             }
