@@ -136,7 +136,7 @@ fn a_mail_server_that_goes_away_with_the_mail_never_gets_it_again_and_the_note_s
         let job = export(&merchant).await?;
         let told = note(&merchant, &job, |note| note["mail"] == "failed").await?;
         gate.set(Passage::Open);
-        ensure!(told["body"].as_str().is_some_and(|body| body.contains("تعذّر إرسال")), "{told}");
+        ensure!(told["body"].as_str().is_some_and(|body| body.contains("قد لا تكون رسالة البريد")), "{told}");
         // Another mail gets through, so the first would have, too.
         let second = export(&merchant).await?;
         note(&merchant, &second, |note| note["mail"] == "sent").await?;
