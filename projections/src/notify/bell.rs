@@ -12,6 +12,7 @@ use qafila_schemas::millis::Millis;
 use qafila_schemas::records::merchant::ReauthorisationNeeded;
 use qafila_schemas::records::sync::SyncCompleted;
 use serde::{Deserialize, Serialize};
+use sqlx::error::DatabaseError;
 use sqlx::types::Json;
 use sqlx::{Connection, PgConnection, PgPool, Row};
 use tokio_util::sync::CancellationToken;
@@ -417,7 +418,9 @@ async fn counts_of_store(
     counting.rollback().await?;
     match counts {
         Ok(counts) => Ok(Some(counts)),
-        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some(QUERY_CANCELED) => {
+        Err(error)
+            if error.as_database_error().and_then(DatabaseError::code).as_deref() == Some(QUERY_CANCELED) =>
+        {
             tracing::warn!(event = "counting a store takes too long", merchantId = %merchant, storeId = store_id);
             Ok(None)
         }
