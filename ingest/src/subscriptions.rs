@@ -41,6 +41,8 @@ const A_LOOK_TAKES: Duration = Duration::from_secs(9 * 60);
 const LOOKED_AT_EVERY: u32 = 20;
 /// In Salla's minutes.
 const TRIED_AGAIN_AFTER: u32 = 15;
+/// Looks that could not be made say nothing of the subscriptions for so long since the last one, in Salla's minutes.
+const BELIEVED_FOR: u32 = 45;
 const MIN_PAUSE: Duration = Duration::from_secs(5);
 
 /// Looks after subscriptions.
@@ -262,9 +264,31 @@ impl Subscriptions {
             tracing::warn!(event = "subscriptions missing", connectionId = %due.connection_id,
                 missing = STORE_EVENTS.len() - look.there.len(), cause, fault);
         }
-        if let Err(error) = self.note(&due, &look, missing, all_made).await {
+        let noted = async {
+            let is_unseen = !all_made && !look.some_were_missing;
+            if is_unseen && self.put_off(&due).await? {
+                return Ok(());
+            }
+            self.note(&due, &look, missing, all_made).await
+        };
+        if let Err(error) = noted.await {
             tracing::warn!(event = "subscriptions not noted", connectionId = %due.connection_id, error = %error);
         }
+    }
+
+    /// Leaves what the last look found as it is, and looks again soon; false where that was too long ago, or was no good.
+    async fn put_off(&self, due: &Due) -> Result<bool, sqlx::Error> {
+        let put_off = sqlx::query(
+            "UPDATE webhook_subscriptions SET due_at = CASE WHEN due_at <> $2 THEN due_at ELSE now() + $3 END
+             WHERE connection_id = $1 AND state = 'complete' AND checked_at > now() - $4",
+        );
+        let config = self.salla.config();
+        let put_off = put_off
+            .bind(due.connection_id)
+            .bind(due.claimed_until)
+            .bind(config.minutes(TRIED_AGAIN_AFTER, MIN_PAUSE))
+            .bind(config.minutes(BELIEVED_FOR, MIN_PAUSE * 2));
+        Ok(put_off.execute(&self.pool).await?.rows_affected() == 1)
     }
 
     /// Notes what a look found. Where another look was ordered meanwhile, it stays ordered: this one may have seen what was before.

@@ -100,6 +100,13 @@ pub(super) async fn run(pool: PgPool, minute: Duration, shutdown: CancellationTo
 
 async fn tell(pool: &PgPool, after: Duration) -> Result<(), sqlx::Error> {
     let mut transaction = pool.begin().await?;
+    // One that was told and goes on under the same lease begins its next wait anew.
+    sqlx::query(
+        "DELETE FROM notify_waiting w USING sync_jobs j
+         WHERE j.job_id = w.job_id AND j.run_id = w.run_id AND j.status = 'running' AND j.reported_at > w.told_at",
+    )
+    .execute(&mut *transaction)
+    .await?;
     // A run whose worker is gone says nothing any more, not even that it waits.
     sqlx::query(
         "INSERT INTO notify_waiting (run_id, merchant_id, job_id, cause, since)
